@@ -1,0 +1,69 @@
+/* core.h - what every part of the core shares: the story's data and its order.
+ *
+ *     ledger.c    observe: one test's window over the collector's generations
+ *     snapshot.c  the objects born in the window, with an address -> index table (idtable.c)
+ *     garbage.c   find: trial deletion in a side table, nothing in the heap is modified
+ *     graph.c     edges among the garbage, strongly connected components
+ *     cycle.c     the shortest cycle of a component
+ *     edges.c, describe.c   names of references and of objects
+ *     advice.c, held.c      where to break a cycle; the memory that goes with it
+ *     explain.c   puts those together, one finding per cause, into findings.c
+ *     junit_write.c, xmlout.c   the JUnit XML report (libxml2)
+ *
+ * Functions return 0, or -1 when memory is short (no exception set) unless they say otherwise.
+ */
+#ifndef YAGOT_CORE_H
+#define YAGOT_CORE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <frameobject.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#if defined(Py_GIL_DISABLED)
+#  define YAGOT_FREE_THREADED 1
+#else
+#  define YAGOT_FREE_THREADED 0
+#endif
+
+/* From 3.14 on, frames hold borrowed references that only the collector's own visitor can tell. */
+#if PY_VERSION_HEX >= 0x030E0000
+#  define YAGOT_BORROWING_FRAMES 1
+#else
+#  define YAGOT_BORROWING_FRAMES 0
+#endif
+
+#define YAGOT_NONE UINT32_MAX
+
+/* State of the module; a heap type and everything it needs from the gc module. All owned. */
+typedef struct {
+    PyTypeObject *ledger_type;
+    PyTypeObject *junit_type;
+    PyObject *gc_collect, *gc_get_objects, *gc_get_stats, *gc_get_freeze_count;
+    PyObject *gc_freeze, *gc_unfreeze, *gc_get_threshold, *gc_set_threshold, *gc_get_debug, *gc_set_debug;
+    PyObject *gc_callbacks, *gc_garbage;
+    bool generations;       /* get_objects(generation) and collect(1) mean what they say */
+} yagot_state;
+
+extern struct PyModuleDef yagot_module;
+int yagot_ledger_ready(PyObject *module, yagot_state *state);
+int yagot_junit_ready(PyObject *module, yagot_state *state);
+
+/* One level of indirection for every traversal: a type may have no traverse function. */
+static inline void
+yagot_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    traverseproc traverse = Py_TYPE(object)->tp_traverse;
+    if (traverse != NULL) {
+        (void)traverse(object, visit, arg);
+    }
+}
+
+static inline bool
+yagot_is_tracked(PyObject *object)
+{
+    return PyObject_IS_GC(object) && PyObject_GC_IsTracked(object);
+}
+
+#endif

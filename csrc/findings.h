@@ -1,0 +1,61 @@
+/* findings.h - what was found, as plain text and numbers; no live object is kept. */
+#ifndef YAGOT_FINDINGS_H
+#define YAGOT_FINDINGS_H
+
+#include "cycle.h"
+
+#include <libxml/tree.h>
+#include <libxml/dict.h>
+#include <libxml/hash.h>
+
+typedef struct {
+    const char *name;           /* interned by yagot_findings */
+    Py_ssize_t count;
+} yagot_type_count;
+
+typedef struct {
+    char *text[3];              /* owned: object, path, contents */
+    char *defined, *made;       /* owned: "file:line", allocation traceback; may be empty */
+} yagot_told_step;
+
+typedef struct {
+    char *signature;            /* owned, as are all the arrays */
+    char *advice;
+    yagot_told_step *steps;
+    uint32_t step_count, cycle_length;
+    yagot_type_count *types, *survivor_types;
+    uint32_t type_count, survivor_type_count;
+    Py_ssize_t count;           /* components of this structure */
+    Py_ssize_t objects;
+    Py_ssize_t survivors;       /* of these, still alive after a collection */
+    size_t held;
+    const char *why;            /* why objects survived; static */
+} yagot_finding;
+
+typedef struct {
+    yagot_finding *items;       /* owned */
+    uint32_t count, room;
+    xmlDictPtr names;           /* owned; type names */
+    xmlHashTablePtr by_signature;       /* owned; index + 1 */
+    struct { uint64_t key; uint32_t finding; } *shapes;     /* owned; open addressing */
+    uint32_t shape_count, told; /* components told one by one */
+    bool lean;                  /* details are not wanted */
+} yagot_findings;
+
+int yagot_findings_init(yagot_findings *findings);
+void yagot_findings_fini(yagot_findings *findings);
+/* Empties it for the next window. */
+int yagot_findings_clear(yagot_findings *findings);
+/* The finding of a signature, or YAGOT_NONE. */
+uint32_t yagot_findings_find(yagot_findings *findings, const char *signature);
+/* A new, empty finding (steals the signature); YAGOT_NONE when memory is short. */
+uint32_t yagot_findings_add(yagot_findings *findings, char *signature);
+/* The finding of a component's shape, if one was told before; see explain.c. */
+uint32_t yagot_findings_shape(yagot_findings *findings, uint64_t shape);
+void yagot_findings_add_shape(yagot_findings *findings, uint64_t shape, uint32_t finding);
+/* Counts an object of a type among the finding's, or among its survivors. */
+int yagot_finding_count(yagot_finding *finding, const char *name, bool survivor);
+/* A list of dicts, one per finding and kind (new reference), or NULL with an exception set. */
+PyObject *yagot_findings_export(yagot_findings *findings);
+
+#endif

@@ -1,0 +1,49 @@
+/* idtable.h - an address -> index table.
+ *
+ * Objects lie densely in pages, so the table has a small hash of pages and, for each page, an array
+ * with one slot per 16 bytes. Walking objects in the order of their creation then touches the table in
+ * order too, which a flat hash of addresses would not. 1 KiB per page of the heap that is in use.
+ *
+ * Two objects never share 16 bytes, but an address that is no key may fall into a key's slot: the
+ * caller compares the object stored under the index.
+ */
+#ifndef YAGOT_IDTABLE_H
+#define YAGOT_IDTABLE_H
+
+#include "core.h"
+
+typedef struct {
+    uintptr_t page;         /* address / page size; 0: free */
+    uint32_t *slots;        /* index + 1; 0: none */
+} yagot_page;
+
+typedef struct yagot_chunk yagot_chunk;
+
+typedef struct {
+    yagot_page *pages;      /* owned; open addressing, a power of two */
+    size_t mask, used;
+    yagot_chunk *chunks;    /* owned; the slots' memory */
+    size_t free_leaves;     /* left in the newest chunk */
+    uintptr_t last_page;    /* one-entry cache */
+    uint32_t *last_slots;
+} yagot_idtable;
+
+int yagot_idtable_init(yagot_idtable *table);
+void yagot_idtable_fini(yagot_idtable *table);
+/* The slot of an address, made if need be; NULL when memory is short. Valid for the table's life. */
+uint32_t *yagot_idtable_slot(yagot_idtable *table, const void *address);
+/* The index stored for an address, or YAGOT_NONE. */
+uint32_t yagot_idtable_get(yagot_idtable *table, const void *address);
+
+static inline int
+yagot_idtable_put(yagot_idtable *table, const void *address, uint32_t index)
+{
+    uint32_t *slot = yagot_idtable_slot(table, address);
+    if (slot == NULL) {
+        return -1;
+    }
+    *slot = index + 1;
+    return 0;
+}
+
+#endif

@@ -1,0 +1,141 @@
+/* module.c - the extension module yagot._core: its state and its types. */
+#include "core.h"
+
+#include <libxml/xmlversion.h>
+
+PyMODINIT_FUNC PyInit__core(void);
+
+static int
+get_attribute(PyObject *module, const char *name, PyObject **value)
+{
+    *value = PyObject_GetAttrString(module, name);
+    return *value != NULL ? 0 : -1;
+}
+
+/* Does the collector sort objects by age, so that generation 0 and 1 hold what is new? Not on free-threaded
+ * builds, nor in 3.14.0 to 3.14.4, whose collector is incremental. */
+static bool
+has_generations(void)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    unsigned long version = Py_Version >> 8;        /* 0x030E04 for 3.14.4; the one that runs */
+#else
+    unsigned long version = PY_VERSION_HEX >> 8;
+#endif
+    return !YAGOT_FREE_THREADED && !(version >= 0x030E00 && version <= 0x030E04);
+}
+
+static int
+module_exec(PyObject *module)
+{
+    yagot_state *s = PyModule_GetState(module);
+    PyObject *gc = PyImport_ImportModule("gc");
+    if (gc == NULL) {
+        return -1;
+    }
+    int result = -1;
+    s->generations = has_generations();
+    if (get_attribute(gc, "collect", &s->gc_collect) == 0
+        && get_attribute(gc, "get_objects", &s->gc_get_objects) == 0
+        && get_attribute(gc, "get_stats", &s->gc_get_stats) == 0
+        && get_attribute(gc, "get_freeze_count", &s->gc_get_freeze_count) == 0
+        && get_attribute(gc, "freeze", &s->gc_freeze) == 0
+        && get_attribute(gc, "unfreeze", &s->gc_unfreeze) == 0
+        && get_attribute(gc, "get_threshold", &s->gc_get_threshold) == 0
+        && get_attribute(gc, "set_threshold", &s->gc_set_threshold) == 0
+        && get_attribute(gc, "get_debug", &s->gc_get_debug) == 0
+        && get_attribute(gc, "set_debug", &s->gc_set_debug) == 0
+        && get_attribute(gc, "callbacks", &s->gc_callbacks) == 0
+        && get_attribute(gc, "garbage", &s->gc_garbage) == 0
+        && yagot_ledger_ready(module, s) == 0
+        && yagot_junit_ready(module, s) == 0
+        && PyModule_AddStringConstant(module, "__version__", YAGOT_VERSION) == 0
+        && PyModule_AddStringConstant(module, "LIBXML2_VERSION", LIBXML_DOTTED_VERSION) == 0
+        && PyModule_AddObjectRef(module, "GENERATIONS", s->generations ? Py_True : Py_False) == 0) {
+        result = 0;
+    }
+    Py_DECREF(gc);
+    return result;
+}
+
+/* Calls `action` with the address of each reference that the state owns. */
+static int
+for_each_reference(yagot_state *s, int (*action)(PyObject **, void *, visitproc), void *arg, visitproc visit)
+{
+    PyObject **references[] = {
+        &s->gc_collect, &s->gc_get_objects, &s->gc_get_stats, &s->gc_get_freeze_count, &s->gc_freeze,
+        &s->gc_unfreeze, &s->gc_get_threshold, &s->gc_set_threshold, &s->gc_get_debug, &s->gc_set_debug,
+        &s->gc_callbacks, &s->gc_garbage, (PyObject **)&s->ledger_type, (PyObject **)&s->junit_type,
+    };
+    for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
+        int result = action(references[i], arg, visit);
+        if (result != 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+static int
+visit_reference(PyObject **reference, void *arg, visitproc visit)
+{
+    Py_VISIT(*reference);
+    return 0;
+}
+
+static int
+clear_reference(PyObject **reference, void *Py_UNUSED(arg), visitproc Py_UNUSED(visit))
+{
+    Py_CLEAR(*reference);
+    return 0;
+}
+
+static int
+module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    yagot_state *s = PyModule_GetState(module);
+    return s != NULL ? for_each_reference(s, visit_reference, arg, visit) : 0;
+}
+
+static int
+module_clear(PyObject *module)
+{
+    yagot_state *s = PyModule_GetState(module);
+    return s != NULL ? for_each_reference(s, clear_reference, NULL, NULL) : 0;
+}
+
+static void
+module_free(void *module)
+{
+    (void)module_clear(module);
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    {Py_mod_gil, Py_MOD_GIL_USED},
+#endif
+    {0, NULL},
+};
+
+PyDoc_STRVAR(module_doc, "The core of yagot: looks at the heap, and writes XML.");
+
+struct PyModuleDef yagot_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "yagot._core",
+    .m_doc = module_doc,
+    .m_size = sizeof(yagot_state),
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC
+PyInit__core(void)
+{
+    return PyModuleDef_Init(&yagot_module);
+}

@@ -1,0 +1,126 @@
+"""The command line: ``yagot run …``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import unittest
+from typing import Any
+
+from yagot import __version__
+
+USAGE_ERROR = 2
+NO_TESTS = 5
+
+_RUN_EPILOG = "Everything else is passed on to unittest:"
+
+
+def _frames(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError("a number from 0 to 65535 expected")
+    return number
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="yagot", description="Leak checks for every test.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"yagot {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    run = commands.add_parser(
+        "run",
+        help="run unittest tests, and check each for leaks",
+        description="Takes all that python -m unittest takes, and:",
+        allow_abbrev=False,
+        add_help=False,
+    )
+    run.add_argument("-h", "--help", action="store_true", help="show this help and unittest's")
+    run.add_argument("--leaks-only", action="store_true", help="only uncollectable objects fail a test")
+    run.add_argument("--report-only", action="store_true", help="report leaks, but fail no test for them")
+    run.add_argument("--strict", action="store_true", help="let inherent cycles (of classes made in a test) fail too")
+    run.add_argument("--junit-xml", metavar="FILE", help="write a JUnit XML report")
+    run.add_argument("--json", metavar="FILE", help="write a JSON report")
+    run.add_argument("--trace", type=_frames, default=0, metavar="N", help="tell where objects were made (N frames)")
+    if sys.version_info < (3, 12):
+        run.add_argument("--durations", type=int, metavar="N", help="show the N slowest tests (N=0 for all)")
+    run.set_defaults(parser=run)
+    return parser
+
+
+def _show_help(parser: argparse.ArgumentParser) -> None:
+    parser.print_help()
+    print(f"\n{_RUN_EPILOG}\n")
+    sys.stdout.flush()
+    unittest.main(module=None, argv=["python -m unittest", "--help"])
+
+
+def _print_durations(checker: Any, count: int) -> None:
+    timed = sorted(checker.durations, reverse=True)
+    print("\nSlowest test durations", file=sys.stderr)
+    for seconds, name in timed if count == 0 else timed[:count]:
+        print(f"{seconds:8.3f}s     {name}", file=sys.stderr)
+
+
+def _run(options: argparse.Namespace, rest: list[str]) -> int:
+    if options.help:
+        _show_help(options.parser)
+    if sys.implementation.name != "cpython":
+        print(f"yagot: needs CPython; this is {sys.implementation.name}", file=sys.stderr)
+        return USAGE_ERROR
+    # imported here: the parts that need the core
+    from yagot.checker import Checker, Reporter
+    from yagot.config import Config
+    from yagot.files import UnusablePath
+    from yagot.report_json import JSONReport
+    from yagot.report_junit import JUnitReport
+    from yagot.runner import TextTestRunner
+
+    config = Config(
+        leaks_only=options.leaks_only,
+        report_only=options.report_only,
+        strict=options.strict,
+        junit_xml=options.junit_xml,
+        json=options.json,
+        trace=options.trace,
+    )
+    reporters: list[Reporter] = []
+    try:
+        if config.json is not None:
+            reporters.append(JSONReport(config.json))
+        if config.junit_xml is not None:
+            reporters.append(JUnitReport(config.junit_xml))
+    except UnusablePath as error:
+        print(f"yagot: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    if config.trace:
+        import tracemalloc
+
+        tracemalloc.start(config.trace)
+    checker = Checker(config, reporters)
+    runners: list[TextTestRunner] = []
+
+    class Runner(TextTestRunner):
+        def __init__(self, *args: Any, **keywords: Any) -> None:
+            super().__init__(*args, checker=checker, **keywords)
+            runners.append(self)
+
+    sys.path.insert(0, os.getcwd())
+    program = unittest.main(module=None, argv=["yagot run", *rest], testRunner=Runner, exit=False)
+    if getattr(options, "durations", None) is not None:
+        _print_durations(checker, options.durations)
+    if any(runner.failed_to_report for runner in runners):
+        return USAGE_ERROR
+    if program.result.testsRun == 0 and not program.result.skipped and program.result.wasSuccessful():
+        return NO_TESTS
+    return 0 if program.result.wasSuccessful() else 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; returns the exit status (docs: reference, exit statuses)."""
+    options, rest = _parser().parse_known_args(arguments)
+    status: int = _run(options, rest)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""The checker: one lifecycle behind all adapters.
+
+An adapter calls begin(test) before a test's setup and end(outcome) after its whole teardown, and finish() after the
+last test. The checker observes through the core, judges, and tells its reporters.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from yagot import _core
+from yagot.config import Config
+from yagot.findings import TestInfo, TestReport, from_core
+from yagot.judge import judge
+from yagot.report_text import describe_report, headline
+
+
+class LeakError(AssertionError):
+    """A test left garbage behind. The text is the whole report."""
+
+
+class Reporter(Protocol):
+    """What hears of every test."""
+
+    def started(self, test: TestInfo) -> None:
+        """A test is about to run."""
+
+    def finished(self, report: TestReport, fails: bool) -> None:
+        """A test is through; *fails*: its leaks make it fail."""
+
+    def close(self) -> None:
+        """The run is over."""
+
+
+class Checker:
+    """Watches one test after the other. Not for use from several threads at once."""
+
+    def __init__(self, config: Config | None = None, reporters: Sequence[Reporter] = ()) -> None:
+        self.config = config or Config()
+        self.reporters = list(reporters)
+        self.reports: list[TestReport] = []
+        """Reports with findings, or of incomplete windows."""
+        self.tests = 0
+        self._ledger = _core.Ledger()
+        self._test: TestInfo | None = None
+        self._began = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Is a test being watched?"""
+        return self._test is not None
+
+    def begin(self, test: TestInfo, owners: tuple[object, ...] = ()) -> None:
+        """Opens the window of a test. *owners*: see _core.Ledger.begin. Raises RuntimeError if one is open."""
+        if self._test is not None:
+            raise RuntimeError(f"{self._test.id} is being watched already")
+        for reporter in self.reporters:
+            reporter.started(test)
+        self._test = test
+        self._began = time.perf_counter()
+        self._ledger.begin(owners)
+
+    def end(self, outcome: str, detail: str = "") -> TestReport:
+        """Closes the window, judges what it saw unless the test did not pass, and tells the reporters."""
+        seconds = time.perf_counter() - self._began
+        test, self._test = self._test, None
+        if test is None:
+            raise RuntimeError("no test is being watched")
+        seen = self._ledger.end(look=outcome == "passed")
+        if seen is None:
+            report = TestReport(test, outcome, seconds, detail=detail)
+        else:
+            report = TestReport(
+                test,
+                outcome,
+                seconds,
+                checked=True,
+                born=seen["born"],
+                survivors=seen["survivors"],
+                incomplete=seen["incomplete"],
+                findings=tuple(judge(from_core(found), self.config) for found in seen["findings"]),
+            )
+        self.add(report)
+        return report
+
+    def add(self, report: TestReport) -> None:
+        """Passes a report on; also for what failed outside of any window, e.g. setUpClass."""
+        self.tests += 1
+        if report.findings or report.incomplete:
+            self.reports.append(report)
+        for reporter in self.reporters:
+            reporter.finished(report, self.fails(report))
+
+    def fails(self, report: TestReport) -> bool:
+        """Do the test's leaks make it fail?"""
+        return bool(report.leaks) and not self.config.report_only
+
+    def error(self, report: TestReport) -> LeakError:
+        """The exception that stands for the test's leaks."""
+        return LeakError(f"{headline(report.leaks)}\n{describe_report(report)}")
+
+    def abort(self) -> None:
+        """Closes the window without looking."""
+        if self._test is not None:
+            self._test = None
+            self._ledger.end(look=False)
+
+    def finish(self) -> None:
+        """Ends the run: closes the reports."""
+        self.abort()
+        self._ledger.close()
+        for reporter in self.reporters:
+            reporter.close()

@@ -1,0 +1,177 @@
+"""Findings and test reports: plain values, never a live object."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from yagot._core import _Finding
+
+OUTCOMES = ("passed", "failed", "error", "skipped", "expected_failure", "unexpected_success")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One object on a cycle and how it refers to the next one."""
+
+    object: str
+    """What it is: ``tree.Node``, ``function tree.make.<locals>.walk``."""
+    path: str
+    """The reference, as source would write it: ``.children[0]``."""
+    contents: str = ""
+    """Lengths, keys, attributes and primitive values; bounded."""
+    defined: str = ""
+    """``file:line`` of the function or class, or empty."""
+    made: str = ""
+    """``file:line`` of the allocation (newest frame first), if tracemalloc traced it."""
+
+    def __str__(self) -> str:
+        return self.object + self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause: a reference cycle and what hangs off it."""
+
+    kind: str
+    """``collected`` or ``uncollectable``."""
+    cause: str
+    """The cycle without indices, addresses and counts: the same on every run."""
+    objects: int
+    """Tracked objects, all components together."""
+    types: Mapping[str, int]
+    """Objects by type, ``module.qualname`` without ``builtins.``."""
+    held_bytes: int
+    """Memory that goes with them, untracked objects included."""
+    count: int = 1
+    """Components of this structure."""
+    steps: tuple[Step, ...] = ()
+    """The shortest cycle; of a long one, the beginning and the last step."""
+    cycle_length: int = 0
+    advice: str = ""
+    """Where the cycle could be broken; empty if there is no sound suggestion."""
+    why: str = ""
+    """Why the collector could not release the objects (uncollectable ones)."""
+    verdict: str = "leak"
+    """``leak``, ``note`` or ``allowed``."""
+    reason: str = ""
+    """The rule behind a verdict other than ``leak``."""
+
+    @property
+    def signature(self) -> str:
+        """Twelve hexadecimal digits that stand for kind and cause (BLAKE2s)."""
+        return hashlib.blake2s(f"{self.kind}\n{self.cause}".encode(), digest_size=6).hexdigest()
+
+    @property
+    def cycle(self) -> tuple[str, ...]:
+        """The steps as text."""
+        return tuple(map(str, self.steps))
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as the JSON report has it (docs: reference, JSON)."""
+        return {
+            "kind": self.kind,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "signature": self.signature,
+            "cause": self.cause,
+            "objects": self.objects,
+            "types": dict(self.types),
+            "held_bytes": self.held_bytes,
+            "cycle": list(self.cycle),
+            "cycle_length": self.cycle_length,
+            "count": self.count,
+            "advice": self.advice,
+            "why": self.why,
+            "steps": [
+                {"object": s.object, "path": s.path, "contents": s.contents, "defined": s.defined, "made": s.made}
+                for s in self.steps
+            ],
+        }
+
+
+def from_core(found: _Finding) -> Finding:
+    """A finding as the core reports it."""
+    return Finding(
+        kind=found["kind"],
+        cause=found["signature"],
+        objects=found["objects"],
+        types=found["types"],
+        held_bytes=found["held_bytes"],
+        count=found["count"],
+        steps=tuple(Step(*step) for step in found["steps"]),
+        cycle_length=found["cycle_length"],
+        advice=found["advice"],
+        why=found["why"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TestInfo:
+    """Which test: its names for people and for reports."""
+
+    __test__ = False
+
+    id: str
+    """As the framework names it: ``package.module.Class.method``."""
+    classname: str
+    name: str
+    file: str | None = None
+    line: int | None = None
+
+    @property
+    def place(self) -> str:
+        """``path:line: test``, as far as it is known."""
+        where = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
+        return where + self.id
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """What one window saw."""
+
+    __test__ = False
+
+    test: TestInfo
+    outcome: str
+    """One of OUTCOMES: the test's own, leaks left aside."""
+    seconds: float
+    checked: bool = False
+    """Failed, skipped and expected-failure tests are not: their tracebacks live in the result."""
+    born: int = 0
+    survivors: int = 0
+    incomplete: str | None = None
+    """Why the window was not seen whole."""
+    findings: Sequence[Finding] = field(default_factory=tuple)
+    detail: str = ""
+    """The framework's text on a failure, or the reason of a skip."""
+
+    @property
+    def leaks(self) -> list[Finding]:
+        """The findings that count, the largest memory first."""
+        return sorted((f for f in self.findings if f.verdict == "leak"), key=lambda f: -f.held_bytes)
+
+    def as_json(self) -> dict[str, Any]:
+        """The test as the JSON report has it."""
+        return {
+            "id": self.test.id,
+            "outcome": self.outcome,
+            "seconds": round(self.seconds, 6),
+            "checked": self.checked,
+            "incomplete": self.incomplete,
+            "born": self.born,
+            "survivors": self.survivors,
+            "findings": [finding.as_json() for finding in self.findings],
+        }
+
+
+def count_types(findings: Sequence[Finding]) -> Counter[str]:
+    """Objects of all findings by type."""
+    total: Counter[str] = Counter()
+    for finding in findings:
+        total.update(finding.types)
+    return total

@@ -1,0 +1,1 @@
+"""Adapters for frameworks with plugin interfaces."""

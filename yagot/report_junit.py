@@ -1,0 +1,135 @@
+"""The JUnit XML report: what goes into it. The core writes it (csrc/junit_write.c)."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import sys
+import time
+from typing import Literal
+
+from yagot import _core
+from yagot.files import UnusablePath, new_file_beside
+from yagot.findings import TestInfo, TestReport
+from yagot.report_text import describe_report, headline
+
+MESSAGE_LIMIT = 500
+TEXT_LIMIT = 60_000
+
+_Kind = Literal["failure", "error", "skipped"] | None
+
+_CRASH = "CRASH: the test process died while this test was running"
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _properties() -> tuple[tuple[str, str], ...]:
+    runtime = platform.python_implementation()
+    version = platform.python_version()
+    found = [("yagot.version", _core.__version__), ("yagot.python", f"{runtime} {version}")]
+    if "TOX_ENV_NAME" in os.environ:
+        found.append(("yagot.env", os.environ["TOX_ENV_NAME"]))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        found.append(("yagot.worker", os.environ["PYTEST_XDIST_WORKER"]))
+    found += [
+        ("dd_tags[runtime.name]", runtime),
+        ("dd_tags[runtime.version]", version),
+        ("dd_tags[os.platform]", sys.platform),
+        ("dd_tags[os.architecture]", platform.machine()),
+    ]
+    return tuple(found)
+
+
+def leak_type(report: TestReport) -> str:
+    """The type of the failure that a test's leaks are."""
+    if any(finding.kind == "uncollectable" for finding in report.leaks):
+        return "yagot.UncollectableObjects"
+    return "yagot.CollectedObjects"
+
+
+class JUnitReport:
+    """Writes each test as it ends; the file is complete at every moment."""
+
+    def __init__(self, path: str) -> None:
+        """Replaces the report at *path* by an empty one. Raises UnusablePath."""
+        self._path = path
+        file, name = new_file_beside(path)
+        timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+        try:
+            self._writer = _core.JUnitWriter(file, "yagot", timestamp, socket.gethostname(), _properties())
+            os.replace(name, path)
+        except OSError as error:
+            raise UnusablePath(f"cannot write {path}: {error.strerror or error}") from None
+        self._names: dict[tuple[str, str], int] = {}
+        self._broken: str | None = None
+
+    def _unique(self, test: TestInfo) -> str:
+        """The test's name, numbered if it was there before: no two cases may have one id."""
+        key = (test.classname, test.name)
+        self._names[key] = number = self._names.get(key, 0) + 1
+        return test.name if number == 1 else f"{test.name} ({number})"
+
+    def _write(
+        self,
+        test: TestInfo,
+        name: str,
+        kind: _Kind = None,
+        type_: str | None = None,
+        message: str | None = None,
+        text: str | None = None,
+        seconds: float = 0.0,
+        pending: bool = False,
+    ) -> None:
+        if self._broken is not None:
+            return
+        module = test.file or test.classname
+        try:
+            self._writer.write(
+                suite=_cut(module, MESSAGE_LIMIT),
+                file=test.file,
+                classname=test.classname,
+                name=name,
+                kind=kind,
+                type=type_,
+                message=message if message is None else _cut(message, MESSAGE_LIMIT),
+                text=text if text is None else _cut(text, TEXT_LIMIT),
+                output=None,
+                milliseconds=round(seconds * 1000),
+                pending=pending,
+            )
+        except OSError as error:
+            self._broken = f"cannot write {self._path}: {error.strerror or error}"
+
+    def started(self, test: TestInfo) -> None:
+        """Writes the case that stands if the process dies now."""
+        text = f"{_CRASH}\n  {test.place}\n"
+        self._write(test, test.name, "error", "yagot.Crash", _CRASH, text, pending=True)
+
+    def finished(self, report: TestReport, fails: bool) -> None:
+        """Writes the test's result over it."""
+        kind: _Kind = None
+        type_ = message = text = None
+        if fails:
+            kind, type_, message = "failure", leak_type(report), headline(report.leaks)
+            text = f"{message}\n{describe_report(report)}\n"
+        elif report.outcome in ("failed", "error", "unexpected_success"):
+            kind = "error" if report.outcome == "error" else "failure"
+            lines = report.detail.strip().splitlines() or [report.outcome.replace("_", " ")]
+            type_, _, _ = lines[-1].partition(":")
+            message, text = lines[-1], report.detail or None
+        elif report.outcome in ("skipped", "expected_failure"):
+            kind, type_ = "skipped", report.outcome
+            message = (report.detail.strip().splitlines() or [report.outcome.replace("_", " ")])[-1]
+        self._write(report.test, self._unique(report.test), kind, type_, message, text, report.seconds)
+
+    def close(self) -> None:
+        """Closes the file. Raises UnusablePath if it could not be written whole."""
+        try:
+            self._writer.close()
+        except OSError as error:
+            self._broken = self._broken or f"cannot write {self._path}: {error.strerror or error}"
+        if self._broken is not None:
+            raise UnusablePath(self._broken)

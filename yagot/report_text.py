@@ -1,0 +1,135 @@
+"""The report for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from yagot.findings import Finding, TestReport, count_types
+
+SHOWN_TYPES = 4
+SHOWN_FINDINGS = 5
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 object``, ``1,367 objects``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size(number: int) -> str:
+    """Bytes in the unit that reads best: ``712 B``, ``4.8 kB``, ``100 MB``."""
+    if number < 1000:
+        return f"{number} B"
+    value = float(number)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 1000 or unit == "GB":
+            break
+    return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
+
+
+def types_text(types: Mapping[str, int], shown: int = SHOWN_TYPES) -> str:
+    """``51 tree.Node, 51 list, … 3 more types``; the most frequent first."""
+    ranked = sorted(types.items(), key=lambda item: (-item[1], item[0]))
+    parts = [f"{count:,} {name}" for name, count in ranked[:shown]]
+    if len(ranked) > shown:
+        parts.append(f"… {plural(len(ranked) - shown, 'more type')}")
+    return ", ".join(parts)
+
+
+def headline(findings: Sequence[Finding]) -> str:
+    """One line for all leaks of a test: ``LEAK: 3 objects in 1 reference cycle (…)``."""
+    objects = sum(finding.objects for finding in findings)
+    cycles = sum(finding.count for finding in findings if finding.steps)
+    stuck = sum(finding.objects for finding in findings if finding.kind == "uncollectable")
+    inside = f" in {plural(cycles, 'reference cycle')}" if cycles else ""
+    tail = f", {stuck:,} of them uncollectable" if stuck else ""
+    return f"LEAK: {plural(objects, 'object')}{inside}{tail} ({types_text(count_types(findings))})"
+
+
+def cycle_lines(finding: Finding) -> Iterator[str]:
+    """The cycle, a step a line."""
+    left_out = finding.cycle_length - len(finding.steps)
+    for number, step in enumerate(finding.steps):
+        if left_out > 0 and number == len(finding.steps) - 1:
+            yield f"  → … {left_out:,} more steps …"
+        yield f"{'  → ' if number else '    '}{step}"
+    if finding.steps:
+        yield f"  → {finding.steps[0].object} (the cycle closes)"
+
+
+def place_lines(finding: Finding) -> Iterator[str]:
+    """Where the objects of the cycle were defined and made."""
+    told: set[str] = set()
+    for step in finding.steps:
+        if step.defined and step.object not in told:
+            told.add(step.object)
+            yield f"{step.object} is defined at {step.defined}"
+    for step in finding.steps:
+        if step.made:
+            yield f"{step.object} was made at {step.made}"
+
+
+def describe(finding: Finding) -> Iterator[str]:
+    """A finding in lines: what, why, where, how to fix."""
+    times = f"{finding.count:,} × the same cycle, " if finding.count > 1 else ""
+    yield (
+        f"{finding.kind}: {times}{plural(finding.objects, 'object')} ({types_text(finding.types)}), "
+        f"{size(finding.held_bytes)} held"
+    )
+    if finding.why:
+        yield f"  why: {finding.why}"
+    yield from cycle_lines(finding)
+    if not finding.steps:
+        yield f"    {finding.cause}"
+    contents = next((f"{s.object}: {s.contents}" for s in finding.steps if s.contents), "")
+    if contents:
+        yield f"  with {contents}"
+    for line in place_lines(finding):
+        yield f"  {line}"
+    if finding.advice:
+        yield f"  to break it: {finding.advice}"
+    yield f"  signature {finding.signature}"
+
+
+def describe_report(report: TestReport) -> str:
+    """All that counts of a test's findings; the gist first, bounded."""
+    lines = [f"  {report.test.place}"]
+    leaks = report.leaks
+    for number, finding in enumerate(leaks[:SHOWN_FINDINGS], 1):
+        first, *rest = describe(finding)
+        lines.append(f"  {number}. {first}")
+        lines.extend(f"     {line}" for line in rest)
+    if len(leaks) > SHOWN_FINDINGS:
+        more = sum(finding.objects for finding in leaks[SHOWN_FINDINGS:])
+        lines.append(f"  … {plural(len(leaks) - SHOWN_FINDINGS, 'more cause')} with {plural(more, 'object')}")
+    if leaks and not any(step.made for finding in leaks for step in finding.steps):
+        lines.append("  (where the objects were made: run with --trace 1)")
+    if report.incomplete:
+        lines.append(f"  (not all was seen: {report.incomplete})")
+    return "\n".join(lines)
+
+
+def summary(reports: Sequence[TestReport], tests: int, report_only: bool = False) -> Iterator[str]:
+    """The end of a run in a few lines."""
+    leaking = [report for report in reports if report.leaks]
+    leaks = [finding for report in leaking for finding in report.leaks]
+    objects = sum(finding.objects for finding in leaks)
+    if leaking:
+        causes = len({finding.signature for finding in leaks})
+        yield (
+            f"yagot: {plural(len(leaking), 'test')} of {tests:,} leaked {plural(objects, 'object')}, "
+            f"{size(sum(finding.held_bytes for finding in leaks))}, from {plural(causes, 'cause')}"
+            + (" (reported only)" if report_only else "")
+        )
+    else:
+        yield f"yagot: no leaks in {plural(tests, 'test')}"
+    notes = [finding for report in reports for finding in report.findings if finding.verdict == "note"]
+    if notes:
+        reasons = sorted({finding.reason for finding in notes})
+        yield (
+            f"yagot: notes: {plural(sum(f.objects for f in notes), 'object')} in "
+            f"{plural(len(notes), 'finding')} that do not count ({', '.join(reasons)})"
+        )
+    incomplete = [report for report in reports if report.incomplete]
+    if incomplete:
+        yield f"yagot: {plural(len(incomplete), 'test')} not seen whole, e.g. {incomplete[0].test.id}: {incomplete[0].incomplete}"

@@ -1,0 +1,131 @@
+"""unittest: a runner that checks every test, whatever its class."""
+
+from __future__ import annotations
+
+import os
+import traceback
+import unittest
+from typing import Any
+
+from yagot import _core
+from yagot.checker import Checker
+from yagot.files import UnusablePath
+from yagot.findings import TestInfo, TestReport
+from yagot.report_text import describe_report, headline, summary
+from yagot.testcase import HeldResult, Proxy, _Error, run_checked
+
+__unittest = True
+
+
+class CheckedTest(Proxy):
+    """A test in a suite: calling it runs it inside a window."""
+
+    __slots__ = ("_checker",)
+
+    def __init__(self, target: Any, checker: Checker) -> None:
+        super().__init__(target)
+        self._checker = checker
+
+    def __call__(self, result: Any) -> Any:
+        if self._checker.is_open:
+            return self._target(result)
+        return run_checked(self._checker, self._target, result, self._target)
+
+    def __str__(self) -> str:
+        return str(self._target)
+
+    def __repr__(self) -> str:
+        return repr(self._target)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._target == getattr(other, "_target", other))
+
+    def __hash__(self) -> int:
+        return hash(self._target)
+
+
+def is_suite(test: Any) -> bool:
+    """As unittest tells them apart: a suite can be iterated."""
+    try:
+        iter(test)
+    except TypeError:
+        return False
+    return True
+
+
+def wrap_tests(test: Any, checker: Checker) -> Any:
+    """Replaces each test of a suite, in place, by one that runs inside a window."""
+    if not is_suite(test):
+        return CheckedTest(test, checker)
+    tests = getattr(test, "_tests", None)
+    if isinstance(tests, list):
+        tests[:] = [wrap_tests(inner, checker) for inner in tests]
+    return test
+
+
+class RunResult(Proxy):
+    """The result of a whole run: passes on to the checker what happens outside of tests."""
+
+    __slots__ = ("_checker",)
+
+    def __init__(self, target: Any, checker: Checker) -> None:
+        super().__init__(target)
+        self._checker = checker
+
+    def _add(self, test: Any, outcome: str, detail: str) -> None:
+        if not self._checker.is_open:
+            name, _, place = str(test.id()).partition(" ")
+            self._checker.add(TestReport(TestInfo(test.id(), place.strip("()") or name, name), outcome, 0.0, detail=detail))
+
+    def addError(self, test: Any, err: _Error) -> None:
+        self._add(test, "error", "".join(traceback.format_exception(*err)))
+        self._target.addError(test, err)
+
+    def addSkip(self, test: Any, reason: str) -> None:
+        self._add(test, "skipped", reason)
+        self._target.addSkip(test, reason)
+
+
+class TextTestRunner(unittest.TextTestRunner):
+    """unittest.TextTestRunner; every test is checked, and a leak is the test's failure.
+
+    *checker* decides what is checked and reported; by default collected and uncollectable objects fail a test.
+    """
+
+    def __init__(self, *args: Any, checker: Checker | None = None, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self.checker = checker or Checker()
+
+    def _makeResult(self) -> Any:
+        return RunResult(super()._makeResult(), self.checker)
+
+    def run(self, test: Any) -> Any:
+        """Runs a test or a suite; returns the result, as unittest's runner does."""
+        if os.environ.get("YAGOT") == "0":
+            return super().run(test)
+        if not _core.GENERATIONS:
+            self.stream.writeln("yagot: this Python's collector has no generations: each check looks at more of the heap")
+        try:
+            result = super().run(wrap_tests(test, self.checker))
+        finally:
+            self._finish()
+        return result
+
+    def _finish(self) -> None:
+        checker = self.checker
+        try:
+            checker.finish()
+        except UnusablePath as error:
+            self.stream.writeln(f"yagot: {error}")
+            self.failed_to_report = True
+        if checker.config.report_only:
+            for report in checker.reports:
+                if report.leaks:
+                    self.stream.writeln(f"{headline(report.leaks)}\n{describe_report(report)}")
+        for line in summary(checker.reports, checker.tests, checker.config.report_only):
+            self.stream.writeln(line)
+
+    failed_to_report = False
+
+
+__all__ = ["HeldResult", "TextTestRunner"]

@@ -1,0 +1,197 @@
+"""unittest: a test case that checks itself, under any runner."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import traceback
+import unittest
+from collections.abc import Callable
+from typing import Any
+
+from yagot.checker import Checker, LeakError
+from yagot.findings import TestInfo
+
+__unittest = True  # hides these frames from unittest's tracebacks
+
+_Error = tuple[type[BaseException], BaseException, Any]
+
+
+class Proxy:
+    """Stands for another object: whatever is not its own is the other's."""
+
+    __slots__ = ("__weakref__", "_target")
+
+    def __init__(self, target: Any) -> None:
+        object.__setattr__(self, "_target", target)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _own_names(type(self)):
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._target, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._target, name)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self._target)
+
+
+def _own_names(cls: type) -> set[str]:
+    return {name for base in cls.__mro__ for name in getattr(base, "__slots__", ())}
+
+
+class HeldResult(Proxy):
+    """A result for one test: notes the outcome, and holds success and stop back until the window is closed."""
+
+    __slots__ = ("detail", "outcome", "stopped")
+
+    def __init__(self, target: Any) -> None:
+        super().__init__(target)
+        self.outcome: str | None = None
+        self.detail = ""
+        self.stopped = False
+
+    def _note(self, outcome: str, error: _Error | None = None) -> None:
+        # the first bad news counts; the test itself must not be kept here, it is to be released
+        if self.outcome in (None, "passed", "skipped"):
+            self.outcome = outcome
+        if error is not None:
+            self.detail += "".join(traceback.format_exception(*error))
+
+    def addSuccess(self, test: unittest.TestCase) -> None:
+        if self.outcome is None:
+            self.outcome = "passed"
+
+    def addFailure(self, test: unittest.TestCase, err: _Error) -> None:
+        self._note("failed", err)
+        self._target.addFailure(test, err)
+
+    def addError(self, test: unittest.TestCase, err: _Error) -> None:
+        self._note("error", err)
+        self._target.addError(test, err)
+
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
+        self._note("skipped")
+        self.detail += f"{reason}\n"
+        self._target.addSkip(test, reason)
+
+    def addExpectedFailure(self, test: unittest.TestCase, err: _Error) -> None:
+        self._note("expected_failure", err)
+        self._target.addExpectedFailure(test, err)
+
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
+        self._note("unexpected_success")
+        self._target.addUnexpectedSuccess(test)
+
+    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: _Error | None) -> None:
+        if err is not None:
+            self._note("failed" if issubclass(err[0], test.failureException) else "error", err)
+        self._target.addSubTest(test, subtest, err)
+
+    def stopTest(self, test: unittest.TestCase) -> None:
+        self.stopped = True
+
+
+def source_of(function: Any, cls: type) -> tuple[str | None, int | None]:
+    """File (relative to the working directory if below it) and line of a test."""
+    code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
+    if code is not None:
+        file, line = code.co_filename, code.co_firstlineno
+    else:
+        file, line = getattr(sys.modules.get(cls.__module__), "__file__", None), None
+    if file is None:
+        return None, None
+    relative = os.path.relpath(file)
+    return (file if relative.startswith("..") else relative), line
+
+
+def info_of(test: Any) -> TestInfo:
+    """Names of a unittest test; also of things that only behave like one."""
+    cls = test.__class__
+    identity = str(test.id()) if hasattr(test, "id") else repr(test)
+    method = getattr(test, "_testMethodName", None)
+    if method is None or not identity.endswith(f".{method}"):
+        classname, _, name = identity.rpartition(".")
+        return TestInfo(identity, classname or identity, name or identity)
+    module = sys.modules.get(cls.__module__)
+    file, line = source_of(getattr(cls, method, None), cls)
+    module_file = getattr(module, "__file__", None)
+    if module_file is not None:
+        relative = os.path.relpath(module_file)
+        suite_file = module_file if relative.startswith("..") else relative
+        if suite_file != file:  # inherited from a class elsewhere
+            file, line = suite_file, None
+    return TestInfo(identity, identity[: -len(method) - 1], method, file, line)
+
+
+def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], Any]) -> Any:
+    """Runs a test inside a window. Its leak is its failure, told after its whole teardown."""
+    held = HeldResult(result)
+    info = info_of(test)
+    checker.begin(info, (test,))
+    try:
+        returned = run(held)
+    except BaseException:
+        checker.abort()
+        if held.stopped:
+            result.stopTest(test)
+        raise
+    outcome = held.outcome
+    report = checker.end(outcome or "passed", held.detail)
+    if checker.fails(report):
+        result.addFailure(test, (LeakError, checker.error(report), None))
+    elif outcome == "passed":
+        result.addSuccess(test)
+    if held.stopped:
+        result.stopTest(test)
+    return returned
+
+
+_default: list[Checker] = []
+
+
+def default_checker() -> Checker:
+    """The checker of test cases that no runner of yagot's runs."""
+    if not _default:
+        _default.append(Checker())
+    return _default[0]
+
+
+class LeakCheckMixin:
+    """Makes a unittest test case fail when it leaves garbage behind. Comes first among the bases:
+
+    >>> class TestTree(LeakCheckMixin, unittest.IsolatedAsyncioTestCase):
+    ...     pass
+    """
+
+    yagot_checker: Checker | None = None
+    """The checker to use; default: one for the whole process."""
+
+    def run(self, result: Any = None) -> Any:
+        checker = self.yagot_checker or default_checker()
+        run = super().run  # type: ignore[misc]
+        if checker.is_open or os.environ.get("YAGOT") == "0":
+            return run(result)
+        if result is not None:
+            return run_checked(checker, self, result, run)
+        result = self.defaultTestResult()  # type: ignore[attr-defined]
+        start, stop = getattr(result, "startTestRun", None), getattr(result, "stopTestRun", None)
+        if start is not None:
+            start()
+        try:
+            run_checked(checker, self, result, run)
+        finally:
+            if stop is not None:
+                stop()
+        return result
+
+
+class TestCase(LeakCheckMixin, unittest.TestCase):
+    """unittest.TestCase with leak checks."""
