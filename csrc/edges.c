@@ -442,6 +442,17 @@ in_c_type(yagot_edge_name *name, PyObject *from, PyObject *to)
 }
 
 bool
+yagot_is_item(PyObject *from, PyObject *to)
+{
+    yagot_edge_name name = {0};
+    bool is_container = PyList_Check(from) || PyTuple_Check(from) || PyDict_Check(from);
+    bool found = is_container && in_container(&name, from, to, false);
+    yagot_text_fini(&name.shown);
+    yagot_text_fini(&name.general);
+    return found;
+}
+
+bool
 yagot_add_edge(yagot_edge_name *name, PyObject *from, PyObject *to, bool is_part)
 {
     if (yagot_is_part(from, to)) {

@@ -15,4 +15,7 @@ typedef struct {
  * true, and appends nothing, if `to` is a part of `from`. */
 bool yagot_add_edge(yagot_edge_name *name, PyObject *from, PyObject *to, bool is_part);
 
+/* Is `to` an item of `from`, a list, tuple or dict of whatever class? */
+bool yagot_is_item(PyObject *from, PyObject *to);
+
 #endif

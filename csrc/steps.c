@@ -27,7 +27,7 @@ is_head(teller *t, uint32_t position)
         return true;
     }
     PyObject *object = object_at(t, position);
-    return !yagot_is_plain_container(object)
+    return !yagot_is_plain_container(object) && !yagot_is_item(object, object_at(t, position + 1))
            && !yagot_is_part(object_at(t, position + t->cycle->length - 1), object);
 }
 
@@ -213,7 +213,8 @@ yagot_tell_steps(yagot_graph *graph, yagot_cycle *cycle)
         told = LONGEST_TOLD;
     }
     for (uint32_t i = 0; i < told && t.all_heads; i++) {
-        t.all_heads = yagot_is_plain_container(object_at(&t, i));
+        PyObject *object = object_at(&t, i);
+        t.all_heads = yagot_is_plain_container(object) || yagot_is_item(object, object_at(&t, i + 1));
     }
     while (first < told - 1 && !is_head(&t, first)) {
         first++;
