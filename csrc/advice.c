@@ -240,6 +240,18 @@ choose(plan *p, const yagot_cycle *cycle, edge_kind *best)
     return 0;
 }
 
+/* A class is in cycles by nature. */
+static bool
+is_class_machinery(const yagot_cycle *cycle)
+{
+    for (uint32_t i = 0; i < cycle->count; i++) {
+        if (!PyType_Check(cycle->steps[i].head)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static uint32_t
 count_edges(const plan *p)
 {
@@ -256,7 +268,7 @@ yagot_advise(yagot_graph *g, uint32_t component, const yagot_cycle *cycle, yagot
     plan p = {.graph = g, .component = component, .first = g->member_start[component],
               .size = g->own_size[component]};
     uint32_t edges = 0;
-    if (cycle->length == 0 || p.size > MOST_NODES || (edges = count_edges(&p)) > MOST_EDGES) {
+    if (cycle->length == 0 || is_class_machinery(cycle) || p.size > MOST_NODES || (edges = count_edges(&p)) > MOST_EDGES) {
         return 0;
     }
     int result = -1;

@@ -98,33 +98,90 @@ yagot_rejuvenate(PyObject *object)
 
 /* -- births --------------------------------------------------------------------------------------- */
 
-/* Births that a collection has moved into the oldest generation. New reference: a list. */
-static PyObject *
-get_promoted(yagot_ledger *self)
+/* -- finding objects by their addresses ----------------------------------------------------------- */
+
+typedef struct {
+    yagot_idtable *addresses;
+    PyObject **objects;         /* owned array, and the references in it */
+    Py_ssize_t count, room;
+    bool failed;
+} address_search;
+
+static int
+visit_candidate(PyObject *object, void *arg)
 {
-    PyObject *all = yagot_get_objects(self, 2), *found = hide(PyList_New(0));
-    if (all == NULL || found == NULL) {
-        Py_XDECREF(all);
-        Py_XDECREF(found);
-        return NULL;
+    address_search *search = arg;
+    if (yagot_idtable_get(search->addresses, object) == YAGOT_NONE) {
+        return 1;
     }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(all); i++) {
-        PyObject *object = PyList_GET_ITEM(all, i);
-        /* Any object at a birth's address is a birth: what was older had the address before. */
-        if (yagot_idtable_get(&self->promoted, object) != YAGOT_NONE && object != (PyObject *)self
-            && PyList_Append(found, object) < 0) {
-            Py_CLEAR(found);
-            break;
+    if (search->count == search->room) {
+        Py_ssize_t room = search->room * 2 + 64;
+        PyObject **grown = PyMem_RawRealloc(search->objects, (size_t)room * sizeof *grown);
+        if (grown == NULL) {
+            search->failed = true;
+            return 0;
         }
+        search->objects = grown;
+        search->room = room;
     }
-    Py_DECREF(all);
-    return found;
+    search->objects[search->count++] = Py_NewRef(object);
+    return 1;
 }
 
 static int
+visit_candidates(yagot_ledger *self, address_search *search, int generation)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    (void)self;
+    (void)generation;
+    PyUnstable_GC_VisitObjects(visit_candidate, search);    /* makes no list of the whole heap */
+#else
+    PyObject *all = yagot_get_objects(self, generation);
+    if (all == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(all) && !search->failed; i++) {
+        (void)visit_candidate(PyList_GET_ITEM(all, i), search);
+    }
+    Py_DECREF(all);
+#endif
+    return search->failed ? -1 : 0;
+}
+
+/* The tracked objects with these addresses: those of a generation at least, of all maybe. New reference: a
+ * list, hidden. */
+static PyObject *
+find_by_address(yagot_ledger *self, yagot_idtable *addresses, int generation)
+{
+    address_search search = {.addresses = addresses};
+    PyObject *list = NULL;
+    if (visit_candidates(self, &search, generation) == 0) {
+        list = hide(PyList_New(search.count));
+    }
+    for (Py_ssize_t i = 0; i < search.count; i++) {
+        if (list != NULL) {
+            PyList_SET_ITEM(list, i, search.objects[i]);
+        }
+        else {
+            Py_DECREF(search.objects[i]);
+        }
+    }
+    PyMem_RawFree(search.objects);
+    if (list == NULL && !PyErr_Occurred()) {
+        PyErr_NoMemory();
+    }
+    return list;
+}
+
+/* -- taking them ---------------------------------------------------------------------------------- */
+
+/* Those of generation 2 are the ones that a collection has moved there. Any object at a birth's address is a
+ * birth: what was older had the address before. */
+static int
 add_generation(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
 {
-    PyObject *list = generation == 2 ? get_promoted(self) : yagot_get_objects(self, generation);
+    PyObject *list = generation == 2 ? find_by_address(self, &self->promoted, 2)
+                                      : yagot_get_objects(self, generation);
     if (list == NULL) {
         return -1;
     }
@@ -218,15 +275,20 @@ static int
 find_survivors(yagot_ledger *self, int generation)
 {
     yagot_idtable predicted;
-    PyObject *list = yagot_get_objects(self, generation);
-    if (list == NULL || yagot_idtable_init(&predicted) < 0) {
-        Py_XDECREF(list);
-        return -1;
-    }
-    int result = 0;
+    int result = yagot_idtable_init(&predicted);
     const yagot_prediction *items = self->predictions.items;
     for (uint32_t i = 0; i < self->predictions.count && result == 0; i++) {
         result = yagot_idtable_put(&predicted, items[i].address, i);
+    }
+    if (result < 0) {
+        yagot_idtable_fini(&predicted);
+        PyErr_NoMemory();
+        return -1;
+    }
+    PyObject *list = find_by_address(self, &predicted, generation);
+    if (list == NULL) {
+        yagot_idtable_fini(&predicted);
+        return -1;
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list) && result == 0; i++) {
         PyObject *object = PyList_GET_ITEM(list, i);

@@ -18,32 +18,44 @@ yagot_held_fini(yagot_held *held)
     yagot_snapshot_fini(&held->shared);
 }
 
-/* The __sizeof__ of a type if it is written in C, else object's. */
+/* The __sizeof__ of a type if it is written in C; NULL for the one of object. */
 static PyObject *
 find_sizer(PyTypeObject *type)
 {
     PyObject *sizer = yagot_type_lookup(type, "__sizeof__");
-    if (sizer == NULL || !Py_IS_TYPE(sizer, &PyMethodDescr_Type)) {
-        sizer = yagot_type_lookup(&PyBaseObject_Type, "__sizeof__");
+    PyObject *standard = yagot_type_lookup(&PyBaseObject_Type, "__sizeof__");
+    bool is_c = sizer != NULL && Py_IS_TYPE(sizer, &PyMethodDescr_Type);
+#if PY_VERSION_HEX >= 0x030D0000
+    if ((!is_c || sizer == standard) && type->tp_flags & Py_TPFLAGS_INLINE_VALUES) {
+        return standard;        /* it knows how many attributes lie in the object */
     }
-    return sizer;
+#endif
+    return is_c && sizer != standard ? sizer : NULL;
 }
 
 static size_t
 size_of(yagot_held *held, PyObject *object)
 {
-    if (held->type != Py_TYPE(object)) {
-        held->type = Py_TYPE(object);
-        held->sizer = find_sizer(held->type);
+    PyTypeObject *type = Py_TYPE(object);
+    size_t place = ((uintptr_t)type >> 5) & (YAGOT_SIZERS - 1);
+    if (held->sizers[place].type != type) {
+        held->sizers[place].type = type;
+        held->sizers[place].sizer = find_sizer(type);
     }
-    PyObject *result = held->sizer != NULL ? PyObject_CallOneArg(held->sizer, object) : NULL;
+    size_t header = PyObject_IS_GC(object) ? 2 * sizeof(void *) : 0;
+    PyObject *sizer = held->sizers[place].sizer;
+    if (sizer == NULL) {
+        Py_ssize_t items = type->tp_itemsize > 0 ? Py_SIZE(object) : 0;
+        return header + (size_t)type->tp_basicsize + (size_t)type->tp_itemsize * (size_t)(items < 0 ? -items : items);
+    }
+    PyObject *result = PyObject_CallOneArg(sizer, object);
     size_t size = result != NULL && PyLong_Check(result) ? PyLong_AsSize_t(result) : 0;
     Py_XDECREF(result);
     if (PyErr_Occurred()) {
         PyErr_Clear();
-        size = (size_t)Py_TYPE(object)->tp_basicsize;
+        size = (size_t)type->tp_basicsize;
     }
-    return size + (PyObject_IS_GC(object) ? 2 * sizeof(void *) : 0);
+    return size + header;
 }
 
 static void

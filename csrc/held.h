@@ -4,13 +4,17 @@
 
 #include "graph.h"
 
+enum { YAGOT_SIZERS = 64 };     /* a power of two */
+
 typedef struct {
     yagot_snapshot *snapshot;   /* the garbage */
     yagot_snapshot shared;      /* untracked objects met; refs: references not yet met */
     PyObject **pending;         /* owned; untracked containers to look into */
     uint32_t depth, room;
-    PyTypeObject *type;         /* one-entry cache of the sizer */
-    PyObject *sizer;            /* borrowed: the type's C-level __sizeof__ */
+    struct {                    /* a small cache; borrowed */
+        PyTypeObject *type;
+        PyObject *sizer;        /* the type's C-level __sizeof__; NULL: object's, which needs no call */
+    } sizers[YAGOT_SIZERS];
     bool failed;
 } yagot_held;
 

@@ -34,11 +34,12 @@ yagot_idtable_fini(yagot_idtable *table)
     memset(table, 0, sizeof *table);
 }
 
-/* The place of a page: its own or the free one where it belongs. There always is a free one. */
+/* The place of a page: its own or the free one where it belongs. There always is a free one. Pages in use come
+ * in long runs: multiplying by 2^64 / golden ratio keeps those from filling neighbouring places. */
 static yagot_page *
 find_page(yagot_page *pages, size_t mask, uintptr_t page)
 {
-    size_t i = (size_t)(page ^ (page >> 15)) & mask;
+    size_t i = (size_t)(((uint64_t)page * 0x9E3779B97F4A7C15u) >> 32) & mask;
     while (pages[i].page != 0 && pages[i].page != page) {
         i = (i + 1) & mask;
     }

@@ -70,10 +70,15 @@ yagot_snapshot_add_list(yagot_snapshot *snapshot, PyObject *list)
     }
     for (Py_ssize_t i = 0; i < size; i++) {
         PyObject *object = PyList_GET_ITEM(list, i);
-        uint32_t index = snapshot->count;
-        if (yagot_idtable_put(&snapshot->table, object, index) < 0) {
+        uint32_t index = snapshot->count, *slot = yagot_idtable_slot(&snapshot->table, object);
+        if (slot == NULL) {
             return -1;
         }
+        if (*slot != 0) {           /* in an earlier list too */
+            snapshot->refs[*slot - 1]--;
+            continue;
+        }
+        *slot = index + 1;
         snapshot->objects[index] = object;
         snapshot->refs[index] = Py_REFCNT(object) - 1;
         snapshot->flags[index] = 0;

@@ -15,6 +15,7 @@ from yagot.config import Config
 from yagot.findings import TestInfo, TestReport, from_core
 from yagot.judge import judge
 from yagot.report_text import describe_report, headline
+from yagot.summary import Summary
 
 
 class LeakError(AssertionError):
@@ -40,9 +41,7 @@ class Checker:
     def __init__(self, config: Config | None = None, reporters: Sequence[Reporter] = ()) -> None:
         self.config = config or Config()
         self.reporters = list(reporters)
-        self.reports: list[TestReport] = []
-        """Reports with findings, or of incomplete windows."""
-        self.tests = 0
+        self.summary = Summary()
         self._ledger = _core.Ledger()
         self._test: TestInfo | None = None
         self._began = 0.0
@@ -87,15 +86,13 @@ class Checker:
 
     def add(self, report: TestReport) -> None:
         """Passes a report on; also for what failed outside of any window, e.g. setUpClass."""
-        self.tests += 1
-        if report.findings or report.incomplete:
-            self.reports.append(report)
+        self.summary.add(report)
         for reporter in self.reporters:
             reporter.finished(report, self.fails(report))
 
     def fails(self, report: TestReport) -> bool:
         """Do the test's leaks make it fail?"""
-        return bool(report.leaks) and not self.config.report_only
+        return not self.config.report_only and any(finding.verdict == "leak" for finding in report.findings)
 
     def error(self, report: TestReport) -> LeakError:
         """The exception that stands for the test's leaks."""

@@ -107,29 +107,3 @@ def describe_report(report: TestReport) -> str:
     if report.incomplete:
         lines.append(f"  (not all was seen: {report.incomplete})")
     return "\n".join(lines)
-
-
-def summary(reports: Sequence[TestReport], tests: int, report_only: bool = False) -> Iterator[str]:
-    """The end of a run in a few lines."""
-    leaking = [report for report in reports if report.leaks]
-    leaks = [finding for report in leaking for finding in report.leaks]
-    objects = sum(finding.objects for finding in leaks)
-    if leaking:
-        causes = len({finding.signature for finding in leaks})
-        yield (
-            f"yagot: {plural(len(leaking), 'test')} of {tests:,} leaked {plural(objects, 'object')}, "
-            f"{size(sum(finding.held_bytes for finding in leaks))}, from {plural(causes, 'cause')}"
-            + (" (reported only)" if report_only else "")
-        )
-    else:
-        yield f"yagot: no leaks in {plural(tests, 'test')}"
-    notes = [finding for report in reports for finding in report.findings if finding.verdict == "note"]
-    if notes:
-        reasons = sorted({finding.reason for finding in notes})
-        yield (
-            f"yagot: notes: {plural(sum(f.objects for f in notes), 'object')} in "
-            f"{plural(len(notes), 'finding')} that do not count ({', '.join(reasons)})"
-        )
-    incomplete = [report for report in reports if report.incomplete]
-    if incomplete:
-        yield f"yagot: {plural(len(incomplete), 'test')} not seen whole, e.g. {incomplete[0].test.id}: {incomplete[0].incomplete}"

@@ -11,7 +11,6 @@ from yagot import _core
 from yagot.checker import Checker
 from yagot.files import UnusablePath
 from yagot.findings import TestInfo, TestReport
-from yagot.report_text import describe_report, headline, summary
 from yagot.testcase import HeldResult, Proxy, _Error, run_checked
 
 __unittest = True
@@ -119,10 +118,9 @@ class TextTestRunner(unittest.TextTestRunner):
             self.stream.writeln(f"yagot: {error}")
             self.failed_to_report = True
         if checker.config.report_only:
-            for report in checker.reports:
-                if report.leaks:
-                    self.stream.writeln(f"{headline(report.leaks)}\n{describe_report(report)}")
-        for line in summary(checker.reports, checker.tests, checker.config.report_only):
+            for line in checker.summary.cause_lines():
+                self.stream.writeln(line)
+        for line in checker.summary.lines(checker.config.report_only):
             self.stream.writeln(line)
 
     failed_to_report = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import sys
@@ -43,6 +44,7 @@ class Proxy:
         return type(self._target)
 
 
+@functools.cache
 def _own_names(cls: type) -> set[str]:
     return {name for base in cls.__mro__ for name in getattr(base, "__slots__", ())}
 
@@ -99,17 +101,20 @@ class HeldResult(Proxy):
         self.stopped = True
 
 
+@functools.cache
+def _shown_path(path: str) -> str:
+    """Relative to the working directory if below it."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
+
+
 def source_of(function: Any, cls: type) -> tuple[str | None, int | None]:
-    """File (relative to the working directory if below it) and line of a test."""
+    """The file of a test's class and, if the test was defined there, its line."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
-    if code is not None:
-        file, line = code.co_filename, code.co_firstlineno
-    else:
-        file, line = getattr(sys.modules.get(cls.__module__), "__file__", None), None
     if file is None:
         return None, None
-    relative = os.path.relpath(file)
-    return (file if relative.startswith("..") else relative), line
+    return _shown_path(file), code.co_firstlineno if code is not None and code.co_filename == file else None
 
 
 def info_of(test: Any) -> TestInfo:
@@ -120,14 +125,7 @@ def info_of(test: Any) -> TestInfo:
     if method is None or not identity.endswith(f".{method}"):
         classname, _, name = identity.rpartition(".")
         return TestInfo(identity, classname or identity, name or identity)
-    module = sys.modules.get(cls.__module__)
     file, line = source_of(getattr(cls, method, None), cls)
-    module_file = getattr(module, "__file__", None)
-    if module_file is not None:
-        relative = os.path.relpath(module_file)
-        suite_file = module_file if relative.startswith("..") else relative
-        if suite_file != file:  # inherited from a class elsewhere
-            file, line = suite_file, None
     return TestInfo(identity, identity[: -len(method) - 1], method, file, line)
 
 

@@ -1,0 +1,96 @@
+"""The end of a run: totals by cause.
+
+Only numbers and strings are kept of each finding: a run's memory, and what its own collections have to walk, must not
+grow with the number of leaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from yagot.findings import Finding, TestReport
+from yagot.report_text import describe, plural, size
+
+SHOWN_CAUSES = 10
+
+
+@dataclass(slots=True)
+class Cause:
+    """What a run knows of one signature."""
+
+    verdict: str
+    reason: str
+    text: str
+    """The first finding, described."""
+    first: str
+    """The first test."""
+    tests: int = 0
+    objects: int = 0
+    held_bytes: int = 0
+
+    def add(self, finding: Finding) -> None:
+        """Counts one more test with this cause."""
+        self.tests += 1
+        self.objects += finding.objects
+        self.held_bytes += finding.held_bytes
+
+
+class Summary:
+    """Adds up the reports of a run."""
+
+    def __init__(self) -> None:
+        self.tests = 0
+        self.leaking = 0
+        self.incomplete = 0
+        self.first_incomplete = ""
+        self.causes: dict[tuple[str, str], Cause] = {}
+
+    def add(self, report: TestReport) -> None:
+        """Adds a test."""
+        self.tests += 1
+        self.leaking += any(finding.verdict == "leak" for finding in report.findings)
+        if report.incomplete:
+            self.incomplete += 1
+            self.first_incomplete = self.first_incomplete or f"{report.test.id}: {report.incomplete}"
+        for finding in report.findings:
+            key = (finding.verdict, finding.kind + finding.cause)
+            cause = self.causes.get(key)
+            if cause is None:
+                text = "\n".join(describe(finding)) if finding.verdict == "leak" else ""
+                cause = self.causes[key] = Cause(finding.verdict, finding.reason, text, report.test.id)
+            cause.add(finding)
+
+    def by_verdict(self, verdict: str) -> list[Cause]:
+        """The causes with a verdict, the largest memory first."""
+        return sorted((c for c in self.causes.values() if c.verdict == verdict), key=lambda c: -c.held_bytes)
+
+    def lines(self, report_only: bool = False) -> Iterator[str]:
+        """The totals."""
+        leaks, notes = self.by_verdict("leak"), self.by_verdict("note")
+        if leaks:
+            yield (
+                f"yagot: {plural(self.leaking, 'test')} of {self.tests:,} leaked "
+                f"{plural(sum(c.objects for c in leaks), 'object')}, {size(sum(c.held_bytes for c in leaks))}, "
+                f"from {plural(len(leaks), 'cause')}{' (reported only)' if report_only else ''}"
+            )
+        else:
+            yield f"yagot: no leaks in {plural(self.tests, 'test')}"
+        if notes:
+            yield (
+                f"yagot: notes: {plural(sum(c.objects for c in notes), 'object')} from "
+                f"{plural(len(notes), 'cause')} that do not count ({', '.join(sorted({c.reason for c in notes}))})"
+            )
+        if self.incomplete:
+            yield f"yagot: {plural(self.incomplete, 'test')} not seen whole, the first {self.first_incomplete}"
+
+    def cause_lines(self) -> Iterator[str]:
+        """The leaks by cause, each once: for runs whose tests do not fail for them."""
+        leaks = self.by_verdict("leak")
+        for number, cause in enumerate(leaks[:SHOWN_CAUSES], 1):
+            first, *rest = cause.text.splitlines()
+            yield f"{number}. in {plural(cause.tests, 'test')}, {size(cause.held_bytes)} in all; {cause.first}:"
+            yield f"   {first}"
+            yield from (f"   {line}" for line in rest)
+        if len(leaks) > SHOWN_CAUSES:
+            yield f"… {plural(len(leaks) - SHOWN_CAUSES, 'more cause')} in the JSON and XML reports"
