@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { MOST_NODES = 500, MOST_EDGES = 4000, MOST_KINDS = 32 };
+enum { MOST_NODES = 1000, MOST_EDGES = 5000, MOST_KINDS = 32 };
 
 typedef struct {
     PyObject *from, *to;        /* an example; borrowed */

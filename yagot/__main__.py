@@ -6,9 +6,12 @@ import argparse
 import os
 import sys
 import unittest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yagot import __version__
+
+if TYPE_CHECKING:
+    from yagot.findings import TestInfo, TestReport
 
 USAGE_ERROR = 2
 NO_TESTS = 5
@@ -54,11 +57,24 @@ def _show_help(parser: argparse.ArgumentParser) -> None:
     unittest.main(module=None, argv=["python -m unittest", "--help"])
 
 
-def _print_durations(checker: Any, count: int) -> None:
-    timed = sorted(checker.durations, reverse=True)
-    print("\nSlowest test durations", file=sys.stderr)
-    for seconds, name in timed if count == 0 else timed[:count]:
-        print(f"{seconds:8.3f}s     {name}", file=sys.stderr)
+class _Durations:
+    """What unittest's --durations shows from 3.12 on, for earlier ones."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._timed: list[tuple[float, str]] = []
+
+    def started(self, test: TestInfo) -> None:
+        pass
+
+    def finished(self, report: TestReport, fails: bool) -> None:
+        self._timed.append((report.seconds, report.test.id))
+
+    def close(self) -> None:
+        self._timed.sort(reverse=True)
+        print("\nSlowest test durations", file=sys.stderr)
+        for seconds, name in self._timed[: self._count or None]:
+            print(f"{seconds:8.3f}s     {name}", file=sys.stderr)
 
 
 def _run(options: argparse.Namespace, rest: list[str]) -> int:
@@ -89,6 +105,8 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
             reporters.append(JSONReport(config.json))
         if config.junit_xml is not None:
             reporters.append(JUnitReport(config.junit_xml))
+        if getattr(options, "durations", None) is not None:
+            reporters.append(_Durations(options.durations))
     except UnusablePath as error:
         print(f"yagot: {error}", file=sys.stderr)
         return USAGE_ERROR
@@ -106,8 +124,6 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 
     sys.path.insert(0, os.getcwd())
     program = unittest.main(module=None, argv=["yagot run", *rest], testRunner=Runner, exit=False)
-    if getattr(options, "durations", None) is not None:
-        _print_durations(checker, options.durations)
     if any(runner.failed_to_report for runner in runners):
         return USAGE_ERROR
     if program.result.testsRun == 0 and not program.result.skipped and program.result.wasSuccessful():

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from yagot import _core
 from yagot.config import Config
-from yagot.findings import TestInfo, TestReport, from_core
+from yagot.findings import Problem, TestInfo, TestReport, from_core
 from yagot.judge import judge
 from yagot.report_text import describe_report, headline
 from yagot.summary import Summary
@@ -20,6 +20,8 @@ from yagot.summary import Summary
 
 class LeakError(AssertionError):
     """A test left garbage behind. The text is the whole report."""
+
+    __module__ = "yagot"
 
 
 class Reporter(Protocol):
@@ -61,7 +63,7 @@ class Checker:
         self._began = time.perf_counter()
         self._ledger.begin(owners)
 
-    def end(self, outcome: str, detail: str = "") -> TestReport:
+    def end(self, outcome: str, problem: Problem | None = None) -> TestReport:
         """Closes the window, judges what it saw unless the test did not pass, and tells the reporters."""
         seconds = time.perf_counter() - self._began
         test, self._test = self._test, None
@@ -69,7 +71,7 @@ class Checker:
             raise RuntimeError("no test is being watched")
         seen = self._ledger.end(look=outcome == "passed")
         if seen is None:
-            report = TestReport(test, outcome, seconds, detail=detail)
+            report = TestReport(test, outcome, seconds, problem=problem)
         else:
             report = TestReport(
                 test,

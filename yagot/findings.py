@@ -118,6 +118,8 @@ class TestInfo:
 
     id: str
     """As the framework names it: ``package.module.Class.method``."""
+    module: str
+    """Dotted; tests of one module are one suite of the XML report."""
     classname: str
     name: str
     file: str | None = None
@@ -128,6 +130,17 @@ class TestInfo:
         """``path:line: test``, as far as it is known."""
         where = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
         return where + self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a test did not pass."""
+
+    type: str
+    """The exception's type."""
+    message: str
+    text: str = ""
+    """The traceback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +160,8 @@ class TestReport:
     incomplete: str | None = None
     """Why the window was not seen whole."""
     findings: Sequence[Finding] = field(default_factory=tuple)
-    detail: str = ""
-    """The framework's text on a failure, or the reason of a skip."""
+    problem: Problem | None = None
+    """The failure or skip that the framework told of."""
 
     @property
     def leaks(self) -> list[Finding]:

@@ -11,13 +11,21 @@ from typing import Literal
 
 from yagot import _core
 from yagot.files import UnusablePath, new_file_beside
-from yagot.findings import TestInfo, TestReport
+from yagot.findings import Problem, TestInfo, TestReport
 from yagot.report_text import describe_report, headline
 
 MESSAGE_LIMIT = 500
 TEXT_LIMIT = 60_000
 
 _Kind = Literal["failure", "error", "skipped"] | None
+
+_KINDS: dict[str, _Kind] = {
+    "failed": "failure",
+    "error": "error",
+    "skipped": "skipped",
+    "expected_failure": "skipped",
+    "unexpected_success": "failure",
+}
 
 _CRASH = "CRASH: the test process died while this test was running"
 
@@ -85,10 +93,9 @@ class JUnitReport:
     ) -> None:
         if self._broken is not None:
             return
-        module = test.file or test.classname
         try:
             self._writer.write(
-                suite=_cut(module, MESSAGE_LIMIT),
+                suite=_cut(test.module, MESSAGE_LIMIT),
                 file=test.file,
                 classname=test.classname,
                 name=name,
@@ -115,14 +122,10 @@ class JUnitReport:
         if fails:
             kind, type_, message = "failure", leak_type(report), headline(report.leaks)
             text = f"{message}\n{describe_report(report)}\n"
-        elif report.outcome in ("failed", "error", "unexpected_success"):
-            kind = "error" if report.outcome == "error" else "failure"
-            lines = report.detail.strip().splitlines() or [report.outcome.replace("_", " ")]
-            type_, _, _ = lines[-1].partition(":")
-            message, text = lines[-1], report.detail or None
-        elif report.outcome in ("skipped", "expected_failure"):
-            kind, type_ = "skipped", report.outcome
-            message = (report.detail.strip().splitlines() or [report.outcome.replace("_", " ")])[-1]
+        elif report.outcome != "passed":
+            kind = _KINDS[report.outcome]
+            problem = report.problem or Problem(report.outcome, report.outcome.replace("_", " "))
+            type_, message, text = problem.type, problem.message, problem.text or problem.message
         self._write(report.test, self._unique(report.test), kind, type_, message, text, report.seconds)
 
     def close(self) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import traceback
 import unittest
 from typing import Any
 
 from yagot import _core
 from yagot.checker import Checker
 from yagot.files import UnusablePath
-from yagot.findings import TestInfo, TestReport
-from yagot.testcase import HeldResult, Proxy, _Error, run_checked
+from yagot.findings import Problem, TestInfo, TestReport
+from yagot.testcase import Proxy, _Error, problem_of, run_checked
 
 __unittest = True
 
@@ -71,17 +70,18 @@ class RunResult(Proxy):
         super().__init__(target)
         self._checker = checker
 
-    def _add(self, test: Any, outcome: str, detail: str) -> None:
+    def _add(self, test: Any, outcome: str, problem: Problem) -> None:
         if not self._checker.is_open:
-            name, _, place = str(test.id()).partition(" ")
-            self._checker.add(TestReport(TestInfo(test.id(), place.strip("()") or name, name), outcome, 0.0, detail=detail))
+            name, _, place = str(test.id()).partition(" ")  # "setUpClass (module.Class)"
+            where = place.strip("()") or name
+            self._checker.add(TestReport(TestInfo(test.id(), where, where, name), outcome, 0.0, problem=problem))
 
     def addError(self, test: Any, err: _Error) -> None:
-        self._add(test, "error", "".join(traceback.format_exception(*err)))
+        self._add(test, "error", problem_of(err))
         self._target.addError(test, err)
 
     def addSkip(self, test: Any, reason: str) -> None:
-        self._add(test, "skipped", reason)
+        self._add(test, "skipped", Problem("skipped", str(reason)))
         self._target.addSkip(test, reason)
 
 
@@ -94,6 +94,7 @@ class TextTestRunner(unittest.TextTestRunner):
     def __init__(self, *args: Any, checker: Checker | None = None, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
         self.checker = checker or Checker()
+        self.failed_to_report = False
 
     def _makeResult(self) -> Any:
         return RunResult(super()._makeResult(), self.checker)
@@ -122,8 +123,3 @@ class TextTestRunner(unittest.TextTestRunner):
                 self.stream.writeln(line)
         for line in checker.summary.lines(checker.config.report_only):
             self.stream.writeln(line)
-
-    failed_to_report = False
-
-
-__all__ = ["HeldResult", "TextTestRunner"]

@@ -9,10 +9,10 @@ import sys
 import traceback
 import unittest
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from yagot.checker import Checker, LeakError
-from yagot.findings import TestInfo
+from yagot.findings import Problem, TestInfo
 
 __unittest = True  # hides these frames from unittest's tracebacks
 
@@ -23,6 +23,10 @@ class Proxy:
     """Stands for another object: whatever is not its own is the other's."""
 
     __slots__ = ("__weakref__", "_target")
+    _own: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls) -> None:
+        cls._own = cls._own.union(cls.__dict__.get("__slots__", ()))
 
     def __init__(self, target: Any) -> None:
         object.__setattr__(self, "_target", target)
@@ -31,7 +35,7 @@ class Proxy:
         return getattr(self._target, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _own_names(type(self)):
+        if name in self._own:
             object.__setattr__(self, name, value)
         else:
             setattr(self._target, name, value)
@@ -44,48 +48,46 @@ class Proxy:
         return type(self._target)
 
 
-@functools.cache
-def _own_names(cls: type) -> set[str]:
-    return {name for base in cls.__mro__ for name in getattr(base, "__slots__", ())}
+def problem_of(error: _Error) -> Problem:
+    """An exception as plain text."""
+    lines = traceback.format_exception(*error)
+    return Problem(error[0].__qualname__, lines[-1].strip(), "".join(lines))
 
 
 class HeldResult(Proxy):
     """A result for one test: notes the outcome, and holds success and stop back until the window is closed."""
 
-    __slots__ = ("detail", "outcome", "stopped")
+    __slots__ = ("outcome", "problem", "stopped")
 
     def __init__(self, target: Any) -> None:
         super().__init__(target)
         self.outcome: str | None = None
-        self.detail = ""
+        self.problem: Problem | None = None
         self.stopped = False
 
-    def _note(self, outcome: str, error: _Error | None = None) -> None:
+    def _note(self, outcome: str, problem: Problem | None = None) -> None:
         # the first bad news counts; the test itself must not be kept here, it is to be released
         if self.outcome in (None, "passed", "skipped"):
-            self.outcome = outcome
-        if error is not None:
-            self.detail += "".join(traceback.format_exception(*error))
+            self.outcome, self.problem = outcome, problem
 
     def addSuccess(self, test: unittest.TestCase) -> None:
         if self.outcome is None:
             self.outcome = "passed"
 
     def addFailure(self, test: unittest.TestCase, err: _Error) -> None:
-        self._note("failed", err)
+        self._note("failed", problem_of(err))
         self._target.addFailure(test, err)
 
     def addError(self, test: unittest.TestCase, err: _Error) -> None:
-        self._note("error", err)
+        self._note("error", problem_of(err))
         self._target.addError(test, err)
 
     def addSkip(self, test: unittest.TestCase, reason: str) -> None:
-        self._note("skipped")
-        self.detail += f"{reason}\n"
+        self._note("skipped", Problem("skipped", str(reason)))
         self._target.addSkip(test, reason)
 
     def addExpectedFailure(self, test: unittest.TestCase, err: _Error) -> None:
-        self._note("expected_failure", err)
+        self._note("expected_failure", problem_of(err))
         self._target.addExpectedFailure(test, err)
 
     def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
@@ -94,7 +96,7 @@ class HeldResult(Proxy):
 
     def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: _Error | None) -> None:
         if err is not None:
-            self._note("failed" if issubclass(err[0], test.failureException) else "error", err)
+            self._note("failed" if issubclass(err[0], test.failureException) else "error", problem_of(err))
         self._target.addSubTest(test, subtest, err)
 
     def stopTest(self, test: unittest.TestCase) -> None:
@@ -124,9 +126,9 @@ def info_of(test: Any) -> TestInfo:
     method = getattr(test, "_testMethodName", None)
     if method is None or not identity.endswith(f".{method}"):
         classname, _, name = identity.rpartition(".")
-        return TestInfo(identity, classname or identity, name or identity)
+        return TestInfo(identity, cls.__module__, classname or identity, name or identity)
     file, line = source_of(getattr(cls, method, None), cls)
-    return TestInfo(identity, identity[: -len(method) - 1], method, file, line)
+    return TestInfo(identity, cls.__module__, identity[: -len(method) - 1], method, file, line)
 
 
 def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], Any]) -> Any:
@@ -142,7 +144,7 @@ def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], A
             result.stopTest(test)
         raise
     outcome = held.outcome
-    report = checker.end(outcome or "passed", held.detail)
+    report = checker.end(outcome or "passed", held.problem)
     if checker.fails(report):
         result.addFailure(test, (LeakError, checker.error(report), None))
     elif outcome == "passed":

@@ -1,0 +1,78 @@
+"""Helpers for tests that run yagot in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+HERE = Path(__file__).parent
+
+
+class Project:
+    """A directory with tests in it, and ways to run them."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def write(self, name, source):
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(source), encoding="utf-8")
+        return file
+
+    def python(self, *arguments, env=None, check=None):
+        """Runs Python here; the result has returncode, stdout and stderr."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("YAGOT", "PYTEST", "TOX"))}
+        environment.update(env or {})
+        result = subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=self.path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            timeout=300,
+            stdin=subprocess.DEVNULL,
+        )
+        if check is not None:
+            assert result.returncode == check, result.stdout + result.stderr
+        return result
+
+    def yagot(self, *arguments, **keywords):
+        """Runs `yagot run` here."""
+        return self.python("-m", "yagot", "run", *arguments, **keywords)
+
+    def tests(self, *arguments, **keywords):
+        """Runs `yagot run --json`; the tests by the last part of their id."""
+        out = self.path / "yagot.json"
+        self.result = self.yagot("--json", out, *arguments, **keywords)
+        data = json.loads(out.read_text(encoding="utf-8"))
+        return {test["id"].rsplit(".", 1)[-1]: test for test in data["tests"]}
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def schema():
+    """Validates a JUnit XML file against a schema of tests/schemas."""
+
+    def validate(path, name="junit-10.xsd"):
+        tree = etree.parse(str(path))
+        etree.XMLSchema(etree.parse(str(HERE / "schemas" / name))).assertValid(tree)
+        return tree
+
+    return validate
+
+
+def objects(test):
+    """The number of garbage objects of a test of the JSON report."""
+    return sum(finding["objects"] for finding in test["findings"])

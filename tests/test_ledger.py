@@ -1,0 +1,430 @@
+"""Observe and find: what one window of the core sees."""
+
+import gc
+import sys
+import weakref
+
+import pytest
+
+from yagot import _core
+
+
+@pytest.fixture
+def ledger():
+    ledger = _core.Ledger()
+    yield ledger
+    ledger.close()
+
+
+class Node:
+    def __init__(self):
+        self.children = []
+        self.parent = None
+
+    def add(self, child):
+        child.parent = self
+        self.children.append(child)
+        return child
+
+
+def look(ledger, body, owners=()):
+    ledger.begin(owners)
+    body()
+    return ledger.end()
+
+
+def self_list():
+    items = []
+    items.append(items)
+
+
+def test_clean_window(ledger):
+    seen = look(ledger, lambda: [object()])
+    assert seen == {"born": 0, "survivors": 0, "garbage": 0, "incomplete": None, "findings": []}
+
+
+def test_self_referencing_list(ledger):
+    seen = look(ledger, self_list)
+    (finding,) = seen["findings"]
+    assert finding["kind"] == "collected"
+    assert finding["objects"] == seen["garbage"] == 1
+    assert finding["types"] == {"list": 1}
+    assert [step[:2] for step in finding["steps"]] == [("list", "[0]")]
+
+
+def test_garbage_is_released_at_the_end(ledger):
+    died = []
+    ledger.begin()
+    node = Node()
+    node.add(Node())
+    weakref.finalize(node, died.append, "node").atexit = False
+    del node
+    seen = ledger.end()
+    assert seen["garbage"] >= 4 - (sys.version_info >= (3, 11)) * 0 or seen["garbage"] == 4
+    assert died == ["node"]
+
+
+def test_what_lives_on_is_no_garbage(ledger):
+    kept = []
+
+    def body():
+        root = Node()
+        root.add(Node())
+        kept.append(root)
+
+    seen = look(ledger, body)
+    assert seen["findings"] == []
+    assert seen["survivors"] >= 4
+
+
+def test_older_objects_are_not_born(ledger):
+    old = Node()
+    old.add(Node())
+    holder = [old]
+    del old
+    assert look(ledger, holder.clear)["garbage"] == 0
+
+
+def test_equal_structures_are_one_finding(ledger):
+    def body():
+        for _ in range(50):
+            root = Node()
+            root.add(Node())
+
+    (finding,) = look(ledger, body)["findings"]
+    assert finding["count"] == 50
+    assert finding["types"]["list"] == 100
+
+
+def test_every_object_belongs_to_one_finding(ledger):
+    def body():
+        a, b = Node(), {}
+        a.me, b["me"] = a, b
+        a.b = b
+        a.payload = b["payload"] = [[1], [2]]
+
+    seen = look(ledger, body)
+    assert len(seen["findings"]) == 2
+    assert sum(finding["objects"] for finding in seen["findings"]) == seen["garbage"]
+
+
+def test_many_components_beyond_those_told_one_by_one(ledger):
+    def body():
+        for number in range(3000):
+            if number % 3:
+                items = {}
+                items["a" if number % 2 else "b"] = items
+            else:
+                self_list()
+
+    found = {finding["signature"]: finding["count"] for finding in look(ledger, body)["findings"]}
+    assert found == {"dict['a']": 1000, "dict['b']": 1000, "list[]": 1000}
+
+
+# -- the test instance -----------------------------------------------------------------------------
+
+
+class Case:
+    """As a test instance: made before the window, held by its runner."""
+
+    def __init__(self):
+        self.early = self.method
+
+    def method(self):
+        pass
+
+
+@pytest.fixture
+def case():
+    instance = Case()
+    del instance.early
+    return instance
+
+
+def test_objects_in_self_are_released_with_the_instance(ledger, case):
+    def body():
+        case.tree = [1, [2, {"x": [3]}]]
+
+    assert look(ledger, body, (case,))["findings"] == []
+
+
+def test_cycles_in_self_are_found(ledger, case):
+    def body():
+        case.tree = Node()
+        case.tree.add(Node())
+
+    seen = look(ledger, body, (case,))
+    (finding,) = seen["findings"]
+    assert finding["types"][f"{__name__}.Node"] == 2
+    assert f"{__name__}.Case" not in finding["types"]
+    assert finding["kind"] == "collected"
+
+
+def test_a_cycle_through_the_instance_is_found(ledger, case):
+    def body():
+        case.callback = case.method
+
+    (finding,) = look(ledger, body, (case,))["findings"]
+    assert finding["types"][f"{__name__}.Case"] == 1
+    assert finding["kind"] == "collected"
+
+
+def test_a_cycle_made_before_the_window_is_found(ledger):
+    case = Case()
+    (finding,) = look(ledger, lambda: None, (case,))["findings"]
+    assert finding["types"]["method"] == 1
+
+
+def test_a_new_reference_to_the_instance_keeps_it_alive(ledger, case):
+    registry = []
+
+    def body():
+        case.tree = Node()
+        case.tree.add(Node())
+        registry.append(case.method)
+
+    assert look(ledger, body, (case,))["findings"] == []
+
+
+def test_a_plain_reference_to_the_instance_keeps_it_alive(ledger, case):
+    registry = []
+
+    def body():
+        case.tree = Node()
+        case.tree.add(Node())
+        registry.append(case)
+
+    assert look(ledger, body, (case,))["findings"] == []
+
+
+# -- collections inside the window -----------------------------------------------------------------
+
+
+def test_a_full_collection_by_the_test_hides_nothing(ledger):
+    def body():
+        self_list()
+        gc.collect()
+
+    assert look(ledger, body)["garbage"] == 1
+
+
+@pytest.mark.parametrize("generation", [0, 1, 2])
+def test_what_was_promoted_and_dropped_is_found(ledger, generation):
+    def body():
+        node = Node()
+        node.add(Node())
+        gc.collect(generation)
+        del node
+
+    seen = look(ledger, body)
+    assert seen["findings"][0]["types"][f"{__name__}.Node"] == 2
+
+
+def test_promoted_twice(ledger):
+    def body():
+        first, second = Node(), Node()
+        first.me, second.me = first, second
+        gc.collect()
+        del first
+        gc.collect()
+        del second
+
+    assert look(ledger, body)["findings"][0]["types"][f"{__name__}.Node"] == 2
+
+
+def test_generations_are_as_the_test_expects(ledger):
+    places = []
+
+    def body():
+        node = [Node()]
+        gc.collect()
+        places.append(any(node is item for item in gc.get_objects(generation=2)))
+        assert node
+
+    look(ledger, body)
+    assert places == [True]
+
+
+def test_automatic_collections_hide_nothing(ledger):
+    def body():
+        for _ in range(20_000):
+            self_list()
+
+    before = gc.get_stats()[0]["collections"]
+    seen = look(ledger, body)
+    assert gc.get_stats()[0]["collections"] > before + 3
+    assert seen["garbage"] == 20_000
+
+
+def test_long_lived_births_are_released_in_the_window(ledger):
+    """Objects that survive some young collections and die then must not pile up."""
+    alive = weakref.WeakSet()
+    most = [0]
+
+    def body():
+        window = []
+        for number in range(100_000):
+            node = Node()
+            node.me = node
+            alive.add(node)
+            window.append(node)
+            if len(window) > 3000:
+                window.pop(0)
+            if number % 1000 == 0:
+                most[0] = max(most[0], len(alive))
+
+    seen = look(ledger, body)
+    assert seen["findings"][0]["types"][f"{__name__}.Node"] == 100_000
+    assert most[0] < 60_000
+
+
+def test_thresholds_are_given_back(ledger):
+    before = gc.get_threshold()
+    look(ledger, self_list)
+    assert gc.get_threshold() == before
+    try:
+        look(ledger, lambda: gc.set_threshold(321, 7, 9))
+        assert gc.get_threshold() == (321, 7, 9)
+    finally:
+        gc.set_threshold(*before)
+
+
+def test_a_disabled_collector_stays_disabled(ledger):
+    try:
+        seen = look(ledger, lambda: (gc.disable(), self_list()))
+        assert not gc.isenabled()
+        assert seen["garbage"] == 1
+    finally:
+        gc.enable()
+
+
+def test_debug_flags_stay_and_do_not_disturb(ledger):
+    try:
+        seen = look(ledger, lambda: (gc.set_debug(gc.DEBUG_SAVEALL), self_list()))
+        assert gc.get_debug() == gc.DEBUG_SAVEALL
+        assert seen["garbage"] == 1
+        assert gc.garbage == []
+    finally:
+        gc.set_debug(0)
+
+
+def test_saveall_by_the_test_is_respected(ledger):
+    def body():
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        self_list()
+        gc.collect()
+        gc.set_debug(0)
+
+    seen = look(ledger, body)
+    assert seen["garbage"] == 1
+    assert len(gc.garbage) == 1
+    assert [finding["kind"] for finding in seen["findings"]] == ["collected"]
+    gc.garbage[0].clear()
+    gc.garbage.clear()
+
+
+def test_cleared_callbacks_are_told(ledger):
+    def body():
+        gc.callbacks.clear()
+        self_list()
+        gc.collect()
+
+    assert "gc.callbacks was cleared" in look(ledger, body)["incomplete"]
+    assert look(ledger, self_list) == {**look(ledger, self_list)}
+    assert look(ledger, self_list)["incomplete"] is None
+
+
+def test_freeze_is_told(ledger):
+    try:
+        assert "gc.freeze()" in look(ledger, lambda: (self_list(), gc.freeze()))["incomplete"]
+    finally:
+        gc.unfreeze()
+
+
+# -- uncollectable ---------------------------------------------------------------------------------
+
+revived = []
+
+
+class Phoenix:
+    def __del__(self):
+        revived.append(self)
+
+
+def test_resurrection_is_uncollectable_and_told_once(ledger):
+    def body():
+        bird = Phoenix()
+        bird.me = bird
+
+    seen = look(ledger, body)
+    (finding,) = seen["findings"]
+    assert finding["kind"] == "uncollectable"
+    assert "resurrected" in finding["why"]
+    assert finding["objects"] == seen["garbage"]
+    assert look(ledger, lambda: None)["findings"] == []
+    revived.clear()
+
+
+def test_resurrection_in_the_tests_own_collection(ledger):
+    def body():
+        bird = Phoenix()
+        bird.me = bird
+        del bird
+        gc.collect()
+
+    (finding,) = look(ledger, body)["findings"]
+    assert finding["kind"] == "uncollectable"
+    revived.clear()
+
+
+def test_what_resurrection_does_not_keep_is_collected(ledger):
+    def body():
+        bird = Phoenix()
+        bird.me = bird
+        self_list()
+
+    kinds = sorted(finding["kind"] for finding in look(ledger, body)["findings"])
+    assert kinds == ["collected", "uncollectable"]
+    revived.clear()
+
+
+# -- misuse ----------------------------------------------------------------------------------------
+
+
+def test_windows_do_not_nest(ledger):
+    ledger.begin()
+    with pytest.raises(RuntimeError, match="open already"):
+        ledger.begin()
+    assert ledger.end(look=False) is None
+    with pytest.raises(RuntimeError, match="no window"):
+        ledger.end()
+
+
+def test_begin_takes_a_tuple(ledger):
+    with pytest.raises(TypeError, match="tuple"):
+        ledger.begin([])
+
+
+def test_close_takes_the_callback_out():
+    before = list(gc.callbacks)
+    ledger = _core.Ledger()
+    ledger.begin()
+    assert len(gc.callbacks) == len(before) + 1
+    ledger.close()
+    assert gc.callbacks == before
+
+
+def test_the_ledger_itself_is_released():
+    gone = []
+    ledger = _core.Ledger()
+    ledger.begin()
+    ledger.end()
+    ledger.close()
+    watcher = [ledger]
+    weakref.finalize(watcher[0]._on_collection, gone.append, 1) if False else None
+    count = sum(type(item) is _core.Ledger for item in gc.get_objects())
+    del ledger
+    watcher.clear()
+    gc.collect()
+    assert sum(type(item) is _core.Ledger for item in gc.get_objects()) == count - 1
+    assert gone == []
