@@ -312,12 +312,12 @@ find_survivors(yagot_ledger *self, int generation)
     return result;
 }
 
-/* Forgets the predictions, after having looked for survivors where numbers do not add up. */
 int
 yagot_check_predictions(yagot_ledger *self, Py_ssize_t collected, Py_ssize_t uncollectable, int generation)
 {
     int result = 0;
-    if (self->predictions.count > 0 && (collected < (Py_ssize_t)self->predictions.count || uncollectable > 0)) {
+    bool all_went = collected >= 0 && collected >= (Py_ssize_t)self->predictions.count && uncollectable == 0;
+    if (self->predictions.finalizers && !all_went) {
         result = find_survivors(self, generation);
     }
     yagot_forget_predictions(self);

@@ -51,7 +51,8 @@ int yagot_remember_promoted(yagot_ledger *self, const yagot_snapshot *snapshot);
 void yagot_forget_promoted(yagot_ledger *self);
 /* Finds and explains the garbage of a snapshot; predicts what a collection will release. */
 int yagot_look(yagot_ledger *self, yagot_snapshot *snapshot, yagot_found *found);
-/* Forgets the predictions, after having looked for survivors where numbers do not add up. */
+/* Forgets the predictions, after having looked for survivors unless the numbers exclude them. collected is -1
+ * when the collection met older objects too. */
 int yagot_check_predictions(yagot_ledger *self, Py_ssize_t collected, Py_ssize_t uncollectable, int generation);
 void yagot_forget_predictions(yagot_ledger *self);
 

@@ -240,6 +240,7 @@ add_members(explainer *x, uint32_t component, uint32_t index, yagot_snapshot *s,
         if (!(s->flags[g->index[g->members[i]]] & YAGOT_LATER)) {
             predictions->items[predictions->count++] =
                 (yagot_prediction){object, Py_TYPE(object), index, name};
+            predictions->finalizers |= Py_TYPE(object)->tp_finalize != NULL || Py_TYPE(object)->tp_del != NULL;
         }
     }
     finding->count++;

@@ -15,6 +15,7 @@ typedef struct {
 typedef struct {
     yagot_prediction *items;    /* owned */
     uint32_t count;
+    bool finalizers;            /* some have one: only then can any survive */
 } yagot_predictions;
 
 /* Adds the garbage of a snapshot to the findings, and tells what should go with the next collection.

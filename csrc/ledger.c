@@ -82,8 +82,8 @@ after_collection(yagot_ledger *self, PyObject *info)
         return 0;
     }
     Py_ssize_t generation = read_number(info, "generation");
-    return yagot_check_predictions(self, read_number(info, "collected"), read_number(info, "uncollectable"),
-                             generation >= 1 ? 2 : 1);
+    Py_ssize_t collected = generation >= 2 ? -1 : read_number(info, "collected");
+    return yagot_check_predictions(self, collected, read_number(info, "uncollectable"), generation >= 1 ? 2 : 1);
 }
 
 static void
@@ -128,6 +128,12 @@ static int
 install_callback(yagot_ledger *self)
 {
     PyObject *callbacks = self->state->gc_callbacks;
+    if (self->callback == NULL) {
+        self->callback = PyObject_GetAttrString((PyObject *)self, "_on_collection");
+        if (self->callback == NULL) {
+            return -1;
+        }
+    }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(callbacks); i++) {
         if (PyList_GET_ITEM(callbacks, i) == self->callback) {
             return 0;
@@ -408,6 +414,7 @@ ledger_close(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
             return NULL;
         }
     }
+    Py_CLEAR(self->callback);       /* it refers to us */
     Py_RETURN_NONE;
 }
 
@@ -435,12 +442,9 @@ ledger_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(ke
     self->is_tracing = import_from("_tracemalloc", "is_tracing");
     self->get_traceback = import_from("_tracemalloc", "_get_object_traceback");
     PyErr_Clear();              /* a build without tracemalloc: no allocation sites */
-    self->callback = PyObject_GetAttrString((PyObject *)self, "_on_collection");
-    if (self->callback == NULL || yagot_findings_init(&self->findings) < 0
+    if (yagot_findings_init(&self->findings) < 0
         || yagot_idtable_init(&self->promoted) < 0) {
-        if (!PyErr_Occurred()) {
-            PyErr_NoMemory();
-        }
+        PyErr_NoMemory();
         Py_CLEAR(self);
     }
     return (PyObject *)self;

@@ -60,7 +60,8 @@ def test_garbage_is_released_at_the_end(ledger):
     weakref.finalize(node, died.append, "node").atexit = False
     del node
     seen = ledger.end()
-    assert seen["garbage"] >= 4 - (sys.version_info >= (3, 11)) * 0 or seen["garbage"] == 4
+    # from 3.11 on, instances have no dict of their own
+    assert seen["garbage"] == (6 if sys.version_info < (3, 11) else 4)
     assert died == ["node"]
 
 
@@ -315,6 +316,7 @@ def test_saveall_by_the_test_is_respected(ledger):
         gc.collect()
         gc.set_debug(0)
 
+    gc.collect()
     seen = look(ledger, body)
     assert seen["garbage"] == 1
     assert len(gc.garbage) == 1
@@ -330,7 +332,6 @@ def test_cleared_callbacks_are_told(ledger):
         gc.collect()
 
     assert "gc.callbacks was cleared" in look(ledger, body)["incomplete"]
-    assert look(ledger, self_list) == {**look(ledger, self_list)}
     assert look(ledger, self_list)["incomplete"] is None
 
 
@@ -415,16 +416,14 @@ def test_close_takes_the_callback_out():
 
 
 def test_the_ledger_itself_is_released():
-    gone = []
+    def count():
+        return sum(type(item) is _core.Ledger for item in gc.get_objects())
+
+    before = count()
     ledger = _core.Ledger()
-    ledger.begin()
-    ledger.end()
+    look(ledger, self_list)
     ledger.close()
-    watcher = [ledger]
-    weakref.finalize(watcher[0]._on_collection, gone.append, 1) if False else None
-    count = sum(type(item) is _core.Ledger for item in gc.get_objects())
+    assert count() == before + 1
     del ledger
-    watcher.clear()
     gc.collect()
-    assert sum(type(item) is _core.Ledger for item in gc.get_objects()) == count - 1
-    assert gone == []
+    assert count() == before
