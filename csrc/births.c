@@ -98,7 +98,7 @@ yagot_rejuvenate(PyObject *object)
 
 /* -- births --------------------------------------------------------------------------------------- */
 
-/* -- finding objects by their addresses ----------------------------------------------------------- */
+/* -- births in the oldest generation --------------------------------------------------------------- */
 
 typedef struct {
     yagot_idtable *addresses;
@@ -129,14 +129,13 @@ visit_candidate(PyObject *object, void *arg)
 }
 
 static int
-visit_candidates(yagot_ledger *self, address_search *search, int generation)
+visit_candidates(yagot_ledger *self, address_search *search)
 {
 #if PY_VERSION_HEX >= 0x030C0000
     (void)self;
-    (void)generation;
     PyUnstable_GC_VisitObjects(visit_candidate, search);    /* makes no list of the whole heap */
 #else
-    PyObject *all = yagot_get_objects(self, generation);
+    PyObject *all = yagot_get_objects(self, 2);
     if (all == NULL) {
         return -1;
     }
@@ -148,14 +147,14 @@ visit_candidates(yagot_ledger *self, address_search *search, int generation)
     return search->failed ? -1 : 0;
 }
 
-/* The tracked objects with these addresses: those of a generation at least, of all maybe. New reference: a
- * list, hidden. */
+/* Births that a collection has moved into the oldest generation, and maybe younger ones. Any object at a birth's
+ * address is a birth: what was older had the address before. New reference: a list, hidden. */
 static PyObject *
-find_by_address(yagot_ledger *self, yagot_idtable *addresses, int generation)
+find_promoted(yagot_ledger *self)
 {
-    address_search search = {.addresses = addresses};
+    address_search search = {.addresses = &self->promoted};
     PyObject *list = NULL;
-    if (visit_candidates(self, &search, generation) == 0) {
+    if (visit_candidates(self, &search) == 0) {
         list = hide(PyList_New(search.count));
     }
     for (Py_ssize_t i = 0; i < search.count; i++) {
@@ -175,13 +174,10 @@ find_by_address(yagot_ledger *self, yagot_idtable *addresses, int generation)
 
 /* -- taking them ---------------------------------------------------------------------------------- */
 
-/* Those of generation 2 are the ones that a collection has moved there. Any object at a birth's address is a
- * birth: what was older had the address before. */
 static int
 add_generation(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
 {
-    PyObject *list = generation == 2 ? find_by_address(self, &self->promoted, 2)
-                                      : yagot_get_objects(self, generation);
+    PyObject *list = generation == 2 ? find_promoted(self) : yagot_get_objects(self, generation);
     if (list == NULL) {
         return -1;
     }
@@ -285,7 +281,7 @@ find_survivors(yagot_ledger *self, int generation)
         PyErr_NoMemory();
         return -1;
     }
-    PyObject *list = find_by_address(self, &predicted, generation);
+    PyObject *list = yagot_get_objects(self, generation);
     if (list == NULL) {
         yagot_idtable_fini(&predicted);
         return -1;

@@ -56,4 +56,12 @@ int yagot_look(yagot_ledger *self, yagot_snapshot *snapshot, yagot_found *found)
 int yagot_check_predictions(yagot_ledger *self, Py_ssize_t collected, Py_ssize_t uncollectable, int generation);
 void yagot_forget_predictions(yagot_ledger *self);
 
+enum { YAGOT_FIRST_LIMIT = 20000 };     /* births that may grow old before they are first brought back */
+
+/* watch.c: looks before a collection that is not ours hides anything, and for survivors after it. */
+int yagot_before_collection(yagot_ledger *self, int generation);
+int yagot_after_collection(yagot_ledger *self, PyObject *info);
+/* A number of the dict that the collector gives its callbacks; 0 if it is not there. */
+Py_ssize_t yagot_read_number(PyObject *info, const char *key);
+
 #endif

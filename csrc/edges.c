@@ -228,10 +228,10 @@ in_frame_locals(yagot_edge_name *name, PyFrameObject *frame, PyObject *to)
     return found;
 #else
 #  if PY_VERSION_HEX >= 0x030B0000
-    PyObject *locals = PyFrame_GetLocals(frame);
+    PyObject *locals = yagot_is_gentle() ? NULL : PyFrame_GetLocals(frame);
 #  else
     PyObject *locals = NULL;
-    if (PyFrame_FastToLocalsWithError(frame) == 0) {
+    if (!yagot_is_gentle() && PyFrame_FastToLocalsWithError(frame) == 0) {
         locals = Py_XNewRef(frame->f_locals);
     }
 #  endif
@@ -463,6 +463,11 @@ yagot_add_edge(yagot_edge_name *name, PyObject *from, PyObject *to, bool is_part
     }
     PyObject *dict = yagot_instance_dict(from);
     if (dict != NULL && PyDict_Check(dict) && in_dict(name, dict, to, true)) {
+        return false;
+    }
+    PyObject *guess = dict == NULL && yagot_is_gentle() ? yagot_guess_attribute(from, to) : NULL;
+    if (guess != NULL) {
+        add_attribute(name, guess);
         return false;
     }
     add_fixed(name, (PyObject *)Py_TYPE(from) == to ? ".__class__" : " \xE2\x86\x92");

@@ -279,7 +279,7 @@ put_case(junit_writer *self, const test_case *c, const char *kind, bool pending)
 }
 
 PyDoc_STRVAR(write_doc,
-"write(*, suite, file, classname, name, kind, type, message, text, output, milliseconds, pending)\n--\n\n"
+"write($self, /, *, suite, file, classname, name, kind, type, message, text, output, milliseconds, pending)\n--\n\n"
 "Writes a test case; the file is complete and valid afterwards. kind is 'failure', 'error', 'skipped' or\n"
 "None; type, message, text, output and file are str or None. A pending case is overwritten by the next.\n"
 "In a forked child nothing is written. Raises OSError, and ValueError if the report is closed.");
@@ -398,7 +398,7 @@ close_file(junit_writer *self)
     return result;
 }
 
-PyDoc_STRVAR(close_doc, "close()\n--\n\nFlushes the report to the disk and closes it. Raises OSError.");
+PyDoc_STRVAR(close_doc, "close($self, /)\n--\n\nFlushes the report to the disk and closes it. Raises OSError.");
 
 static PyObject *
 junit_close(junit_writer *self, PyObject *Py_UNUSED(ignored))

@@ -74,9 +74,8 @@ yagot_snapshot_add_list(yagot_snapshot *snapshot, PyObject *list)
         if (slot == NULL) {
             return -1;
         }
-        if (*slot != 0) {           /* in an earlier list too */
-            snapshot->refs[*slot - 1]--;
-            continue;
+        if (*slot != 0) {
+            continue;               /* in an earlier list, counted before this one was made */
         }
         *slot = index + 1;
         snapshot->objects[index] = object;

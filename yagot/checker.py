@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from yagot import _core
 from yagot.config import Config
@@ -40,6 +40,9 @@ class Reporter(Protocol):
 class Checker:
     """Watches one test after the other. Not for use from several threads at once."""
 
+    watching: ClassVar[bool] = False
+    """Is any checker's window open? Tests that run inside a test are left alone."""
+
     def __init__(self, config: Config | None = None, reporters: Sequence[Reporter] = ()) -> None:
         self.config = config or Config()
         self.reporters = list(reporters)
@@ -48,17 +51,13 @@ class Checker:
         self._test: TestInfo | None = None
         self._began = 0.0
 
-    @property
-    def is_open(self) -> bool:
-        """Is a test being watched?"""
-        return self._test is not None
-
     def begin(self, test: TestInfo, owners: tuple[object, ...] = ()) -> None:
         """Opens the window of a test. *owners*: see _core.Ledger.begin. Raises RuntimeError if one is open."""
-        if self._test is not None:
-            raise RuntimeError(f"{self._test.id} is being watched already")
+        if Checker.watching:
+            raise RuntimeError("a test is being watched already")
         for reporter in self.reporters:
             reporter.started(test)
+        Checker.watching = True
         self._test = test
         self._began = time.perf_counter()
         self._ledger.begin(owners)
@@ -69,6 +68,7 @@ class Checker:
         test, self._test = self._test, None
         if test is None:
             raise RuntimeError("no test is being watched")
+        Checker.watching = False
         seen = self._ledger.end(look=outcome == "passed")
         if seen is None:
             report = TestReport(test, outcome, seconds, problem=problem)
@@ -104,6 +104,7 @@ class Checker:
         """Closes the window without looking."""
         if self._test is not None:
             self._test = None
+            Checker.watching = False
             self._ledger.end(look=False)
 
     def finish(self) -> None:

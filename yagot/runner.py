@@ -25,7 +25,7 @@ class CheckedTest(Proxy):
         self._checker = checker
 
     def __call__(self, result: Any) -> Any:
-        if self._checker.is_open:
+        if Checker.watching:
             return self._target(result)
         return run_checked(self._checker, self._target, result, self._target)
 
@@ -71,7 +71,7 @@ class RunResult(Proxy):
         self._checker = checker
 
     def _add(self, test: Any, outcome: str, problem: Problem) -> None:
-        if not self._checker.is_open:
+        if not Checker.watching:
             name, _, place = str(test.id()).partition(" ")  # "setUpClass (module.Class)"
             where = place.strip("()") or name
             self._checker.add(TestReport(TestInfo(test.id(), where, where, name), outcome, 0.0, problem=problem))
@@ -104,7 +104,7 @@ class TextTestRunner(unittest.TextTestRunner):
         if os.environ.get("YAGOT") == "0":
             return super().run(test)
         if not _core.GENERATIONS:
-            self.stream.writeln("yagot: this Python's collector has no generations: each check looks at more of the heap")
+            self.stream.writeln("yagot: the collector of this Python has no generations: checks cost more")
         try:
             result = super().run(wrap_tests(test, self.checker))
         finally:

@@ -1,0 +1,205 @@
+"""The JUnit XML report: valid, readable, and there whatever happens."""
+
+import os
+import signal
+
+import junitparser
+import pytest
+from lxml import etree
+
+NASTY = "a\x00b\x1b[31m \ud800 \ufffe ]]> <tag> & \"q\" 'a' \U0001f600 名前"
+
+
+def cases(tree):
+    return {case.get("name"): case for case in tree.iter("testcase")}
+
+
+@pytest.fixture
+def nasty(project):
+    project.write(
+        "test_nasty.py",
+        f"""
+        import unittest
+
+        NASTY = {NASTY!a}
+
+        class Node:
+            pass
+
+        Node.__qualname__ = "Node" + NASTY
+
+        def leak():
+            node = Node()
+            node.me = node
+            node.text = NASTY
+            setattr(node, NASTY, node)
+
+        class Test(unittest.TestCase):
+            def test_leak(self):
+                leak()
+
+            def test_fails(self):
+                self.fail(NASTY)
+
+            def test_skips(self):
+                self.skipTest(NASTY)
+
+        setattr(Test, "test_" + NASTY, lambda self: None)
+        """,
+    )
+    return project
+
+
+@pytest.mark.parametrize("name", ["junit-10.xsd", "junit-10-2014.xsd"])
+def test_nasty_texts_come_out_readable(nasty, schema, name):
+    nasty.yagot("--junit-xml", "out.xml", check=1)
+    tree = schema(nasty.path / "out.xml", name)
+    found = cases(tree)
+    shown = "a\\x00b\\x1b[31m \\ud800 \\ufffe ]]> <tag> & \"q\" 'a' \U0001f600 名前"
+    assert f"test_{shown}" in found
+    assert shown in found["test_fails"].find("failure").text
+    assert shown in found["test_skips"].find("skipped").get("message")
+    leak = found["test_leak"].find("failure")
+    assert f"test_nasty.Node{shown}" in leak.text
+    assert leak.get("type") == "yagot.CollectedObjects"
+    assert leak.get("message").startswith("LEAK: ")
+    assert len(leak.get("message")) <= 500
+
+
+def test_counters_agree_with_the_cases(nasty, schema):
+    nasty.yagot("--junit-xml", "out.xml")
+    root = schema(nasty.path / "out.xml").getroot()
+    for element in [root, *root.iter("testsuite")]:
+        assert int(element.get("tests")) == len(list(element.iter("testcase")))
+        assert int(element.get("failures")) == len(list(element.iter("failure")))
+        assert int(element.get("errors")) == len(list(element.iter("error")))
+    assert root.find("testsuite").get("file") == "test_nasty.py"
+
+
+def test_other_readers_agree(nasty):
+    nasty.yagot("--junit-xml", "out.xml")
+    suite = next(iter(junitparser.JUnitXml.fromfile(str(nasty.path / "out.xml"))))
+    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (4, 2, 0, 1)
+    assert suite.name == "test_nasty"
+
+
+CRASH = """
+    import ctypes, os, signal, unittest
+
+    class Test(unittest.TestCase):
+        def test_a(self):
+            pass
+
+        def test_b_dies(self):
+            {how}
+
+        def test_c(self):
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["ctypes.string_at(0)", "os._exit(0)", "os.kill(os.getpid(), signal.SIGKILL)", "os.abort()"],
+)
+def test_a_dying_process_leaves_a_report_that_names_the_test(project, schema, how):
+    project.write("test_crash.py", CRASH.format(how=how))
+    project.yagot("--junit-xml", "out.xml")
+    tree = schema(project.path / "out.xml")
+    found = cases(tree)
+    assert list(found) == ["test_a", "test_b_dies"]
+    assert len(found["test_a"]) == 0
+    error = found["test_b_dies"].find("error")
+    assert error.get("type") == "yagot.Crash"
+    assert "test_crash.py:8" in error.text
+    assert int(tree.getroot().get("errors")) == 1
+
+
+def test_a_forked_child_writes_nothing(project, schema):
+    project.write(
+        "test_fork.py",
+        """
+        import os, sys, unittest
+
+        class Test(unittest.TestCase):
+            def test_child_returns_into_the_runner(self):
+                pid = os.fork()
+                if pid:
+                    self.assertEqual(os.waitpid(pid, 0)[1], 0)
+
+            def test_second(self):
+                pass
+        """,
+    )
+    project.yagot("--junit-xml", "out.xml")
+    found = cases(schema(project.path / "out.xml"))
+    assert sorted(found) == ["test_child_returns_into_the_runner", "test_second"]
+
+
+def test_a_report_is_replaced(project, schema):
+    project.write("test_one.py", "import unittest\nclass Test(unittest.TestCase):\n    def test(self): pass\n")
+    (project.path / "out.xml").write_text("x" * 100_000)
+    project.yagot("--junit-xml", "out.xml", check=0)
+    assert list(cases(schema(project.path / "out.xml"))) == ["test"]
+    assert [name for name in os.listdir(project.path) if name.endswith(".tmp")] == []
+
+
+def test_ids_are_unique(project, schema):
+    project.write(
+        "test_twice.py",
+        """
+        import unittest
+        class Test(unittest.TestCase):
+            def test(self): pass
+
+        def load_tests(loader, tests, pattern):
+            tests.addTest(Test("test"))
+            return tests
+        """,
+    )
+    project.yagot("--junit-xml", "out.xml", check=0)
+    assert list(cases(schema(project.path / "out.xml"))) == ["test", "test (2)"]
+
+
+def test_suites_follow_the_modules(project, schema):
+    for name in ("test_a", "test_b"):
+        project.write(f"pkg/{name}.py", "import unittest\nclass Test(unittest.TestCase):\n    def test(self): pass\n")
+    project.write("pkg/__init__.py", "")
+    project.yagot("discover", "-t", ".", "-s", "pkg", "--junit-xml", "deep/er/out.xml", check=0)
+    suites = list(schema(project.path / "deep/er/out.xml").iter("testsuite"))
+    assert [suite.get("name") for suite in suites] == ["pkg.test_a", "pkg.test_b"]
+    assert [suite.get("file") for suite in suites] == ["pkg/test_a.py", "pkg/test_b.py"]
+
+
+def test_a_killed_process_leaves_a_valid_file_at_any_moment(project):
+    """SIGKILL at twenty moments of a run of quick tests."""
+    import subprocess
+    import sys
+    import time
+
+    project.write(
+        "test_many.py",
+        """
+        import unittest
+        class Test(unittest.TestCase):
+            pass
+        for number in range(3000):
+            setattr(Test, f"test_{number:04}", lambda self: None)
+        """,
+    )
+    torn = 0
+    for attempt in range(20):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "yagot", "run", "--junit-xml", "out.xml"],
+            cwd=project.path,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(0.15 + attempt * 0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if (project.path / "out.xml").exists():
+            try:
+                etree.parse(str(project.path / "out.xml"))
+            except etree.XMLSyntaxError:
+                torn += 1
+    assert torn <= 1
