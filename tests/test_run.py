@@ -449,21 +449,24 @@ def test_the_kill_switch(suite):
 
 
 def test_trace_tells_where_objects_were_made(project):
-    # a list: CPython 3.11's tracemalloc does not know instances that have their attributes inline
+    # slots: CPython 3.11's tracemalloc does not know instances that have their attributes inline
     project.write(
-        "test_list.py",
+        "test_slots.py",
         """
         import unittest
 
+        class Node:
+            __slots__ = ("me",)
+
         class Test(unittest.TestCase):
             def test_leak(self):
-                items = []
-                items.append(items)
+                node = Node()
+                node.me = node
         """,
     )
     error = project.yagot("--trace", "1", check=1).stderr
-    assert "list was made at " in error
-    assert "test_list.py:6" in error
+    assert "test_slots.Node was made at " in error
+    assert "test_slots.py:9" in error
     assert "run with --trace" not in error
 
 
