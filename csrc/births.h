@@ -56,7 +56,7 @@ int yagot_look(yagot_ledger *self, yagot_snapshot *snapshot, yagot_found *found)
 int yagot_check_predictions(yagot_ledger *self, Py_ssize_t collected, Py_ssize_t uncollectable, int generation);
 void yagot_forget_predictions(yagot_ledger *self);
 
-enum { YAGOT_FIRST_LIMIT = 20000 };     /* births that may grow old before they are first brought back */
+enum { YAGOT_FIRST_LIMIT = 10000 };     /* births that may grow old before they are first brought back */
 
 /* watch.c: looks before a collection that is not ours hides anything, and for survivors after it. */
 int yagot_before_collection(yagot_ledger *self, int generation);

@@ -2,25 +2,30 @@
 #include "births.h"
 #include "describe.h"
 
-/* Brings the births of generation 1 back into generation 0, when they have become many. */
+/* Brings the births of generation 1 back into generation 0. */
 static int
 bring_back(yagot_ledger *self)
 {
-    if (self->aged < self->aged_limit) {
-        return 0;
-    }
     PyObject *list = yagot_get_objects(self, 1);
     if (list == NULL) {
         return -1;
     }
-    Py_ssize_t size = PyList_GET_SIZE(list);
-    for (Py_ssize_t i = 0; i < size; i++) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
         yagot_rejuvenate(PyList_GET_ITEM(list, i));
     }
     Py_DECREF(list);
     self->aged = 0;
-    self->aged_limit = size * 2 > YAGOT_FIRST_LIMIT ? size * 2 : YAGOT_FIRST_LIMIT;
     return 0;
+}
+
+/* After a young collection its survivors are in generation 1: when they have doubled, bring them back. */
+static void
+let_age(yagot_ledger *self, Py_ssize_t alive, bool all)
+{
+    self->aged += alive;
+    if (all) {
+        self->aged_limit = alive * 2 > YAGOT_FIRST_LIMIT ? alive * 2 : YAGOT_FIRST_LIMIT;
+    }
 }
 
 int
@@ -29,7 +34,8 @@ yagot_before_collection(yagot_ledger *self, int generation)
     yagot_snapshot snapshot;
     yagot_found found;
     self->seen++;
-    if (self->state->generations && generation == 0 && bring_back(self) < 0) {
+    bool all = self->state->generations && generation == 0 && self->aged >= self->aged_limit;
+    if (all && bring_back(self) < 0) {
         return -1;
     }
     int result = yagot_take_births(self, &snapshot, generation);
@@ -42,7 +48,7 @@ yagot_before_collection(yagot_ledger *self, int generation)
         self->born += found.garbage;
         self->garbage += found.garbage;
         if (generation == 0) {
-            self->aged += (Py_ssize_t)(snapshot.count - found.garbage);
+            let_age(self, (Py_ssize_t)snapshot.count - found.garbage, all);
         }
         else if (self->state->generations) {
             result = yagot_remember_promoted(self, &snapshot);

@@ -87,8 +87,6 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     from yagot.checker import Checker, Reporter
     from yagot.config import Config
     from yagot.files import UnusablePath
-    from yagot.report_json import JSONReport
-    from yagot.report_junit import JUnitReport
     from yagot.runner import TextTestRunner
 
     config = Config(
@@ -102,8 +100,12 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     reporters: list[Reporter] = []
     try:
         if config.json is not None:
+            from yagot.report_json import JSONReport
+
             reporters.append(JSONReport(config.json))
         if config.junit_xml is not None:
+            from yagot.report_junit import JUnitReport
+
             reporters.append(JUnitReport(config.junit_xml))
         if getattr(options, "durations", None) is not None:
             reporters.append(_Durations(options.durations))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+try:  # hashlib's own source for it; hashlib itself brings OpenSSL along, 4 MB
+    from _blake2 import blake2s
+except ImportError:
+    from hashlib import blake2s
 
 if TYPE_CHECKING:
     from yagot._core import _Finding
@@ -64,7 +68,7 @@ class Finding:
     @property
     def signature(self) -> str:
         """Twelve hexadecimal digits that stand for kind and cause (BLAKE2s)."""
-        return hashlib.blake2s(f"{self.kind}\n{self.cause}".encode(), digest_size=6).hexdigest()
+        return blake2s(f"{self.kind}\n{self.cause}".encode(), digest_size=6).hexdigest()
 
     @property
     def cycle(self) -> tuple[str, ...]:
