@@ -13,7 +13,7 @@
 enum { MOST_NODES = 1000, MOST_EDGES = 5000, MOST_KINDS = 32 };
 
 typedef struct {
-    PyObject *from, *to;        /* an example; borrowed */
+    PyObject *before, *from, *to;       /* an example; borrowed */
     yagot_edge_name name;
 } edge_kind;
 
@@ -123,6 +123,13 @@ is_acyclic_without(plan *p, const char *kind)
 
 /* -- which of the sound ones, and in what words ---------------------------------------------------- */
 
+/* Was the type made by a class statement? Others are not the user's to change. */
+static bool
+is_python_class(PyTypeObject *type)
+{
+    return type->tp_flags & Py_TPFLAGS_HEAPTYPE && ((PyHeapTypeObject *)type)->ht_module == NULL;
+}
+
 static bool
 can_be_weak(PyObject *object)
 {
@@ -131,7 +138,7 @@ can_be_weak(PyObject *object)
 #ifdef Py_TPFLAGS_MANAGED_WEAKREF
     weak |= (type->tp_flags & Py_TPFLAGS_MANAGED_WEAKREF) != 0;
 #endif
-    return weak && (type->tp_flags & Py_TPFLAGS_HEAPTYPE) && !PyType_Check(object);
+    return weak && is_python_class(type) && !PyType_Check(object);
 }
 
 static bool
@@ -145,6 +152,31 @@ leads_back(const char *attribute)
         }
     }
     return false;
+}
+
+/* Does the user decide on this attribute: is it of a class of Python's, or set on an instance? */
+static bool
+is_users_attribute(const edge_kind *kind, const char *name)
+{
+    if (PyType_Check(kind->from) || strncmp(name, ".__", 3) == 0) {
+        return false;
+    }
+    if (is_python_class(Py_TYPE(kind->from))) {
+        return true;
+    }
+    PyObject *dict = yagot_instance_dict(kind->from);
+    return dict != NULL && PyDict_Check(dict) && PyDict_GetItemString(dict, name + 1) == kind->to;
+}
+
+/* Can the user change what is in the container: is it neither a tuple nor a C object's own? */
+static bool
+is_users_container(const edge_kind *kind)
+{
+    PyObject *owner = kind->before;
+    return !PyTuple_Check(kind->from)
+           && (!yagot_is_plain_container(kind->from) || yagot_is_plain_container(owner)
+               || is_python_class(Py_TYPE(owner)) || PyFunction_Check(owner) || PyFrame_Check(owner)
+               || PyCFunction_Check(owner) || yagot_is_generator(owner));
 }
 
 /* How good a place to break an edge is; 0: none to speak of. */
@@ -161,16 +193,16 @@ score(const edge_kind *kind)
     if (PyCell_Check(kind->from)) {
         return 40;
     }
-    if (name[0] == '.' && strncmp(name, ".__", 3) != 0 && !PyType_Check(kind->from)) {
-        if (PyMethod_Check(kind->to)) {
-            return 50;
-        }
-        return can_be_weak(kind->to) ? (leads_back(name) ? 90 : 45) : 0;
+    if (name[0] == '[' && is_users_container(kind)) {
+        return PyMethod_Check(kind->to) ? 30 : can_be_weak(kind->to) ? 25 : 15;
     }
-    if (yagot_is_plain_container(kind->from) && name[0] == '[') {
-        return can_be_weak(kind->to) ? 25 : 15;
+    if (name[0] != '.' || !is_users_attribute(kind, name)) {
+        return 0;
     }
-    return 0;
+    if (PyMethod_Check(kind->to)) {
+        return 50;
+    }
+    return can_be_weak(kind->to) ? (leads_back(name) ? 90 : 45) : 20;
 }
 
 static void
@@ -190,9 +222,16 @@ word(const edge_kind *kind, yagot_text *text)
     else if (PyCell_Check(kind->from)) {
         yagot_text_add(text, "pass the value as an argument, or `del` the captured variable when it is no longer needed");
     }
+    else if (PyMethod_Check(kind->to) && name[0] == '[') {
+        yagot_text_addf(text, "keep weakref.WeakMethod objects in the %s, or remove the method when done",
+                        yagot_text_get(&type));
+    }
     else if (PyMethod_Check(kind->to)) {
         yagot_text_addf(text, "keep `%s` of %s as weakref.WeakMethod, or clear it when done", name,
                         yagot_text_get(&type));
+    }
+    else if (name[0] == '.' && !can_be_weak(kind->to)) {
+        yagot_text_addf(text, "set `%s` of %s to None when it is no longer needed", name, yagot_text_get(&type));
     }
     else if (name[0] == '.') {
         yagot_text_addf(text, "make `%s` of %s a weak reference (weakref.ref)", name, yagot_text_get(&type));
@@ -216,7 +255,8 @@ choose(plan *p, const yagot_cycle *cycle, edge_kind *best)
     for (uint32_t i = 0; i < cycle->length && i < MOST_KINDS; i++) {
         PyObject *from = p->graph->objects[cycle->nodes[i]];
         PyObject *to = p->graph->objects[cycle->nodes[(i + 1) % cycle->length]];
-        edge_kind kind = {.from = from, .to = to};
+        PyObject *before = p->graph->objects[cycle->nodes[(i + cycle->length - 1) % cycle->length]];
+        edge_kind kind = {.before = before, .from = from, .to = to};
         bool in_part = is_part;
         char *label = label_edge(from, to);
         if (label == NULL) {

@@ -255,6 +255,9 @@ yagot_look(yagot_ledger *self, yagot_snapshot *snapshot, yagot_found *found)
         result = yagot_explain(snapshot, &self->findings, tracing == Py_True ? self->get_traceback : NULL,
                                &self->predictions);
         Py_XDECREF(tracing);
+        if (result == 0 && self->describe != NULL) {
+            yagot_findings_describe(&self->findings, self->describe);
+        }
     }
     if (gc_was_enabled) {
         PyGC_Enable();

@@ -13,6 +13,7 @@ typedef struct {
     yagot_state *state;             /* the module's; kept by `module` */
     PyObject *module, *callback;    /* owned */
     PyObject *get_traceback, *is_tracing;   /* owned: _tracemalloc's functions */
+    PyObject *describe;             /* owned: the user's wish for reprs, or NULL */
     PyObject *user_threshold;       /* owned: a tuple, as the window found it */
     PyObject *owner_tuple;          /* owned; NULL when no window is open */
     yagot_owner *owners;            /* owned array; its objects are the tuple's */

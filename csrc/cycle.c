@@ -171,6 +171,46 @@ is_start(type_sample *sample, PyObject *object)
     return ++sample->counts[i] <= STARTS_PER_TYPE;
 }
 
+/* -- classes -------------------------------------------------------------------------------------- */
+
+static bool
+is_instance(PyObject *object)
+{
+    return Py_TYPE(object)->tp_flags & Py_TPFLAGS_HEAPTYPE && !PyType_Check(object);
+}
+
+/* Every class is in the cycle with its MRO. In a component of classes and what belongs to them, functions and
+ * descriptors, no cycle is shorter: no need to search. Returns 1 if told so, 0 if not. */
+static int
+tell_classes(yagot_search *s, const uint32_t *members, uint32_t size, yagot_cycle *cycle)
+{
+    yagot_graph *g = s->graph;
+    uint32_t classes = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        if (is_instance(g->objects[members[i]])) {
+            return 0;
+        }
+        classes += PyType_Check(g->objects[members[i]]) != 0;
+    }
+    for (uint32_t i = 0; i < size && classes > 0; i++) {
+        PyObject *object = g->objects[members[i]];
+        if (!PyType_Check(object)) {
+            continue;
+        }
+        for (uint32_t e = g->start[members[i]]; e < g->start[members[i] + 1]; e++) {
+            if (g->objects[g->target[e]] == ((PyTypeObject *)object)->tp_mro) {
+                s->parent[members[i]] = g->target[e];
+                s->parent[g->target[e]] = members[i];
+                if (consider(s, members[i], false, cycle) < 0) {
+                    return -1;
+                }
+                break;
+            }
+        }
+    }
+    return cycle->signature != NULL;
+}
+
 static int
 tell_single(yagot_graph *graph, uint32_t node, yagot_cycle *cycle)
 {
@@ -189,6 +229,10 @@ yagot_cycle_find(yagot_search *s, uint32_t component, yagot_cycle *cycle)
     uint32_t size = g->own_size[component], shortest = YAGOT_NONE;
     type_sample sample = {.used = 0};
     *cycle = (yagot_cycle){0};
+    int told = tell_classes(s, members, size, cycle);
+    if (told != 0) {
+        return told < 0 ? -1 : 0;
+    }
     s->budget = 4ull * g->edges + 1000;
     for (uint32_t i = 0; i < size; i++) {
         if (size > SMALL && !is_start(&sample, g->objects[members[i]])) {

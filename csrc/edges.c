@@ -378,6 +378,9 @@ in_list_of_callbacks(PyObject *value, PyObject *to)
 static bool
 in_getters(yagot_edge_name *name, PyObject *from, PyObject *to)
 {
+    if (PyTraceBack_Check(to) && strncmp(Py_TYPE(from)->tp_name, "_asyncio.", 9) == 0) {
+        return add_fixed(name, ".exception().__traceback__");
+    }
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
         if (strcmp(Py_TYPE(from)->tp_name, harmless[i].type) != 0) {
             continue;

@@ -156,6 +156,7 @@ tell_step(explainer *x, const yagot_step *step, yagot_told_step *told)
     told->text[1] = yagot_text_take(&path);
     told->text[2] = tell(yagot_add_contents, step->head);
     told->defined = tell(yagot_add_definition, step->head);
+    told->waiting = x->findings->wants_repr ? Py_NewRef(step->head) : NULL;
     told->made = tell_allocation(x->get_traceback, step->head);
     return told->text[0] && told->text[1] && told->text[2] && told->defined && told->made ? 0 : -1;
 }
@@ -205,17 +206,17 @@ tell_component(explainer *x, uint32_t component)
 static uint32_t
 finding_of(explainer *x, uint32_t component)
 {
-    uint64_t shape = shape_of(x, component);
-    if (x->findings->told >= TOLD_ONE_BY_ONE) {
-        uint32_t known = yagot_findings_shape(x->findings, shape);
-        if (known != YAGOT_NONE) {
-            return known;
-        }
+    if (x->findings->told < TOLD_ONE_BY_ONE) {
+        x->findings->told++;
+        return tell_component(x, component);
     }
-    x->findings->told++;
-    uint32_t found = tell_component(x, component);
-    if (found != YAGOT_NONE) {
-        yagot_findings_add_shape(x->findings, shape, found);
+    uint64_t shape = shape_of(x, component);
+    uint32_t found = yagot_findings_shape(x->findings, shape);
+    if (found == YAGOT_NONE) {
+        found = tell_component(x, component);
+        if (found != YAGOT_NONE) {
+            yagot_findings_add_shape(x->findings, shape, found);
+        }
     }
     return found;
 }

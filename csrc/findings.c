@@ -28,6 +28,7 @@ finding_fini(yagot_finding *finding)
         }
         PyMem_RawFree(step->defined);
         PyMem_RawFree(step->made);
+        Py_XDECREF(step->waiting);
     }
     PyMem_RawFree(finding->steps);
     PyMem_RawFree(finding->signature);
@@ -59,8 +60,11 @@ yagot_findings_clear(yagot_findings *findings)
     if (findings->count == 0 && findings->names != NULL) {
         return 0;
     }
+    bool wants_repr = findings->wants_repr;
     yagot_findings_fini(findings);
-    return yagot_findings_init(findings);
+    int result = yagot_findings_init(findings);
+    findings->wants_repr = wants_repr;
+    return result;
 }
 
 uint32_t
@@ -151,6 +155,30 @@ yagot_finding_count(yagot_finding *finding, const char *name, bool survivor)
     }
     (*types)[(*count)++] = (yagot_type_count){name, 1};
     return 0;
+}
+
+void
+yagot_findings_describe(yagot_findings *findings, PyObject *describe)
+{
+    for (uint32_t i = 0; i < findings->count; i++) {
+        for (uint32_t j = 0; j < findings->items[i].step_count; j++) {
+            yagot_told_step *step = &findings->items[i].steps[j];
+            if (step->waiting == NULL) {
+                continue;
+            }
+            PyObject *told = PyObject_CallOneArg(describe, step->waiting);
+            yagot_text text = {0};
+            yagot_text_add_str(&text, told, 2000);
+            char *taken = told != NULL ? yagot_text_take(&text) : NULL;
+            if (taken != NULL) {
+                PyMem_RawFree(step->text[2]);
+                step->text[2] = taken;
+            }
+            Py_XDECREF(told);
+            PyErr_Clear();
+            Py_CLEAR(step->waiting);
+        }
+    }
 }
 
 /* -- export --------------------------------------------------------------------------------------- */

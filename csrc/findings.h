@@ -16,6 +16,7 @@ typedef struct {
 typedef struct {
     char *text[3];              /* owned: object, path, contents */
     char *defined, *made;       /* owned: "file:line", allocation traceback; may be empty */
+    PyObject *waiting;          /* owned while its repr is still to be asked for, else NULL */
 } yagot_told_step;
 
 typedef struct {
@@ -39,7 +40,7 @@ typedef struct {
     xmlHashTablePtr by_signature;       /* owned; index + 1 */
     struct { uint64_t key; uint32_t finding; } *shapes;     /* owned; open addressing */
     uint32_t shape_count, told; /* components told one by one */
-    bool lean;                  /* details are not wanted */
+    bool wants_repr;
 } yagot_findings;
 
 int yagot_findings_init(yagot_findings *findings);
@@ -55,6 +56,8 @@ uint32_t yagot_findings_shape(yagot_findings *findings, uint64_t shape);
 void yagot_findings_add_shape(yagot_findings *findings, uint64_t shape, uint32_t finding);
 /* Counts an object of a type among the finding's, or among its survivors. */
 int yagot_finding_count(yagot_finding *finding, const char *name, bool survivor);
+/* Asks `describe` for a text on each object that waits for it, and lets go of them. Runs Python code. */
+void yagot_findings_describe(yagot_findings *findings, PyObject *describe);
 /* A list of dicts, one per finding and kind (new reference), or NULL with an exception set. */
 PyObject *yagot_findings_export(yagot_findings *findings);
 

@@ -82,6 +82,9 @@ visit_held(PyObject *child, void *arg)
         || yagot_snapshot_find(held->snapshot, child) != YAGOT_NONE) {
         return 0;
     }
+    if (PyUnicode_CheckExact(child) && PyUnicode_CHECK_INTERNED(child)) {
+        return 0;               /* a name: others use it too */
+    }
     Py_ssize_t refs = Py_REFCNT(child);
     if (refs > 1) {
         if (refs > INT32_MAX / 2) {

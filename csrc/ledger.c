@@ -367,8 +367,13 @@ import_from(const char *module, const char *name)
 }
 
 static PyObject *
-ledger_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(keywords))
+ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
+    static char *names[] = {"describe", NULL};
+    PyObject *describe = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O:Ledger", names, &describe)) {
+        return NULL;
+    }
     PyObject *module = PyType_GetModule(type);
     yagot_ledger *self = module != NULL ? (yagot_ledger *)type->tp_alloc(type, 0) : NULL;
     if (self == NULL) {
@@ -384,6 +389,10 @@ ledger_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(ke
         PyErr_NoMemory();
         Py_CLEAR(self);
     }
+    else if (describe != Py_None) {
+        self->describe = Py_NewRef(describe);
+        self->findings.wants_repr = true;
+    }
     return (PyObject *)self;
 }
 
@@ -395,6 +404,7 @@ ledger_traverse(yagot_ledger *self, visitproc visit, void *arg)
     Py_VISIT(self->callback);
     Py_VISIT(self->get_traceback);
     Py_VISIT(self->is_tracing);
+    Py_VISIT(self->describe);
     Py_VISIT(self->user_threshold);
     Py_VISIT(self->owner_tuple);
     return 0;
@@ -407,6 +417,7 @@ ledger_clear(yagot_ledger *self)
     Py_CLEAR(self->callback);
     Py_CLEAR(self->get_traceback);
     Py_CLEAR(self->is_tracing);
+    Py_CLEAR(self->describe);
     Py_CLEAR(self->user_threshold);
     return 0;
 }
@@ -434,8 +445,9 @@ static PyMethodDef ledger_methods[] = {
 };
 
 PyDoc_STRVAR(ledger_doc,
-"Ledger()\n--\n\n"
-"Watches one window after the other: what is born in it, and what of that is garbage at its end.");
+"Ledger(describe=None)\n--\n\n"
+"Watches one window after the other: what is born in it, and what of that is garbage at its end.\n\n"
+"describe is called for the objects of a cycle and returns a str to show; by default no code of theirs runs.");
 
 static PyType_Slot ledger_slots[] = {
     {Py_tp_doc, (void *)ledger_doc},

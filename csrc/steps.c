@@ -31,7 +31,7 @@ is_head(teller *t, uint32_t position)
            && !yagot_is_part(object_at(t, position + t->cycle->length - 1), object);
 }
 
-/* The variable that a cell of a function's closure stands for; borrowed, or NULL. */
+/* The variable that a cell of a function's closure stands for; a new reference, or NULL. */
 static PyObject *
 variable_of(PyObject *function, PyObject *closure, PyObject *cell)
 {
@@ -40,17 +40,19 @@ variable_of(PyObject *function, PyObject *closure, PyObject *cell)
     }
 #if PY_VERSION_HEX >= 0x030B0000
     PyObject *names = PyCode_GetFreevars(yagot_code_of(function));
-    Py_XDECREF(names);      /* the code object keeps it */
 #else
-    PyObject *names = yagot_code_of(function)->co_freevars;
+    PyObject *names = Py_XNewRef(yagot_code_of(function)->co_freevars);
 #endif
+    PyObject *variable = NULL;
     for (Py_ssize_t i = 0; names != NULL && i < PyTuple_GET_SIZE(closure) && i < PyTuple_GET_SIZE(names); i++) {
         if (PyTuple_GET_ITEM(closure, i) == cell) {
-            return PyTuple_GET_ITEM(names, i);
+            variable = Py_NewRef(PyTuple_GET_ITEM(names, i));
+            break;
         }
     }
+    Py_XDECREF(names);
     PyErr_Clear();
-    return NULL;
+    return variable;
 }
 
 static void
@@ -73,7 +75,9 @@ add_path(teller *t, uint32_t position, yagot_edge_name *name)
         PyObject *from = object_at(t, position), *to = object_at(t, position + 1);
         is_part = yagot_add_edge(name, from, to, is_part);
         if (PyCell_Check(from) && position >= 2) {
-            add_variable(name, variable_of(object_at(t, position - 2), object_at(t, position - 1), from));
+            PyObject *variable = variable_of(object_at(t, position - 2), object_at(t, position - 1), from);
+            add_variable(name, variable);
+            Py_XDECREF(variable);
         }
         position++;
         if (is_head(t, position)) {

@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--junit-xml", metavar="FILE", help="write a JUnit XML report")
     run.add_argument("--json", metavar="FILE", help="write a JSON report")
     run.add_argument("--trace", type=_frames, default=0, metavar="N", help="tell where objects were made (N frames)")
+    run.add_argument("--repr", action="store_true", help="show the repr() of objects on cycles: runs their code")
     if sys.version_info < (3, 12):
         run.add_argument("--durations", type=int, metavar="N", help="show the N slowest tests (N=0 for all)")
     run.set_defaults(parser=run)
@@ -95,6 +96,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
         strict=options.strict,
         junit_xml=options.junit_xml,
         json=options.json,
+        repr=options.repr,
         trace=options.trace,
     )
     reporters: list[Reporter] = []

@@ -15,6 +15,7 @@ from yagot.config import Config
 from yagot.findings import Problem, TestInfo, TestReport, from_core
 from yagot.judge import judge
 from yagot.report_text import describe_report, headline
+from yagot.reprs import guarded_repr
 from yagot.summary import Summary
 
 
@@ -47,7 +48,7 @@ class Checker:
         self.config = config or Config()
         self.reporters = list(reporters)
         self.summary = Summary()
-        self._ledger = _core.Ledger()
+        self._ledger = _core.Ledger(guarded_repr if self.config.repr else None)
         self._test: TestInfo | None = None
         self._began = 0.0
 

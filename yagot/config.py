@@ -17,5 +17,7 @@ class Config:
     """What is inherent (see yagot.judge) fails too."""
     junit_xml: str | None = None
     json: str | None = None
+    repr: bool = False
+    """Show the repr() of objects on cycles: runs their code."""
     trace: int = 0
     """Frames of tracemalloc to keep per allocation; 0: off."""
