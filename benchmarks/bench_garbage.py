@@ -46,8 +46,9 @@ def main():
         pairs = [(collector(make), checked(make)) for _ in range(ROUNDS)]
         collect = statistics.median(pair[0] for pair in pairs)
         whole = statistics.median(pair[1] for pair in pairs)
-        rows.append([make.__name__, f"{collect * 1000:.0f}", f"{whole * 1000:.0f}", f"{(whole - collect) / collect:.2f}"])
-    print(tabulate(rows, headers=["shape", "gc.collect() [ms]", "window's end [ms]", "(end - collect) / collect"]))
+        rows.append([make.__name__, collect * 1000, whole * 1000, (whole - collect) / collect])
+    headers = ["shape", "gc.collect() [ms]", "window's end [ms]", "(end - collect) / collect"]
+    print(tabulate(rows, headers=headers, floatfmt=("", ".0f", ".0f", ".2f")))
 
 
 if __name__ == "__main__":

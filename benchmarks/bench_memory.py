@@ -34,9 +34,8 @@ def peak(command, directory):
         "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
         "print(used.ru_maxrss / 1024, used.ru_utime)"
     )
-    out = subprocess.run(
-        [sys.executable, "-c", code, sys.executable, *command], cwd=directory, capture_output=True, text=True, check=True
-    )
+    arguments = [sys.executable, "-c", code, sys.executable, *command]
+    out = subprocess.run(arguments, cwd=directory, capture_output=True, text=True, check=True)
     return [float(word) for word in out.stdout.split()]
 
 
@@ -49,7 +48,8 @@ def main():
             plain = peak(["-m", "unittest", name], directory)
             yagot = peak(["-m", "yagot", "run", name], directory)
             rows.append([test, plain[0], yagot[0], yagot[0] / plain[0], plain[1], yagot[1]])
-    print(tabulate(rows, headers=["test", "plain [MB]", "yagot [MB]", "ratio", "plain [s]", "yagot [s]"], floatfmt=".2f"))
+    headers = ["test", "plain [MB]", "yagot [MB]", "ratio", "plain [s]", "yagot [s]"]
+    print(tabulate(rows, headers=headers, floatfmt=".2f"))
 
 
 if __name__ == "__main__":

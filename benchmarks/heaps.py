@@ -18,7 +18,7 @@ def leave_some(objects=102):
     """What a test leaves: a tree of nodes whose children know their parent."""
     root = Node()
     root.children = []
-    for _ in range((objects - 2)):
+    for _ in range(objects - 2):
         child = Node()
         child.parent = root
         root.children.append(child)

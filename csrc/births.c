@@ -247,7 +247,6 @@ int
 yagot_look(yagot_ledger *self, yagot_snapshot *snapshot, yagot_found *found)
 {
     yagot_forget_predictions(self);
-    int gc_was_enabled = PyGC_Disable();
     int result = yagot_find_garbage(snapshot, found);
     if (result == 0 && found->garbage > 0) {
         PyObject *tracing = self->is_tracing != NULL ? PyObject_CallNoArgs(self->is_tracing) : NULL;
@@ -258,9 +257,6 @@ yagot_look(yagot_ledger *self, yagot_snapshot *snapshot, yagot_found *found)
         if (result == 0 && self->describe != NULL) {
             yagot_findings_describe(&self->findings, self->describe);
         }
-    }
-    if (gc_was_enabled) {
-        PyGC_Enable();
     }
     if (result < 0) {
         PyErr_NoMemory();

@@ -24,6 +24,7 @@ typedef struct {
     PyTypeObject **types;           /* owned array; borrowed types */
     uint32_t type_count, type_room;
     uint32_t *rank;                 /* owned; [nodes] place within the component */
+    size_t *bytes;                  /* owned; [components] memory that goes with each */
     PyObject *get_traceback;        /* borrowed, may be NULL */
 } explainer;
 
@@ -230,21 +231,38 @@ add_members(explainer *x, uint32_t component, uint32_t index, yagot_snapshot *s,
     yagot_finding *finding = &x->findings->items[index];
     for (uint32_t i = g->member_start[component]; i < g->member_start[component + 1]; i++) {
         PyObject *object = g->objects[g->members[i]];
-        size_t bytes;
         const char *name = type_name(x, Py_TYPE(object));
-        if (name == NULL || yagot_finding_count(finding, name, false) < 0
-            || yagot_held_add(&x->held, object, &bytes) < 0) {
+        if (name == NULL || yagot_finding_count(finding, name, false) < 0) {
             return -1;
         }
         finding->objects++;
-        finding->held += bytes;
         if (!(s->flags[g->index[g->members[i]]] & YAGOT_LATER)) {
             predictions->items[predictions->count++] =
                 (yagot_prediction){object, Py_TYPE(object), index, name};
             predictions->finalizers |= Py_TYPE(object)->tp_finalize != NULL || Py_TYPE(object)->tp_del != NULL;
         }
     }
+    finding->held += x->bytes[component];
     finding->count++;
+    return 0;
+}
+
+/* Before anything is told: telling may give instances their dicts, which then hold what they held. */
+static int
+measure_components(explainer *x)
+{
+    yagot_graph *g = &x->graph;
+    x->bytes = PyMem_RawCalloc(g->components + 1u, sizeof *x->bytes);
+    if (x->bytes == NULL) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < g->nodes; i++) {
+        size_t bytes;
+        if (yagot_held_add(&x->held, g->objects[i], &bytes) < 0) {
+            return -1;
+        }
+        x->bytes[g->cause[i]] += bytes;
+    }
     return 0;
 }
 
@@ -286,7 +304,7 @@ yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, PyObject *get_
     }
     if (yagot_search_init(&x.search, &x.graph) == 0 && yagot_held_init(&x.held, snapshot) == 0
         && yagot_idtable_init(&x.type_index) == 0) {
-        result = explain_components(&x, snapshot, predictions);
+        result = measure_components(&x) < 0 ? -1 : explain_components(&x, snapshot, predictions);
     }
     yagot_search_fini(&x.search);
     yagot_held_fini(&x.held);
@@ -295,6 +313,7 @@ yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, PyObject *get_
     PyMem_RawFree(x.type_names);
     PyMem_RawFree(x.types);
     PyMem_RawFree(x.rank);
+    PyMem_RawFree(x.bytes);
     if (result < 0) {
         PyMem_RawFree(predictions->items);
         *predictions = (yagot_predictions){0};

@@ -3,11 +3,12 @@
 
 #include <string.h>
 
-enum { PAGE_BITS = 12, LEAF_SLOTS = 1 << (PAGE_BITS - 4), CHUNK_LEAVES = 32, FIRST_PAGES = 64 };
+enum { PAGE_BITS = 12, LEAF_SLOTS = 1 << (PAGE_BITS - 4), FIRST_PAGES = 16, FIRST_LEAVES = 4, MOST_LEAVES = 64 };
 
 struct yagot_chunk {
     yagot_chunk *next;
-    uint32_t slots[CHUNK_LEAVES][LEAF_SLOTS];
+    size_t leaves;          /* doubles from chunk to chunk: small tables are made often */
+    uint32_t slots[][LEAF_SLOTS];
 };
 
 int
@@ -69,13 +70,15 @@ static uint32_t *
 new_leaf(yagot_idtable *table)
 {
     if (table->free_leaves == 0) {
-        yagot_chunk *chunk = PyMem_RawCalloc(1, sizeof *chunk);
+        size_t leaves = table->chunks == NULL ? FIRST_LEAVES
+                        : table->chunks->leaves < MOST_LEAVES ? table->chunks->leaves * 2 : MOST_LEAVES;
+        yagot_chunk *chunk = PyMem_RawCalloc(1, sizeof *chunk + leaves * sizeof chunk->slots[0]);
         if (chunk == NULL) {
             return NULL;
         }
-        chunk->next = table->chunks;
+        *chunk = (yagot_chunk){.next = table->chunks, .leaves = leaves};
         table->chunks = chunk;
-        table->free_leaves = CHUNK_LEAVES;
+        table->free_leaves = leaves;
     }
     return table->chunks->slots[--table->free_leaves];
 }

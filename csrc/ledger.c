@@ -308,6 +308,8 @@ ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
         PyErr_SetString(PyExc_RuntimeError, "no window is open");
         return NULL;
     }
+    /* An automatic collection that is due must not run now: nobody would look before it. */
+    int gc_was_enabled = PyGC_Disable();
     self->looking = true;
     int result = 0;
     if (wanted) {
@@ -318,6 +320,9 @@ ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
     }
     self->looking = false;
     self->open = false;
+    if (gc_was_enabled) {
+        PyGC_Enable();
+    }
     drop_owners(self);
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);     /* restoring must happen whatever went wrong */

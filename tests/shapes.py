@@ -418,7 +418,7 @@ def a_dataclass():
 
 @shape
 def a_namedtuple():
-    collections.namedtuple("Pair", "a b")  # noqa: PYI024
+    collections.namedtuple("Pair", "a b")
 
 
 @shape
@@ -496,9 +496,8 @@ def main():
             ledger.begin()
             function()
             findings = sorted((from_core(f) for f in ledger.end()["findings"]), key=lambda f: f.cause)
-            found[name] = [
-                {"cycle": list(f.cycle), "cause": f.cause, "signature": f.signature, "advice": f.advice} for f in findings
-            ]
+            keys = ("cause", "signature", "advice")
+            found[name] = [{"cycle": list(f.cycle), **{key: getattr(f, key) for key in keys}} for f in findings]
     print(json.dumps(found))
 
 

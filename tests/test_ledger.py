@@ -299,6 +299,16 @@ def test_a_disabled_collector_stays_disabled(ledger):
         gc.enable()
 
 
+def test_a_collection_that_is_due_at_the_end_hides_nothing(ledger):
+    def body():
+        gc.disable()
+        for _ in range(10_000):
+            self_list()
+        gc.enable()
+
+    assert look(ledger, body)["garbage"] == 10_000
+
+
 def test_debug_flags_stay_and_do_not_disturb(ledger):
     try:
         seen = look(ledger, lambda: (gc.set_debug(gc.DEBUG_SAVEALL), self_list()))

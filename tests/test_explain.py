@@ -1,0 +1,333 @@
+"""Explain: what a report says, that it runs nobody's code, and that size does not break it."""
+
+import gc
+import json
+import subprocess
+import sys
+import textwrap
+import weakref
+
+import pytest
+
+from yagot import _core
+from yagot.findings import TestInfo, TestReport, from_core
+from yagot.report_text import describe_report, headline, size
+
+
+@pytest.fixture
+def ledger():
+    ledger = _core.Ledger()
+    yield ledger
+    ledger.close()
+
+
+def findings_of(ledger, body):
+    ledger.begin()
+    body()
+    return [from_core(found) for found in ledger.end()["findings"]]
+
+
+class Node:
+    pass
+
+
+def test_held_memory_counts_what_the_collector_does_not_track(ledger):
+    def body():
+        node = Node()
+        node.me = node
+        node.data = bytes(100_000_000)
+
+    (finding,) = findings_of(ledger, body)
+    assert 100_000_000 <= finding.held_bytes < 100_001_000
+    assert size(finding.held_bytes) == "100 MB"
+
+
+def test_held_memory_leaves_out_what_others_hold_too(ledger):
+    shared = bytes(1_000_000)
+
+    def body():
+        node = Node()
+        node.me = node
+        node.data = shared
+
+    (finding,) = findings_of(ledger, body)
+    assert finding.held_bytes < 2000
+
+
+def test_held_memory_counts_shared_objects_once(ledger):
+    def body():
+        data = bytes(1_000_000)
+        first, second = Node(), Node()
+        first.other, second.other = second, first
+        first.data = second.data = [data]
+        second.more = (data, data)
+
+    (finding,) = findings_of(ledger, body)
+    assert 1_000_000 <= finding.held_bytes < 1_010_000
+
+
+def test_python_level_sizeof_does_not_run(ledger):
+    class Liar:
+        def __sizeof__(self):
+            raise AssertionError("must not run")
+
+    def body():
+        liar = Liar()
+        liar.me = liar
+
+    (finding,) = findings_of(ledger, body)
+    assert 0 < finding.held_bytes < 1000
+
+
+def test_different_keys_are_different_causes(ledger):
+    def body():
+        a, b = {}, {}
+        a["a"], b["b"] = a, b
+
+    assert sorted(f.cause for f in findings_of(ledger, body)) == ["dict['a']", "dict['b']"]
+
+
+def test_data_in_keys_is_no_part_of_the_cause(ledger):
+    def make(key):
+        def body():
+            table = {}
+            table[key] = table
+
+        return body
+
+    causes = {findings_of(ledger, make(key))[0].cause for key in ("user-17", "user-18", 3, 4.5, (1, 2), "x" * 5000)}
+    assert causes == {"dict[]"}
+
+
+def test_the_length_of_a_chain_is_no_part_of_the_cause(ledger):
+    def ring(length):
+        def body():
+            nodes = [Node() for _ in range(length)]
+            for one, other in zip(nodes, nodes[1:] + nodes[:1], strict=True):
+                one.next = other
+
+        return body
+
+    causes = {findings_of(ledger, ring(length))[0].signature for length in (1, 2, 3, 50, 2000)}
+    assert len(causes) == 1
+
+
+def test_definitions_are_told(ledger):
+    def body():
+        def walk():
+            return walk
+
+    (finding,) = findings_of(ledger, body)
+    line = body.__code__.co_firstlineno + 1
+    assert finding.steps[0].defined == f"{__file__}:{line}"
+
+
+# -- size ------------------------------------------------------------------------------------------
+
+
+def report_of(findings):
+    report = TestReport(TestInfo("a.B.c", "a", "a.B", "c"), "passed", 0.0, checked=True, findings=findings)
+    return f"{headline(report.leaks)}\n{describe_report(report)}"
+
+
+def test_a_million_nested_lists(ledger):
+    def body():
+        first = innermost = []
+        for _ in range(1_000_000):
+            innermost = [innermost]
+        first.append(innermost)
+
+    (finding,) = findings_of(ledger, body)
+    assert finding.objects == 1_000_001
+    assert finding.cause == "list[]"
+    assert len(report_of([finding])) <= 2000
+
+
+def test_a_million_objects_in_one_tree(ledger):
+    def body():
+        root = Node()
+        root.children = []
+        for _ in range(1_000_000):
+            child = Node()
+            child.parent = root
+            root.children.append(child)
+
+    (finding,) = findings_of(ledger, body)
+    assert finding.cause == f"{__name__}.Node.children[] → {__name__}.Node.parent"
+    assert len(report_of([finding])) <= 2000
+
+
+def test_many_causes_stay_short(ledger):
+    def body():
+        for number in range(300):
+            table = {}
+            key = "".join(chr(ord("a") + int(digit)) for digit in str(number))
+            table[key] = table
+
+    findings = findings_of(ledger, body)
+    assert len(findings) == 300
+    assert len(report_of(findings)) <= 4000
+
+
+# -- hostile objects ---------------------------------------------------------------------------------
+
+HOSTILE = '''
+    import gc, json, sys
+    from yagot import _core
+    from yagot.findings import from_core
+
+    ran = []
+
+    class Meta(type):
+        def __eq__(cls, other):
+            ran.append("Meta.__eq__")
+            return True
+        def __hash__(cls):
+            ran.append("Meta.__hash__")
+            return 1
+        def __getattribute__(cls, name):
+            ran.append(f"Meta.__getattribute__ {name}")
+            return super().__getattribute__(name)
+
+    def trap(name):
+        def method(self, *args):
+            ran.append(name)
+            raise RuntimeError(name)
+        return method
+
+    class Hostile(metaclass=Meta):
+        __slots__ = ("__dict__", "__weakref__")
+        for name in ("__repr__", "__str__", "__eq__", "__hash__", "__getattr__", "__len__", "__bool__", "__iter__",
+                     "__sizeof__", "__dir__", "__format__", "__reduce_ex__", "__getstate__"):
+            locals()[name] = trap(name)
+        del name
+        def __getattribute__(self, name):
+            ran.append(f"__getattribute__ {name}")
+            return object.__getattribute__(self, name)
+        @property
+        def __class__(self):
+            ran.append("__class__")
+            return int
+
+    BigName = type("N" * 1_000_000, (), {"__module__": "m" * 1_000_000})
+
+    class Key(str):
+        def __eq__(self, other):
+            ran.append("Key.__eq__")
+            return True
+        def __hash__(self):
+            return hash("me")
+        def __repr__(self):
+            ran.append("Key.__repr__")
+            return "x"
+
+    class Items(list):
+        __getitem__ = __len__ = __iter__ = trap("Items")
+
+    def body():
+        hostile = Hostile()
+        object.__setattr__(hostile, "me", hostile)
+        ran.clear()
+        big = BigName()
+        big.me = big
+        table = {}
+        dict.__setitem__(table, Key("x"), table)
+        items = Items()
+        list.append(items, items)
+        named = {}
+        named["\\ud800\\x00" * 500_000] = named
+
+    ledger = _core.Ledger()
+    ledger.begin()
+    body()
+    ran.clear()
+    findings = [from_core(found) for found in ledger.end()["findings"]]
+    print(json.dumps([ran, [(f.cause, f.objects, [list(map(len, (s.object, s.path, s.contents))) for s in f.steps])
+                            for f in findings]]))
+'''
+
+
+def test_hostile_objects_run_nothing():
+    out = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(HOSTILE)], capture_output=True, text=True, check=True
+    ).stdout
+    ran, findings = json.loads(out)
+    assert ran == []
+    assert len(findings) == 4  # the two dicts have one cause
+    assert any("Hostile.me" in cause for cause, _, _ in findings)
+    for cause, _, steps in findings:
+        assert len(cause) < 1000
+        assert all(length < 1000 for step in steps for length in step)
+
+
+def test_a_finalizer_that_resurrects_changes_nothing(ledger):
+    kept = []
+
+    class Phoenix:
+        def __del__(self):
+            kept.append(self)
+
+    def body():
+        bird = Phoenix()
+        bird.me = bird
+
+    findings = findings_of(ledger, body)
+    assert {finding.kind for finding in findings} == {"uncollectable"}
+    assert len(kept) == 1
+    kept.clear()
+    gc.collect()
+
+
+def test_weak_references_see_the_same_as_without(ledger):
+    def body():
+        node = Node()
+        node.me = node
+        seen.append(weakref.ref(node))
+        del node
+        seen.append(seen[0]() is not None)  # unreachable, and not yet collected
+
+    seen = []
+    findings_of(ledger, body)
+    assert seen[1] is True
+    assert seen[0]() is None
+
+
+# -- reprs on demand ---------------------------------------------------------------------------------
+
+
+def test_repr_is_guarded():
+    from yagot.reprs import guarded_repr
+
+    class Slow:
+        def __repr__(self):
+            while True:
+                pass
+
+    class Broken:
+        def __repr__(self):
+            raise KeyError
+
+    assert guarded_repr([1, "a"]) == "[1, 'a']"
+    assert guarded_repr(Slow()) == "<repr() of Slow took too long>"
+    assert guarded_repr(Broken()) == "<repr() raised KeyError>"
+    assert len(guarded_repr("x" * 10_000)) == 500
+
+
+def test_repr_option(project):
+    project.write(
+        "test_repr.py",
+        """
+        import unittest
+
+        class Node:
+            def __repr__(self):
+                return "<a node, as its author shows it>"
+
+        class Test(unittest.TestCase):
+            def test(self):
+                node = Node()
+                node.me = node
+        """,
+    )
+    assert "as its author shows it" not in project.yagot().stderr
+    assert "as its author shows it" in project.yagot("--repr").stderr
