@@ -427,11 +427,11 @@ def test_a_directory_is_no_report(suite):
     assert "cannot write ." in suite.yagot("--junit-xml", ".", check=2).stderr
 
 
-@pytest.mark.parametrize("arguments", [["--trace", "many"], ["--trace", "-1"], ["--no-such-option"]])
+@pytest.mark.parametrize("arguments", [["--trace", "many"], ["--trace", "70000"], ["--no-such-option"]])
 def test_wrong_usage(suite, arguments):
     result = suite.yagot(*arguments, check=2)
     assert "Traceback" not in result.stderr
-    assert "usage:" in result.stderr
+    assert "must be a number" in result.stderr or "usage:" in result.stderr
 
 
 def test_an_unknown_module_is_a_failed_test(project):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import sys
 import unittest
 from typing import TYPE_CHECKING, Any
 
 from yagot import __version__
+from yagot.plugins import OPTIONS, make_reporters
 
 if TYPE_CHECKING:
     from yagot.findings import TestInfo, TestReport
@@ -17,13 +19,6 @@ USAGE_ERROR = 2
 NO_TESTS = 5
 
 _RUN_EPILOG = "Everything else is passed on to unittest:"
-
-
-def _frames(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError("a number from 0 to 65535 expected")
-    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,16 +33,16 @@ def _parser() -> argparse.ArgumentParser:
         add_help=False,
     )
     run.add_argument("-h", "--help", action="store_true", help="show this help and unittest's")
-    run.add_argument("--leaks-only", action="store_true", help="only uncollectable objects fail a test")
-    run.add_argument("--report-only", action="store_true", help="report leaks, but fail no test for them")
-    run.add_argument("--strict", action="store_true", help="let inherent cycles (of classes made in a test) fail too")
-    run.add_argument("--junit-xml", metavar="FILE", help="write a JUnit XML report")
-    run.add_argument("--json", metavar="FILE", help="write a JSON report")
-    run.add_argument("--trace", type=_frames, default=0, metavar="N", help="tell where objects were made (N frames)")
-    run.add_argument("--repr", action="store_true", help="show the repr() of objects on cycles: runs their code")
+    for name, (metavar, text) in OPTIONS.items():
+        option = f"--{name.replace('_', '-')}"
+        if metavar:
+            run.add_argument(option, metavar=metavar, help=text)
+        else:
+            run.add_argument(option, action="store_true", default=None, help=text)
     if sys.version_info < (3, 12):
         run.add_argument("--durations", type=int, metavar="N", help="show the N slowest tests (N=0 for all)")
     run.set_defaults(parser=run)
+    commands.add_parser("config", help="show the settings in force, and where each came from")
     return parser
 
 
@@ -85,39 +80,24 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
         print(f"yagot: needs CPython; this is {sys.implementation.name}", file=sys.stderr)
         return USAGE_ERROR
     # imported here: the parts that need the core
-    from yagot.checker import Checker, Reporter
-    from yagot.config import Config
+    from yagot.checker import Checker
+    from yagot.config import Config, ConfigError, load
     from yagot.files import UnusablePath
     from yagot.runner import TextTestRunner
 
-    config = Config(
-        leaks_only=options.leaks_only,
-        report_only=options.report_only,
-        strict=options.strict,
-        junit_xml=options.junit_xml,
-        json=options.json,
-        repr=options.repr,
-        trace=options.trace,
-    )
-    reporters: list[Reporter] = []
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Config)}
     try:
-        if config.json is not None:
-            from yagot.report_json import JSONReport
-
-            reporters.append(JSONReport(config.json))
-        if config.junit_xml is not None:
-            from yagot.report_junit import JUnitReport
-
-            reporters.append(JUnitReport(config.junit_xml))
+        config, _ = load(given)
+    except ConfigError as error:
+        print(f"yagot: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    try:
+        reporters = make_reporters(config, "all")
         if getattr(options, "durations", None) is not None:
             reporters.append(_Durations(options.durations))
     except UnusablePath as error:
         print(f"yagot: {error}", file=sys.stderr)
         return USAGE_ERROR
-    if config.trace:
-        import tracemalloc
-
-        tracemalloc.start(config.trace)
     checker = Checker(config, reporters)
     runners: list[TextTestRunner] = []
 
@@ -135,9 +115,28 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     return 0 if program.result.wasSuccessful() else 1
 
 
+def _show_config() -> int:
+    from yagot.config import ConfigError, load
+
+    try:
+        config, sources = load()
+    except ConfigError as error:
+        print(f"yagot: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    for field in dataclasses.fields(config):
+        value, source = getattr(config, field.name), sources.get(field.name, "default")
+        print(f"{field.name.replace('_', '-')} = {value!r}  ({source})")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; returns the exit status (docs: reference, exit statuses)."""
-    options, rest = _parser().parse_known_args(arguments)
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if options.command == "config":
+        if rest:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        return _show_config()
     status: int = _run(options, rest)
     return status
 

@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol
 from yagot import _core
 from yagot.config import Config
 from yagot.findings import Problem, TestInfo, TestReport, from_core
-from yagot.judge import judge
+from yagot.judge import judge_all
 from yagot.report_text import describe_report, headline
 from yagot.reprs import guarded_repr
 from yagot.summary import Summary
@@ -38,6 +38,35 @@ class Reporter(Protocol):
         """The run is over."""
 
 
+class Run:
+    """A whole run: its reporters and totals. Where tests run in other processes, this is the part that stays."""
+
+    def __init__(self, config: Config, reporters: Sequence[Reporter] = ()) -> None:
+        self.config = config
+        self.reporters = list(reporters)
+        self.summary = Summary()
+
+    def started(self, test: TestInfo) -> None:
+        """A test is about to run."""
+        for reporter in self.reporters:
+            reporter.started(test)
+
+    def finished(self, report: TestReport) -> None:
+        """A test is through, or something outside of tests failed, e.g. setUpClass."""
+        self.summary.add(report)
+        for reporter in self.reporters:
+            reporter.finished(report, self.fails(report))
+
+    def fails(self, report: TestReport) -> bool:
+        """Do the test's leaks make it fail?"""
+        return not self.config.report_only and any(finding.verdict == "leak" for finding in report.findings)
+
+    def close(self) -> None:
+        """The run is over: closes the reports. Raises UnusablePath."""
+        for reporter in self.reporters:
+            reporter.close()
+
+
 class Checker:
     """Watches one test after the other. Not for use from several threads at once."""
 
@@ -46,25 +75,30 @@ class Checker:
 
     def __init__(self, config: Config | None = None, reporters: Sequence[Reporter] = ()) -> None:
         self.config = config or Config()
-        self.reporters = list(reporters)
-        self.summary = Summary()
+        self.run = Run(self.config, reporters)
         self._ledger = _core.Ledger(guarded_repr if self.config.repr else None)
         self._test: TestInfo | None = None
         self._began = 0.0
+        if self.config.trace:
+            import tracemalloc
+
+            tracemalloc.start(self.config.trace)
 
     def begin(self, test: TestInfo, owners: tuple[object, ...] = ()) -> None:
         """Opens the window of a test. *owners*: see _core.Ledger.begin. Raises RuntimeError if one is open."""
         if Checker.watching:
             raise RuntimeError("a test is being watched already")
-        for reporter in self.reporters:
-            reporter.started(test)
+        self.run.started(test)
         Checker.watching = True
         self._test = test
         self._began = time.perf_counter()
         self._ledger.begin(owners)
 
-    def end(self, outcome: str, problem: Problem | None = None) -> TestReport:
-        """Closes the window, judges what it saw unless the test did not pass, and tells the reporters."""
+    def end(self, outcome: str, problem: Problem | None = None, config: Config | None = None) -> TestReport:
+        """Closes the window, judges what it saw unless the test did not pass, and tells the run.
+
+        *config*: for this test only, instead of the checker's.
+        """
         seconds = time.perf_counter() - self._began
         test, self._test = self._test, None
         if test is None:
@@ -82,20 +116,10 @@ class Checker:
                 born=seen["born"],
                 survivors=seen["survivors"],
                 incomplete=seen["incomplete"],
-                findings=tuple(judge(from_core(found), self.config) for found in seen["findings"]),
+                findings=judge_all([from_core(found) for found in seen["findings"]], config or self.config),
             )
-        self.add(report)
+        self.run.finished(report)
         return report
-
-    def add(self, report: TestReport) -> None:
-        """Passes a report on; also for what failed outside of any window, e.g. setUpClass."""
-        self.summary.add(report)
-        for reporter in self.reporters:
-            reporter.finished(report, self.fails(report))
-
-    def fails(self, report: TestReport) -> bool:
-        """Do the test's leaks make it fail?"""
-        return not self.config.report_only and any(finding.verdict == "leak" for finding in report.findings)
 
     def error(self, report: TestReport) -> LeakError:
         """The exception that stands for the test's leaks."""
@@ -109,8 +133,7 @@ class Checker:
             self._ledger.end(look=False)
 
     def finish(self) -> None:
-        """Ends the run: closes the reports."""
+        """Ends the run. Raises UnusablePath if a report could not be written."""
         self.abort()
         self._ledger.close()
-        for reporter in self.reporters:
-            reporter.close()
+        self.run.close()

@@ -1,13 +1,27 @@
-"""What the user wants."""
+"""What the user wants: one set of settings for all adapters.
+
+In rising order: ``[tool.yagot]`` in pyproject.toml, ``YAGOT_*`` variables, the command line.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class ConfigError(Exception):
+    """A setting is unknown or has an unusable value; the text is one clear line."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """The settings of one run. Each has the same name on the command line, with dashes."""
+    """The settings of one run. Each has the same name everywhere: with dashes on the command line and in
+    pyproject.toml, ``YAGOT_`` and capitals in the environment."""
 
     leaks_only: bool = False
     """Only uncollectable objects fail a test; collected ones are notes."""
@@ -15,9 +29,90 @@ class Config:
     """Leaks are reported and fail nothing."""
     strict: bool = False
     """What is inherent (see yagot.judge) fails too."""
+    ignore_types: tuple[str, ...] = ()
+    """A test that leaves an object of one of these types is not judged at all (as in yagot 0.5.0)."""
     junit_xml: str | None = None
+    """A JUnit XML report to write."""
     json: str | None = None
+    """A JSON report to write."""
     repr: bool = False
     """Show the repr() of objects on cycles: runs their code."""
     trace: int = 0
     """Frames of tracemalloc to keep per allocation; 0: off."""
+
+
+_FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
+
+
+def _expected(name: str, value: object, source: str, what: str) -> ConfigError:
+    return ConfigError(f"{source}: {name.replace('_', '-')} must be {what}, not {value!r}")
+
+
+def _convert(name: str, value: Any, source: str) -> Any:
+    """A value as the setting's type; strings, as from the environment, are read."""
+    default = _FIELDS[name].default
+    if isinstance(default, bool):
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.lower() in _TRUE | _FALSE:
+            return value.lower() in _TRUE
+        raise _expected(name, value, source, "true or false")
+    if isinstance(default, int):
+        if isinstance(value, str) and value.isdecimal():
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 65535:
+            return value
+        raise _expected(name, value, source, "a number from 0 to 65535")
+    if isinstance(default, tuple):
+        parts = value.split(",") if isinstance(value, str) else value
+        if isinstance(parts, list | tuple) and all(isinstance(part, str) for part in parts):
+            return tuple(part.strip() for part in parts if part.strip())
+        raise _expected(name, value, source, "a list of strings")
+    if isinstance(value, str) and value:
+        return value
+    raise _expected(name, value, source, "a path")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    table = data.get("tool", {}).get("yagot", {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: [tool.yagot] must be a table")
+    return table
+
+
+def load(
+    options: Mapping[str, Any] | None = None,
+    directory: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> tuple[Config, dict[str, str]]:
+    """The configuration and where each setting that is not a default came from. Raises ConfigError.
+
+    *options*: from the command line; those that are None were not given.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    file = (directory or Path.cwd()) / "pyproject.toml"
+    if file.is_file():
+        for key, value in _read_toml(file).items():
+            name = key.replace("-", "_")
+            if name not in _FIELDS:
+                raise ConfigError(f"{file}: unknown setting {key!r} in [tool.yagot]")
+            values[name], sources[name] = _convert(name, value, str(file)), str(file)
+    for name in _FIELDS:
+        variable = f"YAGOT_{name.upper()}"
+        if environ.get(variable):
+            values[name], sources[name] = _convert(name, environ[variable], variable), variable
+    for name, value in (options or {}).items():
+        if value is not None:
+            values[name], sources[name] = _convert(name, value, "command line"), "command line"
+    return Config(**values), sources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -184,6 +185,28 @@ class TestReport:
             "survivors": self.survivors,
             "findings": [finding.as_json() for finding in self.findings],
         }
+
+
+def as_dict(report: TestReport) -> dict[str, Any]:
+    """A report for another process: plain dicts, lists, numbers and strings."""
+    data = dataclasses.asdict(report)
+    data["findings"] = [dataclasses.asdict(finding) for finding in report.findings]
+    return data
+
+
+def from_dict(data: Mapping[str, Any]) -> TestReport:
+    """The report that as_dict() was given."""
+    return TestReport(
+        **{
+            **data,
+            "test": TestInfo(**data["test"]),
+            "problem": Problem(**data["problem"]) if data["problem"] else None,
+            "findings": tuple(
+                Finding(**{**finding, "steps": tuple(Step(**step) for step in finding["steps"])})
+                for finding in data["findings"]
+            ),
+        }
+    )
 
 
 def count_types(findings: Sequence[Finding]) -> Counter[str]:

@@ -1,27 +1,55 @@
 """Judge: which findings count.
 
-A rule acts on a finding, never on a whole test. The first rule that has something to say decides.
+A rule acts on a finding; the first one that has something to say decides. The one exception is yagot 0.5.0's
+ignore_types, which drops a whole test.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from yagot.config import Config
 from yagot.findings import Finding
 
-INHERENT_TYPES = "inherent-class"
+INHERENT_CLASS = "inherent-class"
+SCAFFOLD = "framework-scaffold"
+LEAKS_ONLY = "leaks-only"
+IGNORE_TYPES = "ignore-types"
+
+FRAMEWORKS = ("_pytest.", "pluggy.", "xdist.", "nose.", "nose2.")
 
 
 def is_class_machinery(finding: Finding) -> bool:
     """Is it the cycle that every class made at run time is in: with its MRO, its descriptors?"""
-    return all(step.object.startswith("class ") for step in finding.steps) and bool(finding.steps)
+    return bool(finding.steps) and all(step.object.startswith("class ") for step in finding.steps)
+
+
+def is_scaffold(finding: Finding) -> bool:
+    """Is a framework's own object on the cycle, as in ``with pytest.raises(…) as info``?"""
+    return any(step.object.startswith(FRAMEWORKS) for step in finding.steps)
+
+
+def _note(finding: Finding, reason: str) -> Finding:
+    return dataclasses.replace(finding, verdict="note", reason=reason)
 
 
 def judge(finding: Finding, config: Config) -> Finding:
     """The finding with its verdict."""
-    if config.leaks_only and finding.kind == "collected":
-        return dataclasses.replace(finding, verdict="note", reason="leaks-only")
-    if not config.strict and finding.kind == "collected" and is_class_machinery(finding):
-        return dataclasses.replace(finding, verdict="note", reason=INHERENT_TYPES)
+    if finding.kind != "collected":
+        return finding
+    if config.leaks_only:
+        return _note(finding, LEAKS_ONLY)
+    if not config.strict and is_class_machinery(finding):
+        return _note(finding, INHERENT_CLASS)
+    if not config.strict and is_scaffold(finding):
+        return _note(finding, SCAFFOLD)
     return finding
+
+
+def judge_all(findings: Sequence[Finding], config: Config) -> tuple[Finding, ...]:
+    """All findings of a test with their verdicts."""
+    judged = tuple(judge(finding, config) for finding in findings)
+    if config.ignore_types and any(name in finding.types for finding in judged for name in config.ignore_types):
+        return tuple(dataclasses.replace(finding, verdict="allowed", reason=IGNORE_TYPES) for finding in judged)
+    return judged

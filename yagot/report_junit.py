@@ -61,13 +61,19 @@ def leak_type(report: TestReport) -> str:
 class JUnitReport:
     """Writes each test as it ends; the file is complete at every moment."""
 
-    def __init__(self, path: str) -> None:
-        """Replaces the report at *path* by an empty one. Raises UnusablePath."""
+    def __init__(self, path: str, content: Literal["all", "leaks"] = "all") -> None:
+        """Replaces the report at *path* by an empty one. Raises UnusablePath.
+
+        *content*: ``all`` tests with their outcomes, or only ``leaks``, beside the framework's own report of the
+        outcomes: other names, and what did not pass is told as skipped.
+        """
         self._path = path
+        self._leaks = content == "leaks"
         file, name = new_file_beside(path)
         timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
         try:
-            self._writer = _core.JUnitWriter(file, "yagot", timestamp, socket.gethostname(), _properties())
+            properties = (*_properties(), ("dd_tags[yagot.report]", "leak" if self._leaks else "all"))
+            self._writer = _core.JUnitWriter(file, "yagot", timestamp, socket.gethostname(), properties)
             os.replace(name, path)
         except OSError as error:
             raise UnusablePath(f"cannot write {path}: {error.strerror or error}") from None
@@ -95,10 +101,10 @@ class JUnitReport:
             return
         try:
             self._writer.write(
-                suite=_cut(test.module, MESSAGE_LIMIT),
+                suite=_cut(f"yagot.leaks.{test.module}" if self._leaks else test.module, MESSAGE_LIMIT),
                 file=test.file,
                 classname=test.classname,
-                name=name,
+                name=f"{name} [leak]" if self._leaks else name,
                 kind=kind,
                 type=type_,
                 message=message if message is None else _cut(message, MESSAGE_LIMIT),
@@ -122,6 +128,10 @@ class JUnitReport:
         if fails:
             kind, type_, message = "failure", leak_type(report), headline(report.leaks)
             text = f"{message}\n{describe_report(report)}\n"
+        elif report.outcome != "passed" and self._leaks:
+            reason = report.outcome.replace("_", " ")
+            message = text = f"not leak-checked: the test's outcome is '{reason}' (a traceback keeps objects alive)"
+            kind, type_ = "skipped", "yagot.NotChecked"
         elif report.outcome != "passed":
             kind = _KINDS[report.outcome]
             problem = report.problem or Problem(report.outcome, report.outcome.replace("_", " "))

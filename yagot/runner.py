@@ -74,7 +74,8 @@ class RunResult(Proxy):
         if not Checker.watching:
             name, _, place = str(test.id()).partition(" ")  # "setUpClass (module.Class)"
             where = place.strip("()") or name
-            self._checker.add(TestReport(TestInfo(test.id(), where, where, name), outcome, 0.0, problem=problem))
+            info = TestInfo(test.id(), where, where, name)
+            self._checker.run.finished(TestReport(info, outcome, 0.0, problem=problem))
 
     def addError(self, test: Any, err: _Error) -> None:
         self._add(test, "error", problem_of(err))
@@ -119,7 +120,7 @@ class TextTestRunner(unittest.TextTestRunner):
             self.stream.writeln(f"yagot: {error}")
             self.failed_to_report = True
         if checker.config.report_only:
-            for line in checker.summary.cause_lines():
+            for line in checker.run.summary.cause_lines():
                 self.stream.writeln(line)
-        for line in checker.summary.lines(checker.config.report_only):
+        for line in checker.run.summary.lines(checker.config.report_only):
             self.stream.writeln(line)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from yagot.checker import Checker, LeakError
+from yagot.config import load
 from yagot.findings import Problem, TestInfo
 
 __unittest = True  # hides these frames from unittest's tracebacks
@@ -131,6 +132,15 @@ def info_of(test: Any) -> TestInfo:
     return TestInfo(identity, cls.__module__, identity[: -len(method) - 1], method, file, line)
 
 
+def _add_leak(result: Any, test: Any, error: LeakError) -> None:
+    """Tells the result of a leak as of any failure: with a traceback, which some results insist on."""
+    try:
+        raise error
+    except LeakError:
+        result.addFailure(test, sys.exc_info())
+    error.__traceback__ = None  # it is in a cycle with this frame
+
+
 def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], Any]) -> Any:
     """Runs a test inside a window. Its leak is its failure, told after its whole teardown."""
     held = HeldResult(result)
@@ -145,8 +155,8 @@ def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], A
         raise
     outcome = held.outcome
     report = checker.end(outcome or "passed", held.problem)
-    if checker.fails(report):
-        result.addFailure(test, (LeakError, checker.error(report), None))
+    if checker.run.fails(report):
+        _add_leak(result, test, checker.error(report))
     elif outcome == "passed":
         result.addSuccess(test)
     if held.stopped:
@@ -160,7 +170,7 @@ _default: list[Checker] = []
 def default_checker() -> Checker:
     """The checker of test cases that no runner of yagot's runs."""
     if not _default:
-        _default.append(Checker())
+        _default.append(Checker(load()[0]))
     return _default[0]
 
 

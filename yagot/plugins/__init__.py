@@ -1,1 +1,35 @@
-"""Adapters for frameworks with plugin interfaces."""
+"""Adapters for frameworks with plugin interfaces, and what they share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from yagot.checker import Reporter
+    from yagot.config import Config
+
+OPTIONS: dict[str, tuple[str, str]] = {
+    "leaks_only": ("", "only uncollectable objects fail a test"),
+    "report_only": ("", "report leaks, but fail no test for them"),
+    "strict": ("", "let inherent cycles (of classes made in a test, of the framework) fail too"),
+    "repr": ("", "show the repr() of objects on cycles: runs their code"),
+    "ignore_types": ("TYPE[,TYPE…]", "do not judge tests that leave objects of these types"),
+    "junit_xml": ("FILE", "write a JUnit XML report"),
+    "json": ("FILE", "write a JSON report"),
+    "trace": ("N", "tell where objects were made (N frames of tracemalloc)"),
+}
+"""Settings as command-line options: metavar (empty: a flag) and help."""
+
+
+def make_reporters(config: Config, content: str = "leaks") -> list[Reporter]:
+    """The reporters that the settings ask for. Raises yagot.files.UnusablePath."""
+    reporters: list[Reporter] = []
+    if config.json is not None:
+        from yagot.report_json import JSONReport
+
+        reporters.append(JSONReport(config.json))
+    if config.junit_xml is not None:
+        from yagot.report_junit import JUnitReport
+
+        reporters.append(JUnitReport(config.junit_xml, "leaks" if content == "leaks" else "all"))
+    return reporters

@@ -1,0 +1,246 @@
+"""The pytest plugin."""
+
+import json
+
+import pytest
+
+
+def run(project, *arguments, **keywords):
+    # of the editable install, not of yagot
+    quiet = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+    return project.python("-m", "pytest", "-q", "-p", "no:cacheprovider", *quiet, *arguments, **keywords)
+
+
+def run_json(project, *arguments, **keywords):
+    result = run(project, "--yagot", "--yagot-json=out.json", *arguments, **keywords)
+    data = json.loads((project.path / "out.json").read_text())
+    return result, {test["id"].rsplit("::", 1)[-1]: test for test in data["tests"]}
+
+
+def leaking(tests):
+    return {name for name, test in tests.items() if any(f["verdict"] == "leak" for f in test["findings"])}
+
+
+STYLES = """
+    import logging
+    import sys
+    import warnings
+    import pytest
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    def test_clean():
+        pass
+
+    def test_leak():
+        Node()
+
+    def test_raises():
+        with pytest.raises(ValueError, match="no") as info:
+            raise ValueError("no")
+        assert info.value.args == ("no",)
+
+    def test_warns():
+        with pytest.warns(UserWarning):
+            warnings.warn("careful", UserWarning)
+
+    def test_capture(capsys, caplog, monkeypatch, tmp_path, recwarn):
+        print("heard")
+        logging.getLogger("x").warning("seen")
+        monkeypatch.setattr(sys, "argv", ["a"])
+        (tmp_path / "file").write_text("text")
+        assert capsys.readouterr().out == "heard\\n"
+        assert "seen" in caplog.text
+
+    @pytest.fixture
+    def value():
+        yield [1, 2]
+
+    @pytest.fixture
+    def leaking_value():
+        node = Node()
+        yield node
+
+    @pytest.fixture
+    def leaking_teardown():
+        yield
+        Node()
+
+    def test_fixture(value):
+        assert value == [1, 2]
+
+    def test_fixture_value_leaks(leaking_value):
+        assert leaking_value
+
+    def test_fixture_teardown_leaks(leaking_teardown):
+        pass
+
+    @pytest.fixture(scope="module")
+    def wide():
+        return Node()
+
+    def test_wide_one(wide):
+        assert wide
+
+    def test_wide_two(wide):
+        assert wide
+
+    @pytest.mark.parametrize("number", [1, 2])
+    def test_parameters(number):
+        assert number
+
+    class TestClass:
+        def setup_method(self):
+            self.early = [1]
+
+        def test_self(self):
+            self.kept = [self.early, {"a": 1}]
+
+        def test_leak_in_self(self):
+            self.kept = Node()
+
+    @pytest.mark.xfail
+    def test_xfail():
+        Node()
+        assert False
+
+    @pytest.mark.skip
+    def test_skip():
+        pass
+
+    def test_fails():
+        Node()
+        assert [1, 2] == [1, 3]
+
+    @pytest.mark.yagot(check=False)
+    def test_unchecked():
+        Node()
+
+    @pytest.mark.yagot(leaks_only=True)
+    def test_marked():
+        Node()
+"""
+
+
+@pytest.fixture
+def styles(project):
+    project.write("test_styles.py", STYLES)
+    return project
+
+
+def test_styles(styles):
+    result, tests = run_json(styles)
+    assert leaking(tests) == {
+        "test_leak", "test_fixture_value_leaks", "test_fixture_teardown_leaks", "test_leak_in_self",
+    }  # fmt: skip
+    assert "test_unchecked" not in tests
+    assert tests["test_marked"]["findings"][0]["verdict"] == "note"
+    assert "1 failed, 16 passed, 1 skipped, 1 xfailed, 4 errors" in result.stdout
+
+
+def test_the_same_outcomes_without(styles):
+    assert "1 failed, 16 passed, 1 skipped, 1 xfailed in" in run(styles).stdout
+
+
+def test_a_leak_is_an_error_at_teardown(styles):
+    out = run(styles, "--yagot", "-k", "test_leak or test_clean").stdout
+    assert "ERROR at teardown of test_leak" in out
+    assert "test_styles.Node.me" in out
+    assert "yagot" in out.splitlines()[-3] or "leaked" in out
+
+
+def test_off_by_default_and_not_even_loaded(styles):
+    styles.write(
+        "test_loaded.py",
+        """
+        import sys
+        def test_core():
+            assert "yagot._core" not in sys.modules
+            assert "yagot.checker" not in sys.modules
+        """,
+    )
+    assert run(styles, "test_loaded.py").returncode == 0
+
+
+def test_the_variables_of_old(styles):
+    assert "ERROR at teardown of test_leak" in run(styles, "-k", "test_leak", env={"YAGOT": "1"}).stdout
+    assert run(styles, "-k", "test_leak", env={"YAGOT": "1", "YAGOT_LEAKS_ONLY": "1"}).returncode == 0
+    ignored = run(styles, "-k", "test_leak", env={"YAGOT": "1", "YAGOT_IGNORE_TYPES": "int,test_styles.Node"})
+    assert ignored.returncode == 0
+
+
+def test_ignore_types(styles):
+    options = ["--yagot", "-k", "test_leak", "--yagot-ignore-types=int,str", "--yagot-ignore-types=test_styles.Node"]
+    assert run(styles, *options).returncode == 0
+
+
+def test_configuration_file(styles):
+    styles.write("pyproject.toml", "[tool.yagot]\nreport-only = true\n")
+    result = run(styles, "--yagot", "-k", "test_leak")
+    assert result.returncode == 0
+    assert "test_styles.Node.me" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "settings, complaint",
+    [
+        ("colour = 1", "unknown setting 'colour'"),
+        ("leaks-only = 'perhaps'", "must be true or false"),
+        ("x", "pyproject"),
+    ],
+)
+def test_a_wrong_configuration_is_a_usage_error(styles, settings, complaint):
+    # pytest itself refuses a file that is no TOML
+    styles.write("pyproject.toml", f"[tool.yagot]\n{settings}\n")
+    result = run(styles, "--yagot", "-k", "test_leak")
+    assert result.returncode == 4
+    assert complaint in result.stderr + result.stdout
+    assert "Traceback" not in result.stderr
+
+
+def test_unittest_classes_and_doctests(project):
+    project.write(
+        "test_mixed.py",
+        '''
+        import unittest
+
+        def squares():
+            """
+            >>> [n * n for n in range(3)]
+            [0, 1, 4]
+            """
+
+        class TestOld(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                cls.shared = [1]
+
+            def setUp(self):
+                self.fresh = {"a": self.shared}
+
+            def test_clean(self):
+                self.assertEqual(self.fresh["a"], [1])
+
+            def test_leak(self):
+                self.callback = self.test_clean
+        ''',
+    )
+    result, tests = run_json(project, "--doctest-modules")
+    assert len(tests) == 3
+    assert leaking(tests) == {"test_leak"}, result.stdout
+
+
+def test_the_next_tests_setup_is_not_disturbed(project):
+    project.write(
+        "test_next.py",
+        """
+        def test_a():
+            items = []
+            items.append(items)
+        def test_b(tmp_path):
+            assert tmp_path.exists()
+        """,
+    )
+    assert "2 passed, 1 error" in run(project, "--yagot").stdout

@@ -1,0 +1,39 @@
+"""One suite under every framework."""
+
+import json
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+SCHEMA = Path(__file__).parents[1] / "schemas" / "junit-10.xsd"
+
+COMMANDS = {
+    "pytest": ["-m", "pytest", "-q", "--yagot", "--yagot-json=out.json", "--yagot-junit-xml=out.xml", "test_all.py"],
+    "xdist": [
+        "-m", "pytest", "-q", "-n2", "--yagot", "--yagot-json=out.json", "--yagot-junit-xml=out.xml", "test_all.py",
+    ],
+    "loadfile": [
+        "-m", "pytest", "-q", "-n2", "--dist=loadfile", "--yagot", "--yagot-json=out.json",
+        "--yagot-junit-xml=out.xml", "test_all.py",
+    ],
+    "pynose": ["-m", "nose", "--with-yagot", "--yagot-json=out.json", "--yagot-junit-xml=out.xml", "test_all.py"],
+    "nose2": [
+        "-m", "nose2", "--plugin", "yagot.plugins.nose2", "--yagot", "--yagot-json=out.json",
+        "--yagot-junit-xml=out.xml", "test_all",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_same_verdicts_and_causes(suite, expected, name):
+    result = suite.python(*COMMANDS[name])
+    assert result.returncode == 1, result.stdout + result.stderr
+    from conftest import verdicts
+
+    found = verdicts(json.loads((suite.path / "out.json").read_text()))
+    assert found == expected
+    tree = etree.parse(str(suite.path / "out.xml"))
+    etree.XMLSchema(etree.parse(str(SCHEMA))).assertValid(tree)
+    assert len(list(tree.iter("failure"))) == 10
+    assert "10 tests of 17 leaked" in result.stdout + result.stderr

@@ -1,0 +1,59 @@
+"""The plugin for nose (pynose, and nose 1.3.7): ``--with-yagot``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from nose.plugins import Plugin
+
+from yagot.checker import Checker
+from yagot.config import ConfigError, load
+from yagot.files import UnusablePath
+from yagot.plugins import OPTIONS, make_reporters
+from yagot.testcase import run_checked
+
+
+class Yagot(Plugin):  # type: ignore[misc]
+    """Check each test for leaks."""
+
+    name = "yagot"
+    score = 1  # after the others: the innermost wrapper
+
+    def options(self, parser: Any, env: Any) -> None:
+        """Adds --with-yagot and the settings under --yagot-."""
+        super().options(parser, env)
+        for name, (metavar, text) in OPTIONS.items():
+            keywords = {"metavar": metavar} if metavar else {"action": "store_true"}
+            parser.add_option(
+                f"--yagot-{name.replace('_', '-')}", dest=f"yagot_{name}", default=None, help=text, **keywords
+            )
+
+    def configure(self, options: Any, conf: Any) -> None:
+        """Makes the checker; a wrong setting ends the run with status 2."""
+        super().configure(options, conf)
+        if not self.enabled:
+            return
+        try:
+            config, _ = load({name: getattr(options, f"yagot_{name}") for name in OPTIONS})
+            self.checker = Checker(config, make_reporters(config))
+        except (ConfigError, UnusablePath) as error:
+            print(f"yagot: {error}", file=sys.stderr)
+            sys.exit(2)
+
+    def prepareTestCase(self, test: Any) -> Callable[[Any], Any]:
+        """The test inside a window."""
+        return lambda result: run_checked(self.checker, test.test, result, test.test)
+
+    def finalize(self, result: Any) -> None:
+        """Closes the reports."""
+        try:
+            self.checker.finish()
+        except UnusablePath as error:
+            print(f"yagot: {error}", file=sys.stderr)
+
+    def report(self, stream: Any) -> None:
+        """The totals."""
+        for line in self.checker.run.summary.lines(self.checker.config.report_only):
+            stream.writeln(line)

@@ -1,0 +1,53 @@
+"""The plugin for nose2: ``plugins = yagot.plugins.nose2`` in its configuration, then ``--yagot``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from nose2.events import Plugin
+
+from yagot.checker import Checker
+from yagot.config import ConfigError, load
+from yagot.files import UnusablePath
+from yagot.plugins import OPTIONS, make_reporters
+from yagot.runner import wrap_tests
+
+
+class Yagot(Plugin):  # type: ignore[misc]
+    """Check each test for leaks."""
+
+    configSection = "yagot"
+    commandLineSwitch = (None, "yagot", "Check each test for leaks")
+
+    def __init__(self) -> None:
+        self.given: dict[str, Any] = {}
+        for name, (metavar, text) in OPTIONS.items():
+            option = f"yagot-{name.replace('_', '-')}"
+            if metavar:
+                self.addArgument(lambda values, name=name: self._set(name, values[0]), None, option, text)
+            else:
+                self.addFlag(lambda _, name=name: self._set(name, True), None, option, text)
+
+    def _set(self, name: str, value: Any) -> None:
+        self.given[name] = value
+
+    def startTestRun(self, event: Any) -> None:
+        """Puts each test of the suite inside a window."""
+        section = {name: self.config.as_str(name.replace("_", "-"), default=None) for name in OPTIONS}
+        try:
+            config, _ = load({**section, **self.given})
+            self.checker = Checker(config, make_reporters(config))
+        except (ConfigError, UnusablePath) as error:
+            print(f"yagot: {error}", file=sys.stderr)
+            sys.exit(2)
+        event.suite = wrap_tests(event.suite, self.checker)
+
+    def afterSummaryReport(self, event: Any) -> None:
+        """The totals; closes the reports."""
+        try:
+            self.checker.finish()
+        except UnusablePath as error:
+            event.stream.writeln(f"yagot: {error}")
+        for line in self.checker.run.summary.lines(self.checker.config.report_only):
+            event.stream.writeln(line)

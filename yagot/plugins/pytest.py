@@ -1,0 +1,223 @@
+"""The pytest plugin: translates pytest's hooks into windows. Off until ``--yagot`` or YAGOT asks for it.
+
+The extension is loaded only then. Under xdist the workers check, and their findings travel with the teardown reports
+to the controller, which alone writes the reports and the summary.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from yagot.config import Config, ConfigError, load
+from yagot.plugins import OPTIONS, make_reporters
+
+if TYPE_CHECKING:
+    from yagot.checker import Checker, Run
+    from yagot.findings import Problem, TestInfo
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds --yagot and the settings under its prefix."""
+    group = parser.getgroup("yagot", "leak checks for every test (yagot)")
+    group.addoption("--yagot", action="store_true", default=False, help="check each test for leaks (variable YAGOT)")
+    for name, (metavar, text) in OPTIONS.items():
+        option = f"--yagot-{name.replace('_', '-')}"
+        if name == "ignore_types":
+            group.addoption(option, metavar=metavar, action="append", default=None, help=text)
+        elif metavar:
+            group.addoption(option, metavar=metavar, default=None, help=text)
+        else:
+            group.addoption(option, action="store_true", default=None, help=text)
+
+
+def _wanted(config: pytest.Config) -> bool:
+    return bool(config.getoption("yagot")) or os.environ.get("YAGOT", "") not in ("", "0")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the marker, and the checks if they are wanted."""
+    config.addinivalue_line(
+        "markers",
+        "yagot(check=True, **settings): settings of a test's leak check, e.g. leaks_only=True; check=False: none",
+    )
+    if not _wanted(config):
+        return
+    options = {name: config.getoption(f"yagot_{name}") for name in OPTIONS}
+    if options["ignore_types"]:
+        options["ignore_types"] = ",".join(options["ignore_types"])
+    try:
+        settings, _ = load(options, Path(config.rootpath))
+    except ConfigError as error:
+        raise pytest.UsageError(f"yagot: {error}") from None
+    is_worker = hasattr(config, "workerinput")
+    is_controller = not is_worker and bool(getattr(config.option, "dist", "no") != "no")
+    if not is_controller:
+        config.pluginmanager.register(Windows(settings), "yagot-windows")
+    if not is_worker:
+        config.pluginmanager.register(Reports(settings), "yagot-reports")
+
+
+def info_of(item: pytest.Item) -> TestInfo:
+    """Names of a test as pytest's own JUnit XML has them."""
+    from yagot.findings import TestInfo
+
+    path, _, rest = item.nodeid.partition("::")
+    module = path.removesuffix(".py").replace("/", ".")
+    *classes, name = rest.split("::") if rest else [path]
+    line = item.location[1]
+    return TestInfo(item.nodeid, module, ".".join([module, *classes]), name, path, None if line is None else line + 1)
+
+
+class Windows:
+    """Opens a window before a test's setup and closes it after its teardown; in the process that runs the tests."""
+
+    def __init__(self, config: Config) -> None:
+        from yagot.checker import Checker
+
+        self.config = config
+        self.checker: Checker = Checker(config)
+        self.outcome = "passed"
+        self.problem: Problem | None = None
+        self.settings: Config | None = None
+        self.found: dict[str, Any] | None = None
+
+    def _settings(self, item: pytest.Item) -> Config | None:
+        """The test's own settings; None: it is not to be checked. Raises UsageError."""
+        changes: dict[str, Any] = {}
+        for mark in item.iter_markers("yagot"):
+            changes = {**mark.kwargs, **changes}
+        if not changes.pop("check", True):
+            return None
+        try:
+            return dataclasses.replace(self.config, **changes)
+        except TypeError:
+            raise pytest.UsageError(f"yagot: unknown setting in the marker of {item.nodeid}") from None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Opens the window around all of the test's setup."""
+        self.outcome, self.problem, self.found = "passed", None, None
+        self.settings = self._settings(item)
+        if self.settings is not None and not self.checker.watching:
+            self.checker.begin(info_of(item), _owners(item))
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
+        """Notes the outcome, and sends the findings along with the teardown's report."""
+        report = yield
+        if report.when in ("setup", "call") and not report.passed and self.outcome == "passed":
+            self.outcome = self._outcome_of(report)
+            if not report.skipped:
+                from yagot.findings import Problem
+
+                kind = type(call.excinfo.value).__qualname__ if call.excinfo else "Failed"
+                message = getattr(getattr(report.longrepr, "reprcrash", None), "message", "") or str(report.longrepr)
+                self.problem = Problem(kind, message.splitlines()[0] if message else kind, report.longreprtext)
+        if report.when == "teardown" and self.found is not None:
+            report.yagot = self.found
+        return report
+
+    @staticmethod
+    def _outcome_of(report: Any) -> str:
+        if report.skipped:
+            return "expected_failure" if hasattr(report, "wasxfail") else "skipped"
+        return "error" if report.when == "setup" else "failed"
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: Any) -> Generator[None, object, object]:
+        """Closes the window after all of the test's teardown; a leak is an error there."""
+        try:
+            result = yield
+        except BaseException:
+            if self.outcome == "passed":
+                self.outcome = "error"
+            self._close()
+            raise
+        text = self._close()
+        if text is not None:
+            pytest.fail(text, pytrace=False)
+        return result
+
+    def _close(self) -> str | None:
+        """The text to fail with, if the test has leaked."""
+        from yagot.findings import as_dict
+
+        if self.settings is None or not self.checker.watching:
+            return None
+        report = self.checker.end(self.outcome, self.problem, self.settings)
+        self.found = as_dict(report)
+        fails = bool(report.leaks) and not self.settings.report_only
+        return str(self.checker.error(report)) if fails else None
+
+    def pytest_sessionfinish(self) -> None:
+        """Takes the callback out of gc.callbacks."""
+        self.checker.finish()
+
+
+def _owners(item: Any) -> tuple[object, ...]:
+    """What pytest holds until after the teardown: the fixtures' values and the instance."""
+    owners: list[object] = []
+    values = getattr(item, "funcargs", None)
+    if isinstance(values, dict):
+        owners.append(values)
+    if type(item) is pytest.Function and item.cls is not None:
+        owners.append(item.instance)
+    elif getattr(item, "_instance", None) is not None:  # a unittest test case, made when it was collected
+        owners.append(item._instance)
+    return tuple(owners)
+
+
+class Reports:
+    """Writes the reports and the summary; in the process that the user sees."""
+
+    def __init__(self, config: Config) -> None:
+        from yagot.checker import Run
+        from yagot.files import UnusablePath
+
+        self.config = config
+        self.failure: str | None = None
+        try:
+            self.run: Run = Run(config, make_reporters(config))
+        except UnusablePath as error:
+            raise pytest.UsageError(f"yagot: {error}") from None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        """Tells the reporters which test is about to run, in case the process dies."""
+        if self.run.reporters:
+            self.run.started(info_of(item))
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Takes the findings of a test, from this process or a worker."""
+        found = getattr(report, "yagot", None)
+        if found is not None:
+            from yagot.findings import from_dict
+
+            self.run.finished(from_dict(found))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Closes the reports."""
+        from yagot.files import UnusablePath
+
+        try:
+            self.run.close()
+        except UnusablePath as error:
+            self.failure = f"yagot: {error}"
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """The totals; the causes too where no test fails for them."""
+        terminalreporter.section("yagot")
+        if self.failure is not None:
+            terminalreporter.write_line(self.failure, red=True)
+        if self.config.report_only:
+            for line in self.run.summary.cause_lines():
+                terminalreporter.write_line(line)
+        for line in self.run.summary.lines(self.config.report_only):
+            terminalreporter.write_line(line)
