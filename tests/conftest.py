@@ -71,8 +71,3 @@ def schema():
         return tree
 
     return validate
-
-
-def objects(test):
-    """The number of garbage objects of a test of the JSON report."""
-    return sum(finding["objects"] for finding in test["findings"])

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import objects
+from support import objects
 
 HERE = Path(__file__).parent
 

@@ -4,7 +4,7 @@ import json
 import sys
 
 import pytest
-from conftest import objects
+from support import objects
 
 SUITE = """
     import gc, unittest

@@ -1,116 +1,9 @@
-"""One suite for all frameworks: the same tests must get the same verdict and signatures everywhere."""
+"""The suite that every framework runs, and what is expected of it."""
+
+import json
 
 import pytest
-
-SUITE = """
-    import gc
-    import unittest
-
-    class Node:
-        def __init__(self, parent=None):
-            self.parent, self.children = parent, []
-            if parent is not None:
-                parent.children.append(self)
-
-    class Service:
-        def __init__(self):
-            self.callback = self.handle
-        def handle(self):
-            pass
-
-    revived = []
-
-    class Phoenix:
-        def __del__(self):
-            revived.append(self)
-
-    class TestAll(unittest.TestCase):
-        def setUp(self):
-            self.fresh = [1, 2, 3]
-
-        def test_clean(self):
-            self.assertEqual(len(self.fresh), 3)
-
-        def test_clean_keeps_in_self(self):
-            self.kept = {"a": [1, {"b": 2}]}
-
-        def test_clean_raises(self):
-            with self.assertRaises(ValueError):
-                raise ValueError("no")
-
-        def test_clean_collects(self):
-            gc.collect()
-
-        def test_leak_tree(self):
-            Node(Node())
-
-        def test_leak_tree_in_self(self):
-            self.tree = Node(Node())
-
-        def test_leak_callback(self):
-            Service()
-
-        def test_leak_list(self):
-            items = []
-            items.append(items)
-
-        def test_leak_dict(self):
-            table = {}
-            table["me"] = table
-
-        def test_leak_closure(self):
-            def walk():
-                return walk
-
-        def test_leak_instance(self):
-            self.callback = self.test_clean
-
-        def test_leak_collected_by_the_test(self):
-            Node(Node())
-            gc.collect()
-
-        def test_leak_cleanup(self):
-            self.addCleanup(Service)
-
-        def test_leak_phoenix(self):
-            bird = Phoenix()
-            bird.me = bird
-
-        def test_note_class(self):
-            class Local:
-                pass
-
-        def test_fails(self):
-            Node(Node())
-            self.fail("no")
-
-        def test_skips(self):
-            self.skipTest("not now")
-"""
-
-LEAKING = {
-    "test_leak_tree",
-    "test_leak_tree_in_self",
-    "test_leak_callback",
-    "test_leak_list",
-    "test_leak_dict",
-    "test_leak_closure",
-    "test_leak_instance",
-    "test_leak_collected_by_the_test",
-    "test_leak_cleanup",
-    "test_leak_phoenix",
-}
-
-
-def verdicts(data):
-    """Test name -> outcome and the findings' verdicts and causes."""
-    return {
-        test["id"].replace("::", ".").rsplit(".", 1)[-1]: (
-            test["outcome"],
-            sorted((finding["verdict"], finding["kind"], finding["cause"]) for finding in test["findings"]),
-        )
-        for test in data["tests"]
-    }
+from leaky_suite import LEAKING, SUITE, verdicts
 
 
 @pytest.fixture
@@ -122,8 +15,6 @@ def suite(project):
 @pytest.fixture
 def expected(suite):
     """What `yagot run` says."""
-    import json
-
     suite.yagot("--json", "expected.json", "test_all", check=1)
     found = verdicts(json.loads((suite.path / "expected.json").read_text()))
     assert {name for name, (_, findings) in found.items() if any(f[0] == "leak" for f in findings)} == LEAKING

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from leaky_suite import verdicts
 from lxml import etree
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "junit-10.xsd"
@@ -29,8 +30,6 @@ COMMANDS = {
 def test_same_verdicts_and_causes(suite, expected, name):
     result = suite.python(*COMMANDS[name])
     assert result.returncode == 1, result.stdout + result.stderr
-    from conftest import verdicts
-
     found = verdicts(json.loads((suite.path / "out.json").read_text()))
     assert found == expected
     tree = etree.parse(str(suite.path / "out.xml"))
