@@ -1,5 +1,5 @@
 /* module.c - the extension module yagot._core: its state and its types. */
-#include "core.h"
+#include "explain.h"
 
 #include <libxml/xmlversion.h>
 
@@ -110,6 +110,48 @@ module_free(void *module)
     (void)module_clear(module);
 }
 
+PyDoc_STRVAR(explain_doc,
+"explain($module, objects, /)\n--\n\n"
+"Explains a list of objects as if they were garbage: a list of dicts, one per cause, as Ledger.end() has.");
+
+static PyObject *
+core_explain(PyObject *Py_UNUSED(module), PyObject *objects)
+{
+    yagot_snapshot snapshot;
+    yagot_findings findings;
+    yagot_predictions predictions = {0};
+    PyObject *list = PySequence_List(objects), *result = NULL;
+    if (list == NULL) {
+        return NULL;
+    }
+    if (yagot_snapshot_init(&snapshot) < 0) {
+        Py_DECREF(list);
+        return PyErr_NoMemory();
+    }
+    int done = yagot_snapshot_add_list(&snapshot, list);
+    for (uint32_t i = 0; i < snapshot.count; i++) {
+        snapshot.flags[i] |= YAGOT_GARBAGE;
+    }
+    if (yagot_findings_init(&findings) < 0) {
+        done = -1;
+    }
+    if (done == 0 && yagot_explain(&snapshot, &findings, NULL, &predictions) == 0) {
+        result = yagot_findings_export(&findings);
+    }
+    else {
+        PyErr_NoMemory();
+    }
+    PyMem_RawFree(predictions.items);
+    yagot_findings_fini(&findings);
+    yagot_snapshot_fini(&snapshot);
+    return result;
+}
+
+static PyMethodDef module_methods[] = {
+    {"explain", core_explain, METH_O, explain_doc},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
 #if PY_VERSION_HEX >= 0x030C0000
@@ -128,6 +170,7 @@ struct PyModuleDef yagot_module = {
     .m_name = "yagot._core",
     .m_doc = module_doc,
     .m_size = sizeof(yagot_state),
+    .m_methods = module_methods,
     .m_slots = module_slots,
     .m_traverse = module_traverse,
     .m_clear = module_clear,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from yagot.findings import Finding, Step, TestReport
     from yagot.runner import TextTestRunner
     from yagot.testcase import LeakCheckMixin, TestCase
+    from yagot.tracker import GarbageTracker, check, garbage_checked
 
 __version__ = "0.6.0"
 
@@ -18,6 +19,7 @@ __all__ = [
     "Checker",
     "Config",
     "Finding",
+    "GarbageTracker",
     "LeakCheckMixin",
     "LeakError",
     "Step",
@@ -25,18 +27,23 @@ __all__ = [
     "TestReport",
     "TextTestRunner",
     "__version__",
+    "check",
+    "garbage_checked",
 ]
 
 _HOME = {
     "Checker": "checker",
     "Config": "config",
     "Finding": "findings",
+    "GarbageTracker": "tracker",
     "LeakCheckMixin": "testcase",
     "LeakError": "checker",
     "Step": "findings",
     "TestCase": "testcase",
     "TestReport": "findings",
     "TextTestRunner": "runner",
+    "check": "tracker",
+    "garbage_checked": "tracker",
 }
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypedDict, final
 
 GENERATIONS: bool
@@ -24,6 +24,7 @@ class _Observation(TypedDict):
     incomplete: str | None
     findings: list[_Finding]
 
+def explain(objects: Iterable[object], /) -> list[_Finding]: ...
 @final
 class Ledger:
     def __new__(cls, describe: Callable[[object], str] | None = None) -> Ledger: ...
