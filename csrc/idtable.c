@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { PAGE_BITS = 12, LEAF_SLOTS = 1 << (PAGE_BITS - 4), FIRST_PAGES = 16, FIRST_LEAVES = 4, MOST_LEAVES = 64 };
+enum { PAGE_BITS = 11, LEAF_SLOTS = 1 << (PAGE_BITS - 4), FIRST_PAGES = 16, FIRST_LEAVES = 4, MOST_LEAVES = 64 };
 
 struct yagot_chunk {
     yagot_chunk *next;

@@ -2,7 +2,7 @@
  *
  * Objects lie densely in pages, so the table has a small hash of pages and, for each page, an array
  * with one slot per 16 bytes. Walking objects in the order of their creation then touches the table in
- * order too, which a flat hash of addresses would not. 1 KiB per page of the heap that is in use.
+ * order too, which a flat hash of addresses would not. 512 bytes for each 2 KiB of the heap that hold a key.
  *
  * Two objects never share 16 bytes, but an address that is no key may fall into a key's slot: the
  * caller compares the object stored under the index.

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.skipif(
 
 # The oracle collects objects older than the test, e.g. the globals of a doctest, made when it was loaded.
 OLDER_OBJECTS = {"json", "json.encoder"}
-# Before 3.12 the oracle loses what a generator's finalizer takes apart, and counts tuples that the collector
+# Before 3.13 the oracle loses what a generator's finalizer takes apart, and counts tuples that the collector
 # untracks at its first look, which an automatic collection in the test has had.
-IMPRECISE = sys.version_info < (3, 12)
+IMPRECISE = sys.version_info < (3, 13)
 
 
 def last_json(result):

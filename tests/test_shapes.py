@@ -12,6 +12,7 @@ GOLD = json.loads((HERE / "gold" / "shapes.json").read_text(encoding="utf-8"))
 
 # Shapes that a Python does not have or that its library builds otherwise.
 NEWER = {"exception_group": (3, 11)}
+GONE = {"ctypes_pointer": (3, 14)}  # the types of ctypes hold each other otherwise there
 OTHER_CYCLES = {"thread_local": (3, 13)}  # its dict's key was a weak reference before
 
 
@@ -39,6 +40,9 @@ def test_there_are_shapes_enough():
 def test_shape(found, name):
     if sys.version_info < NEWER.get(name, (3, 10)):
         assert name not in found
+        return
+    if sys.version_info >= GONE.get(name, (4,)):
+        assert found[name]
         return
     gold = GOLD[name]
     assert [f["cause"] for f in found[name]] == [f["cause"] for f in gold]
