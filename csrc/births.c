@@ -98,6 +98,28 @@ yagot_rejuvenate(PyObject *object)
 
 /* -- births --------------------------------------------------------------------------------------- */
 
+int
+yagot_limit_growth(yagot_ledger *self)
+{
+    self->grown += self->survivors;
+    if (!self->state->generations || self->grown < YAGOT_FIRST_LIMIT || self->grown * 4 < self->old) {
+        return 0;
+    }
+    PyObject *list = yagot_get_objects(self, 2);
+    if (list == NULL) {
+        return -1;
+    }
+    Py_ssize_t old = PyList_GET_SIZE(list);
+    Py_DECREF(list);
+    bool first = self->old == 0;
+    self->old = old;
+    if (first && self->grown * 4 < old) {
+        return 0;
+    }
+    self->grown = 0;
+    return yagot_collect(self, 2);
+}
+
 /* -- births in the oldest generation --------------------------------------------------------------- */
 
 typedef struct {

@@ -30,6 +30,7 @@ typedef struct {
     Py_ssize_t born, garbage, survivors;
     Py_ssize_t aged, aged_limit;    /* births in generation 1, at most; when to bring them back */
     Py_ssize_t collections, frozen; /* before the window */
+    Py_ssize_t grown, old;          /* objects that have grown old since the last full collection; before it */
     Py_ssize_t seen;                /* collections that the callback saw */
 } yagot_ledger;
 
@@ -43,6 +44,9 @@ PyObject *yagot_get_objects(yagot_ledger *self, int generation);
 /* Collects for ourselves: whatever debug flags the test has set are off meanwhile, and gc.garbage does not
  * grow by what we report. */
 int yagot_collect(yagot_ledger *self, int generation);
+/* After a window: the automatic collector never got to the oldest generation. Collects it when it has grown by a
+ * quarter, as CPython would. */
+int yagot_limit_growth(yagot_ledger *self);
 /* Moves a tracked object into the youngest generation. */
 void yagot_rejuvenate(PyObject *object);
 /* The births that a collection of a generation will look at; 3: all births. Fini the snapshot in any case. */

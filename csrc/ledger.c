@@ -318,6 +318,9 @@ ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
             result = close_window(self);
         }
     }
+    if (result == 0 && wanted && gc_was_enabled) {
+        result = yagot_limit_growth(self);
+    }
     self->looking = false;
     self->open = false;
     if (gc_was_enabled) {

@@ -279,6 +279,27 @@ def test_long_lived_births_are_released_in_the_window(ledger):
     assert most[0] < 60_000
 
 
+def test_old_garbage_does_not_pile_up(ledger):
+    """Objects that outlive their window and become garbage later are collected in the course of a run."""
+    alive = weakref.WeakSet()
+    most = 0
+    shelf = []
+    for _ in range(300):
+
+        def body():
+            old = shelf.pop() if shelf else []
+            del old
+            fresh = [Node() for _ in range(1000)]
+            for node in fresh:
+                node.me = node
+            alive.add(fresh[0])
+            shelf.append(fresh)
+
+        look(ledger, body)
+        most = max(most, len(alive))
+    assert most < 200
+
+
 def test_thresholds_are_given_back(ledger):
     before = gc.get_threshold()
     look(ledger, self_list)
