@@ -127,7 +127,7 @@ def test_definitions_are_told(ledger):
 
 def report_of(findings):
     report = TestReport(TestInfo("a.B.c", "a", "a.B", "c"), "passed", 0.0, checked=True, findings=findings)
-    return f"{headline(report.leaks)}\n{describe_report(report)}"
+    return f"{headline(report)}\n{describe_report(report)}"
 
 
 def test_a_million_nested_lists(ledger):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from yagot.checker import Checker, LeakError
     from yagot.config import Config
     from yagot.findings import Finding, Step, TestReport
+    from yagot.rules import allow, expect
     from yagot.runner import TextTestRunner
     from yagot.testcase import LeakCheckMixin, TestCase
     from yagot.tracker import GarbageTracker, check, garbage_checked
@@ -27,7 +28,9 @@ __all__ = [
     "TestReport",
     "TextTestRunner",
     "__version__",
+    "allow",
     "check",
+    "expect",
     "garbage_checked",
 ]
 
@@ -42,7 +45,9 @@ _HOME = {
     "TestCase": "testcase",
     "TestReport": "findings",
     "TextTestRunner": "runner",
+    "allow": "rules",
     "check": "tracker",
+    "expect": "rules",
     "garbage_checked": "tracker",
 }
 

@@ -95,7 +95,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
         reporters = make_reporters(config, "all")
         if getattr(options, "durations", None) is not None:
             reporters.append(_Durations(options.durations))
-    except UnusablePath as error:
+    except (UnusablePath, ConfigError) as error:
         print(f"yagot: {error}", file=sys.stderr)
         return USAGE_ERROR
     checker = Checker(config, reporters)

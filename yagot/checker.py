@@ -7,15 +7,17 @@ last test. The checker observes through the core, judges, and tells its reporter
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import ClassVar, Protocol
 
 from yagot import _core
+from yagot.baseline import Baseline, read
 from yagot.config import Config
 from yagot.findings import Problem, TestInfo, TestReport, from_core
-from yagot.judge import judge_all
+from yagot.judge import judge_all, missing
 from yagot.report_text import describe_report, headline
 from yagot.reprs import guarded_repr
+from yagot.rules import Rule
 from yagot.summary import Summary
 
 
@@ -59,7 +61,15 @@ class Run:
 
     def fails(self, report: TestReport) -> bool:
         """Do the test's leaks make it fail?"""
-        return not self.config.report_only and any(finding.verdict == "leak" for finding in report.findings)
+        leaks = any(finding.verdict == "leak" for finding in report.findings)
+        return bool(report.missing) or (leaks and not self.config.report_only)
+
+    def lines(self) -> Iterator[str]:
+        """The end of the run in words."""
+        yield from self.summary.lines(self.config.report_only)
+        for reporter in self.reporters:
+            if isinstance(reporter, Baseline):
+                yield from reporter.lines()
 
     def close(self) -> None:
         """The run is over: closes the reports. Raises UnusablePath."""
@@ -76,6 +86,9 @@ class Checker:
     def __init__(self, config: Config | None = None, reporters: Sequence[Reporter] = ()) -> None:
         self.config = config or Config()
         self.run = Run(self.config, reporters)
+        self._known: Container[str] = ()
+        if self.config.baseline is not None and self.config.baseline_mode == "ratchet":
+            self._known = read(self.config.baseline)
         self._ledger = _core.Ledger(guarded_repr if self.config.repr else None)
         self._test: TestInfo | None = None
         self._began = 0.0
@@ -94,10 +107,16 @@ class Checker:
         self._began = time.perf_counter()
         self._ledger.begin(owners)
 
-    def end(self, outcome: str, problem: Problem | None = None, config: Config | None = None) -> TestReport:
+    def end(
+        self,
+        outcome: str,
+        problem: Problem | None = None,
+        config: Config | None = None,
+        rules: Sequence[Rule] = (),
+    ) -> TestReport:
         """Closes the window, judges what it saw unless the test did not pass, and tells the run.
 
-        *config*: for this test only, instead of the checker's.
+        *config* and *rules* are the test's own; without *config* the checker's holds.
         """
         seconds = time.perf_counter() - self._began
         test, self._test = self._test, None
@@ -108,6 +127,9 @@ class Checker:
         if seen is None:
             report = TestReport(test, outcome, seconds, problem=problem)
         else:
+            findings = judge_all(
+                [from_core(found) for found in seen["findings"]], config or self.config, rules, self._known
+            )
             report = TestReport(
                 test,
                 outcome,
@@ -116,14 +138,15 @@ class Checker:
                 born=seen["born"],
                 survivors=seen["survivors"],
                 incomplete=seen["incomplete"],
-                findings=judge_all([from_core(found) for found in seen["findings"]], config or self.config),
+                missing=missing(findings, rules),
+                findings=findings,
             )
         self.run.finished(report)
         return report
 
     def error(self, report: TestReport) -> LeakError:
         """The exception that stands for the test's leaks."""
-        return LeakError(f"{headline(report.leaks)}\n{describe_report(report)}")
+        return LeakError(f"{headline(report)}\n{describe_report(report)}")
 
     def abort(self) -> None:
         """Closes the window without looking."""

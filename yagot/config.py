@@ -31,6 +31,12 @@ class Config:
     """What is inherent (see yagot.judge) fails too."""
     ignore_types: tuple[str, ...] = ()
     """A test that leaves an object of one of these types is not judged at all (as in yagot 0.5.0)."""
+    baseline: str | None = None
+    """A file with the leaks that are known; they fail nothing."""
+    baseline_mode: str = "ratchet"
+    """``ratchet``: only leaks that are not in the baseline fail; ``strict``: all do."""
+    update_baseline: bool = False
+    """Write the leaks of this run into the baseline; none fails."""
     junit_xml: str | None = None
     """A JUnit XML report to write."""
     json: str | None = None
@@ -42,6 +48,7 @@ class Config:
 
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+_CHOICES = {"baseline_mode": ("ratchet", "strict")}
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 
 
@@ -69,6 +76,10 @@ def _convert(name: str, value: Any, source: str) -> Any:
         if isinstance(parts, list | tuple) and all(isinstance(part, str) for part in parts):
             return tuple(part.strip() for part in parts if part.strip())
         raise _expected(name, value, source, "a list of strings")
+    if name in _CHOICES:
+        if value in _CHOICES[name]:
+            return value
+        raise _expected(name, value, source, " or ".join(_CHOICES[name]))
     if isinstance(value, str) and value:
         return value
     raise _expected(name, value, source, "a path")
@@ -115,4 +126,7 @@ def load(
     for name, value in (options or {}).items():
         if value is not None:
             values[name], sources[name] = _convert(name, value, "command line"), "command line"
-    return Config(**values), sources
+    config = Config(**values)
+    if config.update_baseline and config.baseline is None:
+        raise ConfigError("update-baseline needs a baseline file")
+    return config, sources

@@ -62,7 +62,7 @@ class Finding:
     why: str = ""
     """Why the collector could not release the objects (uncollectable ones)."""
     verdict: str = "leak"
-    """``leak``, ``note`` or ``allowed``."""
+    """``leak``, ``note``, ``allowed`` or ``known``."""
     reason: str = ""
     """The rule behind a verdict other than ``leak``."""
 
@@ -165,6 +165,8 @@ class TestReport:
     incomplete: str | None = None
     """Why the window was not seen whole."""
     findings: Sequence[Finding] = field(default_factory=tuple)
+    missing: tuple[str, ...] = ()
+    """Leaks that the test says it has, and has not."""
     problem: Problem | None = None
     """The failure or skip that the framework told of."""
 
@@ -183,6 +185,7 @@ class TestReport:
             "incomplete": self.incomplete,
             "born": self.born,
             "survivors": self.survivors,
+            "missing": list(self.missing),
             "findings": [finding.as_json() for finding in self.findings],
         }
 
@@ -200,6 +203,7 @@ def from_dict(data: Mapping[str, Any]) -> TestReport:
         **{
             **data,
             "test": TestInfo(**data["test"]),
+            "missing": tuple(data["missing"]),
             "problem": Problem(**data["problem"]) if data["problem"] else None,
             "findings": tuple(
                 Finding(**{**finding, "steps": tuple(Step(**step) for step in finding["steps"])})

@@ -7,10 +7,11 @@ ignore_types, which drops a whole test.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from yagot.config import Config
 from yagot.findings import Finding
+from yagot.rules import Rule
 
 INHERENT_CLASS = "inherent-class"
 SCAFFOLD = "framework-scaffold"
@@ -47,9 +48,28 @@ def judge(finding: Finding, config: Config) -> Finding:
     return finding
 
 
-def judge_all(findings: Sequence[Finding], config: Config) -> tuple[Finding, ...]:
-    """All findings of a test with their verdicts."""
-    judged = tuple(judge(finding, config) for finding in findings)
+def judge_all(
+    findings: Sequence[Finding],
+    config: Config,
+    rules: Sequence[Rule] = (),
+    known: Container[str] = (),
+) -> tuple[Finding, ...]:
+    """All findings of a test with their verdicts. The test's own *rules* come first, then the signatures that are
+    *known*, the configuration, and the defaults."""
+    judged = []
+    for finding in findings:
+        rule = next((rule for rule in rules if rule.matches(finding)), None)
+        verdict = judge(finding, config)
+        if rule is not None:
+            verdict = dataclasses.replace(finding, verdict="allowed", reason=rule.reason or "expected")
+        elif verdict.verdict == "leak" and (config.update_baseline or finding.signature in known):
+            verdict = dataclasses.replace(finding, verdict="known", reason="baseline")
+        judged.append(verdict)
     if config.ignore_types and any(name in finding.types for finding in judged for name in config.ignore_types):
         return tuple(dataclasses.replace(finding, verdict="allowed", reason=IGNORE_TYPES) for finding in judged)
-    return judged
+    return tuple(judged)
+
+
+def missing(findings: Sequence[Finding], rules: Sequence[Rule]) -> tuple[str, ...]:
+    """The expected leaks that are not there."""
+    return tuple(str(rule) for rule in rules if rule.expected and not any(map(rule.matches, findings)))

@@ -126,7 +126,7 @@ class JUnitReport:
         kind: _Kind = None
         type_ = message = text = None
         if fails:
-            kind, type_, message = "failure", leak_type(report), headline(report.leaks)
+            kind, type_, message = "failure", leak_type(report), headline(report)
             text = f"{message}\n{describe_report(report)}\n"
         elif report.outcome != "passed" and self._leaks:
             reason = report.outcome.replace("_", " ")

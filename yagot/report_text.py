@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from yagot.findings import Finding, TestReport, count_types
 
@@ -36,8 +36,11 @@ def types_text(types: Mapping[str, int], shown: int = SHOWN_TYPES) -> str:
     return ", ".join(parts)
 
 
-def headline(findings: Sequence[Finding]) -> str:
+def headline(report: TestReport) -> str:
     """One line for all leaks of a test: ``LEAK: 3 objects in 1 reference cycle (…)``."""
+    findings = report.leaks
+    if not findings and report.missing:
+        return f"LEAK GONE: expected {'; '.join(report.missing)}. Remove the expectation"
     objects = sum(finding.objects for finding in findings)
     cycles = sum(finding.count for finding in findings if finding.steps)
     stuck = sum(finding.objects for finding in findings if finding.kind == "uncollectable")
@@ -102,6 +105,8 @@ def describe_report(report: TestReport) -> str:
     if len(leaks) > SHOWN_FINDINGS:
         more = sum(finding.objects for finding in leaks[SHOWN_FINDINGS:])
         lines.append(f"  … {plural(len(leaks) - SHOWN_FINDINGS, 'more cause')} with {plural(more, 'object')}")
+    if leaks and report.missing:
+        lines.append(f"  expected, and gone: {'; '.join(report.missing)}")
     if leaks and not any(step.made for finding in leaks for step in finding.steps):
         lines.append("  (where the objects were made: run with --trace 1)")
     if report.incomplete:

@@ -122,5 +122,5 @@ class TextTestRunner(unittest.TextTestRunner):
         if checker.config.report_only:
             for line in checker.run.summary.cause_lines():
                 self.stream.writeln(line)
-        for line in checker.run.summary.lines(checker.config.report_only):
+        for line in checker.run.lines():
             self.stream.writeln(line)

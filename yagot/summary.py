@@ -81,6 +81,10 @@ class Summary:
                 f"yagot: notes: {plural(sum(c.objects for c in notes), 'object')} from "
                 f"{plural(len(notes), 'cause')} that do not count ({', '.join(sorted({c.reason for c in notes}))})"
             )
+        known = self.by_verdict("known")
+        if known:
+            objects = sum(cause.objects for cause in known)
+            yield f"yagot: known: {plural(objects, 'object')} from {plural(len(known), 'cause')}"
         if self.incomplete:
             yield f"yagot: {plural(self.incomplete, 'test')} not seen whole, the first {self.first_incomplete}"
 

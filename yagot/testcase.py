@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from yagot.checker import Checker, LeakError
 from yagot.config import load
 from yagot.findings import Problem, TestInfo
+from yagot.rules import rules_of
 
 __unittest = True  # hides these frames from unittest's tracebacks
 
@@ -154,7 +155,8 @@ def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], A
             result.stopTest(test)
         raise
     outcome = held.outcome
-    report = checker.end(outcome or "passed", held.problem)
+    method = getattr(test.__class__, getattr(test, "_testMethodName", ""), None)
+    report = checker.end(outcome or "passed", held.problem, rules=rules_of(method, test.__class__))
     if checker.run.fails(report):
         _add_leak(result, test, checker.error(report))
     elif outcome == "passed":

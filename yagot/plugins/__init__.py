@@ -14,6 +14,9 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "strict": ("", "let inherent cycles (of classes made in a test, of the framework) fail too"),
     "repr": ("", "show the repr() of objects on cycles: runs their code"),
     "ignore_types": ("TYPE[,TYPE…]", "do not judge tests that leave objects of these types"),
+    "baseline": ("FILE", "leaks in this file are known and fail nothing"),
+    "baseline_mode": ("MODE", "ratchet: only new leaks fail (default); strict: known ones too"),
+    "update_baseline": ("", "write the leaks of this run into the baseline"),
     "junit_xml": ("FILE", "write a JUnit XML report"),
     "json": ("FILE", "write a JSON report"),
     "trace": ("N", "tell where objects were made (N frames of tracemalloc)"),
@@ -22,8 +25,12 @@ OPTIONS: dict[str, tuple[str, str]] = {
 
 
 def make_reporters(config: Config, content: str = "leaks") -> list[Reporter]:
-    """The reporters that the settings ask for. Raises yagot.files.UnusablePath."""
+    """The reporters that the settings ask for. Raises yagot.files.UnusablePath and yagot.config.ConfigError."""
     reporters: list[Reporter] = []
+    if config.baseline is not None:
+        from yagot.baseline import Baseline
+
+        reporters.append(Baseline(config))
     if config.json is not None:
         from yagot.report_json import JSONReport
 

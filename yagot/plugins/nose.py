@@ -55,5 +55,5 @@ class Yagot(Plugin):  # type: ignore[misc]
 
     def report(self, stream: Any) -> None:
         """The totals."""
-        for line in self.checker.run.summary.lines(self.checker.config.report_only):
+        for line in self.checker.run.lines():
             stream.writeln(line)

@@ -49,5 +49,5 @@ class Yagot(Plugin):  # type: ignore[misc]
             self.checker.finish()
         except UnusablePath as error:
             event.stream.writeln(f"yagot: {error}")
-        for line in self.checker.run.summary.lines(self.checker.config.report_only):
+        for line in self.checker.run.lines():
             event.stream.writeln(line)

@@ -20,6 +20,7 @@ from yagot.plugins import OPTIONS, make_reporters
 if TYPE_CHECKING:
     from yagot.checker import Checker, Run
     from yagot.findings import Problem, TestInfo
+    from yagot.rules import Rule
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds --yagot and the settings under its prefix."""
@@ -45,6 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "yagot(check=True, **settings): settings of a test's leak check, e.g. leaks_only=True; check=False: none",
     )
+    config.addinivalue_line("markers", "yagot_allow(reason, **rule): such leaks are allowed; see yagot.allow")
+    config.addinivalue_line("markers", "yagot_expect(**rule): such a leak is there; see yagot.expect")
     if not _wanted(config):
         return
     options = {name: config.getoption(f"yagot_{name}") for name in OPTIONS}
@@ -57,7 +60,10 @@ def pytest_configure(config: pytest.Config) -> None:
     is_worker = hasattr(config, "workerinput")
     is_controller = not is_worker and bool(getattr(config.option, "dist", "no") != "no")
     if not is_controller:
-        config.pluginmanager.register(Windows(settings), "yagot-windows")
+        try:
+            config.pluginmanager.register(Windows(settings), "yagot-windows")
+        except ConfigError as error:
+            raise pytest.UsageError(f"yagot: {error}") from None
     if not is_worker:
         config.pluginmanager.register(Reports(settings), "yagot-reports")
 
@@ -84,6 +90,7 @@ class Windows:
         self.outcome = "passed"
         self.problem: Problem | None = None
         self.settings: Config | None = None
+        self.rules: tuple[Rule, ...] = ()
         self.found: dict[str, Any] | None = None
 
     def _settings(self, item: pytest.Item) -> Config | None:
@@ -102,7 +109,7 @@ class Windows:
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Opens the window around all of the test's setup."""
         self.outcome, self.problem, self.found = "passed", None, None
-        self.settings = self._settings(item)
+        self.settings, self.rules = self._settings(item), _rules(item)
         if self.settings is not None and not self.checker.watching:
             self.checker.begin(info_of(item), _owners(item))
         return (yield)
@@ -150,14 +157,28 @@ class Windows:
 
         if self.settings is None or not self.checker.watching:
             return None
-        report = self.checker.end(self.outcome, self.problem, self.settings)
+        report = self.checker.end(self.outcome, self.problem, self.settings, self.rules)
         self.found = as_dict(report)
-        fails = bool(report.leaks) and not self.settings.report_only
+        fails = bool(report.missing) or (bool(report.leaks) and not self.settings.report_only)
         return str(self.checker.error(report)) if fails else None
 
     def pytest_sessionfinish(self) -> None:
         """Takes the callback out of gc.callbacks."""
         self.checker.finish()
+
+
+def _rules(item: Any) -> tuple[Rule, ...]:
+    """The test's rules: from decorators, and the markers yagot_allow and yagot_expect."""
+    from yagot.rules import Rule, rules_of
+
+    rules = list(rules_of(getattr(item, "function", None), getattr(item, "cls", None)))
+    for name, expected in (("yagot_allow", False), ("yagot_expect", True)):
+        for mark in item.iter_markers(name):
+            try:
+                rules.append(Rule(**mark.kwargs, expected=expected))
+            except TypeError:
+                raise pytest.UsageError(f"yagot: unknown argument of the marker {name} of {item.nodeid}") from None
+    return tuple(rules)
 
 
 def _owners(item: Any) -> tuple[object, ...]:
@@ -184,7 +205,7 @@ class Reports:
         self.failure: str | None = None
         try:
             self.run: Run = Run(config, make_reporters(config))
-        except UnusablePath as error:
+        except (UnusablePath, ConfigError) as error:
             raise pytest.UsageError(f"yagot: {error}") from None
 
     @pytest.hookimpl(tryfirst=True)
@@ -219,5 +240,5 @@ class Reports:
         if self.config.report_only:
             for line in self.run.summary.cause_lines():
                 terminalreporter.write_line(line)
-        for line in self.run.summary.lines(self.config.report_only):
+        for line in self.run.lines():
             terminalreporter.write_line(line)

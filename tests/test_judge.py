@@ -1,0 +1,239 @@
+"""Judge: rules of tests, and the baseline."""
+
+import json
+
+import pytest
+
+from yagot.config import Config
+from yagot.findings import Finding, Step
+from yagot.judge import judge_all, missing
+from yagot.rules import Rule
+
+NODE = Finding(
+    "collected", "a.Node.parent → a.Node.children[]", 4, {"a.Node": 2, "list": 2}, 100, steps=(Step("a.Node", ".x"),)
+)
+CLASS = Finding("collected", "class a.C.__mro__[]", 5, {"type": 1}, 100, steps=(Step("class a.C", ".__mro__[0]"),))
+PYTEST = Finding(
+    "collected", "x", 5, {"x": 1}, 100, steps=(Step("_pytest._code.code.ExceptionInfo", "._excinfo[0]"),)
+)
+STUCK = Finding("uncollectable", "a.Bird.me", 1, {"a.Bird": 1}, 100)
+
+
+def verdicts(findings, rules=(), known=(), **settings):
+    return [finding.verdict for finding in judge_all(findings, Config(**settings), rules, known)]
+
+
+def test_defaults():
+    assert verdicts([NODE, CLASS, PYTEST, STUCK]) == ["leak", "note", "note", "leak"]
+    assert verdicts([NODE, CLASS, PYTEST, STUCK], strict=True) == ["leak"] * 4
+    assert verdicts([NODE, CLASS, PYTEST, STUCK], leaks_only=True) == ["note", "note", "note", "leak"]
+
+
+@pytest.mark.parametrize(
+    "rule, matches",
+    [
+        (Rule(), True),
+        (Rule(type="a.*"), True),
+        (Rule(type="b.*"), False),
+        (Rule(edge="*.Node.parent"), True),
+        (Rule(edge="parent"), False),
+        (Rule(kind="collected", type="a.Node"), True),
+        (Rule(kind="uncollectable", type="a.Node"), False),
+        (Rule(signature=NODE.signature), True),
+        (Rule(signature="0" * 12), False),
+    ],
+)
+def test_rules(rule, matches):
+    assert rule.matches(NODE) is matches
+    assert verdicts([NODE], [rule]) == ["allowed" if matches else "leak"]
+
+
+def test_rules_act_on_one_finding():
+    assert verdicts([NODE, STUCK], [Rule(type="a.Node")]) == ["allowed", "leak"]
+
+
+def test_known():
+    assert verdicts([NODE, STUCK], known={NODE.signature}) == ["known", "leak"]
+
+
+def test_missing():
+    rule = Rule(type="a.Bird", expected=True)
+    assert missing([STUCK], [rule]) == ()
+    assert missing([NODE], [rule]) == ("type='a.Bird'",)
+
+
+SUITE = """
+    import unittest
+    import yagot
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    class Test(unittest.TestCase):
+        @yagot.allow(type="test_rules.Node", reason="known since long")
+        def test_allowed(self):
+            Node()
+
+        @yagot.allow(type="other.*", reason="another one")
+        def test_not_allowed(self):
+            Node()
+
+        @yagot.expect(edge="*.Node.me")
+        def test_expected(self):
+            Node()
+
+        @yagot.expect(type="*.Node")
+        def test_expected_and_gone(self):
+            pass
+
+    @yagot.allow(reason="all of it")
+    class TestAllowedClass(unittest.TestCase):
+        def test_class_rule(self):
+            Node()
+"""
+
+
+@pytest.mark.parametrize("pytest_runs", [False, True])
+def test_decorators(project, pytest_runs):
+    project.write("test_rules.py", SUITE)
+    if pytest_runs:
+        result = project.python("-m", "pytest", "-q", "--yagot", "--yagot-json=yagot.json", "test_rules.py", check=1)
+        text = result.stdout
+        data = json.loads((project.path / "yagot.json").read_text())["tests"]
+        tests = {test["id"].rsplit("::", 1)[-1]: test for test in data}
+    else:
+        tests = project.tests("test_rules", check=1)
+        text = project.result.stderr
+        assert "FAILED (failures=2)" in text
+    assert [tests[name]["findings"][0]["verdict"] for name in ("test_allowed", "test_not_allowed", "test_expected")] == [
+        "allowed", "leak", "allowed",
+    ]  # fmt: skip
+    assert tests["test_allowed"]["findings"][0]["reason"] == "known since long"
+    assert tests["test_class_rule"]["findings"][0]["verdict"] == "allowed"
+    assert tests["test_expected_and_gone"]["missing"] == ["type='*.Node'"]
+    assert "LEAK GONE: expected type='*.Node'" in text
+
+
+def test_pytest_markers(project):
+    project.write(
+        "test_marks.py",
+        """
+        import pytest
+
+        class Node:
+            def __init__(self):
+                self.me = self
+
+        @pytest.mark.yagot_allow(type="*.Node", reason="for now")
+        def test_allowed():
+            Node()
+
+        @pytest.mark.yagot_expect(type="*.Node")
+        def test_gone():
+            pass
+        """,
+    )
+    out = project.python("-m", "pytest", "-q", "--yagot", "test_marks.py", check=1).stdout
+    assert "2 passed" in out and "1 error" in out
+    assert "LEAK GONE" in out
+
+
+# -- the baseline ----------------------------------------------------------------------------------
+
+OLD = """
+    import unittest
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    def leak_list():
+        items = []
+        items.append(items)
+
+    class Test(unittest.TestCase):
+        def test_node(self):
+            Node()
+
+        def test_other_node(self):
+            Node()
+
+        def test_list(self):
+            leak_list()
+"""
+
+
+@pytest.fixture
+def old(project):
+    project.write("test_old.py", OLD)
+    project.yagot("--baseline", "known.json", "--update-baseline", check=0)
+    return project
+
+
+def entries(project):
+    return json.loads((project.path / "known.json").read_text())["leaks"]
+
+
+def test_a_baseline_is_made_and_holds(old):
+    assert sorted(entry["cause"] for entry in entries(old).values()) == ["list[]", "test_old.Node.me"]
+    node = next(entry for entry in entries(old).values() if "Node" in entry["cause"])
+    assert node["tests"] == ["test_old.Test.test_node", "test_old.Test.test_other_node"]
+    error = old.yagot("--baseline", "known.json", check=0).stderr
+    assert "0 new causes, 2 known, 0 fixed" in error
+
+
+def test_a_new_leak_fails(old):
+    old.write(
+        "test_new.py",
+        "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        d = {}; d['d'] = d\n",
+    )
+    error = old.yagot("--baseline", "known.json", check=1).stderr
+    assert "1 new cause, 2 known, 0 fixed" in error
+    assert "FAILED (failures=1)" in error
+
+
+def test_a_fixed_leak_is_named_and_dropped(old):
+    old.write("test_old.py", OLD.replace("            leak_list()", "            pass"))
+    error = old.yagot("--baseline", "known.json", check=0).stderr
+    assert "0 new causes, 1 known, 1 fixed" in error
+    assert "fixed: " in error and "list[]" in error
+    assert len(entries(old)) == 2
+    old.yagot("--baseline", "known.json", "--update-baseline", check=0)
+    assert [entry["cause"] for entry in entries(old).values()] == ["test_old.Node.me"]
+
+
+def test_what_did_not_run_is_not_fixed(old):
+    error = old.yagot("--baseline", "known.json", "-k", "test_list", check=0).stderr
+    assert "0 new causes, 1 known, 0 fixed" in error
+    old.yagot("--baseline", "known.json", "--update-baseline", "-k", "test_list", check=0)
+    assert len(entries(old)) == 2
+
+
+def test_a_renamed_test_keeps_its_entry(old):
+    old.write("test_old.py", OLD.replace("test_list", "test_renamed"))
+    assert "0 new causes, 2 known, 0 fixed" in old.yagot("--baseline", "known.json", check=0).stderr
+
+
+def test_strict(old):
+    assert "FAILED (failures=3)" in old.yagot("--baseline", "known.json", "--baseline-mode", "strict", check=1).stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["no json", "[]", "{}", '{"version": 2, "leaks": {}}', '{"version": 1, "leaks": [1]}']
+)
+def test_a_broken_baseline_is_one_line(old, text):
+    (old.path / "known.json").write_text(text)
+    result = old.yagot("--baseline", "known.json", check=2)
+    assert result.stderr.count("\n") == 1 and "known.json: not a baseline" in result.stderr
+
+
+def test_update_needs_a_file(old):
+    assert "needs a baseline" in old.yagot("--update-baseline", check=2).stderr
+
+
+def test_the_baseline_under_pytest(old):
+    run = ["-m", "pytest", "-q", "--yagot", "--yagot-baseline=pytest.json", "test_old.py"]
+    assert "2 causes" in old.python(*run, "--yagot-update-baseline", check=0).stdout
+    assert "0 new causes, 2 known, 0 fixed" in old.python(*run, check=0).stdout
+    assert "0 new causes, 2 known, 0 fixed" in old.python(*run, "-n2", check=0).stdout
