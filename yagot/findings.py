@@ -16,6 +16,9 @@ except ImportError:
 if TYPE_CHECKING:
     from yagot._core import _Finding
 
+CRASH = "yagot.Crash"
+"""The type of the problem of a test whose process died."""
+
 OUTCOMES = ("passed", "failed", "error", "skipped", "expected_failure", "unexpected_success")
 
 

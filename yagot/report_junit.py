@@ -11,7 +11,7 @@ from typing import Literal
 
 from yagot import _core
 from yagot.files import UnusablePath, new_file_beside
-from yagot.findings import Problem, TestInfo, TestReport
+from yagot.findings import CRASH, Problem, TestInfo, TestReport
 from yagot.report_text import describe_report, headline
 
 MESSAGE_LIMIT = 500
@@ -119,7 +119,7 @@ class JUnitReport:
     def started(self, test: TestInfo) -> None:
         """Writes the case that stands if the process dies now."""
         text = f"{_CRASH}\n  {test.place}\n"
-        self._write(test, test.name, "error", "yagot.Crash", _CRASH, text, pending=True)
+        self._write(test, test.name, "error", CRASH, _CRASH, text, pending=True)
 
     def finished(self, report: TestReport, fails: bool) -> None:
         """Writes the test's result over it."""
@@ -128,6 +128,8 @@ class JUnitReport:
         if fails:
             kind, type_, message = "failure", leak_type(report), headline(report)
             text = f"{message}\n{describe_report(report)}\n"
+        elif report.problem is not None and report.problem.type == CRASH:
+            kind, type_, message, text = "error", CRASH, report.problem.message, report.problem.message
         elif report.outcome != "passed" and self._leaks:
             reason = report.outcome.replace("_", " ")
             message = text = f"not leak-checked: the test's outcome is '{reason}' (a traceback keeps objects alive)"

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from lxml import etree
 
 
 def run(project, *arguments, **keywords):
@@ -244,3 +245,26 @@ def test_the_next_tests_setup_is_not_disturbed(project):
         """,
     )
     assert "2 passed, 1 error" in run(project, "--yagot").stdout
+
+
+@pytest.mark.parametrize("workers", [[], ["-n2"]])
+def test_a_crash_is_in_the_report(project, workers):
+    project.write(
+        "test_crash.py",
+        """
+        import os
+        def test_a():
+            items = []
+            items.append(items)
+        def test_b():
+            os._exit(3)
+        def test_c():
+            pass
+        """,
+    )
+    run(project, "--yagot", "--yagot-junit-xml=out.xml", *workers)
+    tree = etree.parse(str(project.path / "out.xml"))
+    cases = {case.get("name"): [child.get("type") for child in case] for case in tree.iter("testcase")}
+    assert cases["test_b [leak]"] == ["yagot.Crash"]
+    assert cases["test_a [leak]"] == ["yagot.CollectedObjects"]
+    assert ("test_c [leak]" in cases) is bool(workers)

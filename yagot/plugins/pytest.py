@@ -68,15 +68,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Reports(settings), "yagot-reports")
 
 
-def info_of(item: pytest.Item) -> TestInfo:
-    """Names of a test as pytest's own JUnit XML has them."""
+def _info(nodeid: str, line: int | None) -> TestInfo:
+    """Names of a test as pytest's own JUnit XML has them; *line* counts from 0."""
     from yagot.findings import TestInfo
 
-    path, _, rest = item.nodeid.partition("::")
+    path, _, rest = nodeid.partition("::")
     module = path.removesuffix(".py").replace("/", ".")
     *classes, name = rest.split("::") if rest else [path]
-    line = item.location[1]
-    return TestInfo(item.nodeid, module, ".".join([module, *classes]), name, path, None if line is None else line + 1)
+    return TestInfo(nodeid, module, ".".join([module, *classes]), name, path, None if line is None else line + 1)
+
+
+def info_of(item: pytest.Item) -> TestInfo:
+    """Names of a collected test."""
+    return _info(item.nodeid, item.location[1])
 
 
 class Windows:
@@ -221,6 +225,14 @@ class Reports:
             from yagot.findings import from_dict
 
             self.run.finished(from_dict(found))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: Any, sched: Any) -> None:
+        """Tells of a test whose xdist worker died."""
+        from yagot.findings import CRASH, Problem, TestReport
+
+        problem = Problem(CRASH, f"CRASH: the worker died while {crashitem} was running")
+        self.run.finished(TestReport(_info(crashitem, None), "error", 0.0, problem=problem))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Closes the reports."""
