@@ -70,16 +70,19 @@ install_callback(yagot_ledger *self)
     return PyList_Append(callbacks, self->callback);
 }
 
-/* Keeps the automatic collector to the youngest generation. */
+/* Keeps the automatic collector to the youngest generation; where there are none, switches it off. */
 static int
 narrow_threshold(yagot_ledger *self)
 {
     Py_XSETREF(self->user_threshold, PyObject_CallNoArgs(self->state->gc_get_threshold));
-    if (self->user_threshold == NULL || !self->state->generations) {
-        return self->user_threshold != NULL ? 0 : -1;
+    if (self->user_threshold == NULL) {
+        return -1;
     }
-    PyObject *result = PyObject_CallFunction(self->state->gc_set_threshold, "Oii",
-                                             PyTuple_GET_ITEM(self->user_threshold, 0), NEVER, NEVER);
+    PyObject *zero = PyLong_FromLong(0);
+    PyObject *first = self->state->generations ? PyTuple_GET_ITEM(self->user_threshold, 0) : zero;
+    PyObject *result = zero == NULL ? NULL
+        : PyObject_CallFunction(self->state->gc_set_threshold, "Oii", first, NEVER, NEVER);
+    Py_XDECREF(zero);
     Py_XDECREF(result);
     return result != NULL ? 0 : -1;
 }
@@ -100,7 +103,8 @@ restore_threshold(yagot_ledger *self)
     }
     else {
         /* threshold 0 may be the test's, 1 and 2 are ours */
-        result = PyObject_CallFunction(self->state->gc_set_threshold, "OOO", PyTuple_GET_ITEM(now, 0),
+        PyObject *first = PyTuple_GET_ITEM(self->state->generations ? now : self->user_threshold, 0);
+        result = PyObject_CallFunction(self->state->gc_set_threshold, "OOO", first,
                                        PyTuple_GET_ITEM(self->user_threshold, 1),
                                        PyTuple_GET_ITEM(self->user_threshold, 2));
     }
@@ -200,6 +204,10 @@ ledger_begin(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
     self->collections = yagot_count_collections(self);
     if (self->frozen < 0 || self->collections < 0 || set_old_aside(self) < 0
         || (count == 1 && keep_owners(self, args[0]) < 0)) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        (void)restore_collector(self);
+        PyErr_Restore(type, value, traceback);
         return NULL;
     }
     self->collections += self->own_started && self->state->generations;
@@ -347,9 +355,10 @@ PyDoc_STRVAR(close_doc,
 static PyObject *
 ledger_close(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
 {
+    bool was_open = self->open;
     self->open = false;
     drop_owners(self);
-    if (restore_threshold(self) < 0) {
+    if (was_open && restore_collector(self) < 0) {
         return NULL;
     }
     PyObject *callbacks = self->state->gc_callbacks;

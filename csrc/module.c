@@ -12,6 +12,10 @@ get_attribute(PyObject *module, const char *name, PyObject **value)
     return *value != NULL ? 0 : -1;
 }
 
+#ifndef YAGOT_ASSUME_NO_GENERATIONS
+#  define YAGOT_ASSUME_NO_GENERATIONS 0     /* for tests of the other way */
+#endif
+
 /* Does the collector sort objects by age, so that generation 0 and 1 hold what is new? Not on free-threaded
  * builds, nor in 3.14.0 to 3.14.4, whose collector is incremental. */
 static bool
@@ -22,7 +26,7 @@ has_generations(void)
 #else
     unsigned long version = PY_VERSION_HEX >> 8;
 #endif
-    return !YAGOT_FREE_THREADED && !(version >= 0x030E00 && version <= 0x030E04);
+    return !YAGOT_FREE_THREADED && !YAGOT_ASSUME_NO_GENERATIONS && !(version >= 0x030E00 && version <= 0x030E04);
 }
 
 static int
