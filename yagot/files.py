@@ -1,9 +1,23 @@
-"""Writing files so that a reader never meets half of one."""
+"""Paths as people want to see them, and files written so that a reader never meets half of one."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+
+
+@functools.cache
+def shown_path(path: str) -> str:
+    """Relative to the working directory if below it."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
+
+
+def shown_places(places: str) -> str:
+    """``path:line < path:line`` with such paths."""
+    parts = (place.rpartition(":") for place in places.split(" < "))
+    return " < ".join(f"{shown_path(path)}:{line}" if path else line for path, _, line in parts)
 
 
 class UnusablePath(Exception):

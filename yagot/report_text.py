@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from yagot.files import shown_places
 from yagot.findings import Finding, TestReport, count_types
 
 SHOWN_TYPES = 4
@@ -66,10 +67,10 @@ def place_lines(finding: Finding) -> Iterator[str]:
     for step in finding.steps:
         if step.defined and step.object not in told:
             told.add(step.object)
-            yield f"{step.object} is defined at {step.defined}"
+            yield f"{step.object} is defined at {shown_places(step.defined)}"
     for step in finding.steps:
         if step.made:
-            yield f"{step.object} was made at {step.made}"
+            yield f"{step.object} was made at {shown_places(step.made)}"
 
 
 def describe(finding: Finding) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import os
 import sys
@@ -13,6 +12,7 @@ from typing import Any, ClassVar
 
 from yagot.checker import Checker, LeakError
 from yagot.config import load
+from yagot.files import shown_path
 from yagot.findings import Problem, TestInfo
 from yagot.rules import rules_of
 
@@ -105,20 +105,13 @@ class HeldResult(Proxy):
         self.stopped = True
 
 
-@functools.cache
-def _shown_path(path: str) -> str:
-    """Relative to the working directory if below it."""
-    relative = os.path.relpath(path)
-    return path if relative.startswith("..") else relative
-
-
 def source_of(function: Any, cls: type) -> tuple[str | None, int | None]:
     """The file of a test's class and, if the test was defined there, its line."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
     if file is None:
         return None, None
-    return _shown_path(file), code.co_firstlineno if code is not None and code.co_filename == file else None
+    return shown_path(file), code.co_firstlineno if code is not None and code.co_filename == file else None
 
 
 def info_of(test: Any) -> TestInfo:
