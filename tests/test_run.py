@@ -364,6 +364,29 @@ def test_the_collector_in_the_tests_hands(project):
     assert {test["outcome"] for test in tests.values()} == {"passed"}
 
 
+def test_a_removed_working_directory(project):
+    project.write(
+        "test_cwd.py",
+        """
+        import os, tempfile, unittest
+
+        class TestA(unittest.TestCase):
+            def test_leaves(self):
+                directory = tempfile.mkdtemp()
+                os.chdir(directory)
+                os.rmdir(directory)
+
+        class TestB(unittest.TestCase):
+            def test_leak(self):
+                def walk():
+                    return walk
+        """,
+    )
+    project.yagot("--json", project.path / "out.json", check=1)
+    tests = json.loads((project.path / "out.json").read_text())["tests"]
+    assert [objects(test) for test in tests] == [0, 3]
+
+
 def test_nested_runs_are_left_alone(project):
     project.write(
         "test_nested.py",

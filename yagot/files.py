@@ -10,7 +10,10 @@ import os
 @functools.cache
 def shown_path(path: str) -> str:
     """Relative to the working directory if below it."""
-    relative = os.path.relpath(path)
+    try:
+        relative = os.path.relpath(path)
+    except OSError:  # a test has removed the working directory
+        return path
     return path if relative.startswith("..") else relative
 
 
