@@ -406,27 +406,57 @@ add_code(yagot_text *text, PyCodeObject *code)
     return true;
 }
 
-/* A class is found through 3.13's __firstlineno__ or else through its first method. */
-static void
-add_class(yagot_text *text, PyTypeObject *type)
+/* The file of the module that a class says it is from; borrowed, or NULL. */
+static PyObject *
+module_file(PyObject *class_dict)
 {
-    PyObject *dict = yagot_type_dict(type), *key, *value;
+    PyObject *name = PyDict_GetItemString(class_dict, "__module__");
+    PyObject *modules = PyImport_GetModuleDict();
+    if (name == NULL || !PyUnicode_CheckExact(name) || modules == NULL || !PyDict_CheckExact(modules)) {
+        return NULL;
+    }
+    PyObject *module = PyDict_GetItem(modules, name);
+    PyObject *dict = module != NULL && PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
+    return dict != NULL ? PyDict_GetItemString(dict, "__file__") : NULL;
+}
+
+/* The method of a class that comes first in its file; NULL if it has none. */
+static PyCodeObject *
+first_method(PyObject *class_dict)
+{
+    PyObject *key, *value;
     PyCodeObject *first = NULL;
     Py_ssize_t position = 0;
-    while (dict != NULL && PyDict_Next(dict, &position, &key, &value)) {
+    while (PyDict_Next(class_dict, &position, &key, &value)) {
         PyCodeObject *code = PyFunction_Check(value) ? yagot_code_of(value) : NULL;
         if (code != NULL && code->co_filename != NULL && PyUnicode_READ_CHAR(code->co_filename, 0) != '<'
             && (first == NULL || code->co_firstlineno < first->co_firstlineno)) {
             first = code;
         }
     }
-    PyObject *line = dict != NULL ? PyDict_GetItemString(dict, "__firstlineno__") : NULL;
-    if (first != NULL && line != NULL && PyLong_CheckExact(line)) {
-        yagot_text_add_str(text, first->co_filename, 400);
+    return first;
+}
+
+/* The line of a class is known from 3.13 on (__firstlineno__); before, that of its first method must do. */
+static void
+add_class(yagot_text *text, PyTypeObject *type)
+{
+    PyObject *dict = yagot_type_dict(type);
+    if (dict == NULL) {
+        return;
+    }
+    PyCodeObject *method = first_method(dict);
+    PyObject *file = method != NULL ? method->co_filename : module_file(dict);
+    PyObject *line = PyDict_GetItemString(dict, "__firstlineno__");
+    if (file == NULL || !PyUnicode_Check(file)) {
+        return;
+    }
+    yagot_text_add_str(text, file, 400);
+    if (line != NULL && PyLong_CheckExact(line)) {
         yagot_text_addf(text, ":%ld", PyLong_AsLong(line));
     }
     else {
-        (void)add_code(text, first);
+        yagot_text_addf(text, ":%d", method != NULL ? method->co_firstlineno : 1);
     }
 }
 

@@ -416,6 +416,20 @@ in_members(yagot_edge_name *name, PyObject *from, PyObject *to)
     return false;
 }
 
+/* Iterators have no name for what they run over. */
+static bool
+is_iterator(const char *type)
+{
+    static const char *const builtins[] = {"enumerate", "zip", "map", "filter", "reversed", "iterator"};
+    size_t length = strlen(type);
+    for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) {
+        if (strcmp(type, builtins[i]) == 0) {
+            return true;
+        }
+    }
+    return strncmp(type, "itertools.", 10) == 0 || (length > 9 && strcmp(type + length - 9, "_iterator") == 0);
+}
+
 static bool
 in_c_type(yagot_edge_name *name, PyObject *from, PyObject *to)
 {
@@ -437,6 +451,12 @@ in_c_type(yagot_edge_name *name, PyObject *from, PyObject *to)
     }
     if (strcmp(type, "mappingproxy") == 0) {
         return add_fixed(name, ".mapping");
+    }
+    if (is_iterator(type)) {
+        return add_fixed(name, " over ");
+    }
+    if (strcmp(type, "_contextvars.Context") == 0 || strcmp(type, "Context") == 0) {
+        return add_fixed(name, ".values()");
     }
     if (strcmp(type, "functools._lru_cache_wrapper") == 0 && PyDict_CheckExact(to)) {
         return yagot_instance_dict(from) != to && add_fixed(name, ".cache");

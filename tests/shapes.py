@@ -3,10 +3,12 @@
 import asyncio
 import collections
 import contextlib
+import contextvars
 import ctypes
 import dataclasses
 import enum
 import functools
+import itertools
 import json
 import sys
 import threading
@@ -486,6 +488,24 @@ def mapping_proxy():
 def iterator():
     items = []
     items.append(iter(items))
+
+
+@shape
+def chained_iterators():
+    items = []
+    items.append(itertools.chain(items))
+
+
+@shape
+def context_variable():
+    variable = contextvars.ContextVar("box")
+
+    def store():
+        box = [contextvars.copy_context()]
+        variable.set(box)
+        box.append(contextvars.copy_context())
+
+    contextvars.copy_context().run(store)
 
 
 def main():

@@ -122,6 +122,15 @@ def test_definitions_are_told(ledger):
     assert finding.steps[0].defined == f"{__file__}:{line}"
 
 
+def test_the_file_of_a_class_without_methods_is_told(ledger):
+    def body():
+        node = Node()
+        node.me = node
+
+    (finding,) = findings_of(ledger, body)
+    assert finding.steps[0].defined.rpartition(":")[0] == __file__
+
+
 # -- size ------------------------------------------------------------------------------------------
 
 

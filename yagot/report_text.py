@@ -109,7 +109,7 @@ def describe_report(report: TestReport) -> str:
     if leaks and report.missing:
         lines.append(f"  expected, and gone: {'; '.join(report.missing)}")
     if leaks and not any(step.made for finding in leaks for step in finding.steps):
-        lines.append("  (where the objects were made: run with --trace 1)")
+        lines.append("  (where the objects were made: set trace to 1, e.g. --trace 1)")
     if report.incomplete:
         lines.append(f"  (not all was seen: {report.incomplete})")
     return "\n".join(lines)
