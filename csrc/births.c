@@ -66,7 +66,7 @@ yagot_collect(yagot_ledger *self, int generation)
     Py_DECREF(result);
     self->own = true;
     self->own_started = false;
-    self->collected_by_own = self->uncollectable_by_own = 0;
+    self->uncollectable_by_own = 0;
     result = PyObject_CallFunction(state->gc_collect, "i", generation);
     self->own = false;
     if (result != NULL && debug != 0) {
@@ -233,6 +233,10 @@ yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
 int
 yagot_remember_promoted(yagot_ledger *self, const yagot_snapshot *snapshot)
 {
+    if (self->promoted.pages == NULL && yagot_idtable_init(&self->promoted) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
     for (uint32_t i = 0; i < snapshot->count; i++) {
         uint32_t *slot = yagot_idtable_slot(&self->promoted, snapshot->objects[i]);
         if (slot == NULL) {
@@ -251,7 +255,6 @@ yagot_forget_promoted(yagot_ledger *self)
     if (self->promoted_count > 0) {
         yagot_idtable_fini(&self->promoted);
         self->promoted_count = 0;
-        (void)yagot_idtable_init(&self->promoted);
     }
 }
 
@@ -276,9 +279,6 @@ yagot_look(yagot_ledger *self, yagot_snapshot *snapshot, yagot_found *found)
         result = yagot_explain(snapshot, &self->findings, tracing == Py_True ? self->get_traceback : NULL,
                                &self->predictions);
         Py_XDECREF(tracing);
-        if (result == 0 && self->describe != NULL) {
-            yagot_findings_describe(&self->findings, self->describe);
-        }
     }
     if (result < 0) {
         PyErr_NoMemory();
@@ -330,13 +330,20 @@ find_survivors(yagot_ledger *self, int generation)
 }
 
 int
-yagot_check_predictions(yagot_ledger *self, Py_ssize_t collected, Py_ssize_t uncollectable, int generation)
+yagot_check_predictions(yagot_ledger *self, int generation)
 {
     int result = 0;
-    bool all_went = collected >= 0 && collected >= (Py_ssize_t)self->predictions.count && uncollectable == 0;
-    if (self->predictions.finalizers && !all_went) {
+    if (self->predictions.finalizers) {
         result = find_survivors(self, generation);
     }
     yagot_forget_predictions(self);
     return result;
+}
+
+void
+yagot_describe(yagot_ledger *self)
+{
+    if (self->describe != NULL) {
+        yagot_findings_describe(&self->findings, self->describe);
+    }
 }

@@ -26,7 +26,7 @@ typedef struct {
     bool own;                       /* the collection under way is ours … */
     bool own_started;               /* … and really began */
     const char *incomplete;         /* why the window was not seen whole; static, or NULL */
-    Py_ssize_t collected_by_own, uncollectable_by_own, predicted_now;
+    Py_ssize_t uncollectable_by_own;
     Py_ssize_t born, garbage, survivors;
     Py_ssize_t aged, aged_limit;    /* births in generation 1, at most; when to bring them back */
     Py_ssize_t collections, frozen; /* before the window */
@@ -56,9 +56,10 @@ int yagot_remember_promoted(yagot_ledger *self, const yagot_snapshot *snapshot);
 void yagot_forget_promoted(yagot_ledger *self);
 /* Finds and explains the garbage of a snapshot; predicts what a collection will release. */
 int yagot_look(yagot_ledger *self, yagot_snapshot *snapshot, yagot_found *found);
-/* Forgets the predictions, after having looked for survivors unless the numbers exclude them. collected is -1
- * when the collection met older objects too. */
-int yagot_check_predictions(yagot_ledger *self, Py_ssize_t collected, Py_ssize_t uncollectable, int generation);
+/* Forgets the predictions, after having looked in a generation for those that a finalizer may have saved. */
+int yagot_check_predictions(yagot_ledger *self, int generation);
+/* Asks for the reprs that the user wants. Runs Python code. */
+void yagot_describe(yagot_ledger *self);
 void yagot_forget_predictions(yagot_ledger *self);
 
 enum { YAGOT_FIRST_LIMIT = 10000 };     /* births that may grow old before they are first brought back */

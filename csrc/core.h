@@ -55,7 +55,7 @@ static inline void
 yagot_traverse(PyObject *object, visitproc visit, void *arg)
 {
     traverseproc traverse = Py_TYPE(object)->tp_traverse;
-    if (traverse != NULL) {
+    if (traverse != NULL && PyObject_IS_GC(object)) {       /* static types abort when traversed */
         (void)traverse(object, visit, arg);
     }
 }

@@ -230,6 +230,9 @@ yagot_cycle_find(yagot_search *s, uint32_t component, yagot_cycle *cycle)
     type_sample sample = {.used = 0};
     *cycle = (yagot_cycle){0};
     int told = tell_classes(s, members, size, cycle);
+    if (told < 0) {
+        yagot_cycle_fini(cycle);
+    }
     if (told != 0) {
         return told < 0 ? -1 : 0;
     }

@@ -131,11 +131,13 @@ in_items(yagot_edge_name *name, PyObject **items, Py_ssize_t size, PyObject *to)
 }
 
 /* Items of a C sequence that is not exposed as an array: deque, ElementTree's elements. */
+enum { MOST_ITEMS = 10000 };     /* the middle of a deque is far from both ends */
+
 static bool
 in_sequence(yagot_edge_name *name, PyObject *sequence, PyObject *to)
 {
     Py_ssize_t size = PySequence_Size(sequence);
-    for (Py_ssize_t i = 0; i < size; i++) {
+    for (Py_ssize_t i = 0; i < size && i < MOST_ITEMS; i++) {
         PyObject *item = PySequence_GetItem(sequence, i);
         if (item == NULL) {
             break;

@@ -299,6 +299,7 @@ yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, PyObject *get_
     explainer x = {.findings = findings, .get_traceback = get_traceback};
     int result = -1;
     *predictions = (yagot_predictions){0};
+    yagot_findings_forget_shapes(findings);
     if (yagot_graph_init(&x.graph, snapshot) < 0) {
         return -1;
     }

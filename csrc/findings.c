@@ -119,6 +119,14 @@ yagot_findings_shape(yagot_findings *findings, uint64_t shape)
 }
 
 void
+yagot_findings_forget_shapes(yagot_findings *findings)
+{
+    PyMem_RawFree(findings->shapes);
+    findings->shapes = NULL;
+    findings->shape_count = 0;
+}
+
+void
 yagot_findings_add_shape(yagot_findings *findings, uint64_t shape, uint32_t finding)
 {
     if (findings->shapes == NULL) {

@@ -53,6 +53,8 @@ uint32_t yagot_findings_find(yagot_findings *findings, const char *signature);
 uint32_t yagot_findings_add(yagot_findings *findings, char *signature);
 /* The finding of a component's shape, if one was told before; see explain.c. */
 uint32_t yagot_findings_shape(yagot_findings *findings, uint64_t shape);
+/* Shapes are made of addresses: they hold for one look only. */
+void yagot_findings_forget_shapes(yagot_findings *findings);
 void yagot_findings_add_shape(yagot_findings *findings, uint64_t shape, uint32_t finding);
 /* Counts an object of a type among the finding's, or among its survivors. */
 int yagot_finding_count(yagot_finding *finding, const char *name, bool survivor);

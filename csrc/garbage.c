@@ -11,6 +11,8 @@
  */
 #include "garbage.h"
 
+#include <string.h>
+
 typedef struct {
     yagot_snapshot *snapshot;
     uint32_t *stack, depth;     /* each object is pushed at most once */
@@ -148,6 +150,15 @@ visit_release(PyObject *child, void *arg)
     return 0;
 }
 
+/* A new pass: no visitor has seen anything. */
+static void
+forget_seen(walk *w)
+{
+    if (w->seen != NULL) {
+        memset(w->seen, 0, w->snapshot->count * sizeof *w->seen);
+    }
+}
+
 static bool
 is_unreachable_owner(const yagot_snapshot *s, uint32_t index)
 {
@@ -164,6 +175,7 @@ release_owners(walk *w)
             s->refs[i] = 0;
         }
     }
+    forget_seen(w);
     for (uint32_t i = 0; i < s->count; i++) {
         if (!(s->flags[i] & YAGOT_REACHABLE)) {
             traverse_counting(w, i, visit_add);
@@ -175,6 +187,7 @@ release_owners(walk *w)
             w->stack[w->depth++] = i;
         }
     }
+    forget_seen(w);
     while (w->depth > 0) {
         traverse_counting(w, w->stack[--w->depth], visit_release);
     }
@@ -259,9 +272,13 @@ visit_owned(PyObject *child, void *arg)
         c->failed = true;
         return 0;
     }
-    if (--c->seen.refs[index] == 0
-        && yagot_snapshot_add(c->snapshot, child, Py_REFCNT(child), YAGOT_OWNED) == YAGOT_NONE) {
-        c->failed = true;
+    if (--c->seen.refs[index] == 0) {
+        if (yagot_snapshot_add(c->snapshot, child, Py_REFCNT(child), YAGOT_OWNED) == YAGOT_NONE) {
+            c->failed = true;
+        }
+        else {
+            Py_INCREF(child);       /* until yagot_snapshot_fini; its count was taken before */
+        }
     }
     return 0;
 }

@@ -25,6 +25,7 @@ typedef struct {
     off_t root_at, suite_at;        /* where the start tags are */
     off_t next_at, end;             /* where the next test case goes; the file's size */
     bool pending;                   /* the case there is one that says the process died */
+    bool broken;                    /* a write failed: what is known of the file may be wrong */
     counters root, inner;
     yagot_xml xml;
 } junit_writer;
@@ -305,7 +306,12 @@ junit_write(junit_writer *self, PyObject *args, PyObject *keywords)
         PyErr_SetString(PyExc_ValueError, "the report is closed");
         return NULL;
     }
+    if (self->broken) {
+        PyErr_SetString(PyExc_ValueError, "an earlier write to the report failed");
+        return NULL;
+    }
     if (self->owner == getpid() && put_case(self, &c, kind, pending) < 0) {
+        self->broken = true;
         return NULL;
     }
     Py_RETURN_NONE;

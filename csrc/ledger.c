@@ -19,7 +19,6 @@ note_own_collection(yagot_ledger *self, bool start, PyObject *info)
 {
     self->own_started = true;
     if (!start) {
-        self->collected_by_own = yagot_read_number(info, "collected");
         self->uncollectable_by_own = yagot_read_number(info, "uncollectable");
     }
 }
@@ -275,12 +274,13 @@ close_window(yagot_ledger *self)
         if (self->state->generations) {
             gather_garbage(&snapshot);
         }
+        yagot_describe(self);
     }
     yagot_snapshot_fini(&snapshot);
     if (result == 0 && found.garbage > 0) {
-        result = yagot_collect(self, 0);
+        result = yagot_collect(self, self->state->generations ? 0 : 2);
         if (result == 0) {
-            result = yagot_check_predictions(self, self->collected_by_own, self->uncollectable_by_own, 1);
+            result = yagot_check_predictions(self, 1);
         }
     }
     yagot_forget_predictions(self);

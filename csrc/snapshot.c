@@ -13,6 +13,11 @@ yagot_snapshot_init(yagot_snapshot *snapshot)
 void
 yagot_snapshot_fini(yagot_snapshot *snapshot)
 {
+    for (uint32_t i = 0; i < snapshot->count; i++) {
+        if (snapshot->flags[i] & YAGOT_OWNED) {
+            Py_DECREF(snapshot->objects[i]);
+        }
+    }
     PyMem_RawFree(snapshot->objects);
     PyMem_RawFree(snapshot->refs);
     PyMem_RawFree(snapshot->flags);

@@ -16,7 +16,7 @@ enum {
 
 typedef struct {
     PyObject *lists[3];     /* owned: they keep the objects alive while we look */
-    PyObject **objects;     /* owned array of borrowed references */
+    PyObject **objects;     /* owned array; of its references only those to YAGOT_OWNED objects are owned */
     Py_ssize_t *refs;       /* references not yet explained */
     uint8_t *flags;
     uint32_t count, room;

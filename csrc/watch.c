@@ -55,6 +55,9 @@ yagot_before_collection(yagot_ledger *self, int generation)
             self->aged = 0;
         }
     }
+    if (result == 0) {
+        yagot_describe(self);
+    }
     yagot_snapshot_fini(&snapshot);
     return result;
 }
@@ -77,7 +80,5 @@ yagot_after_collection(yagot_ledger *self, PyObject *info)
         yagot_forget_predictions(self);
         return 0;
     }
-    Py_ssize_t generation = yagot_read_number(info, "generation");
-    Py_ssize_t collected = generation >= 2 ? -1 : yagot_read_number(info, "collected");
-    return yagot_check_predictions(self, collected, yagot_read_number(info, "uncollectable"), generation >= 1 ? 2 : 1);
+    return yagot_check_predictions(self, yagot_read_number(info, "generation") >= 1 ? 2 : 1);
 }

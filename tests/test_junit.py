@@ -203,3 +203,10 @@ def test_a_killed_process_leaves_a_valid_file_at_any_moment(project):
             except etree.XMLSyntaxError:
                 torn += 1
     assert torn <= 1
+
+
+def test_a_full_disk_is_an_error():
+    from yagot import _core
+
+    with pytest.raises(OSError, match="No space left"):
+        _core.JUnitWriter(os.open("/dev/full", os.O_WRONLY), "a", "b", "c", ())

@@ -458,3 +458,61 @@ def test_the_ledger_itself_is_released():
     del ledger
     gc.collect()
     assert count() == before
+
+
+def test_resurrection_beside_many_ordinary_cycles(ledger):
+    def body():
+        bird = Phoenix()
+        bird.me = bird
+        for _ in range(20):
+            first, second = Node(), Node()
+            first.parent, second.parent = second, first
+
+    kinds = {finding["signature"]: finding["kind"] for finding in look(ledger, body)["findings"]}
+    assert kinds[f"{__name__}.Phoenix.me"] == "uncollectable"
+    assert kinds[f"{__name__}.Node.parent"] == "collected"
+    revived.clear()
+
+
+def test_a_generator_in_self_is_released_with_the_instance(ledger, case):
+    def numbers(held):
+        yield held
+
+    def body():
+        case.running = numbers(Node())
+        next(case.running)
+
+    assert look(ledger, body, (case,))["findings"] == []
+
+
+def test_a_repr_may_change_what_the_instance_holds():
+    case = Case()
+    case.early = Node()
+
+    def describe(item):
+        vars(case).pop("early", None)
+        return "told"
+
+    ledger = _core.Ledger(describe)
+
+    def body():
+        case.me = case
+
+    (finding,) = look(ledger, body, (case,))["findings"]
+    ledger.close()
+    assert finding["steps"][0][2] == "told"
+
+
+def test_explain_takes_any_objects():
+    assert _core.explain([int, 1, "a"]) != []
+
+
+def test_a_long_deque(ledger):
+    from collections import deque
+
+    def body():
+        queue = deque(range(1_000_000))
+        queue.append(queue)
+
+    (finding,) = look(ledger, body)["findings"]
+    assert finding["types"] == {"collections.deque": 1}
