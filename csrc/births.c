@@ -26,7 +26,7 @@ hide(PyObject *list)
 PyObject *
 yagot_get_objects(yagot_ledger *self, int generation)
 {
-    if (!self->state->generations || generation < 0) {
+    if (!self->state->generations) {
         return hide(PyObject_CallNoArgs(self->state->gc_get_objects));
     }
     return hide(PyObject_CallFunction(self->state->gc_get_objects, "i", generation));
@@ -96,7 +96,7 @@ yagot_rejuvenate(PyObject *object)
     }
 }
 
-/* -- births --------------------------------------------------------------------------------------- */
+/* -- the oldest generation ------------------------------------------------------------------------ */
 
 int
 yagot_limit_growth(yagot_ledger *self)

@@ -18,7 +18,6 @@ typedef struct {
     uint32_t *stack, depth;     /* each object is pushed at most once */
     uint32_t *seen, visitor;    /* the visitor that saw an object last, where frames borrow */
     uint8_t set;                /* flag to set */
-    bool failed;
 } walk;
 
 static int
@@ -219,12 +218,10 @@ count_found(yagot_snapshot *s, yagot_found *found)
             continue;
         }
         if (s->flags[i] & YAGOT_RELEASED) {
-            found->released += is_birth;
             continue;
         }
         s->flags[i] |= YAGOT_GARBAGE;
         found->garbage++;
-        found->later += (s->flags[i] & YAGOT_LATER) != 0;
     }
 }
 

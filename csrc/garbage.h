@@ -12,9 +12,7 @@ typedef struct {
 
 typedef struct {
     uint32_t garbage;       /* objects that only the collector can release */
-    uint32_t later;         /* those of them that wait for an owner's release */
     uint32_t alive;         /* births that something outside holds */
-    uint32_t released;      /* objects that go with the owners, by reference counting */
 } yagot_found;
 
 /* Measures `outside` of an owner, at the window's start. */

@@ -88,10 +88,6 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Config)}
     try:
         config, _ = load(given)
-    except ConfigError as error:
-        print(f"yagot: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    try:
         reporters = make_reporters(config, "all")
         if getattr(options, "durations", None) is not None:
             reporters.append(_Durations(options.durations))

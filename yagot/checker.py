@@ -61,8 +61,7 @@ class Run:
 
     def fails(self, report: TestReport) -> bool:
         """Do the test's leaks make it fail?"""
-        leaks = any(finding.verdict == "leak" for finding in report.findings)
-        return bool(report.missing) or (leaks and not self.config.report_only)
+        return report.fails(self.config.report_only)
 
     def lines(self) -> Iterator[str]:
         """The end of the run in words."""

@@ -178,6 +178,10 @@ class TestReport:
         """The findings that count, the largest memory first."""
         return sorted((f for f in self.findings if f.verdict == "leak"), key=lambda f: -f.held_bytes)
 
+    def fails(self, report_only: bool) -> bool:
+        """Do the leaks make the test fail? Expected ones that are gone do in any case."""
+        return bool(self.missing) or (not report_only and any(finding.verdict == "leak" for finding in self.findings))
+
     def as_json(self) -> dict[str, Any]:
         """The test as the JSON report has it."""
         return {

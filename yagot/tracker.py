@@ -5,17 +5,18 @@ The tracker collects fully and keeps the objects it found alive, as it always ha
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import inspect
 import pprint
 import re
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 from yagot import _core
-from yagot.checker import Checker, LeakError
+from yagot.checker import Checker
 from yagot.config import Config
 from yagot.findings import TestInfo, from_core
 from yagot.report_text import describe
@@ -173,14 +174,18 @@ def garbage_checked(
     """
     ignored = list(ignore_types) if ignore_types is not None else None
 
-    def begin() -> GarbageTracker:
+    @contextlib.contextmanager
+    def tracked(function: Callable[..., Any]) -> Iterator[None]:
         tracker = GarbageTracker.get_tracker()
         tracker.enable(leaks_only=leaks_only)
         tracker.ignore_types(type_list=ignored)
         tracker.start()
-        return tracker
-
-    def judge(tracker: GarbageTracker, function: Callable[..., Any]) -> None:
+        try:
+            yield
+        except BaseException:
+            tracker.ignore()
+            tracker.stop()
+            raise
         tracker.stop()
         if tracker.garbage:
             raise AssertionError(tracker.assert_message(f"{function.__module__}::{function.__name__}"))
@@ -190,29 +195,15 @@ def garbage_checked(
 
             @functools.wraps(function)
             async def checked_async(*args: Any, **keywords: Any) -> Any:
-                tracker = begin()
-                try:
-                    result = await function(*args, **keywords)
-                except BaseException:
-                    tracker.ignore()
-                    tracker.stop()
-                    raise
-                judge(tracker, function)
-                return result
+                with tracked(function):
+                    return await function(*args, **keywords)
 
             return checked_async  # type: ignore[return-value]
 
         @functools.wraps(function)
         def checked(*args: Any, **keywords: Any) -> Any:
-            tracker = begin()
-            try:
-                result = function(*args, **keywords)
-            except BaseException:
-                tracker.ignore()
-                tracker.stop()
-                raise
-            judge(tracker, function)
-            return result
+            with tracked(function):
+                return function(*args, **keywords)
 
         return checked  # type: ignore[return-value]
 
@@ -248,4 +239,4 @@ class check:
             raise self._checker.error(report)
 
 
-__all__ = ["GarbageTracker", "LeakError", "check", "garbage_checked"]
+__all__ = ["GarbageTracker", "check", "garbage_checked"]

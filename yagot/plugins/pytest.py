@@ -163,8 +163,7 @@ class Windows:
             return None
         report = self.checker.end(self.outcome, self.problem, self.settings, self.rules)
         self.found = as_dict(report)
-        fails = bool(report.missing) or (bool(report.leaks) and not self.settings.report_only)
-        return str(self.checker.error(report)) if fails else None
+        return str(self.checker.error(report)) if report.fails(self.settings.report_only) else None
 
     def pytest_sessionfinish(self) -> None:
         """Takes the callback out of gc.callbacks."""
