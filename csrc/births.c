@@ -1,101 +1,6 @@
 /* births.c - see births.h. */
 #include "births.h"
 
-/* -- the gc module -------------------------------------------------------------------------------- */
-
-Py_ssize_t
-yagot_call_number(PyObject *function)
-{
-    PyObject *result = PyObject_CallNoArgs(function);
-    Py_ssize_t number = result != NULL ? PyLong_AsSsize_t(result) : -1;
-    Py_XDECREF(result);
-    return number;
-}
-
-/* Objects of one generation, or all that are not frozen (-1). New reference. */
-/* The list is ours: the collector need not know it, nor may it count as born. */
-static PyObject *
-hide(PyObject *list)
-{
-    if (list != NULL) {
-        PyObject_GC_UnTrack(list);
-    }
-    return list;
-}
-
-PyObject *
-yagot_get_objects(yagot_ledger *self, int generation)
-{
-    if (!self->state->generations) {
-        return hide(PyObject_CallNoArgs(self->state->gc_get_objects));
-    }
-    return hide(PyObject_CallFunction(self->state->gc_get_objects, "i", generation));
-}
-
-/* How many collections of any generation there were; -1 with an exception set. */
-Py_ssize_t
-yagot_count_collections(yagot_ledger *self)
-{
-    PyObject *stats = PyObject_CallNoArgs(self->state->gc_get_stats);
-    Py_ssize_t count = 0;
-    for (Py_ssize_t i = 0; stats != NULL && i < PyList_GET_SIZE(stats); i++) {
-        PyObject *number = PyDict_GetItemString(PyList_GET_ITEM(stats, i), "collections");
-        count += number != NULL ? PyLong_AsSsize_t(number) : 0;
-    }
-    if (stats == NULL) {
-        return -1;
-    }
-    Py_DECREF(stats);
-    return count;
-}
-
-/* Collects for ourselves: whatever debug flags the test has set are off meanwhile, and gc.garbage does not
- * grow by what we report. Returns -1 with an exception set. */
-int
-yagot_collect(yagot_ledger *self, int generation)
-{
-    yagot_state *state = self->state;
-    Py_ssize_t debug = yagot_call_number(state->gc_get_debug), kept = PyList_GET_SIZE(state->gc_garbage);
-    if (debug == -1 && PyErr_Occurred()) {
-        return -1;
-    }
-    PyObject *result = debug != 0 ? PyObject_CallFunction(state->gc_set_debug, "i", 0) : Py_NewRef(Py_None);
-    if (result == NULL) {
-        return -1;
-    }
-    Py_DECREF(result);
-    self->own = true;
-    self->own_started = false;
-    self->uncollectable_by_own = 0;
-    result = PyObject_CallFunction(state->gc_collect, "i", generation);
-    self->own = false;
-    if (result != NULL && debug != 0) {
-        Py_DECREF(result);
-        result = PyObject_CallFunction(state->gc_set_debug, "n", debug);
-    }
-    if (result == NULL) {
-        return -1;
-    }
-    Py_DECREF(result);
-    if (!self->own_started) {
-        self->incomplete = "another thread was collecting";
-    }
-    if (self->uncollectable_by_own > 0 && PyList_GET_SIZE(state->gc_garbage) > kept) {
-        return PyList_SetSlice(state->gc_garbage, kept, PY_SSIZE_T_MAX, NULL);
-    }
-    return 0;
-}
-
-/* Moves a tracked object into the youngest generation. */
-void
-yagot_rejuvenate(PyObject *object)
-{
-    if (yagot_is_tracked(object)) {
-        PyObject_GC_UnTrack(object);
-        PyObject_GC_Track(object);
-    }
-}
-
 /* -- the oldest generation ------------------------------------------------------------------------ */
 
 int
@@ -177,7 +82,7 @@ find_promoted(yagot_ledger *self)
     address_search search = {.addresses = &self->promoted};
     PyObject *list = NULL;
     if (visit_candidates(self, &search) == 0) {
-        list = hide(PyList_New(search.count));
+        list = yagot_new_hidden_list(search.count);
     }
     for (Py_ssize_t i = 0; i < search.count; i++) {
         if (list != NULL) {
@@ -192,6 +97,39 @@ find_promoted(yagot_ledger *self)
         PyErr_NoMemory();
     }
     return list;
+}
+
+/* -- owners --------------------------------------------------------------------------------------- */
+
+void
+yagot_drop_owners(yagot_ledger *self)
+{
+    PyMem_RawFree(self->owners);
+    self->owners = NULL;
+    self->owner_count = 0;
+    Py_CLEAR(self->owner_tuple);
+}
+
+int
+yagot_keep_owners(yagot_ledger *self, PyObject *tuple)
+{
+    Py_ssize_t count = PyTuple_GET_SIZE(tuple);
+    yagot_drop_owners(self);
+    self->owners = PyMem_RawCalloc((size_t)count + 1, sizeof *self->owners);
+    if (self->owners == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    self->owner_tuple = Py_NewRef(tuple);
+    self->owner_count = (size_t)count;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        self->owners[i].object = PyTuple_GET_ITEM(tuple, i);
+        if (yagot_owner_measure(&self->owners[i]) < 0) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    return 0;
 }
 
 /* -- taking them ---------------------------------------------------------------------------------- */
@@ -231,6 +169,19 @@ yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
 }
 
 int
+yagot_keep_alive(yagot_ledger *self, const yagot_snapshot *births)
+{
+    Py_XSETREF(self->alive, PyList_New(0));
+    for (uint32_t i = 0; self->alive != NULL && i < births->count; i++) {
+        if (births->flags[i] & YAGOT_REACHABLE && !(births->flags[i] & (YAGOT_OWNER | YAGOT_OWNED))
+            && PyList_Append(self->alive, births->objects[i]) < 0) {
+            return -1;
+        }
+    }
+    return self->alive != NULL ? 0 : -1;
+}
+
+int
 yagot_remember_promoted(yagot_ledger *self, const yagot_snapshot *snapshot)
 {
     if (self->promoted.pages == NULL && yagot_idtable_init(&self->promoted) < 0) {
@@ -267,6 +218,15 @@ yagot_forget_predictions(yagot_ledger *self)
     self->predictions = (yagot_predictions){0};
 }
 
+PyObject *
+yagot_tracing(yagot_ledger *self)
+{
+    PyObject *tracing = self->is_tracing != NULL ? PyObject_CallNoArgs(self->is_tracing) : NULL;
+    PyErr_Clear();
+    Py_XDECREF(tracing);        /* True and False live on */
+    return tracing == Py_True ? self->get_traceback : NULL;
+}
+
 /* Finds and explains the garbage of a snapshot. -1 with an exception set. */
 int
 yagot_look(yagot_ledger *self, yagot_snapshot *snapshot, yagot_found *found)
@@ -274,11 +234,7 @@ yagot_look(yagot_ledger *self, yagot_snapshot *snapshot, yagot_found *found)
     yagot_forget_predictions(self);
     int result = yagot_find_garbage(snapshot, found);
     if (result == 0 && found->garbage > 0) {
-        PyObject *tracing = self->is_tracing != NULL ? PyObject_CallNoArgs(self->is_tracing) : NULL;
-        PyErr_Clear();
-        result = yagot_explain(snapshot, &self->findings, tracing == Py_True ? self->get_traceback : NULL,
-                               &self->predictions);
-        Py_XDECREF(tracing);
+        result = yagot_explain(snapshot, &self->findings, yagot_tracing(self), &self->predictions);
     }
     if (result < 0) {
         PyErr_NoMemory();
@@ -286,20 +242,110 @@ yagot_look(yagot_ledger *self, yagot_snapshot *snapshot, yagot_found *found)
     return result;
 }
 
+static int
+index_predictions(yagot_ledger *self, yagot_idtable *predicted)
+{
+    int result = yagot_idtable_init(predicted);
+    for (uint32_t i = 0; i < self->predictions.count && result == 0; i++) {
+        result = yagot_idtable_put(predicted, self->predictions.items[i].address, i);
+    }
+    if (result < 0) {
+        yagot_idtable_fini(predicted);
+        PyErr_NoMemory();
+    }
+    return result;
+}
+
+/* What was predicted of an object, or NULL. */
+static const yagot_prediction *
+find_prediction(yagot_ledger *self, yagot_idtable *predicted, PyObject *object)
+{
+    uint32_t index = yagot_idtable_get(predicted, object);
+    const yagot_prediction *item = index != YAGOT_NONE ? &self->predictions.items[index] : NULL;
+    return item != NULL && item->address == object && item->type == Py_TYPE(object) ? item : NULL;
+}
+
+/* Only a finalizer resurrects: without one among a finding's survivors they are held in a way that we do not see. */
+static void
+note_finalizer(yagot_ledger *self, const yagot_prediction *item)
+{
+    const PyTypeObject *type = item != NULL ? item->type : NULL;
+    if (type != NULL && (type->tp_finalize != NULL || type->tp_del != NULL)) {
+        self->findings.items[item->finding].resurrects = true;
+    }
+}
+
+static int
+count_survivor(yagot_ledger *self, const yagot_prediction *item, PyObject *object)
+{
+    yagot_finding *finding = &self->findings.items[item->finding];
+    if (!finding->resurrects) {
+        return 0;
+    }
+    finding->survivors++;
+    finding->why = Py_TYPE(object)->tp_del != NULL
+        ? "a finalizer of the old kind (tp_del) keeps the collector from releasing it"
+        : finding->why != NULL ? finding->why
+        : "it was unreachable and is alive after a collection: a finalizer resurrected it";
+    return yagot_finding_count(finding, item->name, true) < 0 ? -1 : yagot_label_told(self, object);
+}
+
+/* It may still go: it was told too early, and is looked at again when the window ends. */
+static int
+save_for_later(yagot_ledger *self, const yagot_prediction *item)
+{
+    yagot_predictions *saved = &self->saved;
+    if ((saved->count & (saved->count - 1)) == 0) {         /* full at each power of two */
+        yagot_prediction *grown = PyMem_RawRealloc(saved->items, (saved->count * 2u + 1u) * sizeof *grown);
+        if (grown == NULL) {
+            return -1;
+        }
+        saved->items = grown;
+    }
+    saved->items[saved->count++] = *item;
+    yagot_finding_uncount(&self->findings.items[item->finding], item->name);
+    self->garbage--;
+    self->born--;
+    return 0;
+}
+
+int
+yagot_settle_saved(yagot_ledger *self, yagot_snapshot *births)
+{
+    for (uint32_t i = 0; i < self->saved.count; i++) {
+        const yagot_prediction *item = &self->saved.items[i];
+        uint32_t index = yagot_idtable_get(&births->table, item->address);
+        PyObject *object = index != YAGOT_NONE ? births->objects[index] : NULL;
+        if (object == NULL || object != item->address || item->type != Py_TYPE(object)
+            || !(births->flags[index] & YAGOT_REACHABLE)) {
+            continue;           /* gone, or garbage again, and told as such */
+        }
+        yagot_finding *finding = &self->findings.items[item->finding];
+        finding->objects++;
+        if (yagot_finding_count(finding, item->name, false) < 0 || count_survivor(self, item, object) < 0) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    yagot_forget_saved(self);
+    return 0;
+}
+
+void
+yagot_forget_saved(yagot_ledger *self)
+{
+    PyMem_RawFree(self->saved.items);
+    self->saved = (yagot_predictions){0};
+}
+
 /* After a collection: which of the predicted objects are still there? They were resurrected, or have a
  * finalizer that the collector does not call. */
 static int
-find_survivors(yagot_ledger *self, int generation)
+find_survivors(yagot_ledger *self, int generation, bool wait)
 {
     yagot_idtable predicted;
-    int result = yagot_idtable_init(&predicted);
-    const yagot_prediction *items = self->predictions.items;
-    for (uint32_t i = 0; i < self->predictions.count && result == 0; i++) {
-        result = yagot_idtable_put(&predicted, items[i].address, i);
-    }
+    int result = index_predictions(self, &predicted);
     if (result < 0) {
-        yagot_idtable_fini(&predicted);
-        PyErr_NoMemory();
         return -1;
     }
     PyObject *list = yagot_get_objects(self, generation);
@@ -307,19 +353,15 @@ find_survivors(yagot_ledger *self, int generation)
         yagot_idtable_fini(&predicted);
         return -1;
     }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        note_finalizer(self, find_prediction(self, &predicted, PyList_GET_ITEM(list, i)));
+    }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list) && result == 0; i++) {
         PyObject *object = PyList_GET_ITEM(list, i);
-        uint32_t index = yagot_idtable_get(&predicted, object);
-        if (index == YAGOT_NONE || items[index].address != object || items[index].type != Py_TYPE(object)) {
-            continue;
+        const yagot_prediction *item = find_prediction(self, &predicted, object);
+        if (item != NULL) {
+            result = wait ? save_for_later(self, item) : count_survivor(self, item, object);
         }
-        yagot_finding *finding = &self->findings.items[items[index].finding];
-        finding->survivors++;
-        finding->why = Py_TYPE(object)->tp_del != NULL
-            ? "a finalizer of the old kind (tp_del) keeps the collector from releasing it"
-            : finding->why != NULL ? finding->why
-            : "it was unreachable and is alive after a collection: a finalizer resurrected it";
-        result = yagot_finding_count(finding, items[index].name, true);
     }
     yagot_idtable_fini(&predicted);
     Py_DECREF(list);
@@ -329,12 +371,33 @@ find_survivors(yagot_ledger *self, int generation)
     return result;
 }
 
+Py_ssize_t
+yagot_count_predicted(yagot_ledger *self)
+{
+    yagot_idtable predicted;
+    Py_ssize_t count = 0;
+    int result = self->predictions.finalizers ? index_predictions(self, &predicted) : 0;
+    if (!self->predictions.finalizers || result < 0) {
+        return result;
+    }
+    PyObject *list = yagot_get_objects(self, 1);
+    for (Py_ssize_t i = 0; list != NULL && i < PyList_GET_SIZE(list); i++) {
+        count += find_prediction(self, &predicted, PyList_GET_ITEM(list, i)) != NULL;
+    }
+    yagot_idtable_fini(&predicted);
+    if (list == NULL) {
+        return -1;
+    }
+    Py_DECREF(list);
+    return count;
+}
+
 int
-yagot_check_predictions(yagot_ledger *self, int generation)
+yagot_check_predictions(yagot_ledger *self, int generation, bool wait)
 {
     int result = 0;
     if (self->predictions.finalizers) {
-        result = find_survivors(self, generation);
+        result = find_survivors(self, generation, wait);
     }
     yagot_forget_predictions(self);
     return result;

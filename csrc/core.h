@@ -1,14 +1,18 @@
 /* core.h - what every part of the core shares: the story's data and its order.
  *
  *     ledger.c    observe: one test's window over the collector's generations
+ *     collector.c, births.c, watch.c, boundary.c, tracer.c   its parts
  *     snapshot.c  the objects born in the window, with an address -> index table (idtable.c)
  *     garbage.c   find: trial deletion in a side table, nothing in the heap is modified
+ *     unexplained.c   find: survivors with more references than exist anywhere (holders.c, frames.c)
  *     graph.c     edges among the garbage, strongly connected components
  *     cycle.c     the shortest cycle of a component
  *     edges.c, describe.c   names of references and of objects
  *     advice.c, held.c      where to break a cycle; the memory that goes with it
+ *     paths.c     why an object is alive; process.c: what a process has grown by
  *     explain.c   puts those together, one finding per cause, into findings.c
  *     junit_write.c, xmlout.c   the JUnit XML report (libxml2)
+ *     junit_merge.c, junit_join.c   several such reports into one
  *
  * Functions return 0, or -1 when memory is short (no exception set) unless they say otherwise.
  */
@@ -40,15 +44,23 @@
 typedef struct {
     PyTypeObject *ledger_type;
     PyTypeObject *junit_type;
+    PyTypeObject *merger_type;
     PyObject *gc_collect, *gc_get_objects, *gc_get_stats, *gc_get_freeze_count;
     PyObject *gc_freeze, *gc_unfreeze, *gc_get_threshold, *gc_set_threshold, *gc_get_debug, *gc_set_debug;
     PyObject *gc_callbacks, *gc_garbage;
+    PyObject *python_class;         /* any class made by a class statement */
     bool generations;       /* get_objects(generation) and collect(1) mean what they say */
 } yagot_state;
 
 extern struct PyModuleDef yagot_module;
 int yagot_ledger_ready(PyObject *module, yagot_state *state);
+/* process.c */
+PyObject *yagot_type_name(PyTypeObject *type);       /* a str; NULL with an exception set */
+PyObject *yagot_count_types(PyObject *module, PyObject *ignored);
+PyObject *yagot_heap_bytes(PyObject *module, PyObject *ignored);
+
 int yagot_junit_ready(PyObject *module, yagot_state *state);
+int yagot_merger_ready(PyObject *module, yagot_state *state);
 
 /* One level of indirection for every traversal: a type may have no traverse function. */
 static inline void

@@ -437,6 +437,15 @@ first_method(PyObject *class_dict)
     return first;
 }
 
+/* Not a shared library, where lines mean nothing. */
+static bool
+is_source(PyObject *file)
+{
+    Py_ssize_t length = PyUnicode_GET_LENGTH(file);
+    return length < 3 || PyUnicode_READ_CHAR(file, length - 3) != '.' || PyUnicode_READ_CHAR(file, length - 2) != 's'
+           || PyUnicode_READ_CHAR(file, length - 1) != 'o';
+}
+
 /* The line of a class is known from 3.13 on (__firstlineno__); before, that of its first method must do. */
 static void
 add_class(yagot_text *text, PyTypeObject *type)
@@ -448,7 +457,7 @@ add_class(yagot_text *text, PyTypeObject *type)
     PyCodeObject *method = first_method(dict);
     PyObject *file = method != NULL ? method->co_filename : module_file(dict);
     PyObject *line = PyDict_GetItemString(dict, "__firstlineno__");
-    if (file == NULL || !PyUnicode_Check(file)) {
+    if (file == NULL || !PyUnicode_Check(file) || !is_source(file)) {
         return;
     }
     yagot_text_add_str(text, file, 400);

@@ -31,12 +31,12 @@ typedef struct {
 /* -- type names ----------------------------------------------------------------------------------- */
 
 static const char *
-intern_type(explainer *x, PyTypeObject *type)
+intern_type(yagot_findings *findings, PyTypeObject *type)
 {
     yagot_text text = {0};
     yagot_add_type_name(&text, type);
     const char *name = text.failed ? NULL
-        : (const char *)xmlDictLookup(x->findings->names, (const xmlChar *)yagot_text_get(&text), -1);
+        : (const char *)xmlDictLookup(findings->names, (const xmlChar *)yagot_text_get(&text), -1);
     yagot_text_fini(&text);
     return name;
 }
@@ -62,7 +62,7 @@ type_name(explainer *x, PyTypeObject *type)
         x->types = grown;
         x->type_room = room;
     }
-    const char *name = intern_type(x, type);
+    const char *name = intern_type(x->findings, type);
     if (name == NULL || yagot_idtable_put(&x->type_index, type, x->type_count) < 0) {
         return NULL;
     }
@@ -147,18 +147,23 @@ tell_allocation(PyObject *get_traceback, PyObject *object)
     return yagot_text_take(&text);
 }
 
-static int
-tell_step(explainer *x, const yagot_step *step, yagot_told_step *told)
+static char *
+copy(const char *string)
 {
-    yagot_text object = {0}, path = {0};
-    yagot_text_add(&object, step->object);
-    yagot_text_add(&path, step->path);
-    told->text[0] = yagot_text_take(&object);
-    told->text[1] = yagot_text_take(&path);
+    yagot_text text = {0};
+    yagot_text_add(&text, string);
+    return yagot_text_take(&text);
+}
+
+static int
+tell_step(yagot_findings *findings, PyObject *get_traceback, const yagot_step *step, yagot_told_step *told)
+{
+    told->text[0] = copy(step->object);
+    told->text[1] = copy(step->path);
     told->text[2] = tell(yagot_add_contents, step->head);
     told->defined = tell(yagot_add_definition, step->head);
-    told->waiting = x->findings->wants_repr ? Py_NewRef(step->head) : NULL;
-    told->made = tell_allocation(x->get_traceback, step->head);
+    told->waiting = findings->wants_repr ? Py_NewRef(step->head) : NULL;
+    told->made = tell_allocation(get_traceback, step->head);
     return told->text[0] && told->text[1] && told->text[2] && told->defined && told->made ? 0 : -1;
 }
 
@@ -177,7 +182,7 @@ tell_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_f
     for (uint32_t i = 0; i < cycle->count && finding->step_count < MOST_STEPS; i++) {
         bool last = finding->step_count == MOST_STEPS - 1;
         const yagot_step *step = &cycle->steps[last ? cycle->count - 1 : i];
-        if (tell_step(x, step, &finding->steps[finding->step_count++]) < 0) {
+        if (tell_step(x->findings, x->get_traceback, step, &finding->steps[finding->step_count++]) < 0) {
             return -1;
         }
     }
@@ -186,15 +191,15 @@ tell_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_f
 
 /* The finding that a component belongs to: told, and new if its signature is. */
 static uint32_t
-tell_component(explainer *x, uint32_t component)
+tell_component(explainer *x, uint32_t component, uint32_t label)
 {
     yagot_cycle cycle;
     if (yagot_cycle_find(&x->search, component, &cycle) < 0) {
         return YAGOT_NONE;
     }
-    uint32_t found = yagot_findings_find(x->findings, cycle.signature);
+    uint32_t found = yagot_findings_find(x->findings, cycle.signature, label);
     if (found == YAGOT_NONE) {
-        found = yagot_findings_add(x->findings, cycle.signature);
+        found = yagot_findings_add(x->findings, cycle.signature, label);
         cycle.signature = NULL;
         if (found != YAGOT_NONE && tell_finding(x, component, &cycle, &x->findings->items[found]) < 0) {
             found = YAGOT_NONE;
@@ -204,17 +209,36 @@ tell_component(explainer *x, uint32_t component)
     return found;
 }
 
+/* The test that made a component: the first known one among its members; 0 if there is none to blame. */
 static uint32_t
-finding_of(explainer *x, uint32_t component)
+label_of(explainer *x, uint32_t component)
 {
+    yagot_graph *g = &x->graph;
+    uint32_t found = 0;
+    for (uint32_t i = g->member_start[component]; i < g->member_start[component + 1]; i++) {
+        uint32_t label = yagot_findings_label(x->findings, g->objects[g->members[i]]);
+        if (label == YAGOT_TOLD) {
+            return 0;
+        }
+        found = found == 0 ? label : found;
+    }
+    return found;
+}
+
+static uint32_t
+finding_of(explainer *x, uint32_t component, uint32_t label)
+{
+    if (x->findings->labels != NULL) {
+        return tell_component(x, component, label);
+    }
     if (x->findings->told < TOLD_ONE_BY_ONE) {
         x->findings->told++;
-        return tell_component(x, component);
+        return tell_component(x, component, 0);
     }
     uint64_t shape = shape_of(x, component);
     uint32_t found = yagot_findings_shape(x->findings, shape);
     if (found == YAGOT_NONE) {
-        found = tell_component(x, component);
+        found = tell_component(x, component, 0);
         if (found != YAGOT_NONE) {
             yagot_findings_add_shape(x->findings, shape, found);
         }
@@ -284,7 +308,11 @@ explain_components(explainer *x, yagot_snapshot *s, yagot_predictions *predictio
         if (g->member_start[c] == g->member_start[c + 1]) {
             continue;           /* hangs off another component */
         }
-        uint32_t found = finding_of(x, c);
+        uint32_t label = label_of(x, c);
+        if (x->findings->labels != NULL && label == 0) {
+            continue;           /* older than the first test */
+        }
+        uint32_t found = finding_of(x, c, label);
         if (found == YAGOT_NONE || add_members(x, c, found, s, predictions) < 0) {
             return -1;
         }
@@ -320,4 +348,35 @@ yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, PyObject *get_
         *predictions = (yagot_predictions){0};
     }
     return result;
+}
+
+/* -- objects on no cycle -------------------------------------------------------------------------- */
+
+int
+yagot_tell_object(yagot_findings *findings, yagot_finding *finding, PyObject *object, PyObject *get_traceback)
+{
+    char empty[] = "";
+    yagot_step step = {.head = object, .object = tell(yagot_add_object, object), .path = empty};
+    int result = -1;
+    finding->advice = copy("");
+    finding->steps = PyMem_RawCalloc(1, sizeof *finding->steps);
+    if (step.object != NULL && finding->advice != NULL && finding->steps != NULL) {
+        finding->step_count = 1;
+        result = tell_step(findings, get_traceback, &step, &finding->steps[0]);
+    }
+    PyMem_RawFree(step.object);
+    return result;
+}
+
+int
+yagot_finding_count_object(yagot_findings *findings, yagot_finding *finding, PyObject *object)
+{
+    const char *name = intern_type(findings, Py_TYPE(object));
+    if (name == NULL || yagot_finding_count(finding, name, false) < 0
+        || yagot_finding_count(finding, name, true) < 0) {
+        return -1;
+    }
+    finding->objects++;
+    finding->survivors++;
+    return 0;
 }

@@ -68,15 +68,32 @@ yagot_findings_clear(yagot_findings *findings)
 }
 
 uint32_t
-yagot_findings_find(yagot_findings *findings, const char *signature)
+yagot_findings_label(yagot_findings *findings, PyObject *object)
 {
-    uintptr_t place = (uintptr_t)xmlHashLookup(findings->by_signature, (const xmlChar *)signature);
+    return findings->labels != NULL ? yagot_idtable_get(findings->labels, object) + 1 : 0;
+}
+
+/* The second key of a hash entry: the label as text. */
+static const xmlChar *
+label_key(uint32_t label, char *buffer, size_t size)
+{
+    PyOS_snprintf(buffer, size, "%u", label);
+    return (const xmlChar *)buffer;
+}
+
+uint32_t
+yagot_findings_find(yagot_findings *findings, const char *signature, uint32_t label)
+{
+    char buffer[16];
+    uintptr_t place = (uintptr_t)xmlHashLookup2(findings->by_signature, (const xmlChar *)signature,
+                                                label_key(label, buffer, sizeof buffer));
     return (uint32_t)place - 1;
 }
 
 uint32_t
-yagot_findings_add(yagot_findings *findings, char *signature)
+yagot_findings_add(yagot_findings *findings, char *signature, uint32_t label)
 {
+    char buffer[16];
     if (findings->count == findings->room) {
         uint32_t room = findings->room * 2 + 4;
         yagot_finding *grown = PyMem_RawRealloc(findings->items, room * sizeof *grown);
@@ -88,11 +105,12 @@ yagot_findings_add(yagot_findings *findings, char *signature)
         findings->room = room;
     }
     uintptr_t place = (uintptr_t)findings->count + 1;
-    if (xmlHashAddEntry(findings->by_signature, (const xmlChar *)signature, (void *)place) != 0) {
+    if (xmlHashAddEntry2(findings->by_signature, (const xmlChar *)signature,
+                         label_key(label, buffer, sizeof buffer), (void *)place) != 0) {
         PyMem_RawFree(signature);
         return YAGOT_NONE;
     }
-    findings->items[findings->count] = (yagot_finding){.signature = signature};
+    findings->items[findings->count] = (yagot_finding){.signature = signature, .label = label};
     return findings->count++;
 }
 
@@ -163,6 +181,15 @@ yagot_finding_count(yagot_finding *finding, const char *name, bool survivor)
     }
     (*types)[(*count)++] = (yagot_type_count){name, 1};
     return 0;
+}
+
+void
+yagot_finding_uncount(yagot_finding *finding, const char *name)
+{
+    finding->objects--;
+    for (uint32_t i = 0; i < finding->type_count; i++) {
+        finding->types[i].count -= finding->types[i].name == name;
+    }
 }
 
 void
@@ -271,11 +298,14 @@ export_finding(const yagot_finding *finding, bool uncollectable)
     Py_ssize_t objects = uncollectable ? finding->survivors : finding->objects - finding->survivors;
     bool whole = finding->survivors == 0 || finding->survivors == finding->objects;
     if (dict == NULL
-        || set_item(dict, "kind", PyUnicode_FromString(uncollectable ? "uncollectable" : "collected")) < 0
+        || set_item(dict, "kind", PyUnicode_FromString(finding->kind != NULL ? finding->kind
+                                                      : uncollectable ? "uncollectable" : "collected")) < 0
         || set_item(dict, "signature", new_text(finding->signature)) < 0
         || set_item(dict, "objects", PyLong_FromSsize_t(objects)) < 0
         || set_item(dict, "count", PyLong_FromSsize_t(finding->count)) < 0
         || set_item(dict, "held_bytes", PyLong_FromSize_t(whole || uncollectable ? finding->held : 0)) < 0
+        || set_item(dict, "references", PyLong_FromSsize_t(finding->unexplained)) < 0
+        || set_item(dict, "label", PyLong_FromUnsignedLong(finding->label)) < 0
         || set_item(dict, "cycle_length", PyLong_FromLong((long)finding->cycle_length)) < 0
         || set_item(dict, "advice", new_text(uncollectable ? "" : finding->advice)) < 0
         || set_item(dict, "why", new_text(uncollectable ? finding->why : NULL)) < 0

@@ -25,6 +25,8 @@ typedef struct {
     off_t root_at, suite_at;        /* where the start tags are */
     off_t next_at, end;             /* where the next test case goes; the file's size */
     bool pending;                   /* the case there is one that says the process died */
+    bool ant, with_places;          /* the family: Ant's schema; cases with file and line */
+    int suites;                     /* begun so far */
     bool broken;                    /* a write failed: what is known of the file may be wrong */
     counters root, inner;
     yagot_xml xml;
@@ -116,19 +118,36 @@ static void
 start_root(junit_writer *self)
 {
     yagot_xml_start(&self->xml, "testsuites");
-    yagot_xml_attribute_str(&self->xml, "name", self->name);
-    add_counters(&self->xml, &self->root, false);
+    if (!self->ant) {
+        yagot_xml_attribute_str(&self->xml, "name", self->name);
+        add_counters(&self->xml, &self->root, false);
+    }
 }
 
 static void
 start_suite(junit_writer *self)
 {
     yagot_xml_start(&self->xml, "testsuite");
+    if (self->ant) {
+        char number[16];
+        PyOS_snprintf(number, sizeof number, "%d", self->suites - 1);
+        yagot_xml_attribute(&self->xml, "package", "");
+        yagot_xml_attribute(&self->xml, "id", number);
+    }
     yagot_xml_attribute_str(&self->xml, "name", self->suite);
     add_counters(&self->xml, &self->inner, true);
     yagot_xml_attribute_str(&self->xml, "timestamp", self->timestamp);
     yagot_xml_attribute_str(&self->xml, "hostname", self->hostname);
-    yagot_xml_attribute_str(&self->xml, "file", self->suite_file);
+    if (!self->ant) {
+        yagot_xml_attribute_str(&self->xml, "file", self->suite_file);
+    }
+}
+
+/* What Ant's schema wants behind the cases of a suite. */
+static const char *
+suite_tail(const junit_writer *self)
+{
+    return self->ant ? "<system-out></system-out><system-err></system-err>\n" : "";
 }
 
 static void
@@ -173,13 +192,17 @@ rewrite_start(junit_writer *self, void (*start)(junit_writer *), off_t at)
 typedef struct {
     PyObject *suite, *file, *classname, *name, *kind, *type, *message, *text, *output;  /* borrowed */
     long long milliseconds;
+    int line;                       /* 0: not told */
+    bool untyped_skips;             /* as Ant's schema wants them */
 } test_case;
 
 static void
 add_result(yagot_xml *xml, const test_case *c, const char *kind)
 {
     yagot_xml_start(xml, kind);
-    yagot_xml_attribute_str(xml, "type", c->type);
+    if (!c->untyped_skips || kind[0] != 's') {
+        yagot_xml_attribute_str(xml, "type", c->type);
+    }
     yagot_xml_attribute_str(xml, "message", c->message);
     if (c->text != Py_None) {
         yagot_xml_text(xml, c->text);
@@ -194,6 +217,12 @@ add_case(yagot_xml *xml, const test_case *c, const char *kind)
     yagot_xml_attribute_str(xml, "classname", c->classname);
     yagot_xml_attribute_str(xml, "name", c->name);
     add_time(xml, "%lld.%03d", c->milliseconds);
+    if (c->line > 0) {
+        char number[16];
+        PyOS_snprintf(number, sizeof number, "%d", c->line);
+        yagot_xml_attribute_str(xml, "file", c->file);
+        yagot_xml_attribute(xml, "line", number);
+    }
     if (kind != NULL) {
         add_result(xml, c, kind);
     }
@@ -216,19 +245,16 @@ count(counters *c, const char *kind, long long milliseconds, int by)
     }
 }
 
-static void
-count_both(junit_writer *self, const char *kind, long long milliseconds, int by)
-{
-    count(&self->inner, kind, milliseconds, by);
-    count(&self->root, kind, milliseconds, by);
-}
-
 /* Begins the test case's suite after closing the one before. */
 static int
 begin_suite(junit_writer *self, const test_case *c)
 {
     size_t size;
-    yagot_xml_raw(&self->xml, self->suite != NULL ? "</testsuite>\n" : "");
+    if (self->suite != NULL) {
+        yagot_xml_raw(&self->xml, suite_tail(self));
+        yagot_xml_raw(&self->xml, "</testsuite>\n");
+    }
+    self->suites++;
     if (yagot_xml_bytes(&self->xml, &size) == NULL) {
         return -1;
     }
@@ -253,11 +279,13 @@ put_case(junit_writer *self, const test_case *c, const char *kind, bool pending)
         return -1;
     }
     if (self->pending) {
-        count_both(self, "error", 0, -1);
+        count(&self->inner, "error", 0, -1);
+        count(&self->root, "error", 0, -1);
     }
     bool complete = (same || begin_suite(self, c) == 0) && yagot_xml_bytes(&self->xml, &before) != NULL;
     add_case(&self->xml, c, kind);
     complete = complete && yagot_xml_bytes(&self->xml, &after) != NULL;
+    yagot_xml_raw(&self->xml, suite_tail(self));
     if (same) {
         yagot_xml_raw(&self->xml, "</testsuite>");
     }
@@ -272,7 +300,8 @@ put_case(junit_writer *self, const test_case *c, const char *kind, bool pending)
     if (write_tail(self) < 0) {
         return -1;
     }
-    count_both(self, kind, c->milliseconds, 1);
+    count(&self->inner, kind, c->milliseconds, 1);
+    count(&self->root, kind, c->milliseconds, 1);
     self->pending = pending;
     self->next_at += (off_t)(pending ? before : after);
     return rewrite_start(self, start_suite, self->suite_at) < 0 ? -1
@@ -280,24 +309,27 @@ put_case(junit_writer *self, const test_case *c, const char *kind, bool pending)
 }
 
 PyDoc_STRVAR(write_doc,
-"write($self, /, *, suite, file, classname, name, kind, type, message, text, output, milliseconds, pending)\n--\n\n"
+"write($self, /, *, suite, file, classname, name, kind, type, message, text, output, milliseconds, pending, line)\n--\n\n"
 "Writes a test case; the file is complete and valid afterwards. kind is 'failure', 'error', 'skipped' or\n"
-"None; type, message, text, output and file are str or None. A pending case is overwritten by the next.\n"
+"None; type, message, text, output and file are str or None; line is 0 if unknown. A pending case is\n"
+"overwritten by the next.\n"
 "In a forked child nothing is written. Raises OSError, and ValueError if the report is closed.");
 
 static PyObject *
 junit_write(junit_writer *self, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"suite", "file", "classname", "name", "kind", "type", "message", "text", "output",
-                            "milliseconds", "pending", NULL};
-    test_case c;
+                            "milliseconds", "pending", "line", NULL};
+    test_case c = {.line = 0};
     const char *kind;
     int pending;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "$UOUUzOOOOLp:write", names, &c.suite, &c.file, &c.classname,
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "$UOUUzOOOOLpi:write", names, &c.suite, &c.file, &c.classname,
                                      &c.name, &kind, &c.type, &c.message, &c.text, &c.output, &c.milliseconds,
-                                     &pending)) {
+                                     &pending, &c.line)) {
         return NULL;
     }
+    c.untyped_skips = self->ant;
+    c.line = self->with_places ? c.line : 0;
     if (kind != NULL && strcmp(kind, "failure") != 0 && strcmp(kind, "error") != 0 && strcmp(kind, "skipped") != 0) {
         PyErr_Format(PyExc_ValueError, "kind must be 'failure', 'error', 'skipped' or None, not %s", kind);
         return NULL;
@@ -359,11 +391,12 @@ are_pairs(PyObject *properties)
 static PyObject *
 junit_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"file", "name", "timestamp", "hostname", "properties", NULL};
+    static char *names[] = {"file", "name", "timestamp", "hostname", "properties", "family", NULL};
     int file;
+    const char *family = "xunit2";
     PyObject *name, *timestamp, *hostname, *properties;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "iUUUO!:JUnitWriter", names, &file, &name, &timestamp,
-                                     &hostname, &PyTuple_Type, &properties) || !are_pairs(properties)) {
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "iUUUO!|s:JUnitWriter", names, &file, &name, &timestamp,
+                                     &hostname, &PyTuple_Type, &properties, &family) || !are_pairs(properties)) {
         return NULL;
     }
     junit_writer *self = (junit_writer *)type->tp_alloc(type, 0);
@@ -372,6 +405,8 @@ junit_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     }
     self->file = file;
     self->owner = getpid();
+    self->ant = strcmp(family, "ant") == 0;
+    self->with_places = strcmp(family, "xunit1") == 0;
     self->name = Py_NewRef(name);
     self->timestamp = Py_NewRef(timestamp);
     self->hostname = Py_NewRef(hostname);
@@ -438,9 +473,9 @@ static PyMethodDef junit_methods[] = {
 };
 
 PyDoc_STRVAR(junit_doc,
-"JUnitWriter(file, name, timestamp, hostname, properties)\n--\n\n"
+"JUnitWriter(file, name, timestamp, hostname, properties, family='xunit2')\n--\n\n"
 "Writes JUnit XML into an open, empty file (a descriptor, which it takes over). properties is a tuple of\n"
-"pairs of str for each suite. Raises OSError.");
+"pairs of str for each suite; family is 'xunit2', 'xunit1' or 'ant'. Raises OSError.");
 
 static PyType_Slot junit_slots[] = {
     {Py_tp_doc, (void *)junit_doc},

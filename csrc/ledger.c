@@ -8,20 +8,9 @@
  *
  * Without generations (see module.c) gc.freeze() sets the older objects aside instead.
  */
-#include "births.h"
-
-enum { NEVER = 1 << 30 };
+#include "unexplained.h"
 
 /* -- the callback -------------------------------------------------------------------------------- */
-
-static void
-note_own_collection(yagot_ledger *self, bool start, PyObject *info)
-{
-    self->own_started = true;
-    if (!start) {
-        self->uncollectable_by_own = yagot_read_number(info, "uncollectable");
-    }
-}
 
 PyDoc_STRVAR(on_collection_doc, "_on_collection($self, phase, info, /)\n--\n\nThe entry in gc.callbacks: looks before a collection hides anything.");
 
@@ -34,7 +23,8 @@ ledger_on_collection(yagot_ledger *self, PyObject *const *args, Py_ssize_t count
     }
     bool start = PyUnicode_CompareWithASCIIString(args[0], "start") == 0;
     if (self->own) {
-        note_own_collection(self, start, args[1]);
+        self->own_started = true;
+        self->uncollectable_by_own = start ? 0 : yagot_read_number(args[1], "uncollectable");
     }
     else if (self->open && !self->looking) {
         self->looking = true;
@@ -51,137 +41,35 @@ ledger_on_collection(yagot_ledger *self, PyObject *const *args, Py_ssize_t count
 
 /* -- begin ---------------------------------------------------------------------------------------- */
 
+/* Labels what was made since the last window; what was garbage before the first one is nobody's. */
 static int
-install_callback(yagot_ledger *self)
+label_what_is_there(yagot_ledger *self, uint32_t number)
 {
-    PyObject *callbacks = self->state->gc_callbacks;
-    if (self->callback == NULL) {
-        self->callback = PyObject_GetAttrString((PyObject *)self, "_on_collection");
-        if (self->callback == NULL) {
-            return -1;
-        }
-    }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(callbacks); i++) {
-        if (PyList_GET_ITEM(callbacks, i) == self->callback) {
-            return 0;
-        }
-    }
-    return PyList_Append(callbacks, self->callback);
-}
-
-/* Keeps the automatic collector to the youngest generation; where there are none, switches it off. */
-static int
-narrow_threshold(yagot_ledger *self)
-{
-    Py_XSETREF(self->user_threshold, PyObject_CallNoArgs(self->state->gc_get_threshold));
-    if (self->user_threshold == NULL) {
+    bool first = self->number == 0;
+    self->number = number * 2;
+    if (number != 0 && yagot_label_young(self, number * 2 - 1) < 0) {
         return -1;
     }
-    PyObject *zero = PyLong_FromLong(0);
-    PyObject *first = self->state->generations ? PyTuple_GET_ITEM(self->user_threshold, 0) : zero;
-    PyObject *result = zero == NULL ? NULL
-        : PyObject_CallFunction(self->state->gc_set_threshold, "Oii", first, NEVER, NEVER);
-    Py_XDECREF(zero);
-    Py_XDECREF(result);
-    return result != NULL ? 0 : -1;
-}
-
-/* Gives the thresholds back, unless the test has set its own. */
-static int
-restore_threshold(yagot_ledger *self)
-{
-    if (self->user_threshold == NULL) {
-        return 0;
-    }
-    PyObject *now = PyObject_CallNoArgs(self->state->gc_get_threshold), *result = NULL;
-    if (now == NULL) {
-        return -1;
-    }
-    if (PyLong_AsLong(PyTuple_GET_ITEM(now, 1)) != NEVER) {
-        result = Py_NewRef(Py_None);
-    }
-    else {
-        /* threshold 0 may be the test's, 1 and 2 are ours */
-        PyObject *first = PyTuple_GET_ITEM(self->state->generations ? now : self->user_threshold, 0);
-        result = PyObject_CallFunction(self->state->gc_set_threshold, "OOO", first,
-                                       PyTuple_GET_ITEM(self->user_threshold, 1),
-                                       PyTuple_GET_ITEM(self->user_threshold, 2));
-    }
-    Py_DECREF(now);
-    Py_XDECREF(result);
-    Py_CLEAR(self->user_threshold);
-    return result != NULL ? 0 : -1;
-}
-
-/* Undoes what begin() did to the collector. */
-static int
-restore_collector(yagot_ledger *self)
-{
-    if (!self->state->generations) {
-        PyObject *result = PyObject_CallNoArgs(self->state->gc_unfreeze);
-        if (result == NULL) {
-            return -1;
-        }
-        Py_DECREF(result);
-    }
-    return restore_threshold(self);
-}
-
-static void
-drop_owners(yagot_ledger *self)
-{
-    PyMem_RawFree(self->owners);
-    self->owners = NULL;
-    self->owner_count = 0;
-    Py_CLEAR(self->owner_tuple);
-}
-
-/* Keeps the owners through the caller's tuple, so that their reference counts do not change. */
-static int
-keep_owners(yagot_ledger *self, PyObject *tuple)
-{
-    Py_ssize_t count = PyTuple_GET_SIZE(tuple);
-    drop_owners(self);
-    self->owners = PyMem_RawCalloc((size_t)count + 1, sizeof *self->owners);
-    if (self->owners == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    self->owner_tuple = Py_NewRef(tuple);
-    self->owner_count = (size_t)count;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        self->owners[i].object = PyTuple_GET_ITEM(tuple, i);
-        if (yagot_owner_measure(&self->owners[i]) < 0) {
-            PyErr_NoMemory();
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int
-set_old_aside(yagot_ledger *self)
-{
-    if (self->state->generations) {
-        return yagot_collect(self, 1);
-    }
-    PyObject *result = PyObject_CallNoArgs(self->state->gc_freeze);
-    Py_XDECREF(result);
-    return result != NULL ? 0 : -1;
+    return number != 0 && first ? yagot_collect(self, 2) : 0;
 }
 
 PyDoc_STRVAR(begin_doc,
-"begin($self, owners=(), /)\n--\n\n"
+"begin($self, owners=(), number=0, /)\n--\n\n"
 "Opens a window: what becomes tracked from now on counts as born in it.\n\n"
 "owners is a tuple of objects to treat as released already when the window closes although somebody\n"
 "still holds them, as a runner holds its test instance: no more references to them than now count.\n"
+"number, if not 0, is the test's, from 1 on: check() tells by it who made an object.\n"
 "Raises RuntimeError if a window is open.");
 
 static PyObject *
 ledger_begin(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
 {
-    if (count > 1 || (count == 1 && !PyTuple_CheckExact(args[0]))) {
-        PyErr_SetString(PyExc_TypeError, "begin() takes one tuple");
+    if (count > 2 || (count >= 1 && !PyTuple_CheckExact(args[0]))) {
+        PyErr_SetString(PyExc_TypeError, "begin() takes a tuple and a number");
+        return NULL;
+    }
+    unsigned long number = count == 2 ? PyLong_AsUnsignedLong(args[1]) : 0;
+    if (PyErr_Occurred()) {
         return NULL;
     }
     if (self->open) {
@@ -191,25 +79,31 @@ ledger_begin(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
     self->incomplete = NULL;
     self->born = self->garbage = self->survivors = self->aged = self->seen = 0;
     self->aged_limit = YAGOT_FIRST_LIMIT;
+    Py_CLEAR(self->kept);
+    yagot_forget_saved(self);
     yagot_forget_promoted(self);
     yagot_forget_predictions(self);
     if (yagot_findings_clear(&self->findings) < 0) {
         return PyErr_NoMemory();
     }
-    if (install_callback(self) < 0 || narrow_threshold(self) < 0) {
+    if (yagot_install_callback(self) < 0 || label_what_is_there(self, (uint32_t)number) < 0
+        || yagot_narrow_threshold(self) < 0) {
         return NULL;
     }
     self->frozen = yagot_call_number(self->state->gc_get_freeze_count);
     self->collections = yagot_count_collections(self);
-    if (self->frozen < 0 || self->collections < 0 || set_old_aside(self) < 0
-        || (count == 1 && keep_owners(self, args[0]) < 0)) {
+    if (self->frozen < 0 || self->collections < 0 || yagot_set_old_aside(self) < 0
+        || (count >= 1 && yagot_keep_owners(self, args[0]) < 0)) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
-        (void)restore_collector(self);
+        (void)yagot_restore_collector(self);
         PyErr_Restore(type, value, traceback);
         return NULL;
     }
     self->collections += self->own_started && self->state->generations;
+    if (self->native && yagot_tracer_start(&self->tracer) < 0) {
+        return NULL;
+    }
     self->open = true;
     Py_RETURN_NONE;
 }
@@ -253,6 +147,20 @@ gather_garbage(yagot_snapshot *snapshot)
     }
 }
 
+/* Has the garbage collected, and looks for what has survived. What survives a young collection may go with a full one: a
+ * finalizer's own objects, a traceback for example, have kept it alive. */
+static int
+release_garbage(yagot_ledger *self)
+{
+    bool generations = self->state->generations;
+    int result = yagot_collect(self, generations ? 0 : 2);
+    Py_ssize_t left = result == 0 && generations ? yagot_count_predicted(self) : 0;
+    if (result == 0 && left != 0) {
+        result = left < 0 ? -1 : yagot_collect(self, 2);
+    }
+    return result == 0 ? yagot_check_predictions(self, left > 0 ? 2 : 1, false) : result;
+}
+
 static int
 close_window(yagot_ledger *self)
 {
@@ -268,6 +176,13 @@ close_window(yagot_ledger *self)
         result = yagot_look(self, &snapshot, &found);
     }
     if (result == 0) {
+        result = yagot_settle_saved(self, &snapshot);
+    }
+    if (result == 0 && self->wants_references) {
+        result = yagot_find_unexplained(self, &snapshot);
+    }
+    if (result == 0) {
+        self->held = yagot_count_held(&snapshot);
         self->born += births;
         self->garbage += found.garbage;
         self->survivors = found.alive;
@@ -275,13 +190,17 @@ close_window(yagot_ledger *self)
             gather_garbage(&snapshot);
         }
         yagot_describe(self);
+        result = yagot_label_survivors(self, &snapshot);
+    }
+    if (result == 0 && self->wants_kept) {
+        result = yagot_keep_held(self, &snapshot);
+    }
+    if (result == 0 && self->wants_alive) {
+        result = yagot_keep_alive(self, &snapshot);
     }
     yagot_snapshot_fini(&snapshot);
     if (result == 0 && found.garbage > 0) {
-        result = yagot_collect(self, self->state->generations ? 0 : 2);
-        if (result == 0) {
-            result = yagot_check_predictions(self, 1);
-        }
+        result = release_garbage(self);
     }
     yagot_forget_predictions(self);
     return result;
@@ -294,26 +213,45 @@ export_window(yagot_ledger *self)
     if (findings == NULL) {
         return NULL;
     }
-    return Py_BuildValue("{s:n,s:n,s:n,s:z,s:N}", "born", self->born, "survivors", self->survivors,
-                         "garbage", self->garbage, "incomplete", self->incomplete, "findings", findings);
+    PyObject *recurring = yagot_export_recurring(self);
+    if (recurring == NULL) {
+        Py_DECREF(findings);
+        return NULL;
+    }
+    PyObject *alive = self->alive != NULL ? self->alive : PyList_New(0);
+    self->alive = NULL;
+    return Py_BuildValue("{s:N,s:n,s:n,s:n,s:n,s:N,s:z,s:N}", "alive", alive, "held", self->held, "born", self->born, "survivors", self->survivors,
+                         "garbage", self->garbage, "recurring", recurring,
+                         "incomplete", self->incomplete, "findings", findings);
 }
 
 PyDoc_STRVAR(end_doc,
-"end($self, /, look=True)\n--\n\n"
-"Closes the window. Returns a dict: born, survivors, garbage (numbers of objects), incomplete (why the\n"
-"window was not seen whole, or None) and findings (a list of dicts, see yagot.findings).\n\n"
+"end($self, /, look=True, references=False, alive=False, keep=False)\n--\n\n"
+"Closes the window. Returns a dict: born, survivors, held, garbage (numbers of objects), incomplete (why the\n"
+"window was not seen whole, or None), findings (a list of dicts, see yagot.findings), recurring.\n\n"
+"With references, survivors that have references which nobody holds are found, too; they are kept until\n"
+"forget(). Those that the look before has found and that are still so are counted by cause in recurring.\n"
+"With alive, the births that are alive are in a list, alive. They live as long as that.\n"
+"With keep, births that something else holds are kept until references() looks at them, or begin().\n"
 "With look=False nothing is examined, and None returned. Raises RuntimeError if no window is open.");
 
 static PyObject *
 ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"look", NULL};
-    int wanted = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|p:end", names, &wanted)) {
+    static char *names[] = {"look", "references", "alive", "keep", NULL};
+    int wanted = 1, references = 0, alive = 0, keep = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|pppp:end", names, &wanted, &references, &alive, &keep)) {
         return NULL;
     }
+    self->arguments = keywords;         /* none of the births that are asked about */
+    self->wants_references = references && !YAGOT_FREE_THREADED;
+    self->wants_alive = alive;
+    self->wants_kept = keep && !YAGOT_FREE_THREADED;
     if (!self->open) {
         PyErr_SetString(PyExc_RuntimeError, "no window is open");
+        return NULL;
+    }
+    if (yagot_tracer_stop(&self->tracer) < 0) {
         return NULL;
     }
     /* An automatic collection that is due must not run now: nobody would look before it. */
@@ -326,6 +264,14 @@ ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
             result = close_window(self);
         }
     }
+    if (result == 0 && self->number != 0) {
+        if (!wanted) {
+            result = yagot_label_young(self, YAGOT_TOLD);   /* a test that did not pass is not judged */
+        }
+        if (result == 0) {
+            result = yagot_set_old_aside(self);     /* so that what is young later was made later */
+        }
+    }
     if (result == 0 && wanted && gc_was_enabled) {
         result = yagot_limit_growth(self);
     }
@@ -334,10 +280,10 @@ ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
     if (gc_was_enabled) {
         PyGC_Enable();
     }
-    drop_owners(self);
+    yagot_drop_owners(self);
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);     /* restoring must happen whatever went wrong */
-    int restored = restore_collector(self);
+    int restored = yagot_restore_collector(self);
     if (result < 0) {
         PyErr_Restore(type, value, traceback);
         return NULL;
@@ -357,18 +303,58 @@ ledger_close(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
 {
     bool was_open = self->open;
     self->open = false;
-    drop_owners(self);
-    if (was_open && restore_collector(self) < 0) {
+    yagot_drop_owners(self);
+    if (was_open && yagot_restore_collector(self) < 0) {
         return NULL;
     }
-    PyObject *callbacks = self->state->gc_callbacks;
-    for (Py_ssize_t i = PyList_GET_SIZE(callbacks); i-- > 0;) {
-        if (PyList_GET_ITEM(callbacks, i) == self->callback
-            && PyList_SetSlice(callbacks, i, i + 1, NULL) < 0) {
-            return NULL;
-        }
+    if (yagot_remove_callback(self) < 0) {
+        return NULL;
     }
-    Py_CLEAR(self->callback);       /* it refers to us */
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(check_doc,
+"check($self, /, references=False)\n--\n\n"
+"Looks at all objects, between windows, and collects what is garbage. Returns a list of findings as end() does,\n"
+"each with a label: twice the number of the test that made the objects, or that less one for what was made\n"
+"between the test before and it. Raises RuntimeError if a window is open.");
+
+static PyObject *
+ledger_check(yagot_ledger *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"references", NULL};
+    int references = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|p:check", names, &references)) {
+        return NULL;
+    }
+    if (self->open) {
+        PyErr_SetString(PyExc_RuntimeError, "a window is open");
+        return NULL;
+    }
+    return yagot_check_boundary(self, references);
+}
+
+PyDoc_STRVAR(references_doc,
+"references($self, /)\n--\n\n"
+"After end() with keep: a list of findings, as end() with references has them. Raises RuntimeError if a window\n"
+"is open.");
+
+static PyObject *
+ledger_references(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->open) {
+        PyErr_SetString(PyExc_RuntimeError, "a window is open");
+        return NULL;
+    }
+    return yagot_late_references(self);
+}
+
+PyDoc_STRVAR(forget_doc, "forget($self, /)\n--\n\nLets go of the objects with references that nobody holds.");
+
+static PyObject *
+ledger_forget(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
+{
+    yagot_forget_suspects(self);
     Py_RETURN_NONE;
 }
 
@@ -386,9 +372,11 @@ import_from(const char *module, const char *name)
 static PyObject *
 ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"describe", NULL};
+    static char *names[] = {"describe", "native", NULL};
     PyObject *describe = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O:Ledger", names, &describe)) {
+    int native = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|Op:Ledger", names, &describe, &native)
+        || (native && yagot_tracer_check() < 0)) {
         return NULL;
     }
     PyObject *module = PyType_GetModule(type);
@@ -396,13 +384,14 @@ ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     if (self == NULL) {
         return NULL;
     }
+    self->native = native;
     self->module = Py_NewRef(module);
     self->state = PyModule_GetState(module);
     self->is_tracing = import_from("_tracemalloc", "is_tracing");
     self->get_traceback = import_from("_tracemalloc", "_get_object_traceback");
     PyErr_Clear();              /* a build without tracemalloc: no allocation sites */
     if (yagot_findings_init(&self->findings) < 0
-        || yagot_idtable_init(&self->promoted) < 0) {
+        || yagot_idtable_init(&self->promoted) < 0 || yagot_idtable_init(&self->labels) < 0) {
         PyErr_NoMemory();
         Py_CLEAR(self);
     }
@@ -424,13 +413,17 @@ ledger_traverse(yagot_ledger *self, visitproc visit, void *arg)
     Py_VISIT(self->describe);
     Py_VISIT(self->user_threshold);
     Py_VISIT(self->owner_tuple);
+    /* not the suspects: they are hidden from the collector, and short-lived */
     return 0;
 }
 
 static int
 ledger_clear(yagot_ledger *self)
 {
-    drop_owners(self);
+    yagot_drop_owners(self);
+    yagot_forget_suspects(self);
+    Py_CLEAR(self->kept);
+    Py_CLEAR(self->alive);
     Py_CLEAR(self->callback);
     Py_CLEAR(self->get_traceback);
     Py_CLEAR(self->is_tracing);
@@ -448,6 +441,10 @@ ledger_dealloc(yagot_ledger *self)
     yagot_forget_predictions(self);
     yagot_findings_fini(&self->findings);
     yagot_idtable_fini(&self->promoted);
+    yagot_forget_saved(self);
+    (void)yagot_tracer_stop(&self->tracer);
+    yagot_tracer_fini(&self->tracer);
+    yagot_idtable_fini(&self->labels);
     Py_CLEAR(self->module);
     type->tp_free(self);
     Py_DECREF(type);
@@ -456,15 +453,20 @@ ledger_dealloc(yagot_ledger *self)
 static PyMethodDef ledger_methods[] = {
     {"begin", (PyCFunction)(void (*)(void))ledger_begin, METH_FASTCALL, begin_doc},
     {"end", (PyCFunction)(void (*)(void))ledger_end, METH_VARARGS | METH_KEYWORDS, end_doc},
+    {"check", (PyCFunction)(void (*)(void))ledger_check, METH_VARARGS | METH_KEYWORDS, check_doc},
+    {"references", (PyCFunction)ledger_references, METH_NOARGS, references_doc},
+    {"forget", (PyCFunction)ledger_forget, METH_NOARGS, forget_doc},
     {"close", (PyCFunction)ledger_close, METH_NOARGS, close_doc},
     {"_on_collection", (PyCFunction)(void (*)(void))ledger_on_collection, METH_FASTCALL, on_collection_doc},
     {NULL, NULL, 0, NULL},
 };
 
 PyDoc_STRVAR(ledger_doc,
-"Ledger(describe=None)\n--\n\n"
+"Ledger(describe=None, native=False)\n--\n\n"
 "Watches one window after the other: what is born in it, and what of that is garbage at its end.\n\n"
-"describe is called for the objects of a cycle and returns a str to show; by default no code of theirs runs.");
+"describe is called for the objects of a cycle and returns a str to show; by default no code of theirs runs.\n"
+"With native, references are also looked for to objects that the collector does not track. Raises RuntimeError\n"
+"where that cannot be done (before CPython 3.14).");
 
 static PyType_Slot ledger_slots[] = {
     {Py_tp_doc, (void *)ledger_doc},

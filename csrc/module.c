@@ -1,5 +1,6 @@
 /* module.c - the extension module yagot._core: its state and its types. */
 #include "explain.h"
+#include "paths.h"
 
 #include <libxml/xmlversion.h>
 
@@ -51,8 +52,10 @@ module_exec(PyObject *module)
         && get_attribute(gc, "set_debug", &s->gc_set_debug) == 0
         && get_attribute(gc, "callbacks", &s->gc_callbacks) == 0
         && get_attribute(gc, "garbage", &s->gc_garbage) == 0
+        && (s->python_class = PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "plain")) != NULL
         && yagot_ledger_ready(module, s) == 0
         && yagot_junit_ready(module, s) == 0
+        && yagot_merger_ready(module, s) == 0
         && PyModule_AddStringConstant(module, "__version__", YAGOT_VERSION) == 0
         && PyModule_AddStringConstant(module, "LIBXML2_VERSION", LIBXML_DOTTED_VERSION) == 0
         && PyModule_AddObjectRef(module, "GENERATIONS", s->generations ? Py_True : Py_False) == 0) {
@@ -69,7 +72,7 @@ for_each_reference(yagot_state *s, int (*action)(PyObject **, void *, visitproc)
     PyObject **references[] = {
         &s->gc_collect, &s->gc_get_objects, &s->gc_get_stats, &s->gc_get_freeze_count, &s->gc_freeze,
         &s->gc_unfreeze, &s->gc_get_threshold, &s->gc_set_threshold, &s->gc_get_debug, &s->gc_set_debug,
-        &s->gc_callbacks, &s->gc_garbage, (PyObject **)&s->ledger_type, (PyObject **)&s->junit_type,
+        &s->gc_callbacks, &s->gc_garbage, &s->python_class, (PyObject **)&s->ledger_type, (PyObject **)&s->junit_type, (PyObject **)&s->merger_type,
     };
     for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
         int result = action(references[i], arg, visit);
@@ -151,7 +154,44 @@ core_explain(PyObject *Py_UNUSED(module), PyObject *objects)
     return result;
 }
 
+PyDoc_STRVAR(path_doc,
+"path_to($module, object, /)\n--\n\n"
+"A shortest path to a tracked object from a module, as source would write it; '' if there is none.");
+
+static PyObject *
+core_path_to(PyObject *module, PyObject *object)
+{
+    yagot_state *state = PyModule_GetState(module);
+    PyObject *tracked = PyObject_CallNoArgs(state->gc_get_objects);
+    if (tracked == NULL) {
+        return NULL;
+    }
+    PyObject_GC_UnTrack(tracked);
+    char *path = yagot_path_to(object, tracked);
+    PyObject *result = path != NULL ? PyUnicode_DecodeUTF8(path, (Py_ssize_t)strlen(path), "replace")
+                                    : PyErr_NoMemory();
+    PyMem_RawFree(path);
+    return result;
+}
+
+PyDoc_STRVAR(type_name_doc, "type_name($module, object, /)\n--\n\nThe name of its type: 'module.qualname'.");
+
+static PyObject *
+core_type_name(PyObject *Py_UNUSED(module), PyObject *object)
+{
+    return yagot_type_name(Py_TYPE(object));
+}
+
+PyDoc_STRVAR(count_types_doc,
+"count_types($module, /)\n--\n\nHow many tracked objects there are of each type: a dict by the types' names.");
+PyDoc_STRVAR(heap_bytes_doc,
+"heap_bytes($module, /)\n--\n\nBytes in use on the C heap (glibc's mallinfo2); None where that cannot be told.");
+
 static PyMethodDef module_methods[] = {
+    {"path_to", core_path_to, METH_O, path_doc},
+    {"type_name", core_type_name, METH_O, type_name_doc},
+    {"count_types", yagot_count_types, METH_NOARGS, count_types_doc},
+    {"heap_bytes", yagot_heap_bytes, METH_NOARGS, heap_bytes_doc},
     {"explain", core_explain, METH_O, explain_doc},
     {NULL, NULL, 0, NULL},
 };

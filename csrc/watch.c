@@ -80,5 +80,5 @@ yagot_after_collection(yagot_ledger *self, PyObject *info)
         yagot_forget_predictions(self);
         return 0;
     }
-    return yagot_check_predictions(self, yagot_read_number(info, "generation") >= 1 ? 2 : 1);
+    return yagot_check_predictions(self, yagot_read_number(info, "generation") >= 1 ? 2 : 1, true);
 }

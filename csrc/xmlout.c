@@ -60,6 +60,12 @@ yagot_xml_raw(yagot_xml *xml, const char *markup)
 }
 
 void
+yagot_xml_raw_bytes(yagot_xml *xml, const char *markup, size_t size)
+{
+    check(xml, size > INT32_MAX ? -1 : xmlTextWriterWriteRawLen(xml->writer, (const xmlChar *)markup, (int)size));
+}
+
+void
 yagot_xml_start(yagot_xml *xml, const char *element)
 {
     check(xml, xmlTextWriterStartElement(xml->writer, (const xmlChar *)element));

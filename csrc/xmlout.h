@@ -27,6 +27,7 @@ void yagot_xml_reset(yagot_xml *xml);
 const char *yagot_xml_bytes(yagot_xml *xml, size_t *size);
 
 void yagot_xml_raw(yagot_xml *xml, const char *markup);
+void yagot_xml_raw_bytes(yagot_xml *xml, const char *markup, size_t size);
 void yagot_xml_start(yagot_xml *xml, const char *element);
 void yagot_xml_end(yagot_xml *xml);
 /* An attribute; with a str, None leaves it out. */

@@ -241,3 +241,83 @@ def test_the_baseline_under_pytest(old):
     assert "2 causes" in old.python(*run, "--yagot-update-baseline", check=0).stdout
     assert "0 new causes, 2 known, 0 fixed" in old.python(*run, check=0).stdout
     assert "0 new causes, 2 known, 0 fixed" in old.python(*run, "-n2", check=0).stdout
+
+
+OWNERS = """
+    import unittest
+    from xml.dom import minidom
+    from app import Node
+
+    class TestOwners(unittest.TestCase):
+        def test_project(self):
+            Node()
+
+        def test_library(self):
+            minidom.parseString("<a><b/></a>")
+
+        def test_containers(self):
+            x = []
+            x.append(x)
+    """
+
+
+@pytest.fixture
+def owners(project):
+    project.write("app.py", "class Node:\n    def __init__(self):\n        self.me = self\n")
+    project.write("test_owners.py", OWNERS)
+    return project
+
+
+def verdicts_of(tests):
+    return {name: {(f["verdict"], f["reason"]) for f in test["findings"]} for name, test in tests.items()}
+
+
+def test_each_finding_has_an_owner(owners):
+    tests = owners.tests("test_owners", check=1)
+    assert {name: {f["owner"] for f in test["findings"]} for name, test in tests.items()} == {
+        "test_project": {"the project"},
+        "test_library": {"the standard library"},
+        "test_containers": {"builtins"},
+    }
+    assert "yagot: causes by owner: the project 1, the standard library 1" in owners.result.stderr
+
+
+@pytest.mark.parametrize("option", ["--source=app", "--source=.", "--omit=xml.*,*/xml/dom/*"])
+def test_only_leaks_of_the_source_count(owners, option):
+    found = verdicts_of(owners.tests(option, "test_owners", check=1))
+    assert found == {
+        "test_project": {("leak", "")},
+        "test_library": {("note", "source")},
+        "test_containers": {("leak", "")},
+    }
+
+
+def test_allowed_by_pattern(owners):
+    found = verdicts_of(owners.tests("--allow=xml.dom.minidom.*,app.Node.me", "test_owners", check=1))
+    assert found == {
+        "test_project": {("allowed", "app.Node.me")},
+        "test_library": {("allowed", "xml.dom.minidom.*")},
+        "test_containers": {("leak", "")},
+    }
+
+
+def test_default_rules_by_name(project):
+    project.write(
+        "test_class.py",
+        """
+        import unittest
+
+        class TestClass(unittest.TestCase):
+            def test_class(self):
+                class Local:
+                    pass
+        """,
+    )
+    assert verdicts_of(project.tests("test_class", check=0)) == {"test_class": {("note", "inherent-class")}}
+    found = verdicts_of(project.tests("--disable-rules", "inherent-class", "test_class", check=1))
+    assert found == {"test_class": {("leak", "")}}
+    result = project.yagot("--disable-rules", "inherent", "test_class", check=2)
+    assert result.stderr == (
+        "yagot: command line: disable-rules: 'inherent' is none of "
+        "inherent-class, framework-scaffold, hidden-references\n"
+    )

@@ -210,3 +210,90 @@ def test_a_full_disk_is_an_error():
 
     with pytest.raises(OSError, match="No space left"):
         _core.JUnitWriter(os.open("/dev/full", os.O_WRONLY), "a", "b", "c", ())
+
+
+FAMILY_TESTS = """
+    import unittest
+
+    class TestFamilies(unittest.TestCase):
+        def test_leak(self):
+            x = []
+            x.append(x)
+
+        def test_fails(self):
+            self.fail("no")
+
+        def test_breaks(self):
+            raise RuntimeError
+
+        @unittest.skip("not now")
+        def test_skipped(self):
+            pass
+
+        def test_clean(self):
+            pass
+    """
+
+
+@pytest.mark.parametrize(
+    ("family", "name"), [("xunit2", "junit-10.xsd"), ("xunit1", "junit-10-2014.xsd"), ("ant", "ant.xsd")]
+)
+def test_families_validate(project, schema, family, name):
+    project.write("test_a.py", FAMILY_TESTS)
+    project.write("test_b.py", FAMILY_TESTS)
+    project.yagot("--junit-family", family, "--junit-xml", "out.xml", "test_a", "test_b", check=1)
+    tree = schema(project.path / "out.xml", name)
+    found = [(case.get("name"), len(case), case.get("line")) for case in tree.iter("testcase")]
+    assert len(found) == 10
+    assert {name: count for name, count, _ in found} == {
+        "test_leak": 1, "test_fails": 1, "test_breaks": 1, "test_skipped": 1, "test_clean": 0,
+    }  # fmt: skip
+    assert ({name: line for name, _, line in found}["test_leak"] == "5") == (family == "xunit1")
+    assert [suite.get("id") for suite in tree.getroot()] == (["0", "1"] if family == "ant" else [None, None])
+
+
+@pytest.mark.parametrize("family", ["xunit2", "xunit1", "ant"])
+def test_a_crash_is_valid_in_each_family(project, schema, family):
+    project.write("test_c.py", "import os, unittest\nclass T(unittest.TestCase):\n  def test_x(self): os._exit(9)\n")
+    project.yagot("--junit-family", family, "--junit-xml", "out.xml", "test_c", check=9)
+    names = {"xunit2": "junit-10.xsd", "xunit1": "junit-10-2014.xsd", "ant": "ant.xsd"}
+    tree = schema(project.path / "out.xml", names[family])
+    assert [error.get("type") for error in tree.iter("error")] == ["yagot.Crash"]
+
+
+def test_repeated_suites_are_combined_at_the_end(project, schema):
+    project.write("test_a.py", FAMILY_TESTS)
+    project.write("test_b.py", FAMILY_TESTS)
+    names = [f"test_{m}.TestFamilies.test_{t}" for t in ("leak", "clean") for m in "ab"]
+    project.yagot("--junit-xml", "out.xml", *names, check=1)
+    root = schema(project.path / "out.xml").getroot()
+    assert [(suite.get("name"), suite.get("tests")) for suite in root] == [("test_a", "2"), ("test_b", "2")]
+
+
+def test_beside_lxml_in_one_process(project):
+    """lxml's wheels bring a libxml2 of their own."""
+    project.write(
+        "test_lxml.py",
+        """
+        import unittest
+        from lxml import etree
+
+        class TestLxml(unittest.TestCase):
+            def test_parse(self):
+                root = etree.fromstring("<a><b>text</b></a>")
+                self.assertEqual(root[0].text, "text")
+                self.assertRaises(etree.XMLSyntaxError, etree.fromstring, "<a>")
+
+            def test_merge(self):
+                from yagot.merging import merge
+                with open("in.xml", "w") as file:
+                    file.write("<testsuites><testsuite name='s'><testcase name='n'/></testsuite></testsuites>")
+                self.assertEqual(merge(["in.xml"], "merged.xml"), 0)
+                self.assertEqual(etree.parse("merged.xml").getroot().get("tests"), "1")
+                with open("bad.xml", "w") as file:
+                    file.write("<testsuites>")
+                self.assertEqual(merge(["bad.xml"], "merged.xml"), 2)
+        """,
+    )
+    tests = project.tests("--junit-xml", "out.xml", "test_lxml", check=0)
+    assert {test["outcome"] for test in tests.values()} == {"passed"}

@@ -40,7 +40,10 @@ def self_list():
 
 def test_clean_window(ledger):
     seen = look(ledger, lambda: [object()])
-    assert seen == {"born": 0, "survivors": 0, "garbage": 0, "incomplete": None, "findings": []}
+    assert seen == {
+        "born": 0, "survivors": 0, "held": 0, "garbage": 0, "recurring": {}, "alive": [], "incomplete": None,
+        "findings": [],
+    }
 
 
 def test_self_referencing_list(ledger):

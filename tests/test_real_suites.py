@@ -56,4 +56,5 @@ def test_outcomes_are_the_same(project, name):
     plain = last_json(project.python(HERE / "outcomes.py", f"test.test_{name}", check=0))
     project.yagot("--report-only", "--json", "out.json", f"test.test_{name}")
     tests = json.loads((project.path / "out.json").read_text())["tests"]
-    assert {test["id"]: test["outcome"] for test in tests} == plain
+    outcomes = {test["id"]: test["outcome"] for test in tests if not test["id"].endswith(("[later]", "[before]"))}
+    assert outcomes == plain

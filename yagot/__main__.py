@@ -43,7 +43,40 @@ def _parser() -> argparse.ArgumentParser:
         run.add_argument("--durations", type=int, metavar="N", help="show the N slowest tests (N=0 for all)")
     run.set_defaults(parser=run)
     commands.add_parser("config", help="show the settings in force, and where each came from")
+    _add_merge(commands)
     return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return int(text)
+
+
+def _add_merge(commands: Any) -> None:
+    merge = commands.add_parser("merge", help="merge JUnit XML files, of any writer", allow_abbrev=False)
+    merge.add_argument("-o", "--output", metavar="OUT", required=True, help="the file to write")
+    merge.add_argument("inputs", metavar="IN", nargs="+", help="JUnit XML files")
+    merge.add_argument(
+        "--prefix", metavar="P", action="append", default=[],
+        help="put P. before the names of suites and classes; once for all files, or once for each, in order",
+    )  # fmt: skip
+    merge.add_argument("--keep-going", action="store_true", help="merge what can be read; the exit status is 1 then")
+    merge.add_argument("--split-cases", metavar="N", type=_positive, default=0, help="at most N test cases a file")
+    merge.add_argument("--split-bytes", metavar="N", type=_positive, default=0, help="about N bytes a file at most")
+    repair = commands.add_parser("repair", help="make a torn JUnit XML file whole", allow_abbrev=False)
+    repair.add_argument("input", metavar="FILE")
+    repair.add_argument("-o", "--output", metavar="OUT", help="write there instead of over FILE")
+
+
+def _merge(options: argparse.Namespace) -> int:
+    from yagot.merging import merge, repair
+
+    if options.command == "repair":
+        return repair(options.input, options.output)
+    return merge(
+        options.inputs, options.output, options.prefix, options.keep_going, options.split_cases, options.split_bytes
+    )
 
 
 def _show_help(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +127,11 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     except (UnusablePath, ConfigError) as error:
         print(f"yagot: {error}", file=sys.stderr)
         return USAGE_ERROR
-    checker = Checker(config, reporters)
+    try:
+        checker = Checker(config, reporters)
+    except ConfigError as error:
+        print(f"yagot: {error}", file=sys.stderr)
+        return USAGE_ERROR
     runners: list[TextTestRunner] = []
 
     class Runner(TextTestRunner):
@@ -129,10 +166,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command; returns the exit status (docs: reference, exit statuses)."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
-    if options.command == "config":
+    if options.command != "run":
         if rest:
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
-        return _show_config()
+        return _show_config() if options.command == "config" else _merge(options)
     status: int = _run(options, rest)
     return status
 

@@ -6,19 +6,32 @@ last test. The checker observes through the core, judges, and tells its reporter
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 import time
-from collections.abc import Container, Iterator, Sequence
-from typing import ClassVar, Protocol
+from collections.abc import Container, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from yagot import _core
 from yagot.baseline import Baseline, read
-from yagot.config import Config
-from yagot.findings import Problem, TestInfo, TestReport, from_core
+from yagot.boundaries import LATER, Boundaries
+from yagot.config import Config, ConfigError, parse_repeat
+from yagot.findings import Finding, Problem, TestInfo, TestReport, from_core
 from yagot.judge import judge_all, missing
+from yagot.references import Again, References
 from yagot.report_text import describe_report, headline
 from yagot.reprs import guarded_repr
 from yagot.rules import Rule
 from yagot.summary import Summary
+
+if TYPE_CHECKING:
+    from yagot._core import _Finding
+    from yagot.growth import Growth
+
+
+def _is_pythons_own(finding: _Finding) -> bool:
+    """Is it about types of the standard library (as _io.StringIO before 3.12)? Nobody here can mend them."""
+    return all(name.partition(".")[0] in sys.stdlib_module_names for name in finding["types"])
 
 
 class LeakError(AssertionError):
@@ -88,7 +101,18 @@ class Checker:
         self._known: Container[str] = ()
         if self.config.baseline is not None and self.config.baseline_mode == "ratchet":
             self._known = read(self.config.baseline)
-        self._ledger = _core.Ledger(guarded_repr if self.config.repr else None)
+        try:
+            self._ledger = _core.Ledger(guarded_repr if self.config.repr else None, native=self.config.native)
+        except RuntimeError as error:
+            raise ConfigError(f"native: {error}") from None
+        self._references = References(self._ledger, not self.config.no_confirm, always=self.config.native)
+        repeat = parse_repeat(self.config.repeat)
+        self._growth: Growth | None = None
+        if repeat is not None:
+            from yagot.growth import Growth
+
+            self._growth = Growth(self._ledger, *repeat)
+        self._boundaries = Boundaries(self._ledger, self.config)
         self._test: TestInfo | None = None
         self._began = 0.0
         if self.config.trace:
@@ -104,7 +128,8 @@ class Checker:
         Checker.watching = True
         self._test = test
         self._began = time.perf_counter()
-        self._ledger.begin(owners)
+        self._references.begin()
+        self._ledger.begin(owners, self._boundaries.begin(test))
 
     def end(
         self,
@@ -112,23 +137,29 @@ class Checker:
         problem: Problem | None = None,
         config: Config | None = None,
         rules: Sequence[Rule] = (),
+        again: Again | None = None,
+        late: bool = False,
     ) -> TestReport:
         """Closes the window, judges what it saw unless the test did not pass, and tells the run.
 
-        *config* and *rules* are the test's own; without *config* the checker's holds.
+        *config* and *rules* are the test's own; without *config* the checker's holds. *again* runs the test once
+        more, should that be needed to confirm a leak. *late*: end_late() will follow, from where no call in
+        progress holds what the test has made.
         """
         seconds = time.perf_counter() - self._began
         test, self._test = self._test, None
         if test is None:
             raise RuntimeError("no test is being watched")
+        seen = self._references.end(outcome == "passed", not late)
+        findings = self._settled(seen["findings"], again, test) if seen is not None else []
+        if seen is not None and self._growth is not None:
+            findings += self._growth.findings(again)
         Checker.watching = False
-        seen = self._ledger.end(look=outcome == "passed")
+        self._boundaries.end(rules)
         if seen is None:
             report = TestReport(test, outcome, seconds, problem=problem)
         else:
-            findings = judge_all(
-                [from_core(found) for found in seen["findings"]], config or self.config, rules, self._known
-            )
+            judged = judge_all(findings, config or self.config, rules, self._known)
             report = TestReport(
                 test,
                 outcome,
@@ -137,11 +168,69 @@ class Checker:
                 born=seen["born"],
                 survivors=seen["survivors"],
                 incomplete=seen["incomplete"],
-                missing=missing(findings, rules),
-                findings=findings,
+                missing=missing(judged, rules),
+                findings=judged,
             )
         self.run.finished(report)
         return report
+
+    def end_late(
+        self, report: TestReport, config: Config, rules: Sequence[Rule], again: Again | None
+    ) -> TestReport | None:
+        """After end(late=True): the report of references that nobody holds, if there are any."""
+        Checker.watching = True
+        try:
+            findings = self._settled(self._references.late(), again, report.test) if report.checked else []
+        finally:
+            Checker.watching = False
+        if not findings:
+            return None
+        test = dataclasses.replace(report.test, id=report.test.id + LATER, name=report.test.name + LATER)
+        judged = judge_all(findings, config, rules, self._known)
+        further = TestReport(test, "passed", 0.0, checked=True, findings=judged)
+        self.run.finished(further)
+        return further
+
+    def boundary(self, following: TestInfo | None = None) -> list[TestReport]:
+        """To be called before a test begins, and with None before the run's results are shown: looks at all objects
+        if a class, module or the run (Config.check_at) is over. Returns reports of what has become garbage since."""
+        if Checker.watching or not self._boundaries.due(following):
+            return []
+        reports = [
+            TestReport(
+                test,
+                "passed",
+                0.0,
+                checked=True,
+                findings=judge_all(self._known_references(findings), self.config, rules, self._known),
+            )
+            for test, rules, findings in self._boundaries.look(self._references.postponed, following)
+        ]
+        self._references.postponed = False
+        # notes are mostly on what frameworks do between tests
+        reports = [report for report in reports if any(finding.verdict != "note" for finding in report.findings)]
+        for report in reports:
+            self.run.finished(report)
+        return reports
+
+    def _known_references(self, findings: Iterable[Finding]) -> list[Finding]:
+        """At a boundary no test can be repeated: only what was confirmed before is sure, and what was found to be
+        held then is not told."""
+        return [
+            dataclasses.replace(f, suspected=f.references > 0 and f.cause not in self._references.confirmed)
+            for f in findings
+            if not f.references or f.cause not in self._references.passing
+        ]
+
+    def _settled(self, found: list[_Finding], again: Again | None, test: TestInfo) -> list[Finding]:
+        """The findings without references that have turned out to be held."""
+        confirmed, suspected = self._references.settle(found, again, test.id)
+        return [
+            dataclasses.replace(from_core(finding), suspected=finding["signature"] in suspected)
+            for finding in found
+            if (not finding["references"] or finding["signature"] in confirmed | suspected)
+            and not (finding["kind"] == "hidden" and _is_pythons_own(finding))
+        ]
 
     def error(self, report: TestReport) -> LeakError:
         """The exception that stands for the test's leaks."""
@@ -157,5 +246,6 @@ class Checker:
     def finish(self) -> None:
         """Ends the run. Raises UnusablePath if a report could not be written."""
         self.abort()
+        self.boundary()
         self._ledger.close()
         self.run.close()

@@ -31,29 +31,65 @@ class Config:
     """What is inherent (see yagot.judge) fails too."""
     ignore_types: tuple[str, ...] = ()
     """A test that leaves an object of one of these types is not judged at all (as in yagot 0.5.0)."""
+    source: tuple[str, ...] = ()
+    """Packages or directories: only leaks of theirs count, others are notes."""
+    omit: tuple[str, ...] = ()
+    """Patterns of files and dotted names: leaks of which everything matches are notes."""
+    allow: tuple[str, ...] = ()
+    """Patterns of signatures, causes, types or steps of a cycle: such leaks are allowed."""
+    disable_rules: tuple[str, ...] = ()
+    """Default rules that are not to make notes of leaks; see yagot.judge."""
     baseline: str | None = None
     """A file with the leaks that are known; they fail nothing."""
     baseline_mode: str = "ratchet"
     """``ratchet``: only leaks that are not in the baseline fail; ``strict``: all do."""
     update_baseline: bool = False
     """Write the leaks of this run into the baseline; none fails."""
+    check_at: str = "module"
+    """Where all objects are looked at: at the end of each ``test``, ``class`` or ``module``, of the ``session``, or
+    ``never``."""
+    repeat: str = ""
+    """``W:N``: run each test W times more to warm up and N times counted, and report what grows each time."""
+    native: bool = False
+    """Look for references that nobody holds to strings, numbers and other untracked objects, too (CPython 3.14+)."""
+    no_confirm: bool = False
+    """Never run a test a second time to confirm a reference that nobody holds; such are suspected then."""
     junit_xml: str | None = None
     """A JUnit XML report to write."""
+    junit_family: str = "xunit2"
+    """The dialect of the XML: ``xunit2``, ``xunit1`` (cases with file and line) or ``ant`` (Ant's schema)."""
     json: str | None = None
     """A JSON report to write."""
+    markdown: str | None = None
+    """A Markdown report to write, e.g. for $GITHUB_STEP_SUMMARY."""
     repr: bool = False
     """Show the repr() of objects on cycles: runs their code."""
     trace: int = 0
     """Frames of tracemalloc to keep per allocation; 0: off."""
 
 
+DEFAULT_RULES = ("inherent-class", "framework-scaffold", "hidden-references")
+"""What makes notes of findings unless it is disabled, or with --strict."""
+
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
-_CHOICES = {"baseline_mode": ("ratchet", "strict")}
+_CHOICES = {
+    "baseline_mode": ("ratchet", "strict"),
+    "junit_family": ("xunit2", "xunit1", "ant"),
+    "check_at": ("module", "class", "test", "session", "never"),
+}
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 
 
 def _expected(name: str, value: object, source: str, what: str) -> ConfigError:
     return ConfigError(f"{source}: {name.replace('_', '-')} must be {what}, not {value!r}")
+
+
+def parse_repeat(text: str) -> tuple[int, int] | None:
+    """``W:N`` as two numbers: warm-up runs, and at least two counted ones. None if it is not that."""
+    warm, _, counted = text.partition(":")
+    if not (warm.isdecimal() and counted.isdecimal()) or int(counted) < 2:
+        return None
+    return int(warm), int(counted)
 
 
 def _convert(name: str, value: Any, source: str) -> Any:
@@ -80,6 +116,10 @@ def _convert(name: str, value: Any, source: str) -> Any:
         if value in _CHOICES[name]:
             return value
         raise _expected(name, value, source, " or ".join(_CHOICES[name]))
+    if name == "repeat":
+        if isinstance(value, str) and (not value or parse_repeat(value) is not None):
+            return value
+        raise _expected(name, value, source, "W:N, e.g. 3:4, with N of 2 at least")
     if isinstance(value, str) and value:
         return value
     raise _expected(name, value, source, "a path")
@@ -127,6 +167,11 @@ def load(
         if value is not None:
             values[name], sources[name] = _convert(name, value, "command line"), "command line"
     config = Config(**values)
+    for rule in config.disable_rules:
+        if rule not in DEFAULT_RULES:
+            raise ConfigError(
+                f"{sources['disable_rules']}: disable-rules: {rule!r} is none of {', '.join(DEFAULT_RULES)}"
+            )
     if config.update_baseline and config.baseline is None:
         raise ConfigError("update-baseline needs a baseline file")
     return config, sources

@@ -46,7 +46,8 @@ class Finding:
     """One cause: a reference cycle and what hangs off it."""
 
     kind: str
-    """``collected`` or ``uncollectable``."""
+    """``collected``, ``uncollectable``, ``growth`` (see
+    yagot.growth) or ``hidden``: a C type that does not show what it holds."""
     cause: str
     """The cycle without indices, addresses and counts: the same on every run."""
     objects: int
@@ -64,8 +65,14 @@ class Finding:
     """Where the cycle could be broken; empty if there is no sound suggestion."""
     why: str = ""
     """Why the collector could not release the objects (uncollectable ones)."""
+    references: int = 0
+    """References to the objects that are counted and that nobody holds (uncollectable ones)."""
+    suspected: bool = False
+    """Not confirmed: some place in C memory may hold them."""
+    owner: str = ""
+    """Whose it is; see yagot.owners."""
     verdict: str = "leak"
-    """``leak``, ``note``, ``allowed`` or ``known``."""
+    """``leak``, ``note``, ``allowed``, ``known`` or ``suspected``."""
     reason: str = ""
     """The rule behind a verdict other than ``leak``."""
 
@@ -95,6 +102,8 @@ class Finding:
             "count": self.count,
             "advice": self.advice,
             "why": self.why,
+            "references": self.references,
+            "owner": self.owner,
             "steps": [
                 {"object": s.object, "path": s.path, "contents": s.contents, "defined": s.defined, "made": s.made}
                 for s in self.steps
@@ -115,6 +124,7 @@ def from_core(found: _Finding) -> Finding:
         cycle_length=found["cycle_length"],
         advice=found["advice"],
         why=found["why"],
+        references=found["references"],
     )
 
 

@@ -7,15 +7,19 @@ ignore_types, which drops a whole test.
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 from collections.abc import Container, Sequence
 
 from yagot.config import Config
 from yagot.findings import Finding
+from yagot.owners import counts, owner_of
 from yagot.rules import Rule
 
 INHERENT_CLASS = "inherent-class"
 SCAFFOLD = "framework-scaffold"
 LEAKS_ONLY = "leaks-only"
+SOURCE = "source"
+HIDDEN = "hidden-references"
 IGNORE_TYPES = "ignore-types"
 
 FRAMEWORKS = ("_pytest.", "pluggy.", "xdist.", "nose.", "nose2.")
@@ -35,16 +39,34 @@ def _note(finding: Finding, reason: str) -> Finding:
     return dataclasses.replace(finding, verdict="note", reason=reason)
 
 
+def _matches(finding: Finding, pattern: str) -> bool:
+    subjects = (finding.signature, finding.cause, *finding.types, *finding.cause.split(" → "))
+    return any(fnmatch.fnmatchcase(subject, pattern) for subject in subjects)
+
+
+def _default_rule(finding: Finding, config: Config) -> str | None:
+    """The default rule that makes a note of a finding."""
+    if finding.kind == "hidden":
+        return HIDDEN
+    if finding.kind != "collected" or config.strict:
+        return None
+    return INHERENT_CLASS if is_class_machinery(finding) else SCAFFOLD if is_scaffold(finding) else None
+
+
 def judge(finding: Finding, config: Config) -> Finding:
-    """The finding with its verdict."""
-    if finding.kind != "collected":
-        return finding
-    if config.leaks_only:
+    """The finding with its verdict. *allow* comes first, then the default rules, then whose it is."""
+    for pattern in config.allow:
+        if _matches(finding, pattern):
+            return dataclasses.replace(finding, verdict="allowed", reason=pattern)
+    if finding.suspected and not config.leaks_only:
+        return dataclasses.replace(finding, verdict="suspected", reason="unconfirmed")
+    if finding.kind == "collected" and config.leaks_only:
         return _note(finding, LEAKS_ONLY)
-    if not config.strict and is_class_machinery(finding):
-        return _note(finding, INHERENT_CLASS)
-    if not config.strict and is_scaffold(finding):
-        return _note(finding, SCAFFOLD)
+    rule = _default_rule(finding, config)
+    if rule is not None and rule not in config.disable_rules:
+        return _note(finding, rule)
+    if (config.source or config.omit) and not counts(finding, config.source, config.omit):
+        return _note(finding, SOURCE)
     return finding
 
 
@@ -58,6 +80,7 @@ def judge_all(
     *known*, the configuration, and the defaults."""
     judged = []
     for finding in findings:
+        finding = dataclasses.replace(finding, owner=owner_of(finding))
         rule = next((rule for rule in rules if rule.matches(finding)), None)
         verdict = judge(finding, config)
         if rule is not None:

@@ -55,28 +55,34 @@ def leak_type(report: TestReport) -> str:
     """The type of the failure that a test's leaks are."""
     if any(finding.kind == "uncollectable" for finding in report.leaks):
         return "yagot.UncollectableObjects"
+    if report.leaks and all(finding.kind == "growth" for finding in report.leaks):
+        return "yagot.Growth"
     return "yagot.CollectedObjects"
 
 
 class JUnitReport:
     """Writes each test as it ends; the file is complete at every moment."""
 
-    def __init__(self, path: str, content: Literal["all", "leaks"] = "all") -> None:
+    def __init__(self, path: str, content: Literal["all", "leaks"] = "all", family: str = "xunit2") -> None:
         """Replaces the report at *path* by an empty one. Raises UnusablePath.
 
         *content*: ``all`` tests with their outcomes, or only ``leaks``, beside the framework's own report of the
-        outcomes: other names, and what did not pass is told as skipped.
+        outcomes: other names, and what did not pass is told as skipped. *family*: see Config.junit_family.
         """
         self._path = path
         self._leaks = content == "leaks"
+        self._ant = family == "ant"
         file, name = new_file_beside(path)
         timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
         try:
             properties = (*_properties(), ("dd_tags[yagot.report]", "leak" if self._leaks else "all"))
-            self._writer = _core.JUnitWriter(file, "yagot", timestamp, socket.gethostname(), properties)
+            self._writer = _core.JUnitWriter(file, "yagot", timestamp, socket.gethostname(), properties, family)  # type: ignore[arg-type]
             os.replace(name, path)
         except OSError as error:
             raise UnusablePath(f"cannot write {path}: {error.strerror or error}") from None
+        self._suite = ""
+        self._suites: set[str] = set()
+        self._repeated = False
         self._names: dict[tuple[str, str], int] = {}
         self._broken: str | None = None
 
@@ -85,6 +91,13 @@ class JUnitReport:
         key = (test.classname, test.name)
         self._names[key] = number = self._names.get(key, 0) + 1
         return test.name if number == 1 else f"{test.name} ({number})"
+
+    def _enter(self, suite: str) -> None:
+        """Notes whether a suite begins a second time, as with tests in random order."""
+        if self._suite != suite:
+            self._repeated |= suite in self._suites
+            self._suites.add(suite)
+            self._suite = suite
 
     def _write(
         self,
@@ -99,9 +112,11 @@ class JUnitReport:
     ) -> None:
         if self._broken is not None:
             return
+        suite = _cut(f"yagot.leaks.{test.module}" if self._leaks else test.module, MESSAGE_LIMIT)
+        self._enter(suite)
         try:
             self._writer.write(
-                suite=_cut(f"yagot.leaks.{test.module}" if self._leaks else test.module, MESSAGE_LIMIT),
+                suite=suite,
                 file=test.file,
                 classname=test.classname,
                 name=f"{name} [leak]" if self._leaks else name,
@@ -112,6 +127,7 @@ class JUnitReport:
                 output=None,
                 milliseconds=round(seconds * 1000),
                 pending=pending,
+                line=test.line or 0,
             )
         except OSError as error:
             self._broken = f"cannot write {self._path}: {error.strerror or error}"
@@ -148,3 +164,7 @@ class JUnitReport:
             self._broken = self._broken or f"cannot write {self._path}: {error.strerror or error}"
         if self._broken is not None:
             raise UnusablePath(self._broken)
+        if self._repeated and not self._ant:
+            from yagot.merging import combine_suites
+
+            combine_suites(self._path)

@@ -42,8 +42,10 @@ def headline(report: TestReport) -> str:
     findings = report.leaks
     if not findings and report.missing:
         return f"LEAK GONE: expected {'; '.join(report.missing)}. Remove the expectation"
+    if findings and all(finding.kind == "growth" for finding in findings):
+        return f"LEAK: {'; '.join(finding.cause for finding in findings)}"
     objects = sum(finding.objects for finding in findings)
-    cycles = sum(finding.count for finding in findings if finding.steps)
+    cycles = sum(finding.count for finding in findings if finding.cycle_length)
     stuck = sum(finding.objects for finding in findings if finding.kind == "uncollectable")
     inside = f" in {plural(cycles, 'reference cycle')}" if cycles else ""
     tail = f", {stuck:,} of them uncollectable" if stuck else ""
@@ -57,7 +59,7 @@ def cycle_lines(finding: Finding) -> Iterator[str]:
         if left_out > 0 and number == len(finding.steps) - 1:
             yield f"  → … {left_out:,} more steps …"
         yield f"{'  → ' if number else '    '}{step}"
-    if finding.steps:
+    if finding.cycle_length:
         yield f"  → {finding.steps[0].object} (the cycle closes)"
 
 
@@ -75,11 +77,18 @@ def place_lines(finding: Finding) -> Iterator[str]:
 
 def describe(finding: Finding) -> Iterator[str]:
     """A finding in lines: what, why, where, how to fix."""
+    if finding.kind == "growth":
+        yield f"growth: {finding.cause}"
+        yield f"  {finding.why}"
+        yield f"  signature {finding.signature}"
+        return
     times = f"{finding.count:,} × the same cycle, " if finding.count > 1 else ""
     yield (
         f"{finding.kind}: {times}{plural(finding.objects, 'object')} ({types_text(finding.types)}), "
         f"{size(finding.held_bytes)} held"
     )
+    if finding.references:
+        yield f"  {plural(finding.references, 'reference')} that nobody holds"
     if finding.why:
         yield f"  why: {finding.why}"
     yield from cycle_lines(finding)

@@ -10,7 +10,7 @@ from yagot import _core
 from yagot.checker import Checker
 from yagot.files import UnusablePath
 from yagot.findings import Problem, TestInfo, TestReport
-from yagot.testcase import Proxy, _Error, problem_of, run_checked
+from yagot.testcase import Proxy, _Error, problem_of, run_checked, tell_late
 
 __unittest = True
 
@@ -80,6 +80,10 @@ class RunResult(Proxy):
     def addError(self, test: Any, err: _Error) -> None:
         self._add(test, "error", problem_of(err))
         self._target.addError(test, err)
+
+    def stopTestRun(self) -> None:
+        tell_late(self._target, self._checker)
+        self._target.stopTestRun()
 
     def addSkip(self, test: Any, reason: str) -> None:
         self._add(test, "skipped", Problem("skipped", str(reason)))

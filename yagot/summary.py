@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from yagot.findings import Finding, TestReport
+from yagot.owners import BUILTIN
 from yagot.report_text import describe, plural, size
 
 SHOWN_CAUSES = 10
@@ -21,6 +22,7 @@ class Cause:
 
     verdict: str
     reason: str
+    owner: str
     text: str
     """The first finding, described."""
     first: str
@@ -58,7 +60,7 @@ class Summary:
             cause = self.causes.get(key)
             if cause is None:
                 text = "\n".join(describe(finding)) if finding.verdict == "leak" else ""
-                cause = self.causes[key] = Cause(finding.verdict, finding.reason, text, report.test.id)
+                cause = self.causes[key] = Cause(finding.verdict, finding.reason, finding.owner, text, report.test.id)
             cause.add(finding)
 
     def by_verdict(self, verdict: str) -> list[Cause]:
@@ -68,7 +70,9 @@ class Summary:
     def lines(self, report_only: bool = False) -> Iterator[str]:
         """The totals."""
         leaks, notes = self.by_verdict("leak"), self.by_verdict("note")
-        if leaks:
+        if not self.tests:
+            yield "yagot: no tests were checked in this process"
+        elif leaks:
             yield (
                 f"yagot: {plural(self.leaking, 'test')} of {self.tests:,} leaked "
                 f"{plural(sum(c.objects for c in leaks), 'object')}, {size(sum(c.held_bytes for c in leaks))}, "
@@ -76,6 +80,10 @@ class Summary:
             )
         else:
             yield f"yagot: no leaks in {plural(self.tests, 'test')}"
+        owners = {cause.owner for cause in leaks} - {BUILTIN}
+        if len(owners) > 1:
+            parts = [f"{owner} {sum(c.owner == owner for c in leaks):,}" for owner in sorted(owners)]
+            yield f"yagot: causes by owner: {', '.join(parts)} (--source chooses whose leaks count)"
         if notes:
             yield (
                 f"yagot: notes: {plural(sum(c.objects for c in notes), 'object')} from "
@@ -85,6 +93,12 @@ class Summary:
         if known:
             objects = sum(cause.objects for cause in known)
             yield f"yagot: known: {plural(objects, 'object')} from {plural(len(known), 'cause')}"
+        suspected = self.by_verdict("suspected")
+        if suspected:
+            yield (
+                f"yagot: suspected: {plural(sum(c.objects for c in suspected), 'object')} with references that "
+                f"nobody holds, not confirmed; the first in {suspected[0].first}"
+            )
         if self.incomplete:
             yield f"yagot: {plural(self.incomplete, 'test')} not seen whole, the first {self.first_incomplete}"
 

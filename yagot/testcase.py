@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 import os
 import sys
 import traceback
@@ -13,7 +15,8 @@ from typing import Any, ClassVar
 from yagot.checker import Checker, LeakError
 from yagot.config import load
 from yagot.files import shown_path
-from yagot.findings import Problem, TestInfo
+from yagot.findings import Problem, TestInfo, TestReport
+from yagot.references import Again
 from yagot.rules import rules_of
 
 __unittest = True  # hides these frames from unittest's tracebacks
@@ -96,10 +99,17 @@ class HeldResult(Proxy):
         self._note("unexpected_success")
         self._target.addUnexpectedSuccess(test)
 
-    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: _Error | None) -> None:
-        if err is not None:
-            self._note("failed" if issubclass(err[0], test.failureException) else "error", problem_of(err))
-        self._target.addSubTest(test, subtest, err)
+    @property
+    def addSubTest(self) -> Callable[[unittest.TestCase, unittest.TestCase, _Error | None], None]:
+        """Only where the result has it, too: unittest asks (pynose's has not)."""
+        tell = self._target.addSubTest
+
+        def add(test: unittest.TestCase, subtest: unittest.TestCase, err: _Error | None) -> None:
+            if err is not None:
+                self._note("failed" if issubclass(err[0], test.failureException) else "error", problem_of(err))
+            tell(test, subtest, err)
+
+        return add
 
     def stopTest(self, test: unittest.TestCase) -> None:
         self.stopped = True
@@ -135,10 +145,63 @@ def _add_leak(result: Any, test: Any, error: LeakError) -> None:
     error.__traceback__ = None  # it is in a cycle with this frame
 
 
+class LateTest:
+    """Stands in results for what is told after its test was over, as setUpClass does in unittest's."""
+
+    failureException = None
+
+    def __init__(self, report: TestReport) -> None:
+        self._id = report.test.id
+        self._text = f"{report.test.name} ({report.test.classname})"
+
+    def id(self) -> str:
+        return self._id
+
+    def shortDescription(self) -> None:
+        return None
+
+    def countTestCases(self) -> int:
+        return 0
+
+    def __str__(self) -> str:
+        return self._text
+
+
+def tell_late(result: Any, checker: Checker, following: TestInfo | None = None) -> None:
+    """Looks at the boundary before the *following* test, if there is one, and tells the result of leaks."""
+    for report in checker.boundary(following):
+        if checker.run.fails(report):
+            _add_leak(result, LateTest(report), checker.error(report))
+
+
+def again_of(test: Any) -> Again | None:
+    """Runs the like of a test in a fresh instance; None if it cannot be made."""
+    method = getattr(test, "_testMethodName", None)
+    if method is None:
+        return None
+    cls, test_id = type(test), test.id()
+
+    def again(begin: Callable[[tuple[object, ...]], None]) -> str | None:
+        try:
+            fresh = cls(method)
+            if fresh.id() != test_id:
+                return None  # made of more than its method's name: a doctest
+        except Exception:
+            return None
+        begin((fresh,))
+        held = HeldResult(unittest.TestResult())
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            fresh(held)
+        return held.outcome or "passed"
+
+    return again
+
+
 def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], Any]) -> Any:
     """Runs a test inside a window. Its leak is its failure, told after its whole teardown."""
     held = HeldResult(result)
     info = info_of(test)
+    tell_late(result, checker, info)
     checker.begin(info, (test,))
     try:
         returned = run(held)
@@ -149,7 +212,12 @@ def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], A
         raise
     outcome = held.outcome
     method = getattr(test.__class__, getattr(test, "_testMethodName", ""), None)
-    report = checker.end(outcome or "passed", held.problem, rules=rules_of(method, test.__class__))
+    report = checker.end(
+        outcome or "passed",
+        held.problem,
+        rules=rules_of(method, test.__class__),
+        again=again_of(test),
+    )
     if checker.run.fails(report):
         _add_leak(result, test, checker.error(report))
     elif outcome == "passed":

@@ -218,7 +218,7 @@ class check:
     """
 
     def __init__(self, **settings: Any) -> None:
-        self._checker = Checker(Config(**settings))
+        self._checker = Checker(Config(**{"check_at": "never", **settings}))
         self._passive = False
 
     def __enter__(self) -> None:

@@ -56,6 +56,70 @@ SUITE = """
             table = {}
             table["me"] = table
 
+        def test_clean_generator(self):
+            self.assertEqual(sum(n for n in range(5)), 10)
+
+        def test_clean_nested(self):
+            def inner(n):
+                return [n, {"n": n}]
+            self.assertEqual(inner(1)[0], 1)
+
+        def test_clean_subtests(self):
+            for n in range(3):
+                with self.subTest(n=n):
+                    self.assertLess(n, 3)
+
+        def test_clean_exception_chain(self):
+            try:
+                try:
+                    raise KeyError("a")
+                except KeyError as error:
+                    raise ValueError("b") from error
+            except ValueError:
+                pass
+
+        def test_clean_big(self):
+            self.assertEqual(len([[n] for n in range(10000)]), 10000)
+
+        def test_clean_broken_cycle(self):
+            node = Node(Node())
+            node.parent.children.clear()
+
+        def test_clean_weak(self):
+            import weakref
+            node = Node()
+            self.assertIs(weakref.ref(node)(), node)
+
+        def test_leak_set(self):
+            class_less = Node()
+            class_less.children = {class_less}
+
+        def test_leak_partial(self):
+            import functools
+            service = Service()
+            service.callback = functools.partial(print, service)
+
+        def test_leak_tuple(self):
+            items = []
+            items.append((1, items))
+
+        def test_leak_generator(self):
+            def steps():
+                me = yield
+                yield me
+            generator = steps()
+            next(generator)
+            generator.send(generator)
+
+        def test_leak_many(self):
+            for _ in range(50):
+                Node(Node())
+
+        def test_leak_deque(self):
+            import collections
+            items = collections.deque()
+            items.append(items)
+
         def test_leak_closure(self):
             def walk():
                 return walk
@@ -93,6 +157,12 @@ LEAKING = {
     "test_leak_list",
     "test_leak_dict",
     "test_leak_closure",
+    "test_leak_set",
+    "test_leak_partial",
+    "test_leak_tuple",
+    "test_leak_generator",
+    "test_leak_many",
+    "test_leak_deque",
     "test_leak_instance",
     "test_leak_collected_by_the_test",
     "test_leak_cleanup",

@@ -14,11 +14,21 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "strict": ("", "let inherent cycles (of classes made in a test, of the framework) fail too"),
     "repr": ("", "show the repr() of objects on cycles: runs their code"),
     "ignore_types": ("TYPE[,TYPE…]", "do not judge tests that leave objects of these types"),
+    "source": ("PKG[,PKG…]", "only leaks of these packages or directories count"),
+    "omit": ("PATTERN[,…]", "leaks of which all files and names match do not count"),
+    "allow": ("PATTERN[,…]", "leaks whose signature, cause, type or step matches are allowed"),
+    "disable_rules": ("RULE[,…]", "do not make notes of leaks by these default rules"),
     "baseline": ("FILE", "leaks in this file are known and fail nothing"),
     "baseline_mode": ("MODE", "ratchet: only new leaks fail (default); strict: known ones too"),
     "update_baseline": ("", "write the leaks of this run into the baseline"),
+    "check_at": ("WHERE", "look at all objects at the end of each test, class, module (default), session; or never"),
+    "repeat": ("W:N", "run each test W+N times more, and report what grows each time"),
+    "native": ("", "find reference leaks of strings, numbers and other untracked objects too (CPython 3.14+)"),
+    "no_confirm": ("", "never run a test again to confirm a suspected reference leak"),
     "junit_xml": ("FILE", "write a JUnit XML report"),
+    "junit_family": ("FAMILY", "the XML's dialect: xunit2 (default), xunit1 or ant"),
     "json": ("FILE", "write a JSON report"),
+    "markdown": ("FILE", "write a Markdown report, with the cycles as Mermaid graphs"),
     "trace": ("N", "tell where objects were made (N frames of tracemalloc)"),
 }
 """Settings as command-line options: metavar (empty: a flag) and help."""
@@ -35,8 +45,14 @@ def make_reporters(config: Config, content: str = "leaks") -> list[Reporter]:
         from yagot.report_json import JSONReport
 
         reporters.append(JSONReport(config.json))
+    if config.markdown is not None:
+        from yagot.report_markdown import MarkdownReport
+
+        reporters.append(MarkdownReport(config.markdown))
     if config.junit_xml is not None:
         from yagot.report_junit import JUnitReport
 
-        reporters.append(JUnitReport(config.junit_xml, "leaks" if content == "leaks" else "all"))
+        reporters.append(
+            JUnitReport(config.junit_xml, "leaks" if content == "leaks" else "all", config.junit_family)
+        )
     return reporters

@@ -8,7 +8,7 @@ from typing import Any
 from nose2.events import Plugin
 
 from yagot.checker import Checker
-from yagot.config import ConfigError, load
+from yagot.config import Config, ConfigError, load
 from yagot.files import UnusablePath
 from yagot.plugins import OPTIONS, make_reporters
 from yagot.runner import wrap_tests
@@ -32,16 +32,33 @@ class Yagot(Plugin):  # type: ignore[misc]
     def _set(self, name: str, value: Any) -> None:
         self.given[name] = value
 
+    def _config(self) -> Config:
+        section = {name: self.config.as_str(name.replace("_", "-"), default=None) for name in OPTIONS}
+        return load({**section, **self.given})[0]
+
     def startTestRun(self, event: Any) -> None:
         """Puts each test of the suite inside a window."""
-        section = {name: self.config.as_str(name.replace("_", "-"), default=None) for name in OPTIONS}
         try:
-            config, _ = load({**section, **self.given})
+            config = self._config()
             self.checker = Checker(config, make_reporters(config))
         except (ConfigError, UnusablePath) as error:
             print(f"yagot: {error}", file=sys.stderr)
             sys.exit(2)
         event.suite = wrap_tests(event.suite, self.checker)
+
+    def registerInSubprocess(self, event: Any) -> None:
+        """The processes of the plugin mp check, too."""
+        event.pluginClasses.append(self.__class__)
+
+    def startSubprocess(self, event: Any) -> None:
+        """In such a process: each test it gets runs inside a window. Its leaks go to the parent as failures."""
+        self.checker = Checker(self._config())
+        execute = event.executeTests
+        event.executeTests = lambda test, result: execute(wrap_tests(test, self.checker), result)
+
+    def stopSubprocess(self, event: Any) -> None:
+        """No more tests for this process."""
+        self.checker.finish()
 
     def afterSummaryReport(self, event: Any) -> None:
         """The totals; closes the reports."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,13 @@ from yagot.plugins import OPTIONS, make_reporters
 
 if TYPE_CHECKING:
     from yagot.checker import Checker, Run
-    from yagot.findings import Problem, TestInfo
+    from yagot.findings import Problem, TestInfo, TestReport
+    from yagot.references import Again
     from yagot.rules import Rule
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds --yagot and the settings under its prefix."""
-    group = parser.getgroup("yagot", "leak checks for every test (yagot)")
+    group = parser.getgroup("yagot", "Yagot")
     group.addoption("--yagot", action="store_true", default=False, help="check each test for leaks (variable YAGOT)")
     for name, (metavar, text) in OPTIONS.items():
         option = f"--yagot-{name.replace('_', '-')}"
@@ -95,7 +96,9 @@ class Windows:
         self.problem: Problem | None = None
         self.settings: Config | None = None
         self.rules: tuple[Rule, ...] = ()
-        self.found: dict[str, Any] | None = None
+        self.found: list[dict[str, Any]] = []
+        self.report: TestReport | None = None
+        self.repeat: Callable[[tuple[object, ...]], None] | None = None
 
     def _settings(self, item: pytest.Item) -> Config | None:
         """The test's own settings; None: it is not to be checked. Raises UsageError."""
@@ -112,7 +115,10 @@ class Windows:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Opens the window around all of the test's setup."""
-        self.outcome, self.problem, self.found = "passed", None, None
+        if self.repeat is not None:
+            self.repeat(_owners(item))
+            return (yield)
+        self.outcome, self.problem, self.found = "passed", None, []
         self.settings, self.rules = self._settings(item), _rules(item)
         if self.settings is not None and not self.checker.watching:
             self.checker.begin(info_of(item), _owners(item))
@@ -122,6 +128,8 @@ class Windows:
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
         """Notes the outcome, and sends the findings along with the teardown's report."""
         report = yield
+        if self.repeat is not None:
+            return report
         if report.when in ("setup", "call") and not report.passed and self.outcome == "passed":
             self.outcome = self._outcome_of(report)
             if not report.skipped:
@@ -130,7 +138,7 @@ class Windows:
                 kind = type(call.excinfo.value).__qualname__ if call.excinfo else "Failed"
                 message = getattr(getattr(report.longrepr, "reprcrash", None), "message", "") or str(report.longrepr)
                 self.problem = Problem(kind, message.splitlines()[0] if message else kind, report.longreprtext)
-        if report.when == "teardown" and self.found is not None:
+        if report.when == "teardown":
             report.yagot = self.found
         return report
 
@@ -143,27 +151,97 @@ class Windows:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: Any) -> Generator[None, object, object]:
         """Closes the window after all of the test's teardown; a leak is an error there."""
+        if self.repeat is not None:
+            return (yield)
         try:
             result = yield
         except BaseException:
             if self.outcome == "passed":
                 self.outcome = "error"
-            self._close()
+            self._close(item, nextitem)
             raise
-        text = self._close()
+        text = self._close(item, nextitem)
         if text is not None:
             pytest.fail(text, pytrace=False)
         return result
 
-    def _close(self) -> str | None:
+    def _again(self, item: Any, nextitem: Any) -> Again | None:
+        """Runs a test once more, as pytest-rerunfailures does: with fresh fixtures and a fresh instance."""
+        if not hasattr(item, "_initrequest"):
+            return None
+
+        def again(begin: Callable[[tuple[object, ...]], None]) -> str:
+            from _pytest.runner import runtestprotocol
+
+            self.repeat = begin
+            try:
+                item._initrequest()
+                reports = runtestprotocol(item, log=False, nextitem=nextitem)
+            finally:
+                self.repeat = None
+            return "passed" if all(report.passed for report in reports) else "failed"
+
+        return again
+
+    def _close(self, item: Any, nextitem: Any) -> str | None:
         """The text to fail with, if the test has leaked."""
         from yagot.findings import as_dict
 
         if self.settings is None or not self.checker.watching:
             return None
-        report = self.checker.end(self.outcome, self.problem, self.settings, self.rules)
-        self.found = as_dict(report)
-        return str(self.checker.error(report)) if report.fails(self.settings.report_only) else None
+        again = self._again(item, nextitem)
+        report = self.checker.end(self.outcome, self.problem, self.settings, self.rules, again, late=True)
+        self.report = report
+        self.found.append(as_dict(report))
+        return self._text(item, report) if report.fails(self.settings.report_only) else None
+
+    def _text(self, item: Any, report: TestReport) -> str:
+        """The leaks, with the line that yagot 0.5.0 told them by."""
+        first, _, rest = str(self.checker.error(report)).partition("\n")
+        leaks_only = self.settings is not None and self.settings.leaks_only
+        kind = "uncollectable" if leaks_only else "collected or uncollectable"
+        count = sum(finding.objects for finding in report.leaks)
+        where = f"{item.location[0]}::{item.name}"
+        return f"{first}\nThere were {count} {kind} object(s) caused by function {where}:\n{rest}"
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: Any) -> Generator[None, object, object]:
+        """Looks for what only shows when no hook of the test is in progress any more: references that nobody holds,
+        and what became garbage by the end of a class or module. Tells of it by one more report of the teardown."""
+        self.report = None
+        result = yield
+        if not self.checker.watching:
+            reports = self._late(item, nextitem)
+            if reports:
+                self._tell(item, reports)
+        return result
+
+    def _late(self, item: pytest.Item, nextitem: Any) -> list[tuple[TestReport, bool]]:
+        """Reports, and whether they fail."""
+        found: list[tuple[TestReport, bool]] = []
+        if self.report is not None and self.settings is not None:
+            again = self._again(item, nextitem)
+            further = self.checker.end_late(self.report, self.settings, self.rules, again)
+            if further is not None:
+                found.append((further, further.fails(self.settings.report_only)))
+        for report in self.checker.boundary(info_of(nextitem) if nextitem is not None else None):
+            found.append((report, self.checker.run.fails(report)))
+        return found
+
+    def _tell(self, item: pytest.Item, reports: list[tuple[TestReport, bool]]) -> None:
+        from yagot.findings import as_dict
+
+        text = "\n".join(self._text(item, report) for report, fails in reports if fails)
+        told = pytest.TestReport(
+            nodeid=item.nodeid,
+            location=item.location,
+            keywords=dict.fromkeys(item.keywords, 1),
+            outcome="failed" if text else "passed",
+            longrepr=text or None,
+            when="teardown",
+        )
+        told.yagot = [as_dict(report) for report, _ in reports]  # type: ignore[attr-defined]
+        item.ihook.pytest_runtest_logreport(report=told)
 
     def pytest_sessionfinish(self) -> None:
         """Takes the callback out of gc.callbacks."""
@@ -219,8 +297,7 @@ class Reports:
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Takes the findings of a test, from this process or a worker."""
-        found = getattr(report, "yagot", None)
-        if found is not None:
+        for found in getattr(report, "yagot", ()):
             from yagot.findings import from_dict
 
             self.run.finished(from_dict(found))

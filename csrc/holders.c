@@ -1,0 +1,309 @@
+/* holders.c - see holders.h.
+ *
+ * A traversal of all tracked objects shows most references. The rest lies in objects that the collector does
+ * not track and in objects that have no traverse function at all; what is reachable from tracked objects is walked
+ * too, once each. The body of an opaque object (a C type without traverse) is searched word by word, as
+ * conservative collectors do; so is an array's buffer of objects.
+ */
+#include "holders.h"
+
+#include "describe.h"
+
+#include <link.h>
+#include <string.h>
+
+/* Exact types that never refer to a tracked object. */
+static bool
+is_leaf(PyTypeObject *type)
+{
+    return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyBytes_Type || type == &PyFloat_Type
+           || type == &PyBool_Type || type == Py_TYPE(Py_None) || type == &PyComplex_Type;
+}
+
+static void
+push(yagot_holders *h, PyObject *object)
+{
+    uint32_t *slot = yagot_idtable_slot(&h->seen, object);
+    if (slot == NULL) {
+        h->failed = true;
+        return;
+    }
+    if (*slot != 0) {
+        return;
+    }
+    *slot = 1;
+    if (h->depth == h->room) {
+        size_t room = h->room * 2 + 256;
+        PyObject **grown = PyMem_RawRealloc(h->pending, room * sizeof *grown);
+        if (grown == NULL) {
+            h->failed = true;
+            return;
+        }
+        h->pending = grown;
+        h->room = room;
+    }
+    h->pending[h->depth++] = object;
+}
+
+int
+yagot_holders_visit(PyObject *child, void *arg)
+{
+    yagot_holders *h = arg;
+    uint32_t index = yagot_snapshot_find(h->wanted, child);
+    if (index != YAGOT_NONE) {
+        h->wanted->refs[index]--;
+        return 0;               /* tracked: it is walked in its turn */
+    }
+    if (!is_leaf(Py_TYPE(child)) && (h->frozen || !yagot_is_tracked(child))) {
+        push(h, child);
+    }
+    return 0;
+}
+
+/* -- words in memory ------------------------------------------------------------------------------ */
+
+static Py_ssize_t
+subtract_words(yagot_holders *h, const void *memory, size_t size)
+{
+    PyObject *const *words = memory;
+    Py_ssize_t found = 0;
+    for (size_t i = 0; i < size / sizeof *words; i++) {
+        uint32_t index = yagot_snapshot_find(h->wanted, words[i]);
+        if (index != YAGOT_NONE && h->wanted->refs[index] > 0) {
+            h->wanted->refs[index]--;
+            found++;
+        }
+    }
+    return found;
+}
+
+/* An array of objects (NumPy's dtype object) shows its items through the buffer protocol only. */
+static void
+subtract_buffer(yagot_holders *h, PyObject *object)
+{
+    Py_buffer view;
+    if (Py_TYPE(object)->tp_flags & Py_TPFLAGS_HEAPTYPE || !PyObject_CheckBuffer(object)) {
+        return;                 /* a class of Python's may have code of its own */
+    }
+    if (PyObject_GetBuffer(object, &view, PyBUF_FORMAT | PyBUF_ND | PyBUF_ANY_CONTIGUOUS) < 0) {
+        PyErr_Clear();
+        return;
+    }
+    if (view.format != NULL && strcmp(view.format, "O") == 0 && view.buf != NULL) {
+        (void)subtract_words(h, view.buf, (size_t)view.len);
+    }
+    PyBuffer_Release(&view);
+}
+
+static void
+subtract_body(yagot_holders *h, PyObject *object)
+{
+    size_t size = (size_t)Py_TYPE(object)->tp_basicsize;
+    if (size > sizeof(PyObject)) {
+        (void)subtract_words(h, object + 1, size - sizeof(PyObject));
+    }
+    subtract_buffer(h, object);
+}
+
+/* -- walking -------------------------------------------------------------------------------------- */
+
+static void
+walk_code(yagot_holders *h, PyCodeObject *code)
+{
+    yagot_holders_add(h, code->co_consts);
+    yagot_holders_add(h, code->co_names);
+    yagot_holders_add(h, code->co_name);
+    yagot_holders_add(h, code->co_filename);
+    yagot_holders_add(h, code->co_linetable);
+#if PY_VERSION_HEX >= 0x030B0000
+    yagot_holders_add(h, code->co_localsplusnames);
+#else
+    yagot_holders_add(h, code->co_varnames);
+    yagot_holders_add(h, code->co_freevars);
+    yagot_holders_add(h, code->co_cellvars);
+#endif
+#if PY_VERSION_HEX >= 0x030C0000
+    if (code->_co_cached != NULL) {
+        yagot_holders_add(h, code->_co_cached->_co_varnames);
+        yagot_holders_add(h, code->_co_cached->_co_cellvars);
+        yagot_holders_add(h, code->_co_cached->_co_freevars);
+    }
+#endif
+}
+
+static void
+walk_subclasses(yagot_holders *h, PyTypeObject *type)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    if (type->tp_flags & (1u << 1)) {       /* static and built in: the field is an index */
+        return;
+    }
+#endif
+    yagot_holders_add(h, (PyObject *)type->tp_subclasses);
+}
+
+/* What the traverse function of types leaves out; a static type has none to call. */
+static void
+walk_type(yagot_holders *h, PyTypeObject *type)
+{
+    walk_subclasses(h, type);
+    if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
+        yagot_holders_add(h, ((PyHeapTypeObject *)type)->ht_slots);
+        yagot_holders_add(h, ((PyHeapTypeObject *)type)->ht_name);
+        yagot_holders_add(h, ((PyHeapTypeObject *)type)->ht_qualname);
+        return;
+    }
+    yagot_holders_add(h, yagot_type_dict(type));
+    yagot_holders_add(h, type->tp_bases);
+    yagot_holders_add(h, type->tp_mro);
+    yagot_holders_add(h, type->tp_cache);
+}
+
+/* 3.13+: the traversal of an instance with inline values shows the values, but not the dict made of them. */
+static void
+walk_inline_dict(yagot_holders *h, PyObject *object)
+{
+#if PY_VERSION_HEX >= 0x030D0000 && !YAGOT_FREE_THREADED
+    if (Py_TYPE(object)->tp_flags & Py_TPFLAGS_INLINE_VALUES) {
+        (void)subtract_words(h, (PyObject **)object - 3, sizeof object);
+    }
+#else
+    (void)h;
+    (void)object;
+#endif
+}
+
+/* The traversal of a dict whose keys are all strings leaves them out. */
+static void
+walk_keys(yagot_holders *h, PyObject *object)
+{
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    while (h->untracked && PyDict_Check(object) && PyDict_Next(object, &position, &key, &value)) {
+        if (PyUnicode_CheckExact(key) && !PyUnicode_CHECK_INTERNED(key)) {
+            yagot_holders_add(h, key);
+        }
+    }
+}
+
+static void
+walk(yagot_holders *h, PyObject *object)
+{
+    if (PyCode_Check(object)) {
+        walk_code(h, (PyCodeObject *)object);
+    }
+    else if (PyType_Check(object)) {
+        walk_type(h, (PyTypeObject *)object);
+        yagot_traverse(object, yagot_holders_visit, h);
+    }
+    else if (PyObject_IS_GC(object)) {
+        yagot_traverse(object, yagot_holders_visit, h);
+        walk_keys(h, object);
+        walk_inline_dict(h, object);
+    }
+    else {
+        subtract_body(h, object);
+    }
+}
+
+int
+yagot_holders_init(yagot_holders *h)
+{
+    if (yagot_idtable_init(&h->seen) < 0) {
+        return -1;
+    }
+    /* when tracked objects are followed too, none may be walked twice */
+    for (Py_ssize_t i = 0; h->frozen && i < PyList_GET_SIZE(h->tracked); i++) {
+        uint32_t *slot = yagot_idtable_slot(&h->seen, PyList_GET_ITEM(h->tracked, i));
+        if (slot == NULL) {
+            return -1;
+        }
+        *slot = 1;
+    }
+    return 0;
+}
+
+void
+yagot_holders_fini(yagot_holders *h)
+{
+    yagot_idtable_fini(&h->seen);
+    PyMem_RawFree(h->pending);
+    h->pending = NULL;
+}
+
+int
+yagot_holders_subtract(yagot_holders *h)
+{
+    Py_ssize_t count = PyList_GET_SIZE(h->tracked);
+    yagot_traverse(h->tracked, yagot_holders_visit, h);
+    for (Py_ssize_t i = 0; i < count && !h->failed; i++) {
+        walk(h, PyList_GET_ITEM(h->tracked, i));
+    }
+    yagot_holders_add_threads(h);
+    while (h->depth > 0 && !h->failed) {
+        walk(h, h->pending[--h->depth]);
+    }
+    return h->failed ? -1 : 0;
+}
+
+/* -- what traverse functions miss ----------------------------------------------------------------- */
+
+Py_ssize_t
+yagot_holders_subtract_hidden(yagot_holders *h, PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    /* built-in types show all they hold; a class of Python's leaves no more out than its C base */
+    if (type->tp_basicsize <= (Py_ssize_t)sizeof(PyObject) || PyWeakref_Check(object) || strchr(type->tp_name, '.') == NULL
+        || type->tp_traverse == h->plain_traverse) {
+        return 0;
+    }
+    size_t words = (size_t)type->tp_basicsize / sizeof(PyObject *) - sizeof(PyObject) / sizeof(PyObject *);
+    PyObject *const *body = (PyObject *const *)(object + 1);
+    for (size_t i = 0; i < words; i++) {
+        uint32_t index = yagot_snapshot_find(h->wanted, body[i]);
+        /* an object knows its weak references without holding them */
+        if (index != YAGOT_NONE && h->wanted->refs[index] > 0 && !PyWeakref_Check(body[i])) {
+            return subtract_words(h, body, words * sizeof *body);
+        }
+    }
+    return 0;
+}
+
+void
+yagot_holders_subtract_untracked(yagot_holders *h, PyObject *object)
+{
+    size_t words = (size_t)Py_TYPE(object)->tp_basicsize / sizeof(PyObject *);
+    PyObject *const *body = (PyObject *const *)object;
+    for (size_t i = sizeof(PyObject) / sizeof *body; i < words; i++) {
+        uint32_t index = yagot_snapshot_find(h->wanted, body[i]);
+        if (index != YAGOT_NONE && h->wanted->refs[index] > 0 && !PyObject_IS_GC(body[i])) {
+            h->wanted->refs[index]--;
+        }
+    }
+}
+
+static int
+subtract_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *arg)
+{
+    yagot_holders *h = arg;
+    uintptr_t python = (uintptr_t)&PyType_Type;
+    for (int i = 0; i < info->dlpi_phnum; i++) {        /* the interpreter's own data: free lists, stale addresses */
+        uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+        if (info->dlpi_phdr[i].p_type == PT_LOAD && python - start < info->dlpi_phdr[i].p_memsz) {
+            return 0;
+        }
+    }
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_LOAD && info->dlpi_phdr[i].p_flags & PF_W) {
+            uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, aligned = (start + 7) & ~(uintptr_t)7;
+            (void)subtract_words(h, (const void *)aligned, info->dlpi_phdr[i].p_memsz - (aligned - start));
+        }
+    }
+    return 0;
+}
+
+void
+yagot_holders_subtract_static(yagot_holders *h)
+{
+    (void)dl_iterate_phdr(subtract_library, h);
+}

@@ -1,0 +1,55 @@
+/* junit_spool.h - the test cases of several JUnit files on their way into one. */
+#ifndef YAGOT_JUNIT_SPOOL_H
+#define YAGOT_JUNIT_SPOOL_H
+
+#include "core.h"
+#include "text.h"
+
+#include <libxml/hash.h>
+
+enum { YAGOT_SPOOL_BUFFER = 1 << 18, YAGOT_HASH_BITS = 29, YAGOT_DEEPEST_SUITE = 200 };
+#define YAGOT_HASH_MASK ((1u << YAGOT_HASH_BITS) - 1)
+
+/* What is kept of a case in memory. */
+typedef struct {
+    uint64_t offset;            /* in the spool */
+    uint32_t next;              /* of its suite, or YAGOT_NONE */
+    uint32_t meta;              /* severity (0 passed, 1 skipped, 2 failure, 3 error), and its identity's hash */
+} yagot_record;
+
+/* A case in the spool: this, then its identity (suite, class, name: a line each), then its XML. */
+typedef struct {
+    uint32_t identity, size;    /* bytes */
+    int64_t milliseconds;
+} yagot_spooled;
+
+typedef struct {
+    char *name, *timestamp, *hostname, *file;   /* owned; all but the name may be NULL */
+    yagot_text properties, output;              /* XML */
+    uint32_t first, last;                       /* records, or YAGOT_NONE */
+} yagot_suite;
+
+typedef struct {
+    int file;                   /* owned descriptor */
+    uint64_t end, written;      /* what is behind `written` is still in the buffer */
+    char *buffer;               /* owned */
+    const char *map;            /* the whole file in memory, once it is written out again; NULL before */
+    yagot_record *records;      /* owned */
+    uint32_t count, room;
+    uint32_t *table, table_mask;        /* owned; record + 1; open addressing */
+    yagot_suite *suites;        /* owned */
+    uint32_t suite_count;
+    xmlHashTablePtr by_name;    /* owned; suite + 1 */
+    Py_ssize_t duplicates;
+} yagot_spool;
+
+void yagot_suite_fini(yagot_suite *suite);
+/* Writes out what is in the buffer. -1 with an exception set. */
+int yagot_spool_flush(yagot_spool *spool);
+/* A record's head. -1 with an exception set. */
+int yagot_spool_head(yagot_spool *spool, const yagot_record *record, yagot_spooled *head);
+/* Adds the cases of a JUnit file (a descriptor, left open). -1 with an exception set, or with `error` filled: what was
+ * read until then is in the spool. */
+int yagot_spool_read(yagot_spool *spool, int file, const char *prefix, char *error, size_t error_size);
+
+#endif

@@ -1,0 +1,11 @@
+/* paths.h - explain: why an object is alive. */
+#ifndef YAGOT_PATHS_H
+#define YAGOT_PATHS_H
+
+#include "core.h"
+
+/* A shortest path to an object from a module, as source would write it: "cache.module.CACHE['k']"; "" if there is none
+ * through tracked objects. `tracked`: a list of all tracked objects (stolen). Owned; NULL when memory is short. */
+char *yagot_path_to(PyObject *object, PyObject *tracked);
+
+#endif

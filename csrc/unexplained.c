@@ -1,0 +1,312 @@
+/* unexplained.c - see unexplained.h.
+ *
+ * From a survivor's reference count every reference that can be found is subtracted (holders.c). What is left over
+ * is a reference that nobody holds: a missing Py_DECREF, or a place in C memory that cannot be seen. The two look
+ * alike, so what is found here are suspects. They are kept, to see after a repetition of the test whether they
+ * are still there.
+ */
+#include "unexplained.h"
+
+#include "holders.h"
+
+#include <string.h>
+
+enum { IMMORTAL = 1 << 28 };
+
+/* -- which survivors to ask about ----------------------------------------------------------------- */
+
+/* Our own functions and methods, which are being called. */
+static bool
+is_ours(PyObject *object)
+{
+    if (PyCFunction_Check(object)) {
+        PyObject *self = PyCFunction_GET_SELF(object);
+        return self != NULL && strncmp(Py_TYPE(self)->tp_name, "yagot.", 6) == 0;
+    }
+    if (PyMethod_Check(object)) {
+        object = PyMethod_GET_FUNCTION(object);
+    }
+    PyObject *module = PyFunction_Check(object) ? ((PyFunctionObject *)object)->func_module : NULL;
+    return module != NULL && PyUnicode_Check(module) && PyUnicode_GET_LENGTH(module) > 6
+           && strncmp(PyUnicode_AsUTF8(module), "yagot.", 6) == 0;
+}
+
+/* Frames and cells are held by running frames in ways that cannot be seen, contexts by threads. */
+static bool
+is_beyond_us(PyObject *object)
+{
+    return is_ours(object) || PyFrame_Check(object) || PyCell_Check(object) || PyContext_CheckExact(object)
+           || PyContextToken_CheckExact(object) || strncmp(Py_TYPE(object)->tp_name, "hamt", 4) == 0
+           || Py_REFCNT(object) > IMMORTAL;
+}
+
+static bool
+is_held_from_outside(const yagot_snapshot *births, uint32_t i)
+{
+    const uint8_t flags = births->flags[i];
+    return flags & YAGOT_REACHABLE && !(flags & (YAGOT_OWNER | YAGOT_OWNED | YAGOT_LATER)) && births->refs[i] > 0
+           && !is_beyond_us(births->objects[i]);
+}
+
+uint32_t
+yagot_count_held(const yagot_snapshot *births)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < births->count; i++) {
+        count += is_held_from_outside(births, i);
+    }
+    return count;
+}
+
+static int
+ask_about(yagot_snapshot *wanted, PyObject *object)
+{
+    return yagot_snapshot_add(wanted, object, Py_REFCNT(object), 0) != YAGOT_NONE ? 0 : -1;
+}
+
+/* -- those that are held in known ways ------------------------------------------------------------ */
+
+static bool
+all_values_are_weakrefs(PyObject *dict)
+{
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    while (PyDict_Next(dict, &position, &key, &value)) {
+        if (!PyWeakref_CheckRefExact(value) || !PyLong_CheckExact(key)) {
+            return false;
+        }
+    }
+    return PyDict_GET_SIZE(dict) > 0;
+}
+
+/* warnings.filters: the C module keeps the list it has seen last. */
+static bool
+is_warnings_filters(PyObject *list)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        PyObject *item = PyList_GET_ITEM(list, i);
+        if (!PyTuple_CheckExact(item) || PyTuple_GET_SIZE(item) != 5
+            || !PyUnicode_CheckExact(PyTuple_GET_ITEM(item, 0))) {
+            return false;
+        }
+    }
+    return PyList_GET_SIZE(list) > 0;
+}
+
+/* Held by the interpreter where nobody can look: a built-in type's subclasses, the filters of warnings. */
+static bool
+is_interpreters_own(PyObject *object)
+{
+    return (PyDict_CheckExact(object) && all_values_are_weakrefs(object))
+           || (PyList_CheckExact(object) && is_warnings_filters(object));
+}
+
+static uint32_t
+count_suspects(yagot_snapshot *wanted)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        if (wanted->refs[i] > 0 && is_interpreters_own(wanted->objects[i])) {
+            wanted->refs[i] = 0;
+        }
+        count += wanted->refs[i] > 0;
+    }
+    return count;
+}
+
+/* What is left after a traversal of everything is looked for in the bodies of C objects and in C libraries. */
+static int
+look_in_memory(yagot_ledger *self, yagot_holders *h)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
+        PyObject *object = PyList_GET_ITEM(h->tracked, i);
+        if (self->native) {
+            yagot_holders_subtract_untracked(h, object);
+        }
+        if (yagot_holders_subtract_hidden(h, object) > 0 && yagot_tell_hidden(self, object) < 0) {
+            return -1;
+        }
+    }
+    yagot_holders_subtract_static(h);
+    return 0;
+}
+
+/* -- the look ------------------------------------------------------------------------------------- */
+
+/* Asks about the births that something else holds, and about the suspects of an earlier look. */
+static int
+choose(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted)
+{
+    for (uint32_t i = 0; i < births->count; i++) {
+        if (births->objects[i] != self->arguments && is_held_from_outside(births, i)
+            && ask_about(wanted, births->objects[i]) < 0) {
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < self->tracer.count; i++) {
+        PyObject *object = self->tracer.made[i].object;
+        bool shared = object == NULL || Py_REFCNT(object) > IMMORTAL
+                      || (PyUnicode_CheckExact(object) && PyUnicode_CHECK_INTERNED(object));
+        if (!shared && ask_about(wanted, object) < 0) {
+            return -1;
+        }
+    }
+    for (Py_ssize_t i = 0; self->earlier != NULL && i < PyList_GET_SIZE(self->earlier); i++) {
+        if (ask_about(wanted, PyList_GET_ITEM(self->earlier, i)) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+subtract_all(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted, yagot_holders *h)
+{
+    h->wanted = wanted;
+    h->untracked = self->native;
+    h->plain_traverse = ((PyTypeObject *)self->state->python_class)->tp_traverse;
+    Py_ssize_t frozen = yagot_call_number(self->state->gc_get_freeze_count);
+    h->frozen = frozen != 0;
+    if (frozen < 0) {
+        return -1;
+    }
+    int result = yagot_holders_init(h);
+    for (size_t i = 0; i < 3 && births->lists[i] != NULL; i++) {     /* our own lists hold them, too */
+        yagot_traverse(births->lists[i], yagot_holders_visit, h);
+    }
+    if (self->earlier != NULL) {
+        yagot_traverse(self->earlier, yagot_holders_visit, h);
+    }
+    if (result == 0) {
+        result = yagot_holders_subtract(h);
+    }
+    if (result == 0 && count_suspects(wanted) > 0) {
+        result = look_in_memory(self, h);
+    }
+    return result;
+}
+
+/* Keeps the suspects of the look before apart from those of this one; -1 with an exception set. */
+static int
+age_suspects(yagot_ledger *self)
+{
+    Py_XSETREF(self->earlier, self->suspects);
+    self->suspects = yagot_new_hidden_list(0);
+    return self->suspects != NULL ? 0 : -1;
+}
+
+/* Drops from the earlier suspects those that are explained now. */
+static int
+sift_earlier(yagot_ledger *self, yagot_snapshot *wanted)
+{
+    for (Py_ssize_t i = self->earlier != NULL ? PyList_GET_SIZE(self->earlier) : 0; i-- > 0;) {
+        uint32_t index = yagot_snapshot_find(wanted, PyList_GET_ITEM(self->earlier, i));
+        if (wanted->refs[index] <= 0 && PyList_SetSlice(self->earlier, i, i + 1, NULL) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births)
+{
+    yagot_snapshot wanted;
+    yagot_holders h = {0};
+    if (age_suspects(self) < 0) {
+        return -1;
+    }
+    h.tracked = yagot_get_all_objects(self);
+    if (h.tracked == NULL) {
+        return -1;
+    }
+    int result = yagot_snapshot_init(&wanted);
+    if (result == 0 && (result = choose(self, births, &wanted)) == 0 && wanted.count > 0) {
+        result = subtract_all(self, births, &wanted, &h);
+        if (result == 0) {
+            result = sift_earlier(self, &wanted);
+        }
+        if (result == 0 && count_suspects(&wanted) > 0) {
+            result = yagot_tell_suspects(self, births, &wanted);
+        }
+    }
+    if (result < 0 && !PyErr_Occurred()) {
+        PyErr_NoMemory();
+    }
+    yagot_snapshot_fini(&wanted);
+    yagot_holders_fini(&h);
+    Py_DECREF(h.tracked);
+    return result;
+}
+
+PyObject *
+yagot_export_recurring(yagot_ledger *self)
+{
+    PyObject *dict = PyDict_New();
+    for (Py_ssize_t i = 0; dict != NULL && self->earlier != NULL && i < PyList_GET_SIZE(self->earlier); i++) {
+        char *cause = yagot_cause_of(PyList_GET_ITEM(self->earlier, i));
+        PyObject *key = cause != NULL ? PyUnicode_FromString(cause) : PyErr_NoMemory();
+        PyObject *count = key != NULL ? PyDict_GetItem(dict, key) : NULL;
+        PyObject *more = key != NULL ? PyLong_FromLong(count != NULL ? PyLong_AsLong(count) + 1 : 1) : NULL;
+        if (more == NULL || PyDict_SetItem(dict, key, more) < 0) {
+            Py_CLEAR(dict);
+        }
+        Py_XDECREF(key);
+        Py_XDECREF(more);
+        PyMem_RawFree(cause);
+    }
+    return dict;
+}
+
+void
+yagot_forget_suspects(yagot_ledger *self)
+{
+    Py_CLEAR(self->suspects);
+    Py_CLEAR(self->earlier);
+}
+
+/* -- later ---------------------------------------------------------------------------------------- */
+
+int
+yagot_keep_held(yagot_ledger *self, const yagot_snapshot *births)
+{
+    Py_XSETREF(self->kept, yagot_new_hidden_list(0));
+    for (uint32_t i = 0; self->kept != NULL && i < births->count; i++) {
+        if (is_held_from_outside(births, i) && PyList_Append(self->kept, births->objects[i]) < 0) {
+            return -1;
+        }
+    }
+    return self->kept != NULL ? 0 : -1;
+}
+
+static int
+look_later(yagot_ledger *self, yagot_snapshot *births)
+{
+    yagot_found found;
+    PyObject *kept = self->kept;
+    self->kept = NULL;
+    if (yagot_snapshot_add_list(births, kept) < 0 || yagot_find_garbage(births, &found) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return yagot_find_unexplained(self, births);
+}
+
+PyObject *
+yagot_late_references(yagot_ledger *self)
+{
+    yagot_snapshot births;
+    if (self->kept == NULL) {
+        return PyList_New(0);
+    }
+    if (yagot_findings_clear(&self->findings) < 0 || yagot_snapshot_init(&births) < 0) {
+        return PyErr_NoMemory();
+    }
+    int gc_was_enabled = PyGC_Disable();
+    int result = look_later(self, &births);
+    yagot_snapshot_fini(&births);
+    if (gc_was_enabled) {
+        PyGC_Enable();
+    }
+    return result == 0 ? yagot_findings_export(&self->findings) : NULL;
+}

@@ -1,0 +1,29 @@
+/* unexplained.h - find: survivors with more references than exist anywhere. */
+#ifndef YAGOT_UNEXPLAINED_H
+#define YAGOT_UNEXPLAINED_H
+
+#include "births.h"
+
+/* How many births are held by something that is not a birth: only they can be suspects. */
+uint32_t yagot_count_held(const yagot_snapshot *births);
+/* Finds the suspects among the births that are alive, after yagot_find_garbage. Those that an earlier look found
+ * are looked at again. -1 with an exception set. */
+int yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births);
+/* Keeps the births that something else holds, to look at them later. -1 with an exception set. */
+int yagot_keep_held(yagot_ledger *self, const yagot_snapshot *births);
+/* Looks at those for references that nobody holds: a list of findings. */
+PyObject *yagot_late_references(yagot_ledger *self);
+/* A dict: cause -> how many of the earlier suspects are still unexplained. New reference. */
+PyObject *yagot_export_recurring(yagot_ledger *self);
+/* Lets go of the suspects. May run Python code. */
+void yagot_forget_suspects(yagot_ledger *self);
+
+/* suspects.c: adds findings of the wanted objects whose refs are left over, each with what only it keeps alive; keeps
+ * them in the ledger's list. -1 with an exception set, or without one when memory is short. */
+int yagot_tell_suspects(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted);
+/* Adds a finding: an object holds references that its type's traverse function does not show. */
+int yagot_tell_hidden(yagot_ledger *self, PyObject *object);
+/* The cause that such a finding has; owned, NULL when memory is short. */
+char *yagot_cause_of(PyObject *object);
+
+#endif

@@ -1,0 +1,226 @@
+/* leaky.c - a C extension that does wrong on purpose, for the tests. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdlib.h>
+
+/* -- functions ------------------------------------------------------------------------------------ */
+
+/* A stray Py_INCREF of the argument. */
+static PyObject *
+leaky_incref(PyObject *Py_UNUSED(module), PyObject *object)
+{
+    Py_INCREF(object);
+    Py_RETURN_NONE;
+}
+
+/* A decref too many; the caller must know what it does. */
+static PyObject *
+leaky_decref(PyObject *Py_UNUSED(module), PyObject *object)
+{
+    Py_DECREF(object);
+    Py_RETURN_NONE;
+}
+
+/* Makes a list and forgets it. */
+static PyObject *
+leaky_forget_new(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    (void)Py_BuildValue("[iis]", 1, 2, "forgotten");
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* Copies a list of numbers; on its error path it forgets the copy. */
+static PyObject *
+leaky_checked_copy(PyObject *Py_UNUSED(module), PyObject *list)
+{
+    PyObject *copy = PySequence_List(list);
+    if (copy == NULL) {
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(copy); i++) {
+        if (!PyLong_Check(PyList_GET_ITEM(copy, i))) {
+            PyErr_SetString(PyExc_TypeError, "numbers only");
+            return NULL;
+        }
+    }
+    return copy;
+}
+
+/* Returns a tuple that it caches, with a reference too many each time. */
+static PyObject *
+leaky_cached(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    static PyObject *cached = NULL;
+    if (cached == NULL) {
+        cached = Py_BuildValue("([i])", 1);
+        if (cached == NULL) {
+            return NULL;
+        }
+    }
+    Py_INCREF(cached);
+    Py_INCREF(cached);
+    return cached;
+}
+
+/* Keeps the argument in a C variable, as a cache does: no bug. */
+static PyObject *
+leaky_keep(PyObject *Py_UNUSED(module), PyObject *object)
+{
+    static PyObject *kept = NULL;
+    Py_INCREF(object);
+    Py_XDECREF(kept);
+    kept = object;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+leaky_malloc(PyObject *Py_UNUSED(module), PyObject *size)
+{
+    volatile char *memory = malloc((size_t)PyLong_AsSsize_t(size));
+    if (memory != NULL) {
+        memory[0] = 1;
+    }
+    Py_RETURN_NONE;
+}
+
+/* -- a type whose traverse function does not show its member -------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *value;
+} box;
+
+static int
+box_init(box *self, PyObject *args, PyObject *Py_UNUSED(keywords))
+{
+    PyObject *value;
+    if (!PyArg_ParseTuple(args, "O:box", &value)) {
+        return -1;
+    }
+    Py_INCREF(value);
+    Py_XSETREF(self->value, value);
+    return 0;
+}
+
+static void
+free_box(box *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+/* The member is released, as it should be. */
+static void
+box_dealloc(box *self)
+{
+    if (PyObject_IS_GC((PyObject *)self)) {
+        PyObject_GC_UnTrack(self);
+    }
+    Py_CLEAR(self->value);
+    free_box(self);
+}
+
+/* The member is forgotten. */
+static void
+forgetful_dealloc(box *self)
+{
+    free_box(self);
+}
+
+static int
+blind_traverse(box *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    return 0;
+}
+
+static int
+box_clear(box *self)
+{
+    Py_CLEAR(self->value);
+    return 0;
+}
+
+/* A finalizer of the old kind: the collector does not call it, and keeps the object. */
+static void
+old_del(PyObject *Py_UNUSED(self))
+{
+}
+
+static int
+box_traverse(box *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->value);
+    return 0;
+}
+
+#define SLOT(function) ((void *)(function))
+
+static PyType_Slot opaque_slots[] = {
+    {Py_tp_init, SLOT(box_init)}, {Py_tp_dealloc, SLOT(box_dealloc)}, {0, NULL},
+};
+static PyType_Slot forgetful_slots[] = {
+    {Py_tp_init, SLOT(box_init)}, {Py_tp_dealloc, SLOT(forgetful_dealloc)}, {0, NULL},
+};
+static PyType_Slot blind_slots[] = {
+    {Py_tp_init, SLOT(box_init)}, {Py_tp_dealloc, SLOT(box_dealloc)}, {Py_tp_traverse, SLOT(blind_traverse)},
+    {Py_tp_clear, SLOT(box_clear)}, {0, NULL},
+};
+static PyType_Slot old_slots[] = {
+    {Py_tp_init, SLOT(box_init)}, {Py_tp_dealloc, SLOT(box_dealloc)}, {Py_tp_traverse, SLOT(box_traverse)},
+    {Py_tp_clear, SLOT(box_clear)}, {Py_tp_del, SLOT(old_del)}, {0, NULL},
+};
+
+static PyType_Spec specs[] = {
+    {"leaky.Opaque", sizeof(box), 0, Py_TPFLAGS_DEFAULT, opaque_slots},
+    {"leaky.Forgetful", sizeof(box), 0, Py_TPFLAGS_DEFAULT, forgetful_slots},
+    {"leaky.Blind", sizeof(box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, blind_slots},
+    {"leaky.Old", sizeof(box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, old_slots},
+};
+
+/* -- the module ----------------------------------------------------------------------------------- */
+
+static PyMethodDef methods[] = {
+    {"incref", leaky_incref, METH_O, NULL},
+    {"decref", leaky_decref, METH_O, NULL},
+    {"forget_new", leaky_forget_new, METH_NOARGS, NULL},
+    {"checked_copy", leaky_checked_copy, METH_O, NULL},
+    {"cached", leaky_cached, METH_NOARGS, NULL},
+    {"keep", leaky_keep, METH_O, NULL},
+    {"malloc", leaky_malloc, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static int
+leaky_exec(PyObject *module)
+{
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        PyObject *type = PyType_FromSpec(&specs[i]);
+        if (type == NULL || PyModule_AddType(module, (PyTypeObject *)type) < 0) {
+            Py_XDECREF(type);
+            return -1;
+        }
+        Py_DECREF(type);
+    }
+    return 0;
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, SLOT(leaky_exec)},
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, .m_name = "leaky", .m_methods = methods, .m_slots = slots,
+};
+
+PyMODINIT_FUNC
+PyInit_leaky(void)
+{
+    return PyModuleDef_Init(&definition);
+}

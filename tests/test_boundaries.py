@@ -1,0 +1,158 @@
+"""What becomes garbage after its test, and what grows."""
+
+import pytest
+
+SUITE = """
+    import unittest
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    KEPT = []
+
+    class TestKeeps(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls):
+            cls.tree = Node()
+
+        @classmethod
+        def tearDownClass(cls):
+            del cls.tree
+            KEPT.clear()
+
+        def test_keeps(self):
+            KEPT.append(Node())
+
+        def test_clean(self):
+            self.assertTrue(self.tree)
+
+    class TestOther(unittest.TestCase):
+        def test_other(self):
+            pass
+    """
+
+
+@pytest.fixture
+def suite(project):
+    project.write("test_late.py", SUITE)
+    return project
+
+
+@pytest.mark.parametrize(
+    ("at", "where"),
+    [
+        ("class", "class test_late.TestKeeps"),
+        ("module", "the run"),
+        ("session", "the run"),
+        ("test", "test test_late.T"),
+    ],
+)
+def test_the_test_that_made_it_is_named(suite, at, where):
+    tests = suite.tests("--check-at", at, "--junit-xml", "out.xml", "test_late", check=1)
+    late = {name for name in tests if name.endswith("]")}
+    assert late == {"test_keeps [later]", "test_clean [before]"}
+    (finding,) = tests["test_keeps [later]"]["findings"]
+    assert (finding["kind"], finding["verdict"]) == ("collected", "leak")
+    assert finding["why"].startswith(f"it outlived its test, and was garbage by the end of {where}")
+    assert "FAIL: test_keeps [later] (test_late.TestKeeps)" in suite.result.stderr
+    assert not tests["test_keeps"]["findings"] and not tests["test_other"]["findings"]
+
+
+def test_never(suite):
+    tests = suite.tests("--check-at", "never", "test_late", check=0)
+    assert not any(name.endswith("]") for name in tests)
+
+
+def test_the_reports_are_valid(suite, schema):
+    suite.yagot("--junit-xml", "out.xml", "test_late", check=1)
+    cases = {case.get("name"): len(case) for case in schema(suite.path / "out.xml").iter("testcase")}
+    late = {"test_keeps [later]": 1, "test_clean [before]": 1}
+    assert cases == {"test_keeps": 0, "test_clean": 0, "test_other": 0, **late}
+
+
+def test_rules_of_the_test_hold_later(project):
+    project.write("test_late.py", SUITE.replace(
+        "        def test_keeps", "        @yagot.allow(reason='known')\n        def test_keeps"
+    ).replace("import unittest", "import unittest, yagot"))  # fmt: skip
+    tests = project.tests("test_late", check=1)
+    assert [f["verdict"] for f in tests["test_keeps [later]"]["findings"]] == ["allowed"]
+
+
+def test_failed_tests_are_not_judged_later(project):
+    project.write(
+        "test_late.py",
+        SUITE.replace("KEPT.append(Node())", "KEPT.append(Node()); self.fail()").replace("= Node()", "= 1"),
+    )
+    tests = project.tests("test_late", check=1)
+    assert not any(name.endswith("]") for name in tests)
+
+
+def test_the_same_under_pytest(suite):
+    result = suite.python(
+        "-m", "pytest", "-q", "--yagot", "--yagot-check-at=class", "--yagot-json=out.json", "test_late.py", check=1
+    )
+    # pytest runs tearDownClass with the last test of the class: what that drops is that test's own garbage
+    assert "ERROR test_late.py::TestKeeps::test_keeps - Failed: LEAK" in result.stdout
+    assert "test_late.py::TestKeeps::test_clean [later]\n" in result.stdout
+    assert "it outlived its test, and was garbage by the end of class test_late.TestKeeps" in result.stdout
+
+
+def test_an_unknown_place(suite):
+    result = suite.yagot("--check-at", "noon", "test_late", check=2)
+    assert result.stderr.strip() == (
+        "yagot: command line: check-at must be module or class or test or session or never, not 'noon'"
+    )
+
+
+GROWING = """
+    import os, threading, unittest
+
+    class Session:
+        pass
+
+    SESSIONS = {}
+
+    class TestGrows(unittest.TestCase):
+        def test_objects(self):
+            SESSIONS[len(SESSIONS)] = Session()
+
+        def test_descriptors(self):
+            os.open(os.devnull, os.O_RDONLY)
+
+        def test_clean(self):
+            Session()
+
+        def test_once(self):
+            SESSIONS["once"] = Session()
+    """
+
+
+def growth(test):
+    return [(f["cause"], f["why"]) for f in test["findings"] if f["kind"] == "growth"]
+
+
+def test_what_grows_is_named(project):
+    project.write("test_grows.py", GROWING)
+    tests = project.tests("--repeat", "2:3", "test_grows", check=1)
+    ((cause, why),) = growth(tests["test_objects"])
+    assert cause == "more test_grows.Session each time"
+    assert "held: test_grows.Session by test_grows.SESSIONS[" in why
+    assert growth(tests["test_descriptors"]) == [
+        ("more file descriptors each time", "1 more file descriptors after each run")
+    ]
+    assert growth(tests["test_clean"]) == growth(tests["test_once"]) == []
+
+
+def test_growth_under_pytest(project):
+    project.write("test_grows.py", GROWING)
+    result = project.python("-m", "pytest", "-q", "--yagot", "--yagot-repeat=2:3", "test_grows.py", check=1)
+    assert "ERROR test_grows.py::TestGrows::test_objects" in result.stdout
+    assert "ERROR test_grows.py::TestGrows::test_clean" not in result.stdout
+
+
+@pytest.mark.parametrize("text", ["3", "x:2", "3:1", "-1:2"])
+def test_wrong_repeats(project, text):
+    project.write("test_grows.py", GROWING)
+    result = project.yagot(f"--repeat={text}", "test_grows", check=2)
+    assert result.stderr.startswith("yagot: command line: repeat must be W:N")

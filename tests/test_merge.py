@@ -1,0 +1,286 @@
+"""yagot merge and yagot repair: any writer's JUnit XML into one file."""
+
+import os
+import random
+import re
+import resource
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from junitparser import JUnitXml
+from lxml import etree
+
+from yagot import _core
+from yagot.merging import merge, repair
+
+
+def report(*suites, root=True):
+    """A report of (suite, [(class, name, child or "")])."""
+    text = "".join(
+        f'<testsuite name="{suite}" tests="99" time="7">'
+        + "".join(f'<testcase classname="{c}" name="{n}" time="0.25">{child}</testcase>' for c, n, child in cases)
+        + "</testsuite>"
+        for suite, cases in suites
+    )
+    return f"<testsuites>{text}</testsuites>" if root else text
+
+
+@pytest.fixture
+def files(tmp_path):
+    def write(**contents):
+        paths = []
+        for name, content in contents.items():
+            path = tmp_path / f"{name}.xml"
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+            paths.append(str(path))
+        return paths
+
+    return write
+
+
+def cases(path):
+    """Suite -> [(class, name, first child's tag)]"""
+    return {
+        suite.get("name"): [
+            (case.get("classname"), case.get("name"), case[0].tag if len(case) else None)
+            for case in suite.iter("testcase")
+        ]
+        for suite in etree.parse(str(path)).getroot().iter("testsuite")
+    }
+
+
+def test_suites_of_one_name_become_one_and_counters_are_true(files, tmp_path, schema, capsys):
+    out = str(tmp_path / "out.xml")
+    inputs = files(
+        a=report(("s", [("C", "one", ""), ("C", "two", "<failure>no</failure>")]), ("t", [("D", "x", "<skipped/>")])),
+        b=report(("s", [("C", "three", "<error/>")]), root=False),
+    )
+    assert merge(inputs, out) == 0
+    assert cases(out) == {
+        "s": [("C", "one", None), ("C", "two", "failure"), ("C", "three", "error")],
+        "t": [("D", "x", "skipped")],
+    }
+    root = schema(out).getroot()
+    assert [root.get(k) for k in ("tests", "failures", "errors", "time")] == ["4", "1", "1", "1.000"]
+    suite = root[0]
+    assert [suite.get(k) for k in ("tests", "failures", "errors", "skipped", "time")] == ["3", "1", "1", "0", "0.750"]
+    assert "4 test cases from 2 files" in capsys.readouterr().err
+
+
+def test_of_duplicates_the_worst_stays(files, tmp_path, capsys):
+    out = str(tmp_path / "out.xml")
+    inputs = files(
+        a=report(("s", [("C", "one", ""), ("C", "two", "<error/>")])),
+        b=report(("s", [("C", "one", "<failure/>"), ("C", "two", "<skipped/>")])),
+    )
+    assert merge(inputs, out) == 0
+    assert cases(out) == {"s": [("C", "one", "failure"), ("C", "two", "error")]}
+    assert "warning: 2 test cases of a suite, class and name that were there before" in capsys.readouterr().err
+
+
+def test_prefixes_keep_shards_apart(files, tmp_path, capsys):
+    out = str(tmp_path / "out.xml")
+    inputs = files(a=report(("s", [("C", "one", "")])), b=report(("s", [("C", "one", "")])))
+    assert merge(inputs, out, ["py310", "py311"]) == 0
+    assert cases(out) == {"py310.s": [("py310.C", "one", None)], "py311.s": [("py311.C", "one", None)]}
+    assert merge([*inputs, inputs[0]], out, ["a", "b"]) == 2
+    assert "one for each of the 3 files" in capsys.readouterr().err
+
+
+def test_nested_suites_properties_and_output_survive(files, tmp_path, schema):
+    out = str(tmp_path / "out.xml")
+    inputs = files(
+        a='<testsuites><testsuite name="outer"><properties><property name="p" value="1"/></properties>'
+        '<testsuite name="inner" hostname="h"><testcase classname="C" name="n">'
+        "<system-out><![CDATA[<&>]]></system-out></testcase></testsuite><system-out>said</system-out></testsuite></testsuites>"
+    )
+    assert merge(inputs, out) == 0
+    root = schema(out).getroot()
+    assert {s.get("name"): s.get("tests") for s in root} == {"outer": "0", "inner": "1"}
+    assert root.find(".//property").get("value") == "1"
+    assert [e.text for e in root.iter("system-out")] == ["said", "<&>"]
+    assert root[1].get("hostname") == "h"
+
+
+def test_split_by_cases_and_bytes(files, tmp_path):
+    suites = [(suite, [(c, str(i), "") for i in range(5)]) for suite, c in ("sC", "tD")]
+    inputs = files(a=report(*suites))
+    for options in ({"split_cases": 4}, {"split_bytes": 210}):
+        out = tmp_path / f"{next(iter(options))}.xml"
+        assert merge(inputs, str(out), **options) == 0
+        parts = sorted(tmp_path.glob(f"{out.stem}*.xml"), key=lambda p: (len(p.name), p.name))
+        assert len(parts) == 3
+        found = [case for part in parts for suite in cases(part).values() for case in suite]
+        assert found == [("C", str(i), None) for i in range(5)] + [("D", str(i), None) for i in range(5)]
+        for part in parts:
+            root = etree.parse(str(part)).getroot()
+            assert int(root.get("tests")) == len(list(root.iter("testcase"))) <= 4
+
+
+def test_what_other_writers_write(project, tmp_path, schema):
+    project.write("test_x.py", "import unittest\nclass TestX(unittest.TestCase):\n    def test_y(self): pass\n")
+    project.python("-m", "pytest", "-q", "--junitxml=pytest.xml", "test_x.py", check=0)
+    project.python("-m", "nose2", "--plugin", "nose2.plugins.junitxml", "--junit-xml", "test_x", check=0)
+    project.python("-m", "nose", "--with-xunit", "--xunit-file=nose.xml", "test_x.py", check=0)
+    project.python("-m", "xmlrunner", "-o", "xmlrunner", "test_x", check=0)
+    project.yagot("--junit-xml", "yagot.xml", "test_x", check=0)
+    (xmlrunner,) = (project.path / "xmlrunner").iterdir()
+    names = ["pytest.xml", "nose2-junit.xml", "nose.xml", xmlrunner, "yagot.xml"]
+    prefixes = [f"--prefix=w{i}" for i in range(5)]
+    project.python("-m", "yagot", "merge", "-o", "out.xml", *prefixes, *names, check=0)
+    assert len(JUnitXml.fromfile(str(project.path / "out.xml"))) == 5
+    tree = etree.parse(str(project.path / "out.xml"))
+    assert [case.get("name") for case in tree.iter("testcase")] == ["test_y"] * 5
+    assert tree.getroot().get("tests") == "5"
+
+
+HOSTILE = {
+    "empty": (b"", "the file ends too early"),
+    "text": (b"hello", ""),
+    "html": (b"<html/>", "not a JUnit report"),
+    "torn": (b'<testsuites><testsuite name="s"><testcase name="a"', ""),
+    "unclosed": (b'<testsuites><testsuite name="s">', "the file ends too early"),
+    "mismatch": (b"<testsuites><testsuite></testsuites>", "mismatch"),
+    "two roots": (b"<testsuites/><testsuites/>", "Extra content"),
+    "external": (
+        b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><testsuites>&x;</testsuites>',
+        "document type",
+    ),
+    "bomb": (
+        b'<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'
+        + b"".join(b'<!ENTITY %c "%s">' % (i, b"&%c;" % (i - 1) * 10) for i in range(ord("c"), ord("q")))
+        + b"]><testsuites>&p;</testsuites>",
+        "",
+    ),
+    "remote": (b'<!DOCTYPE a SYSTEM "http://192.0.2.1/x.dtd"><testsuites/>', "document type"),
+    "encoding": (b'<?xml version="1.0" encoding="UTF-8"?><testsuites name="\xff\xfe"/>', ""),
+    "unknown encoding": (b'<?xml version="1.0" encoding="nonsense"?><testsuites/>', ""),
+    "control": (b"<testsuites>\x01</testsuites>", ""),
+    "deep": (b"<testsuites>" + b"<testsuite>" * 10**6, ""),
+    "deep case": (b'<testsuites><testsuite name="s"><testcase>' + b"<a>" * 10**6, ""),
+    "attribute": (b'<testsuites><testsuite name="' + b"x" * 11_000_000 + b'"/></testsuites>', ""),
+    "outside": (b"<testsuites><testcase/></testsuites>", "outside of a test suite"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_input_is_one_clear_line(files, tmp_path, name, capsys):
+    content, message = HOSTILE[name]
+    out = tmp_path / "out.xml"
+    (bad,) = files(bad=content)
+    (good,) = files(good=report(("s", [("C", "one", "")])))
+    assert merge([good, bad], str(out)) == 2
+    error = capsys.readouterr().err
+    assert re.fullmatch(rf"yagot: {re.escape(bad)}: line \d+: .*\n", error), error
+    assert message in error
+    assert not out.exists()
+    assert merge([bad, good], str(out), keep_going=True) == 1
+    assert ("C", "one", None) in cases(out)["s"]
+
+
+def test_files_that_cannot_be_read_or_written(files, tmp_path, capsys):
+    (good,) = files(good=report(("s", [("C", "one", "")])))
+    assert merge([str(tmp_path / "none.xml")], str(tmp_path / "out.xml")) == 2
+    assert merge([str(tmp_path)], str(tmp_path / "out.xml")) == 2
+    (tmp_path / "file").write_text("")
+    assert merge([good], str(tmp_path / "file" / "out.xml")) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 3 and all(line.startswith("yagot: ") for line in errors)
+
+
+def test_a_full_disk_leaves_the_old_file(files, tmp_path, capsys):
+    (good,) = files(good=report(("s", [("C", str(i), "") for i in range(2000)])))
+    out = tmp_path / "out.xml"
+    out.write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    import signal
+
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        try:
+            assert merge([good], str(out)) == 2
+        except OSError:
+            pytest.fail("a traceback for a full disk")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert out.read_text() == "old"
+    assert "File too large" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir() if ".tmp" in p.name] == []
+
+
+def test_repair(files, tmp_path, capsys):
+    whole = report(("s", [("C", str(i), "<failure>x</failure>") for i in range(20)]))
+    (path,) = files(torn=whole)
+    assert repair(path) == 0 and "nothing to repair" in capsys.readouterr().err
+    generator = random.Random(7)
+    for _ in range(40):
+        cut = generator.randrange(60, len(whole))
+        (path,) = files(torn=whole[:cut])
+        complete = whole[:cut].count("</testcase>")
+        assert repair(path) == (0 if complete else 2)
+        if complete:
+            assert cases(path)["s"] == [("C", str(i), "failure") for i in range(complete)]
+
+
+def test_the_command_line(project):
+    (project.path / "a.xml").write_text(report(("s", [("C", "one", "")])))
+    project.python("-m", "yagot", "merge", "a.xml", check=2)
+    project.python("-m", "yagot", "merge", "-o", "o.xml", check=2)
+    project.python("-m", "yagot", "merge", "-o", "o.xml", "--split-cases", "0", "a.xml", check=2)
+    result = project.python("-m", "yagot", "merge", "-o", "o.xml", "a.xml", check=0)
+    assert result.stdout == ""
+    project.python("-m", "yagot", "repair", "o.xml", check=0)
+
+
+READABLE = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"))
+
+
+@given(st.lists(st.tuples(READABLE, READABLE, READABLE, READABLE), max_size=20))
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_round_trips(tmp_path, rows):
+    root = etree.Element("testsuites")
+    for suite, classname, name, text in rows:
+        element = etree.SubElement(etree.SubElement(root, "testsuite", name=suite), "testcase")
+        element.set("classname", classname)
+        element.set("name", name)
+        etree.SubElement(element, "failure").text = text
+    path, out = tmp_path / "in.xml", tmp_path / "out.xml"
+    etree.ElementTree(root).write(str(path), encoding="utf-8", xml_declaration=True)
+    assert merge([str(path)], str(out)) == 0
+    wanted = {}
+    for suite, classname, name, text in rows:
+        wanted.setdefault((suite, classname, name), text)
+    found = {
+        (suite.get("name"), case.get("classname"), case.get("name")): case[0].text or ""
+        for suite in etree.parse(str(out)).getroot()
+        for case in suite
+    }
+    assert found == {key: text.replace("\r\n", "\n").replace("\r", "\n") for key, text in wanted.items()}
+
+
+def test_memory_does_not_grow_with_the_text(tmp_path):
+    text = "x" * 1000
+    for i in range(4):
+        (tmp_path / f"{i}.xml").write_text(
+            report((f"s{i}", [("C", str(n), f"<failure>{text}</failure>") for n in range(5000)]))
+        )
+    code = (
+        "import resource, sys\nfrom yagot.merging import merge\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"assert merge([f'{tmp_path}/{{i}}.xml' for i in range(4)], '{tmp_path}/out.xml') == 0\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    import subprocess
+
+    grown = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert grown < 10_000  # kB, for 20 MB of reports
+    assert os.path.getsize(tmp_path / "out.xml") > 20_000_000
+
+
+def test_a_merger_without_files():
+    with pytest.raises(TypeError):
+        _core.JUnitMerger()

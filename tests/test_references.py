@@ -1,0 +1,382 @@
+"""References that nobody holds, with an extension that does wrong on purpose (ext/leaky.c)."""
+
+import contextlib
+import gc
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+import yagot
+from yagot import _core
+
+EXT = Path(__file__).parent / "ext"
+
+pytestmark = pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="needs the GIL")
+
+
+@pytest.fixture(scope="session")
+def leaky_directory(tmp_path_factory):
+    """Where the extension is built, once."""
+    directory = tmp_path_factory.mktemp("ext")
+    target = directory / f"leaky{sysconfig.get_config_var('EXT_SUFFIX')}"
+    include = sysconfig.get_paths()["include"]
+    warnings = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+    subprocess.run(
+        ["cc", "-std=c11", *warnings, "-shared", "-fPIC", f"-I{include}", str(EXT / "leaky.c"), "-o", str(target)],
+        check=True,
+    )
+    return directory
+
+
+@pytest.fixture
+def leaky(leaky_directory, monkeypatch):
+    monkeypatch.syspath_prepend(str(leaky_directory))
+    import leaky
+
+    return leaky
+
+
+@pytest.fixture
+def ledger():
+    ledger = _core.Ledger()
+    yield ledger
+    ledger.forget()
+    ledger.close()
+
+
+class Node:
+    def __init__(self):
+        self.items = [1]
+
+
+def make_function():
+    def inner():
+        pass
+
+    return inner
+
+
+def make_class():
+    class Inner:
+        pass
+
+    return Inner
+
+
+MAKERS = {
+    "list": lambda: [1, 2],
+    "dict": lambda: {"a": [1]},
+    "set": lambda: {1, (2,)},
+    "tuple": lambda: ([], 1),
+    "Node": Node,
+    "function": make_function,
+    "class": make_class,
+    "generator": lambda: (i for i in [1]),
+    "method": lambda: Node().__init__,
+}
+
+
+def look(ledger, action):
+    ledger.begin()
+    action()
+    return ledger.end(references=True)
+
+
+def unexplained(seen):
+    return [finding for finding in seen["findings"] if finding["references"]]
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_stray_incref(ledger, leaky, name):
+    (finding,) = unexplained(look(ledger, lambda: leaky.incref(MAKERS[name]())))
+    assert finding["kind"] == "uncollectable"
+    assert finding["references"] == finding["count"] == 1
+    assert name in finding["steps"][0][0]
+
+
+def test_two_references_and_what_hangs_on_them(ledger, leaky):
+    def leak():
+        tree = {"a": [[], []]}
+        leaky.incref(tree)
+        leaky.incref(tree)
+
+    (finding,) = unexplained(look(ledger, leak))
+    assert (finding["references"], finding["count"], finding["objects"]) == (2, 1, 4)
+
+
+def test_an_error_path(ledger, leaky):
+    with pytest.raises(TypeError):
+        leaky.checked_copy(["x"])
+
+    def leak():
+        with contextlib.suppress(TypeError):
+            leaky.checked_copy(["x"])
+
+    (finding,) = unexplained(look(ledger, leak))
+    assert finding["types"] == {"list": 1}
+    assert unexplained(look(ledger, lambda: leaky.checked_copy([1]))) == []
+
+
+def test_a_forgotten_object_and_a_forgotten_member(ledger, leaky):
+    assert unexplained(look(ledger, leaky.forget_new))[0]["types"] == {"list": 1}
+    assert unexplained(look(ledger, lambda: leaky.Forgetful([7])))[0]["types"] == {"list": 1}
+
+
+def test_a_suspect_that_stays_recurs(ledger, leaky):
+    for expected in ({}, {"list of int with a reference that nobody holds": 1}):
+        seen = look(ledger, lambda: leaky.incref([1, 2]))
+        assert seen["recurring"] == expected
+
+
+KEPT = []
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda leaky: KEPT.append([1]),
+        lambda leaky: KEPT.append((KEPT, Node(), Node().__dict__)),
+        lambda leaky: KEPT.append(leaky.Opaque([1])),
+        lambda leaky: leaky.keep([5]),
+        lambda leaky: KEPT.append(make_class()),
+        lambda leaky: KEPT.append(make_function()),
+        lambda leaky: KEPT.append(compile("(1, 2, [3], lambda: (4, 5))", "x", "eval")),
+        lambda leaky: KEPT.append(type("Slots", (), {"__slots__": ("a", "b")})),
+        lambda leaky: KEPT.append(iter([[1], [2]])),
+        lambda leaky: KEPT.append(sys.exc_info()),
+    ],
+)
+def test_what_is_held_is_no_suspect(ledger, leaky, keep):
+    try:
+        assert unexplained(look(ledger, lambda: keep(leaky))) == []
+    finally:
+        KEPT.clear()
+        leaky.keep(None)
+
+
+def test_frozen_holders_are_seen(ledger, leaky):
+    gc.collect()
+    holder = []
+    gc.freeze()
+    try:
+        assert unexplained(look(ledger, lambda: holder.append([1]))) == []
+        assert len(unexplained(look(ledger, lambda: leaky.incref([1])))) == 1
+    finally:
+        gc.unfreeze()
+
+
+def test_a_type_that_does_not_show_what_it_holds(ledger, leaky):
+    seen = look(ledger, lambda: KEPT.append(leaky.Blind([1])))
+    KEPT.clear()
+    (finding,) = (f for f in seen["findings"] if f["kind"] == "hidden" and "leaky" in f["signature"])
+    assert finding["signature"] == "leaky.Blind holds references that its tp_traverse does not show"
+
+
+OLD = """
+import gc, leaky
+from yagot import _core
+ledger = _core.Ledger()
+ledger.begin()
+old = leaky.Old([])
+old.__init__([old])
+del old
+(finding,) = ledger.end()["findings"]
+assert finding["kind"] == "uncollectable" and "tp_del" in finding["why"], finding
+assert gc.garbage == []
+ledger.begin()
+assert ledger.end()["findings"] == []
+assert ledger.check() == []
+"""
+
+
+def test_a_finalizer_of_the_old_kind(project, leaky_directory):
+    project.python("-c", OLD, env={"PYTHONPATH": str(leaky_directory)}, check=0)
+
+
+def test_our_own_check_sees_it(leaky):
+    with pytest.raises(yagot.LeakError, match="1 reference that nobody holds"), yagot.check(leaks_only=True):
+        leaky.incref([1, 2])
+
+
+LEAKY_TESTS = """
+    import unittest
+    import leaky
+
+    class TestLeaky(unittest.TestCase):
+        def test_leaky(self):
+            l1 = [1, 2]
+            leaky.incref(l1)
+
+        def test_clean(self):
+            leaky.checked_copy([1, 2])
+
+        def test_cache(self):
+            leaky.keep([1, 2])
+
+        def test_blind(self):
+            type(self).kept = leaky.Blind([1])
+    """
+
+
+@pytest.fixture
+def suite(project, leaky_directory):
+    project.write("test_ext.py", LEAKY_TESTS)
+    project.environment = {"PYTHONPATH": str(leaky_directory)}
+    return project
+
+
+@pytest.mark.parametrize("options", [[], ["--leaks-only"]])
+def test_the_leaking_test_fails_and_the_object_is_named(suite, options):
+    tests = suite.tests(*options, "test_ext", env=suite.environment, check=1)
+    assert {name for name, test in tests.items() if any(f["verdict"] == "leak" for f in test["findings"])} == {
+        "test_leaky"
+    }
+    (finding,) = tests["test_leaky"]["findings"]
+    assert (finding["kind"], finding["references"], finding["types"]) == ("uncollectable", 1, {"list": 1})
+    assert "2 items: 1, 2" in suite.result.stderr and "1 reference that nobody holds" in suite.result.stderr
+    assert [f["reason"] for f in tests["test_blind"]["findings"]] == ["hidden-references"]
+
+
+def test_pytest_confirms_too(suite):
+    suite.python("-m", "pytest", "--yagot", "--yagot-json", "out.json", "-q", env=suite.environment, check=1)
+    result = suite.python("-m", "pytest", "--yagot", "-q", env=suite.environment, check=1)
+    assert "ERROR test_ext.py::TestLeaky::test_leaky" in result.stdout
+    assert result.stdout.count("ERROR test_ext") == 1
+
+
+def test_without_confirmation_it_is_suspected(suite):
+    tests = suite.tests("--no-confirm", "test_ext", env=suite.environment, check=0)
+    assert [f["verdict"] for f in tests["test_leaky"]["findings"]] == ["suspected"]
+    assert "yagot: suspected: 1 object" in suite.result.stderr
+    suite.tests("--no-confirm", "--leaks-only", "test_ext", env=suite.environment, check=1)
+
+
+def test_a_test_without_suspects_runs_once(suite):
+    suite.write(
+        "test_once.py",
+        """
+        import unittest
+        import leaky
+
+        RUNS = []
+
+        class TestOnce(unittest.TestCase):
+            def test_a_clean(self):
+                RUNS.append("clean")
+
+            def test_b_cache(self):
+                leaky.keep([len(RUNS)])
+                RUNS.append("cache")
+
+            def test_c_leak(self):
+                leaky.incref([])
+                RUNS.append("leak")
+
+            def test_d(self):
+                self.assertEqual(RUNS, ["clean", "cache", "leak", "leak"])
+        """,
+    )
+    tests = suite.tests("test_once", env=suite.environment, check=1)
+    assert tests["test_d"]["outcome"] == "passed"
+
+
+NATIVE = """
+    import unittest
+    import leaky
+
+    KEPT = {}
+
+    class TestNative(unittest.TestCase):
+        def test_str(self):
+            leaky.incref("text" + str(len(KEPT)))
+
+        def test_bytes(self):
+            leaky.incref(b"some bytes" * 2 + bytes([len(KEPT)]))
+
+        def test_float(self):
+            leaky.incref(len(KEPT) + 0.25)
+
+        def test_int(self):
+            leaky.incref(10**20 + len(KEPT))
+
+        def test_clean(self):
+            "".join(map(str, range(1000)))
+
+        def test_kept(self):
+            number = len(KEPT)
+            KEPT["key" + str(id(self))] = ["value" + str(number), 1.5 + number, Slots("slot" + str(number))]
+
+        def test_exception(self):
+            with self.assertRaises(ValueError):
+                int("x" * 5)
+
+    class Slots:
+        __slots__ = ("value",)
+
+        def __init__(self, value):
+            self.value = value
+    """
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="the tracer of references is complete from 3.14 on")
+def test_untracked_objects(suite):
+    suite.write("test_native.py", NATIVE)
+    tests = suite.tests("--native", "test_native", env=suite.environment, check=1)
+    found = {
+        name: {kind for f in test["findings"] if f["verdict"] == "leak" for kind in f["types"]}
+        for name, test in tests.items()
+    }
+    assert found == {
+        "test_str": {"str"}, "test_bytes": {"bytes"}, "test_float": {"float"}, "test_int": {"int"},
+        "test_clean": set(), "test_kept": set(), "test_exception": set(),
+    }  # fmt: skip
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="there it works")
+def test_untracked_objects_where_they_cannot_be_seen(suite):
+    result = suite.yagot("--native", "test_ext", env=suite.environment, check=2)
+    assert result.stderr.strip() == "yagot: native: needs CPython 3.14 or newer"
+
+
+def test_what_is_called_at_exit_is_no_leak(project):
+    project.write(
+        "test_exit.py",
+        """
+        import atexit, unittest
+
+        class TestExit(unittest.TestCase):
+            def close(self):
+                pass
+
+            def test_method(self):
+                atexit.register(list([1]).clear)
+
+            def test_function(self):
+                def local():
+                    pass
+                atexit.register(local)
+        """,
+    )
+    tests = project.tests("test_exit", check=0)
+    assert not any(test["findings"] or test["incomplete"] for test in tests.values())
+
+
+def test_hypothesis_raises_no_alarm(project):
+    """Its garbage survives young collections, and goes with a full one."""
+    project.write(
+        "test_given.py",
+        """
+        from hypothesis import given, settings, strategies as st
+
+        @settings(database=None, max_examples=200, deadline=None)
+        @given(st.integers())
+        def test_many(x):
+            pass
+        """,
+    )
+    result = project.python("-m", "pytest", "-q", "--yagot", "--yagot-leaks-only", "test_given.py")
+    assert result.returncode == 0, result.stdout
+    assert "not seen whole" not in result.stdout

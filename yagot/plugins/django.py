@@ -1,0 +1,54 @@
+"""The test runner for Django: ``TEST_RUNNER = "yagot.plugins.django.LeakCheckRunner"``.
+
+With ``--parallel`` the tests run in processes of their own: there each checks with the same configuration, and its
+leaks come back as failures (Django needs ``tblib`` for that); the XML and JSON reports are only written without it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.test.runner import DiscoverRunner, ParallelTestSuite, RemoteTestRunner
+
+from yagot.checker import Checker
+from yagot.config import ConfigError, load
+from yagot.files import UnusablePath
+from yagot.plugins import make_reporters
+from yagot.runner import TextTestRunner, wrap_tests
+from yagot.testcase import default_checker
+
+
+class CheckedRemoteRunner(RemoteTestRunner):  # type: ignore[misc]
+    """Runs a part of the suite in a process of its own, each test inside a window."""
+
+    def run(self, test: Any) -> Any:
+        """Runs the tests; returns the result, which sends events to the parent."""
+        return super().run(wrap_tests(test, default_checker()))
+
+
+class CheckedParallelSuite(ParallelTestSuite):  # type: ignore[misc]
+    """A suite spread over processes."""
+
+    runner_class = CheckedRemoteRunner
+
+
+class LeakCheckMixin:
+    """For a DiscoverRunner of your own: comes first among its bases."""
+
+    parallel_test_suite = CheckedParallelSuite
+
+    def run_suite(self, suite: Any, **keywords: Any) -> Any:
+        """Runs the suite, each test checked; a wrong setting ends the run with status 2."""
+        try:
+            config, _ = load()
+            checker = Checker(config, make_reporters(config, "all"))
+        except (ConfigError, UnusablePath) as error:
+            print(f"yagot: {error}", file=sys.stderr)
+            sys.exit(2)
+        options = self.get_test_runner_kwargs()  # type: ignore[attr-defined]
+        return TextTestRunner(checker=checker, **options).run(suite)
+
+
+class LeakCheckRunner(LeakCheckMixin, DiscoverRunner):  # type: ignore[misc]
+    """Django's runner with leak checks."""

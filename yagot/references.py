@@ -1,0 +1,118 @@
+"""References that nobody holds: when to look for them, and which of those found are leaks.
+
+A survivor whose reference count is higher than all references that can be found is a suspect: caches in C look the
+same. So its test is run again, in a fresh instance: if the object is still there then, and a new one like it has
+joined it, it is a leak.
+"""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from yagot import _core
+
+if TYPE_CHECKING:
+    from yagot._core import _Finding, _Observation
+
+Again = Callable[[Callable[[tuple[object, ...]], None]], str | None]
+"""Runs the test once more in a fresh instance, after calling its argument with the new owners; returns the outcome.
+None if that cannot be done."""
+
+FREE_SECONDS = 0.1
+SHARE = 0.02
+
+
+class References:
+    """What a run knows of such references."""
+
+    def __init__(self, ledger: _core.Ledger, confirm: bool, always: bool = False) -> None:
+        self._ledger = ledger
+        self._confirm = confirm
+        self._always = always
+        self._began = time.perf_counter()
+        self._spent = 0.0
+        self.passing: dict[str, int] = {}
+        self._tests: dict[str, str] = {}
+        self._modules = self._at_exit = 0
+        self._threads: set[int] = set()
+        self.confirmed: set[str] = set()
+        self.postponed = False
+        self._held = False
+
+    def begin(self) -> None:
+        """A window opens."""
+        self._modules = len(sys.modules)
+        self._at_exit = atexit._ncallbacks()
+        self._threads = set(sys._current_frames())
+
+    def affordable(self) -> bool:
+        """May this test be looked at? A look walks the whole heap: the first tenth of a second is free, then they
+        may take two per cent of the run. What is not looked at now is at the next boundary."""
+        return self._always or self._spent <= FREE_SECONDS + SHARE * (time.perf_counter() - self._began)
+
+    def end(self, look: bool, now: bool) -> _Observation | None:
+        """Closes the ledger's window. *now*: where calls in progress hold nothing that was born in it; else
+        late() is called where that is so."""
+        before = time.perf_counter()
+        references = look and now and self.affordable()
+        seen = self._ledger.end(look=look, references=references, keep=look and not now and self.affordable())
+        self._held = seen is not None and seen["held"] > 0
+        self.postponed |= self._held and not self.affordable()
+        if references and seen is not None and (seen["held"] or self._always):
+            self._spent += time.perf_counter() - before
+        return seen
+
+    def late(self) -> list[_Finding]:
+        """The references of the last window, if end() was not to look for them."""
+        if not self._held:
+            return []
+        before = time.perf_counter()
+        found = self._ledger.references()
+        self._spent += time.perf_counter() - before
+        return found
+
+    def settle(self, found: list[_Finding], again: Again | None, test: str) -> tuple[set[str], set[str]]:
+        """The causes that are confirmed, and those that stay suspected. The others have another explanation."""
+        suspects = Counter({finding["signature"]: finding["count"] for finding in found if finding["references"]})
+        if atexit._ncallbacks() > self._at_exit:
+            suspects.clear()  # the interpreter holds what is called at its exit, where nobody can look
+        new = {cause for cause, count in suspects.items() if count > self.passing.get(cause, 0)}
+        if not new:
+            self._ledger.forget()
+            return set(), set()
+        try:
+            recurring = self._repeat(again) if self._confirm and again is not None else None
+        finally:
+            self._ledger.forget()
+        if recurring is not None:
+            for cause in new - recurring:
+                self.passing[cause] = max(self.passing.get(cause, 0), suspects[cause])
+            confirmed = new & recurring
+        else:
+            if len(sys.modules) != self._modules:
+                return set(), set()  # what an import makes is no suspect
+            confirmed = self._seen_before(new, test)
+        self.confirmed |= confirmed
+        if sys._current_frames().keys() - self._threads:  # a thread may hold what we cannot see
+            return set(), confirmed or (new if recurring is None else set())
+        return confirmed, new - confirmed if recurring is None else set()
+
+    def _seen_before(self, causes: Iterable[str], test: str) -> set[str]:
+        """Those that another test has had before."""
+        return {cause for cause in causes if self._tests.setdefault(cause, test) != test}
+
+    def _repeat(self, again: Again) -> set[str] | None:
+        """The causes that were there after the test and are still, and whose like has joined them."""
+        outcome = again(self._ledger.begin)
+        if outcome is None:
+            return None
+        seen = self._ledger.end(look=outcome == "passed", references=True)
+        if seen is None:
+            return None
+        joined = {finding["signature"] for finding in seen["findings"] if finding["references"]}
+        return joined & set(seen["recurring"])
