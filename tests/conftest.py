@@ -13,6 +13,10 @@ from lxml import etree
 HERE = Path(__file__).parent
 
 
+# variables by which a CI system or a surrounding runner changes what runners print
+FROM_OUTSIDE = ("YAGOT", "PYTEST", "TOX", "CI", "BUILD_NUMBER", "GITHUB_", "FORCE_COLOR", "NO_COLOR", "COLUMNS")
+
+
 class Project:
     """A directory with tests in it, and ways to run them."""
 
@@ -27,7 +31,7 @@ class Project:
 
     def python(self, *arguments, env=None, check=None):
         """Runs Python here; the result has returncode, stdout and stderr."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("YAGOT", "PYTEST", "TOX"))}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(FROM_OUTSIDE)}
         environment.update(env or {})
         result = subprocess.run(
             [sys.executable, *map(str, arguments)],

@@ -70,9 +70,9 @@ class Boundaries:
         """What has become garbage, by the test that made it."""
         previous, self._previous = self._previous, None
         assert previous is not None
-        before = time.perf_counter()
+        before = time.thread_time()
         found = self._ledger.check(references=references)
-        self._spent += time.perf_counter() - before
+        self._spent += time.thread_time() - before
         ended = "the run" if following is None or self.at == "session" else _place(previous, self.at)
         by_label: dict[int, list[Finding]] = defaultdict(list)
         for item in found:

@@ -23,6 +23,7 @@ Again = Callable[[Callable[[tuple[object, ...]], None]], str | None]
 """Runs the test once more in a fresh instance, after calling its argument with the new owners; returns the outcome.
 None if that cannot be done."""
 
+FREE_LOOKS = 5
 FREE_SECONDS = 0.1
 SHARE = 0.02
 
@@ -35,6 +36,7 @@ class References:
         self._confirm = confirm
         self._always = always
         self._began = time.perf_counter()
+        self._looks = 0
         self._spent = 0.0
         self.passing: dict[str, int] = {}
         self._tests: dict[str, str] = {}
@@ -51,29 +53,34 @@ class References:
         self._threads = set(sys._current_frames())
 
     def affordable(self) -> bool:
-        """May this test be looked at? A look walks the whole heap: the first tenth of a second is free, then they
-        may take two per cent of the run. What is not looked at now is at the next boundary."""
-        return self._always or self._spent <= FREE_SECONDS + SHARE * (time.perf_counter() - self._began)
+        """May this test be looked at? A look walks the whole heap: some looks are free, then they may take two per
+        cent of the run. What is not looked at now is at the next boundary."""
+        allowed = FREE_SECONDS + SHARE * (time.perf_counter() - self._began)
+        return self._always or self._looks < FREE_LOOKS or self._spent <= allowed
+
+    def _count(self, seconds: float) -> None:
+        self._looks += 1
+        self._spent += seconds
 
     def end(self, look: bool, now: bool) -> _Observation | None:
         """Closes the ledger's window. *now*: where calls in progress hold nothing that was born in it; else
         late() is called where that is so."""
-        before = time.perf_counter()
+        before = time.thread_time()  # a busy machine makes no look dearer
         references = look and now and self.affordable()
         seen = self._ledger.end(look=look, references=references, keep=look and not now and self.affordable())
         self._held = seen is not None and seen["held"] > 0
         self.postponed |= self._held and not self.affordable()
         if references and seen is not None and (seen["held"] or self._always):
-            self._spent += time.perf_counter() - before
+            self._count(time.thread_time() - before)
         return seen
 
     def late(self) -> list[_Finding]:
         """The references of the last window, if end() was not to look for them."""
         if not self._held:
             return []
-        before = time.perf_counter()
+        before = time.thread_time()
         found = self._ledger.references()
-        self._spent += time.perf_counter() - before
+        self._count(time.thread_time() - before)
         return found
 
     def settle(self, found: list[_Finding], again: Again | None, test: str) -> tuple[set[str], set[str]]:
