@@ -156,3 +156,41 @@ def test_wrong_repeats(project, text):
     project.write("test_grows.py", GROWING)
     result = project.yagot(f"--repeat={text}", "test_grows", check=2)
     assert result.stderr.startswith("yagot: command line: repeat must be W:N")
+
+
+def test_what_another_thread_holds_in_a_call_is_no_suspect(project):
+    project.write("test_reader.py", """
+        import os
+        import threading
+        import time
+        import unittest
+
+        R, W = os.pipe()
+        GOT = []
+
+        def read():
+            with open(R, "rb") as file:
+                while len(file.read(1)):
+                    GOT.append(1)
+
+        def setUpModule():
+            threading.Thread(target=read, daemon=True).start()
+
+        class TestReader(unittest.TestCase):
+            def test_reader(self):
+                os.write(W, b"x" * 9000)  # more than its buffer: it waits in a new call then
+                while len(GOT) < 9000:
+                    time.sleep(0.001)
+        """)
+    script = """
+        import sys
+        from yagot import references
+
+        references.References.affordable = lambda self: False  # all looks are put off to the boundary
+        from yagot.__main__ import main
+
+        sys.exit(main(["run", "test_reader"]))
+        """
+    project.write("run.py", script)
+    result = project.python("run.py", check=0)
+    assert "suspected" not in result.stderr and "no leaks in 1 test" in result.stderr

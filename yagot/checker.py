@@ -215,11 +215,14 @@ class Checker:
 
     def _known_references(self, findings: Iterable[Finding]) -> list[Finding]:
         """At a boundary no test can be repeated: only what was confirmed before is sure, and what was found to be
-        held then is not told."""
+        held then is not told. Nor is what is unsure while other threads run: a call into C, as xdist's reading from
+        its pipe, holds references on its stack."""
+        references = self._references
+        alone = len(sys._current_frames()) == 1
         return [
-            dataclasses.replace(f, suspected=f.references > 0 and f.cause not in self._references.confirmed)
+            dataclasses.replace(f, suspected=f.references > 0 and f.cause not in references.confirmed)
             for f in findings
-            if not f.references or f.cause not in self._references.passing
+            if not f.references or f.cause in references.confirmed or (alone and f.cause not in references.passing)
         ]
 
     def _settled(self, found: list[_Finding], again: Again | None, test: TestInfo) -> list[Finding]:
