@@ -1,4 +1,5 @@
-"""Whole suites: plain, under yagot, and collecting after each test. User CPU, interleaved."""
+"""Whole suites: plain, under yagot (also without its boundaries, and from CPython 3.14 on with --native), and
+collecting after each test. User CPU, interleaved."""
 
 import os
 import resource
@@ -39,21 +40,25 @@ def user_seconds(command):
 
 
 def main():
+    yagot = ["-m", "yagot", "run", "--report-only"]
+    commands = {
+        "plain": ["-m", "unittest"],
+        "yagot": yagot,
+        "no boundaries": [*yagot, "--check-at", "never"],
+        "collect per test": ["-c", COLLECT],
+    }
+    if sys.version_info >= (3, 14):
+        commands["--native"] = [*yagot, "--native"]
     rows = []
     for suite in SUITES:
         names = [f"test.test_{name}" for name in suite]
-        commands = {
-            "plain": ["-m", "unittest", *names],
-            "yagot": ["-m", "yagot", "run", "--report-only", *names],
-            "collect": ["-c", COLLECT, *names],
-        }
         times = {key: [] for key in commands}
         for _ in range(ROUNDS):
             for key, command in commands.items():
-                times[key].append(user_seconds(command))
-        plain, yagot, collect = (statistics.median(times[key]) for key in ("plain", "yagot", "collect"))
-        rows.append(["+".join(suite), plain, yagot, collect, yagot / plain, collect / plain])
-    headers = ["suite", "plain [s]", "yagot [s]", "collect per test [s]", "yagot/plain", "collect/plain"]
+                times[key].append(user_seconds([*command, *names]))
+        medians = [statistics.median(seconds) for seconds in times.values()]
+        rows.append(["+".join(suite), *medians, *(median / medians[0] for median in medians[1:])])
+    headers = ["suite", *(f"{key} [s]" for key in commands), *(f"{key} / plain" for key in list(commands)[1:])]
     print(tabulate(rows, headers=headers, floatfmt=".2f"))
 
 
