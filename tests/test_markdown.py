@@ -2,7 +2,7 @@
 
 import re
 
-from yagot.report_markdown import inert
+from yagot.graphs import inert
 
 SUITE = """
     import unittest

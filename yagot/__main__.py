@@ -43,6 +43,13 @@ def _parser() -> argparse.ArgumentParser:
         run.add_argument("--durations", type=int, metavar="N", help="show the N slowest tests (N=0 for all)")
     run.set_defaults(parser=run)
     commands.add_parser("config", help="show the settings in force, and where each came from")
+    report = commands.add_parser("report", help="show a saved run (--json) again", allow_abbrev=False)
+    report.add_argument("input", metavar="FILE.json")
+    report.add_argument("--markdown", metavar="OUT", help="write it as Markdown instead")
+    graph = commands.add_parser("graph", help="print a cycle of a saved run for graph drawers", allow_abbrev=False)
+    graph.add_argument("input", metavar="FILE.json")
+    graph.add_argument("signature", nargs="?", default="", help="of a finding; by default, the leak that holds most")
+    graph.add_argument("--format", choices=("dot", "mermaid"), default="dot", help="Graphviz (default) or Mermaid")
     _add_merge(commands)
     return parser
 
@@ -77,6 +84,14 @@ def _merge(options: argparse.Namespace) -> int:
     return merge(
         options.inputs, options.output, options.prefix, options.keep_going, options.split_cases, options.split_bytes
     )
+
+
+def _show_saved(options: argparse.Namespace) -> int:
+    from yagot import saved
+
+    if options.command == "graph":
+        return saved.graph(options.input, options.signature, options.format)
+    return saved.report(options.input, options.markdown)
 
 
 def _show_help(parser: argparse.ArgumentParser) -> None:
@@ -148,7 +163,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     return 0 if program.result.wasSuccessful() else 1
 
 
-def _show_config() -> int:
+def _show_config(_options: argparse.Namespace) -> int:
     from yagot.config import ConfigError, load
 
     try:
@@ -162,6 +177,15 @@ def _show_config() -> int:
     return 0
 
 
+_OTHERS = {
+    "config": _show_config,
+    "report": _show_saved,
+    "graph": _show_saved,
+    "merge": _merge,
+    "repair": _merge,
+}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; returns the exit status (docs: reference, exit statuses)."""
     parser = _parser()
@@ -169,7 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command != "run":
         if rest:
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
-        return _show_config() if options.command == "config" else _merge(options)
+        return _OTHERS[options.command](options)
     status: int = _run(options, rest)
     return status
 

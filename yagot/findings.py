@@ -103,6 +103,7 @@ class Finding:
             "advice": self.advice,
             "why": self.why,
             "references": self.references,
+            "suspected": self.suspected,
             "owner": self.owner,
             "steps": [
                 {"object": s.object, "path": s.path, "contents": s.contents, "defined": s.defined, "made": s.made}
@@ -195,7 +196,7 @@ class TestReport:
     def as_json(self) -> dict[str, Any]:
         """The test as the JSON report has it."""
         return {
-            "id": self.test.id,
+            **dataclasses.asdict(self.test),
             "outcome": self.outcome,
             "seconds": round(self.seconds, 6),
             "checked": self.checked,
@@ -205,6 +206,40 @@ class TestReport:
             "missing": list(self.missing),
             "findings": [finding.as_json() for finding in self.findings],
         }
+
+
+def _checked(value: Any, example: Any) -> Any:
+    """The *value*, if its fields are of the same types as the example's; else TypeError."""
+    for item in dataclasses.fields(value):
+        found, wanted = type(getattr(value, item.name)), type(getattr(example, item.name))
+        if found is not wanted:
+            raise TypeError(f"{item.name} is of type {found.__name__}")
+    return value
+
+
+def _finding_from_json(data: Mapping[str, Any]) -> Finding:
+    names = {field.name for field in dataclasses.fields(Finding)}
+    kept = {name: value for name, value in data.items() if name in names}
+    steps = tuple(_checked(Step(**step), Step("", "")) for step in data["steps"])
+    finding: Finding = _checked(Finding(**{**kept, "steps": steps}), Finding("", "", 0, {}, 0))
+    if not all(type(count) is int for count in finding.types.values()):
+        raise TypeError("types has counts that are no numbers")
+    return finding
+
+
+def from_json(data: Mapping[str, Any]) -> TestReport:
+    """The report that as_json() wrote, but for its problem. Raises KeyError, TypeError."""
+    names = {field.name for field in dataclasses.fields(TestReport)} - {"test", "problem"}
+    test = TestInfo(**{field.name: data[field.name] for field in dataclasses.fields(TestInfo)})
+    _checked(dataclasses.replace(test, file=None, line=None), TestInfo("", "", "", ""))
+    return TestReport(
+        **{
+            **{name: data[name] for name in names},
+            "test": test,
+            "missing": tuple(data["missing"]),
+            "findings": tuple(map(_finding_from_json, data["findings"])),
+        }
+    )
 
 
 def as_dict(report: TestReport) -> dict[str, Any]:

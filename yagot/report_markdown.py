@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 from collections.abc import Iterator
 
-from yagot.files import check_writable, write_atomically
+from yagot.files import write_atomically
 from yagot.findings import Finding, TestInfo, TestReport
+from yagot.graphs import inert, mermaid
 from yagot.report_text import plural, size, types_text
 
 SHOWN_CAUSES = 20
 SHOWN_TESTS = 5
-NAME_LIMIT = 200
-
-_SPECIAL = re.compile(r"[\\`*_{}\[\]<>()#+!|~&\"$]")
-
-
-def inert(text: str, limit: int = NAME_LIMIT) -> str:
-    """Text that Markdown, HTML and Mermaid show as it is: one line, special characters as entities."""
-    text = text if len(text) <= limit else text[: limit - 1] + "…"
-    line = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-    return _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", line)
-
-
-def _graph(finding: Finding) -> Iterator[str]:
-    """The cycle as Mermaid draws it on GitHub and GitLab."""
-    last = len(finding.steps) - 1
-    yield "```mermaid"
-    yield "graph LR"
-    for number, step in enumerate(finding.steps):
-        yield f'  n{number}["{_label(step.object)}"]'
-    for number, step in enumerate(finding.steps):
-        yield f'  n{number} -->|"{_label(step.path)}"| n{number + 1 if number < last else 0}'
-    yield "```"
-
-
-def _label(text: str) -> str:
-    """Mermaid reads entities with ``#`` instead of ``&#``."""
-    return inert(text or " ").replace("&#", "#")
 
 
 class MarkdownReport:
     """A reporter that keeps one finding of each cause, and writes at the end."""
 
     def __init__(self, path: str) -> None:
-        """Raises UnusablePath."""
-        check_writable(path)
         self._path = path
         self._tests = self._leaking = 0
         self._causes: dict[str, tuple[Finding, list[str]]] = {}
@@ -96,7 +68,9 @@ class MarkdownReport:
                 yield f"\n{inert(text)}"
         if finding.cycle_length:
             yield ""
-            yield from _graph(finding)
+            yield "```mermaid"
+            yield from mermaid(finding)
+            yield "```"
         yield ""
         yield from (f"- {inert(test)}" for test in tests[:SHOWN_TESTS])
         if len(tests) > SHOWN_TESTS:
@@ -104,6 +78,19 @@ class MarkdownReport:
         yield ""
         yield "</details>"
 
+    def text(self) -> str:
+        """The report so far."""
+        return "\n".join(self._lines()) + "\n"
+
     def close(self) -> None:
         """Writes the file. Raises UnusablePath."""
-        write_atomically(self._path, "\n".join(self._lines()) + "\n")
+        write_atomically(self._path, self.text())
+
+
+class JobSummary(MarkdownReport):
+    """The report at the end of what other steps of a GitHub job wrote ($GITHUB_STEP_SUMMARY)."""
+
+    def close(self) -> None:
+        """Adds to the file. Nobody asked for it, so a failure is no reason to fail."""
+        with contextlib.suppress(OSError), open(self._path, "a", encoding="utf-8") as file:
+            file.write(self.text())

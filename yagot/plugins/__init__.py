@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,9 +47,19 @@ def make_reporters(config: Config, content: str = "leaks") -> list[Reporter]:
 
         reporters.append(JSONReport(config.json))
     if config.markdown is not None:
+        from yagot.files import check_writable
         from yagot.report_markdown import MarkdownReport
 
+        check_writable(config.markdown)
         reporters.append(MarkdownReport(config.markdown))
+    elif os.environ.get("GITHUB_STEP_SUMMARY"):
+        from yagot.report_markdown import JobSummary
+
+        reporters.append(JobSummary(os.environ["GITHUB_STEP_SUMMARY"]))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from yagot.report_github import GitHubAnnotations
+
+        reporters.append(GitHubAnnotations())
     if config.junit_xml is not None:
         from yagot.report_junit import JUnitReport
 

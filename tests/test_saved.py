@@ -1,0 +1,132 @@
+"""A saved run shown again, and what GitHub is told."""
+
+import json
+import re
+
+import pytest
+
+SUITE = """
+    import unittest
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    class Pair:
+        pass
+
+    class TestSaved(unittest.TestCase):
+        def test_one(self):
+            Node()
+
+        def test_two(self):
+            Node()
+
+        def test_pair(self):
+            a, b = Pair(), Pair()
+            a.other = b
+            b.others = {'"\\n': [a]}
+            a.load = bytes(10000)
+
+        def test_clean(self):
+            pass
+    """
+
+
+@pytest.fixture
+def saved(project):
+    """A project with a run's reports, out.json and out.md."""
+    project.write("test_saved.py", SUITE)
+    project.yagot("--json", "out.json", "--markdown", "out.md", "test_saved", check=1)
+    return project
+
+
+def yagot(project, *arguments, **keywords):
+    return project.python("-m", "yagot", *arguments, **keywords)
+
+
+def test_the_same_causes_and_totals_again(saved):
+    shown = yagot(saved, "report", "out.json", check=0).stdout
+    live = saved.yagot("--report-only", "test_saved", check=0).stderr
+    assert shown.startswith("1. in 1 test, ") and "test_saved.Pair.others" in shown
+    for line in shown.splitlines()[:-1]:
+        assert line in live
+    assert shown.splitlines()[-1] + " (reported only)" in live
+
+
+def test_the_same_markdown_again(saved):
+    yagot(saved, "report", "out.json", "--markdown", "again.md", check=0)
+    assert (saved.path / "again.md").read_text() == (saved.path / "out.md").read_text()
+
+
+def test_the_cycle_that_holds_most_as_a_graph(saved):
+    lines = yagot(saved, "graph", "out.json", check=0).stdout.splitlines()
+    assert lines[0] == "digraph cycle {" and lines[-1] == "}"
+    assert sum(" -> " in line for line in lines) == sum("[label=" in line and " -> " not in line for line in lines) == 2
+    assert '  n0 [label="test_saved.Pair"]' in lines
+
+
+def test_a_cycle_by_its_signature(saved):
+    report = json.loads((saved.path / "out.json").read_text())
+    (one,) = next(test for test in report["tests"] if test["name"] == "test_one")["findings"]
+    out = yagot(saved, "graph", "out.json", one["signature"], "--format", "mermaid", check=0).stdout
+    assert 'n0["test#95;saved.Node"]' in out and '-->|".me"| n0' in out
+    result = yagot(saved, "graph", "out.json", "000", check=2)
+    assert result.stderr == "yagot: out.json: there is no cycle with the signature 000\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "",
+        lambda text: text[: len(text) // 2],
+        lambda text: "[" * 100_000,
+        lambda text: "[]",
+        lambda text: text.replace('"version": 1', '"version": 9'),
+        lambda text: text.replace('"held_bytes": ', '"held_bytes": "x", "x": '),
+        lambda text: text.replace('"steps": [', '"steps": [4, '),
+        lambda text: re.sub(r'"id": "[^"]*"', '"id": 7', text),
+        lambda text: re.sub(r'"types": {[^}]*}', '"types": {"a": "b"}', text),
+    ],
+)
+@pytest.mark.parametrize("command", ["report", "graph"])
+def test_what_is_no_report_of_ours(saved, command, change):
+    text = (saved.path / "out.json").read_text()
+    assert change(text) != text
+    (saved.path / "bad.json").write_text(change(text))
+    result = yagot(saved, command, "bad.json", check=2)
+    assert re.fullmatch("yagot: bad.json.*\n", result.stderr)
+    assert not result.stdout
+
+
+def test_files_that_are_not_there(saved):
+    assert yagot(saved, "report", "no.json", check=2).stderr == "yagot: cannot read no.json: No such file or directory\n"
+    result = yagot(saved, "report", "out.json", "--markdown", "out.json/x.md", check=2)
+    assert result.stderr.startswith("yagot: cannot write out.json/x.md")
+
+
+RUNNERS = {
+    "yagot": ["-m", "yagot", "run", "test_saved"],
+    "pytest": ["-m", "pytest", "--yagot", "-q", "test_saved.py"],
+    "xdist": ["-m", "pytest", "--yagot", "-q", "-n2", "test_saved.py"],
+}
+
+
+@pytest.mark.parametrize("name", RUNNERS)
+def test_in_a_job_of_github(project, name):
+    project.write("test_saved.py", SUITE)
+    summary = project.write("summary.md", "## other steps\n")
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    result = project.python(*RUNNERS[name], env=env, check=1)
+    errors = re.findall("^::error .*", result.stderr, re.M)
+    assert len(errors) == 2  # one a cause
+    assert all(re.match(r"::error file=test_saved.py,line=\d+,title=test_\w+ leaks::LEAK: \d", line) for line in errors)
+    assert any("%0A" in line and "test_saved.Pair.others" in line for line in errors)
+    text = summary.read_text()
+    assert text.startswith("## other steps\n### yagot: 3 tests of 4 leaked, from 2 causes\n")
+
+
+def test_a_summary_that_cannot_be_written_fails_nothing(project):
+    project.write("test_x.py", "import unittest\nclass T(unittest.TestCase):\n    def test_x(self): pass\n")
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(project.path)}
+    assert "::error" not in project.python("-m", "yagot", "run", "test_x", env=env, check=0).stderr

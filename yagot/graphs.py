@@ -1,0 +1,61 @@
+"""A finding's cycle in the languages of graph drawing programs: Graphviz's DOT, and Mermaid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from yagot.findings import Finding
+
+NAME_LIMIT = 200
+
+_SPECIAL = re.compile(r"[\\`*_{}\[\]<>()#+!|~&\"$]")
+
+
+def _one_line(text: str) -> str:
+    text = text if len(text) <= NAME_LIMIT else text[: NAME_LIMIT - 1] + "…"
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def inert(text: str) -> str:
+    """Text that Markdown, HTML and Mermaid show as it is: one line, special characters as entities."""
+    return _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", _one_line(text))
+
+
+def _edges(finding: Finding) -> Iterator[tuple[int, int, str]]:
+    """From, to, label. Where steps of a long cycle were left out, the label says so."""
+    last = len(finding.steps) - 1
+    left_out = finding.cycle_length - len(finding.steps)
+    for number, step in enumerate(finding.steps):
+        gap = f" … {left_out:,} more steps …" if left_out > 0 and number == last - 1 else ""
+        yield number, number + 1 if number < last else 0, step.path + gap
+
+
+def mermaid(finding: Finding) -> Iterator[str]:
+    """The cycle as GitHub and GitLab draw it."""
+
+    def label(text: str) -> str:
+        return inert(text or " ").replace("&#", "#")  # Mermaid's way to write entities
+
+    yield "graph LR"
+    for number, step in enumerate(finding.steps):
+        yield f'  n{number}["{label(step.object)}"]'
+    for start, end, path in _edges(finding):
+        yield f'  n{start} -->|"{label(path)}"| n{end}'
+
+
+def dot(finding: Finding) -> Iterator[str]:
+    """The cycle for Graphviz: ``yagot graph out.json SIGNATURE | dot -Tsvg``."""
+
+    def quoted(text: str) -> str:
+        return '"' + _one_line(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    yield "digraph cycle {"
+    yield "  rankdir=LR"
+    yield "  node [shape=box]"
+    yield f"  label={quoted(finding.cause)}"
+    for number, step in enumerate(finding.steps):
+        yield f"  n{number} [label={quoted(step.object)}]"
+    for start, end, path in _edges(finding):
+        yield f"  n{start} -> n{end} [label={quoted(path)}]"
+    yield "}"

@@ -1,0 +1,82 @@
+"""``yagot report`` and ``yagot graph``: a saved run (``--json``) shown again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+
+from yagot.files import UnusablePath, check_writable
+from yagot.findings import Finding, TestReport, from_json
+from yagot.graphs import dot, mermaid
+from yagot.report_json import SCHEMA_VERSION
+from yagot.report_markdown import MarkdownReport
+from yagot.summary import Summary
+
+USAGE_ERROR = 2
+
+
+class UnreadableReport(Exception):
+    """A file is no JSON report of ours; the text is one clear line."""
+
+
+def read(path: str) -> list[TestReport]:
+    """The tests of a JSON report. Raises UnreadableReport."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            data = json.load(file)
+        if data["version"] != SCHEMA_VERSION:
+            raise UnreadableReport(f"{path}: version {data['version']!r} of the JSON report is not known here")
+        return [from_json(test) for test in data["tests"]]
+    except OSError as error:
+        raise UnreadableReport(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise UnreadableReport(f"{path} is no JSON report of yagot") from None
+
+
+def _complain(text: object) -> int:
+    print(f"yagot: {text}", file=sys.stderr)
+    return USAGE_ERROR
+
+
+def report(path: str, markdown: str | None) -> int:
+    """Shows the causes and totals of a run, or writes them as Markdown; returns the exit status."""
+    try:
+        tests = read(path)
+        if markdown is not None:
+            check_writable(markdown)
+            page = MarkdownReport(markdown)
+            for test in tests:
+                page.finished(test, False)
+            page.close()
+            return 0
+    except (UnreadableReport, UnusablePath) as error:
+        return _complain(error)
+    summary = Summary()
+    for test in tests:
+        summary.add(test)
+    for line in (*summary.cause_lines(), *summary.lines()):
+        print(line)
+    return 0
+
+
+def _cycles(tests: Iterable[TestReport], wanted: str) -> Iterator[Finding]:
+    """Findings with a cycle whose signature begins like that; with none wanted, of leaks."""
+    for test in tests:
+        for finding in test.findings:
+            if finding.steps and (finding.signature.startswith(wanted) if wanted else finding.verdict == "leak"):
+                yield finding
+
+
+def graph(path: str, signature: str, form: str) -> int:
+    """Prints the cycle of a finding, by default of the leak that holds most; returns the exit status."""
+    try:
+        tests = read(path)
+    except UnreadableReport as error:
+        return _complain(error)
+    found = max(_cycles(tests, signature), key=lambda finding: finding.held_bytes, default=None)
+    if found is None:
+        named = f"with the signature {signature}" if signature else "of a leak"
+        return _complain(f"{path}: there is no cycle {named}")
+    print("\n".join((dot if form == "dot" else mermaid)(found)))
+    return 0
