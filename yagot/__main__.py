@@ -46,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="show a saved run (--json) again", allow_abbrev=False)
     report.add_argument("input", metavar="FILE.json")
     report.add_argument("--markdown", metavar="OUT", help="write it as Markdown instead")
+    report.add_argument("--html", metavar="OUT", help="write it as a page instead; needs yagot[html]")
+    report.add_argument("--previous", metavar="OLD.json", help="an earlier run to compare the page with")
     graph = commands.add_parser("graph", help="print a cycle of a saved run for graph drawers", allow_abbrev=False)
     graph.add_argument("input", metavar="FILE.json")
     graph.add_argument("signature", nargs="?", default="", help="of a finding; by default, the leak that holds most")
@@ -91,7 +93,7 @@ def _show_saved(options: argparse.Namespace) -> int:
 
     if options.command == "graph":
         return saved.graph(options.input, options.signature, options.format)
-    return saved.report(options.input, options.markdown)
+    return saved.report(options.input, options.markdown, options.html, options.previous)
 
 
 def _show_help(parser: argparse.ArgumentParser) -> None:

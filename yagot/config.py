@@ -54,6 +54,8 @@ class Config:
     """Look for references that nobody holds to strings, numbers and other untracked objects, too (CPython 3.14+)."""
     no_confirm: bool = False
     """Never run a test a second time to confirm a reference that nobody holds; such are suspected then."""
+    html: str | None = None
+    """A page to write; needs ``yagot[html]``."""
     junit_xml: str | None = None
     """A JUnit XML report to write."""
     junit_family: str = "xunit2"

@@ -12,14 +12,15 @@ NAME_LIMIT = 200
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>()#+!|~&\"$]")
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Printable text of bounded length."""
     text = text if len(text) <= NAME_LIMIT else text[: NAME_LIMIT - 1] + "…"
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def inert(text: str) -> str:
     """Text that Markdown, HTML and Mermaid show as it is: one line, special characters as entities."""
-    return _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", _one_line(text))
+    return _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", one_line(text))
 
 
 def _edges(finding: Finding) -> Iterator[tuple[int, int, str]]:
@@ -48,12 +49,11 @@ def dot(finding: Finding) -> Iterator[str]:
     """The cycle for Graphviz: ``yagot graph out.json SIGNATURE | dot -Tsvg``."""
 
     def quoted(text: str) -> str:
-        return '"' + _one_line(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return '"' + one_line(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
     yield "digraph cycle {"
     yield "  rankdir=LR"
-    yield "  node [shape=box]"
-    yield f"  label={quoted(finding.cause)}"
+    yield '  bgcolor=transparent; node [shape=box, fontname="sans-serif"]; edge [fontname="sans-serif"]'
     for number, step in enumerate(finding.steps):
         yield f"  n{number} [label={quoted(step.object)}]"
     for start, end, path in _edges(finding):

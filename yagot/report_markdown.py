@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from yagot.causes import CauseReport, CauseTotals
 from yagot.files import write_atomically
-from yagot.findings import Finding, TestInfo, TestReport
 from yagot.graphs import inert, mermaid
 from yagot.report_text import plural, size, types_text
 
@@ -14,51 +14,34 @@ SHOWN_CAUSES = 20
 SHOWN_TESTS = 5
 
 
-class MarkdownReport:
-    """A reporter that keeps one finding of each cause, and writes at the end."""
+class MarkdownReport(CauseReport):
+    """Writes the leaks at the end of the run."""
 
     def __init__(self, path: str) -> None:
+        super().__init__()
         self._path = path
-        self._tests = self._leaking = 0
-        self._causes: dict[str, tuple[Finding, list[str]]] = {}
-        self._totals: dict[str, list[int]] = {}
-
-    def started(self, test: TestInfo) -> None:
-        """Nothing to do before a test's end."""
-
-    def finished(self, report: TestReport, fails: bool) -> None:
-        """Adds a test."""
-        self._tests += 1
-        leaks = report.leaks
-        self._leaking += bool(leaks)
-        for finding in leaks:
-            _, tests = self._causes.setdefault(finding.signature, (finding, []))
-            tests.append(report.test.id)
-            total = self._totals.setdefault(finding.signature, [0, 0])
-            total[0] += finding.objects
-            total[1] += finding.held_bytes
 
     def _lines(self) -> Iterator[str]:
-        if not self._causes:
-            yield f"### yagot: no leaks in {plural(self._tests, 'test')}"
+        ranked = self.ranked()
+        if not ranked:
+            yield f"### yagot: no leaks in {plural(self.tests, 'test')}"
             return
-        ranked = sorted(self._causes, key=lambda signature: -self._totals[signature][1])
         causes = plural(len(ranked), "cause")
-        yield f"### yagot: {plural(self._leaking, 'test')} of {self._tests:,} leaked, from {causes}"
+        yield f"### yagot: {plural(self.leaking, 'test')} of {self.tests:,} leaked, from {causes}"
         yield ""
         yield "| cause | tests | objects | memory | signature |"
         yield "|---|---:|---:|---:|---|"
-        for signature in ranked[:SHOWN_CAUSES]:
-            finding, tests = self._causes[signature]
-            objects, held = self._totals[signature]
-            yield f"| {inert(finding.cause)} | {len(tests):,} | {objects:,} | {size(held)} | {signature} |"
+        for cause in ranked[:SHOWN_CAUSES]:
+            numbers = f"{len(cause.tests):,} | {cause.objects:,} | {size(cause.held_bytes)}"
+            yield f"| {inert(cause.finding.cause)} | {numbers} | {cause.finding.signature} |"
         if len(ranked) > SHOWN_CAUSES:
             yield f"\n… {plural(len(ranked) - SHOWN_CAUSES, 'more cause')}"
-        for signature in ranked[:SHOWN_CAUSES]:
-            yield from self._details(signature)
+        for cause in ranked[:SHOWN_CAUSES]:
+            yield from self._details(cause)
 
-    def _details(self, signature: str) -> Iterator[str]:
-        finding, tests = self._causes[signature]
+    @staticmethod
+    def _details(cause: CauseTotals) -> Iterator[str]:
+        finding = cause.finding
         yield ""
         yield f"<details><summary>{inert(finding.cause)}</summary>"
         yield ""
@@ -72,9 +55,9 @@ class MarkdownReport:
             yield from mermaid(finding)
             yield "```"
         yield ""
-        yield from (f"- {inert(test)}" for test in tests[:SHOWN_TESTS])
-        if len(tests) > SHOWN_TESTS:
-            yield f"- … {plural(len(tests) - SHOWN_TESTS, 'more test')}"
+        yield from (f"- {inert(test.id)}" for test in cause.tests[:SHOWN_TESTS])
+        if len(cause.tests) > SHOWN_TESTS:
+            yield f"- … {plural(len(cause.tests) - SHOWN_TESTS, 'more test')}"
         yield ""
         yield "</details>"
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
+from yagot.config import ConfigError
 from yagot.files import UnusablePath, check_writable
 from yagot.findings import Finding, TestReport, from_json
 from yagot.graphs import dot, mermaid
 from yagot.report_json import SCHEMA_VERSION
 from yagot.report_markdown import MarkdownReport
 from yagot.summary import Summary
+
+if TYPE_CHECKING:
+    from yagot.checker import Reporter
 
 USAGE_ERROR = 2
 
@@ -39,18 +44,33 @@ def _complain(text: object) -> int:
     return USAGE_ERROR
 
 
-def report(path: str, markdown: str | None) -> int:
-    """Shows the causes and totals of a run, or writes them as Markdown; returns the exit status."""
+def _write(
+    tests: Sequence[TestReport], markdown: str | None, html: str | None, previous: Sequence[TestReport] | None
+) -> bool:
+    """Writes the files that are wanted; was there one? Raises UnusablePath, ConfigError."""
+    reporters: list[Reporter] = []
+    if markdown is not None:
+        check_writable(markdown)
+        reporters.append(MarkdownReport(markdown))
+    if html is not None:
+        from yagot.report_html import HTMLReport
+
+        check_writable(html)
+        reporters.append(HTMLReport(html, previous))
+    for reporter in reporters:
+        for test in tests:
+            reporter.finished(test, False)
+        reporter.close()
+    return bool(reporters)
+
+
+def report(path: str, markdown: str | None, html: str | None, previous: str | None) -> int:
+    """Shows the causes and totals of a run, or writes them to files; returns the exit status."""
     try:
         tests = read(path)
-        if markdown is not None:
-            check_writable(markdown)
-            page = MarkdownReport(markdown)
-            for test in tests:
-                page.finished(test, False)
-            page.close()
+        if _write(tests, markdown, html, read(previous) if previous is not None else None):
             return 0
-    except (UnreadableReport, UnusablePath) as error:
+    except (UnreadableReport, UnusablePath, ConfigError) as error:
         return _complain(error)
     summary = Summary()
     for test in tests:

@@ -30,6 +30,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "junit_family": ("FAMILY", "the XML's dialect: xunit2 (default), xunit1 or ant"),
     "json": ("FILE", "write a JSON report"),
     "markdown": ("FILE", "write a Markdown report, with the cycles as Mermaid graphs"),
+    "html": ("FILE", "write a page to look at; needs yagot[html]"),
     "trace": ("N", "tell where objects were made (N frames of tracemalloc)"),
 }
 """Settings as command-line options: metavar (empty: a flag) and help."""
@@ -56,6 +57,12 @@ def make_reporters(config: Config, content: str = "leaks") -> list[Reporter]:
         from yagot.report_markdown import JobSummary
 
         reporters.append(JobSummary(os.environ["GITHUB_STEP_SUMMARY"]))
+    if config.html is not None:
+        from yagot.files import check_writable
+        from yagot.report_html import HTMLReport
+
+        check_writable(config.html)
+        reporters.append(HTMLReport(config.html))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         from yagot.report_github import GitHubAnnotations
 
