@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from yagot.config import Config, ConfigError, load
 from yagot.plugins import OPTIONS, make_reporters
 
 if TYPE_CHECKING:
     from yagot.checker import Checker, Run
+    from yagot.config import Config
     from yagot.findings import Problem, TestInfo, TestReport
     from yagot.references import Again
     from yagot.rules import Rule
@@ -51,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "yagot_expect(**rule): such a leak is there; see yagot.expect")
     if not _wanted(config):
         return
+    from yagot.config import ConfigError, load
+
     options = {name: config.getoption(f"yagot_{name}") for name in OPTIONS}
     if options["ignore_types"]:
         options["ignore_types"] = ",".join(options["ignore_types"])
@@ -280,6 +282,7 @@ class Reports:
 
     def __init__(self, config: Config) -> None:
         from yagot.checker import Run
+        from yagot.config import ConfigError
         from yagot.files import UnusablePath
 
         self.config = config
