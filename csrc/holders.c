@@ -95,10 +95,17 @@ subtract_buffer(yagot_holders *h, PyObject *object)
     PyBuffer_Release(&view);
 }
 
+/* The bytes of an object that are surely there. A compact string is shorter than its type says, and holds nothing. */
+static size_t
+body_size(PyObject *object)
+{
+    return PyUnicode_Check(object) && PyUnicode_IS_COMPACT(object) ? 0 : (size_t)Py_TYPE(object)->tp_basicsize;
+}
+
 static void
 subtract_body(yagot_holders *h, PyObject *object)
 {
-    size_t size = (size_t)Py_TYPE(object)->tp_basicsize;
+    size_t size = body_size(object);
     if (size > sizeof(PyObject)) {
         (void)subtract_words(h, object + 1, size - sizeof(PyObject));
     }
@@ -272,7 +279,7 @@ yagot_holders_subtract_hidden(yagot_holders *h, PyObject *object)
 void
 yagot_holders_subtract_untracked(yagot_holders *h, PyObject *object)
 {
-    size_t words = (size_t)Py_TYPE(object)->tp_basicsize / sizeof(PyObject *);
+    size_t words = body_size(object) / sizeof(PyObject *);
     PyObject *const *body = (PyObject *const *)object;
     for (size_t i = sizeof(PyObject) / sizeof *body; i < words; i++) {
         uint32_t index = yagot_snapshot_find(h->wanted, body[i]);
