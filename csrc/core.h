@@ -12,7 +12,7 @@
  *     paths.c     why an object is alive; process.c: what a process has grown by
  *     explain.c   puts those together, one finding per cause, into findings.c
  *     junit_write.c, xmlout.c   the JUnit XML report (libxml2)
- *     junit_merge.c, junit_join.c   several such reports into one
+ *     junit_merge.c, junit_spool.c, junit_join.c   several such reports into one
  *
  * Functions return 0, or -1 when memory is short (no exception set) unless they say otherwise.
  */

@@ -9,6 +9,7 @@
 
 #include "describe.h"
 
+#include <datetime.h>
 #include <link.h>
 #include <string.h>
 
@@ -62,17 +63,24 @@ yagot_holders_visit(PyObject *child, void *arg)
 
 /* -- words in memory ------------------------------------------------------------------------------ */
 
+static bool
+subtract_word(yagot_holders *h, PyObject *word)
+{
+    uint32_t index = yagot_snapshot_find(h->wanted, word);
+    bool found = index != YAGOT_NONE && h->wanted->refs[index] > 0;
+    if (found) {
+        h->wanted->refs[index]--;
+    }
+    return found;
+}
+
 static Py_ssize_t
 subtract_words(yagot_holders *h, const void *memory, size_t size)
 {
     PyObject *const *words = memory;
     Py_ssize_t found = 0;
     for (size_t i = 0; i < size / sizeof *words; i++) {
-        uint32_t index = yagot_snapshot_find(h->wanted, words[i]);
-        if (index != YAGOT_NONE && h->wanted->refs[index] > 0) {
-            h->wanted->refs[index]--;
-            found++;
-        }
+        found += subtract_word(h, words[i]);
     }
     return found;
 }
@@ -95,11 +103,22 @@ subtract_buffer(yagot_holders *h, PyObject *object)
     PyBuffer_Release(&view);
 }
 
-/* The bytes of an object that are surely there. A compact string is shorter than its type says, and holds nothing. */
+/* datetime's own objects without a time zone lack the room for one. */
+static bool
+is_naive(PyObject *object)
+{
+    const char *name = Py_TYPE(object)->tp_name;
+    return (strcmp(name, "datetime.time") == 0 || strcmp(name, "datetime.datetime") == 0)
+           && !((_PyDateTime_BaseTZInfo *)object)->hastzinfo;
+}
+
+/* The bytes of an object that are surely there: compact strings, too, are shorter than their type says. What is shorter
+ * holds nothing. */
 static size_t
 body_size(PyObject *object)
 {
-    return PyUnicode_Check(object) && PyUnicode_IS_COMPACT(object) ? 0 : (size_t)Py_TYPE(object)->tp_basicsize;
+    bool shorter = (PyUnicode_Check(object) && PyUnicode_IS_COMPACT(object)) || is_naive(object);
+    return shorter ? 0 : (size_t)Py_TYPE(object)->tp_basicsize;
 }
 
 static void
@@ -289,6 +308,16 @@ yagot_holders_subtract_untracked(yagot_holders *h, PyObject *object)
     }
 }
 
+/* A word of a library's data, whatever lies there: AddressSanitizer pads variables. */
+#if defined(__SANITIZE_ADDRESS__)
+__attribute__((no_sanitize_address, noinline))
+#endif
+static PyObject *
+word_of_data(PyObject *const *place)
+{
+    return *place;
+}
+
 static int
 subtract_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *arg)
 {
@@ -303,7 +332,11 @@ subtract_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *arg)
     for (int i = 0; i < info->dlpi_phnum; i++) {
         if (info->dlpi_phdr[i].p_type == PT_LOAD && info->dlpi_phdr[i].p_flags & PF_W) {
             uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, aligned = (start + 7) & ~(uintptr_t)7;
-            (void)subtract_words(h, (const void *)aligned, info->dlpi_phdr[i].p_memsz - (aligned - start));
+            PyObject *const *words = (PyObject *const *)aligned;
+            size_t count = (info->dlpi_phdr[i].p_memsz - (aligned - start)) / sizeof *words;
+            for (size_t j = 0; j < count; j++) {
+                (void)subtract_word(h, word_of_data(&words[j]));
+            }
         }
     }
     return 0;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 typedef struct {
@@ -18,120 +17,6 @@ typedef struct {
     uint64_t bytes;
     uint32_t stop;              /* the record behind the part */
 } part;
-
-/* -- the spool ------------------------------------------------------------------------------------ */
-
-void
-yagot_suite_fini(yagot_suite *suite)
-{
-    PyMem_RawFree(suite->name);
-    PyMem_RawFree(suite->timestamp);
-    PyMem_RawFree(suite->hostname);
-    PyMem_RawFree(suite->file);
-    yagot_text_fini(&suite->properties);
-    yagot_text_fini(&suite->output);
-}
-
-int
-yagot_spool_flush(yagot_spool *s)
-{
-    const char *from = s->buffer;
-    while (s->written < s->end) {
-        ssize_t written = pwrite(s->file, from, (size_t)(s->end - s->written), (off_t)s->written);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            PyErr_SetFromErrno(PyExc_OSError);
-            return -1;
-        }
-        from += written;
-        s->written += (uint64_t)written;
-    }
-    return 0;
-}
-
-/* The whole spool in memory; the system keeps of it what it likes. */
-static int
-map_spool(yagot_spool *s)
-{
-    if (s->map != NULL || s->end == 0) {
-        return 0;
-    }
-    if (yagot_spool_flush(s) < 0) {
-        return -1;
-    }
-    void *map = mmap(NULL, s->end, PROT_READ, MAP_PRIVATE, s->file, 0);
-    if (map == MAP_FAILED) {
-        PyErr_SetFromErrno(PyExc_OSError);
-        return -1;
-    }
-    s->map = map;
-    return 0;
-}
-
-static void
-unmap_spool(yagot_spool *s)
-{
-    if (s->map != NULL) {
-        (void)munmap((void *)(uintptr_t)s->map, s->end);
-        s->map = NULL;
-    }
-}
-
-static int
-read_spool(yagot_spool *s, void *bytes, size_t size, uint64_t at)
-{
-    char *to = bytes;
-    if (s->map != NULL) {
-        memcpy(bytes, s->map + at, size);
-        return 0;
-    }
-    if (yagot_spool_flush(s) < 0) {
-        return -1;
-    }
-    while (size > 0) {
-        ssize_t got = pread(s->file, to, size, (off_t)at);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            errno = got == 0 ? EIO : errno;
-            PyErr_SetFromErrno(PyExc_OSError);
-            return -1;
-        }
-        to += got;
-        size -= (size_t)got;
-        at += (uint64_t)got;
-    }
-    return 0;
-}
-
-int
-yagot_spool_head(yagot_spool *s, const yagot_record *record, yagot_spooled *head)
-{
-    return read_spool(s, head, sizeof *head, record->offset);
-}
-
-static void
-spool_fini(yagot_spool *s)
-{
-    for (uint32_t i = 0; i < s->suite_count; i++) {
-        yagot_suite_fini(&s->suites[i]);
-    }
-    PyMem_RawFree(s->suites);
-    PyMem_RawFree(s->records);
-    PyMem_RawFree(s->table);
-    if (s->by_name != NULL) {
-        xmlHashFree(s->by_name, NULL);
-    }
-    unmap_spool(s);
-    PyMem_RawFree(s->buffer);
-    if (s->file >= 0) {
-        (void)close(s->file);
-    }
-    *s = (yagot_spool){.file = -1};
-}
 
 /* -- writing -------------------------------------------------------------------------------------- */
 
@@ -303,7 +188,7 @@ write_report(merger *self, int file, const char *name, long long cases, uint64_t
         PyErr_NoMemory();
         return -1;
     }
-    int result = map_spool(&self->spool) < 0 ? -1 : go_over(self, -1, NULL, &total, cases, bytes);
+    int result = yagot_spool_map(&self->spool) < 0 ? -1 : go_over(self, -1, NULL, &total, cases, bytes);
     if (result == 0) {
         yagot_xml_raw(&xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         yagot_xml_start(&xml, "testsuites");
@@ -353,7 +238,7 @@ static void
 merger_dealloc(merger *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    spool_fini(&self->spool);
+    yagot_spool_fini(&self->spool);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -372,7 +257,7 @@ merger_read(merger *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "i|s:read", &file, &prefix)) {
         return NULL;
     }
-    unmap_spool(&self->spool);
+    yagot_spool_unmap(&self->spool);
     if (yagot_spool_read(&self->spool, file, prefix, error, sizeof error) < 0) {
         if (!PyErr_Occurred()) {
             PyErr_SetString(PyExc_ValueError, error);

@@ -12,143 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_TABLE = 1024 };
-
-/* -- records -------------------------------------------------------------------------------------- */
-
-static int
-spool_bytes(yagot_spool *s, const void *bytes, size_t size)
-{
-    if (s->buffer == NULL && (s->buffer = PyMem_RawMalloc(YAGOT_SPOOL_BUFFER)) == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    for (const char *from = bytes; size > 0;) {
-        size_t used = (size_t)(s->end - s->written), part = YAGOT_SPOOL_BUFFER - used;
-        part = part < size ? part : size;
-        memcpy(s->buffer + used, from, part);
-        from += part;
-        size -= part;
-        s->end += part;
-        if (used + part == YAGOT_SPOOL_BUFFER && yagot_spool_flush(s) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* A bytes object's hash, so that nobody can aim at the table; 29 bits. */
-static int
-hash_identity(const yagot_text *identity, uint32_t *hash)
-{
-    PyObject *bytes = PyBytes_FromStringAndSize(yagot_text_get(identity), (Py_ssize_t)identity->size);
-    Py_hash_t full = bytes != NULL ? PyObject_Hash(bytes) : -1;
-    Py_XDECREF(bytes);
-    *hash = (uint32_t)((uint64_t)full >> 16) & YAGOT_HASH_MASK;
-    return full == -1 ? -1 : 0;
-}
-
-static bool
-is_same(yagot_spool *s, const yagot_record *record, const yagot_text *identity)
-{
-    yagot_spooled head;
-    if (yagot_spool_head(s, record, &head) < 0 || head.identity != identity->size) {
-        PyErr_Clear();
-        return false;
-    }
-    char *name = PyMem_RawMalloc(head.identity + 1);
-    bool same = name != NULL && yagot_spool_flush(s) == 0
-                && pread(s->file, name, head.identity, (off_t)(record->offset + sizeof head)) >= 0
-                && memcmp(name, yagot_text_get(identity), head.identity) == 0;
-    PyMem_RawFree(name);
-    return same;
-}
-
-/* Where a case with this identity is in the table, or where it may go. */
-static uint32_t *
-find_place(yagot_spool *s, uint32_t hash, const yagot_text *identity)
-{
-    uint32_t i = hash & s->table_mask;
-    for (; s->table[i] != 0; i = (i + 1) & s->table_mask) {
-        const yagot_record *record = &s->records[s->table[i] - 1];
-        if ((record->meta & YAGOT_HASH_MASK) == hash && (identity == NULL || is_same(s, record, identity))) {
-            break;
-        }
-    }
-    return &s->table[i];
-}
-
-static int
-grow_table(yagot_spool *s)
-{
-    uint32_t size = s->table == NULL ? FIRST_TABLE : (s->table_mask + 1) * 2;
-    uint32_t *table = PyMem_RawCalloc(size, sizeof *table);
-    if (table == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    PyMem_RawFree(s->table);
-    s->table = table;
-    s->table_mask = size - 1;
-    for (uint32_t r = 0; r < s->count; r++) {
-        uint32_t i = s->records[r].meta & YAGOT_HASH_MASK & s->table_mask;
-        while (s->table[i] != 0) {
-            i = (i + 1) & s->table_mask;
-        }
-        s->table[i] = r + 1;
-    }
-    return 0;
-}
-
-static int
-reserve_record(yagot_spool *s)
-{
-    if (s->count == s->room) {
-        uint32_t room = s->room + s->room / 4 + 1024;
-        yagot_record *grown = PyMem_RawRealloc(s->records, room * sizeof *grown);
-        if (grown == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        s->records = grown;
-        s->room = room;
-    }
-    return s->table == NULL || s->count * 10 >= (uint64_t)(s->table_mask + 1) * 8 ? grow_table(s) : 0;
-}
-
-/* Of two cases with one identity the worse is kept. */
-static int
-add_record(yagot_spool *s, uint32_t suite, yagot_record record, const yagot_text *identity)
-{
-    uint32_t hash;
-    if (hash_identity(identity, &hash) < 0 || reserve_record(s) < 0) {
-        return -1;
-    }
-    record.meta |= hash;
-    uint32_t *place = find_place(s, hash, identity);
-    if (*place != 0) {
-        yagot_record *old = &s->records[*place - 1];
-        s->duplicates++;
-        if ((record.meta & ~YAGOT_HASH_MASK) > (old->meta & ~YAGOT_HASH_MASK)) {
-            old->offset = record.offset;
-            old->meta = record.meta;
-        }
-        return 0;
-    }
-    yagot_suite *owner = &s->suites[suite];
-    record.next = YAGOT_NONE;
-    s->records[s->count] = record;
-    if (owner->first == YAGOT_NONE) {
-        owner->first = s->count;
-    }
-    else {
-        s->records[owner->last].next = s->count;
-    }
-    owner->last = s->count++;
-    *place = s->count;
-    return 0;
-}
-
 /* -- suites --------------------------------------------------------------------------------------- */
 
 static char *
@@ -264,6 +127,32 @@ prefix_classname(xmlNodePtr node, const char *prefix)
     return done ? 0 : -1;
 }
 
+/* Drops what XML namespaces add: their declarations are not copied, and JUnit has none. */
+static void
+forget_namespaces(xmlNodePtr top)
+{
+    xmlNodePtr node = top;
+    while (node != NULL) {
+        if (node->type == XML_ELEMENT_NODE) {
+            node->ns = NULL;
+            for (xmlAttrPtr next, a = node->properties; a != NULL; a = next) {
+                next = a->next;
+                if (a->ns != NULL) {
+                    (void)xmlRemoveProp(a);
+                }
+            }
+            if (node->children != NULL) {
+                node = node->children;
+                continue;
+            }
+        }
+        while (node != top && node->next == NULL) {
+            node = node->parent;
+        }
+        node = node != top ? node->next : NULL;
+    }
+}
+
 static int
 spool_node(yagot_spool *s, uint32_t suite, xmlNodePtr node, const yagot_text *identity)
 {
@@ -276,10 +165,10 @@ spool_node(yagot_spool *s, uint32_t suite, xmlNodePtr node, const yagot_text *id
     }
     else {
         yagot_spooled head = {.identity = (uint32_t)identity->size, .size = (uint32_t)size, .milliseconds = read_time(node)};
-        result = spool_bytes(s, &head, sizeof head) < 0 || spool_bytes(s, yagot_text_get(identity), identity->size) < 0
-                         || spool_bytes(s, xmlBufferContent(buffer), (size_t)size) < 0
+        result = yagot_spool_bytes(s, &head, sizeof head) < 0 || yagot_spool_bytes(s, yagot_text_get(identity), identity->size) < 0
+                         || yagot_spool_bytes(s, xmlBufferContent(buffer), (size_t)size) < 0
                      ? -1
-                     : add_record(s, suite, record, identity);
+                     : yagot_spool_add(s, suite, record, identity);
     }
     if (buffer != NULL) {
         xmlBufferFree(buffer);
@@ -384,6 +273,7 @@ take_element(reading *r, const char *name, bool *skip)
         return fail(r, "cannot be read");
     }
     uint32_t suite = r->open[r->depth - 1];
+    forget_namespaces(node);
     return is_case ? take_case(r->spool, suite, node, r->prefix)
                    : take_extra(&r->spool->suites[suite], node, properties);
 }
@@ -478,22 +368,41 @@ read_all(reading *r)
     }
 }
 
-int
-yagot_spool_read(yagot_spool *s, int file, const char *prefix, char *error, size_t error_size)
+/* Some errors of the decoder go past the reader's handler to the process's, which prints them. */
+static void XMLCDECL
+discard(void *Py_UNUSED(context), const char *Py_UNUSED(format), ...)
 {
-    reading *r = PyMem_RawCalloc(1, sizeof *r);
-    xmlTextReaderPtr reader = r != NULL ? xmlReaderForFd(file, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT) : NULL;
-    *error = '\0';
-    if (reader == NULL) {
-        PyMem_RawFree(r);
-        PyErr_NoMemory();
-        return -1;
-    }
-    *r = (reading){.spool = s, .reader = reader, .prefix = prefix, .file = file};
+}
+
+static int
+read_with(xmlTextReaderPtr reader, reading *r, char *error, size_t error_size)
+{
+    r->reader = reader;
     xmlTextReaderSetErrorHandler(reader, on_error, r);
     int result = read_all(r);
     PyOS_snprintf(error, error_size, "%s", r->error);
     xmlFreeTextReader(reader);
+    return result;
+}
+
+int
+yagot_spool_read(yagot_spool *s, int file, const char *prefix, char *error, size_t error_size)
+{
+    xmlGenericErrorFunc handler = xmlGenericError;      /* this thread's; lxml may have its own */
+    void *context = xmlGenericErrorContext;
+    reading *r = PyMem_RawCalloc(1, sizeof *r);
+    int result = -1;
+    *error = '\0';
+    xmlSetGenericErrorFunc(NULL, discard);
+    xmlTextReaderPtr reader = r != NULL ? xmlReaderForFd(file, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT) : NULL;
+    if (reader == NULL) {
+        PyErr_NoMemory();
+    }
+    else {
+        *r = (reading){.spool = s, .prefix = prefix, .file = file};
+        result = read_with(reader, r, error, error_size);
+    }
+    xmlSetGenericErrorFunc(context, handler);
     PyMem_RawFree(r);
     return result;
 }

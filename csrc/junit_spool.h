@@ -44,11 +44,19 @@ typedef struct {
 } yagot_spool;
 
 void yagot_suite_fini(yagot_suite *suite);
+void yagot_spool_fini(yagot_spool *spool);
+/* Adds bytes at the end. -1 with an exception set. */
+int yagot_spool_bytes(yagot_spool *spool, const void *bytes, size_t size);
+/* Adds the record of a case that was spooled; of two with one identity the worse is kept. -1 with an exception set. */
+int yagot_spool_add(yagot_spool *spool, uint32_t suite, yagot_record record, const yagot_text *identity);
+/* The whole spool in memory; the system keeps of it what it likes. -1 with an exception set. */
+int yagot_spool_map(yagot_spool *spool);
+void yagot_spool_unmap(yagot_spool *spool);
 /* Writes out what is in the buffer. -1 with an exception set. */
 int yagot_spool_flush(yagot_spool *spool);
 /* A record's head. -1 with an exception set. */
 int yagot_spool_head(yagot_spool *spool, const yagot_record *record, yagot_spooled *head);
-/* Adds the cases of a JUnit file (a descriptor, left open). -1 with an exception set, or with `error` filled: what was
+/* junit_merge.c: adds the cases of a JUnit file (a descriptor, left open). -1 with an exception set, or with `error` filled: what was
  * read until then is in the spool. */
 int yagot_spool_read(yagot_spool *spool, int file, const char *prefix, char *error, size_t error_size);
 

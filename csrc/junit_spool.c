@@ -1,0 +1,257 @@
+/* junit_spool.c - report: test cases on their way from several files into one. See junit_spool.h. */
+#include "junit_spool.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { FIRST_TABLE = 1024 };
+
+/* -- its file ------------------------------------------------------------------------------------- */
+
+void
+yagot_suite_fini(yagot_suite *suite)
+{
+    PyMem_RawFree(suite->name);
+    PyMem_RawFree(suite->timestamp);
+    PyMem_RawFree(suite->hostname);
+    PyMem_RawFree(suite->file);
+    yagot_text_fini(&suite->properties);
+    yagot_text_fini(&suite->output);
+}
+
+int
+yagot_spool_flush(yagot_spool *s)
+{
+    const char *from = s->buffer;
+    while (s->written < s->end) {
+        ssize_t written = pwrite(s->file, from, (size_t)(s->end - s->written), (off_t)s->written);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            PyErr_SetFromErrno(PyExc_OSError);
+            return -1;
+        }
+        from += written;
+        s->written += (uint64_t)written;
+    }
+    return 0;
+}
+
+int
+yagot_spool_map(yagot_spool *s)
+{
+    if (s->map != NULL || s->end == 0) {
+        return 0;
+    }
+    if (yagot_spool_flush(s) < 0) {
+        return -1;
+    }
+    void *map = mmap(NULL, s->end, PROT_READ, MAP_PRIVATE, s->file, 0);
+    if (map == MAP_FAILED) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    s->map = map;
+    return 0;
+}
+
+void
+yagot_spool_unmap(yagot_spool *s)
+{
+    if (s->map != NULL) {
+        (void)munmap((void *)(uintptr_t)s->map, s->end);
+        s->map = NULL;
+    }
+}
+
+static int
+read_spool(yagot_spool *s, void *bytes, size_t size, uint64_t at)
+{
+    char *to = bytes;
+    if (s->map != NULL) {
+        memcpy(bytes, s->map + at, size);
+        return 0;
+    }
+    if (yagot_spool_flush(s) < 0) {
+        return -1;
+    }
+    while (size > 0) {
+        ssize_t got = pread(s->file, to, size, (off_t)at);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            errno = got == 0 ? EIO : errno;
+            PyErr_SetFromErrno(PyExc_OSError);
+            return -1;
+        }
+        to += got;
+        size -= (size_t)got;
+        at += (uint64_t)got;
+    }
+    return 0;
+}
+
+int
+yagot_spool_head(yagot_spool *s, const yagot_record *record, yagot_spooled *head)
+{
+    return read_spool(s, head, sizeof *head, record->offset);
+}
+
+void
+yagot_spool_fini(yagot_spool *s)
+{
+    for (uint32_t i = 0; i < s->suite_count; i++) {
+        yagot_suite_fini(&s->suites[i]);
+    }
+    PyMem_RawFree(s->suites);
+    PyMem_RawFree(s->records);
+    PyMem_RawFree(s->table);
+    if (s->by_name != NULL) {
+        xmlHashFree(s->by_name, NULL);
+    }
+    yagot_spool_unmap(s);
+    PyMem_RawFree(s->buffer);
+    if (s->file >= 0) {
+        (void)close(s->file);
+    }
+    *s = (yagot_spool){.file = -1};
+}
+
+/* -- records -------------------------------------------------------------------------------------- */
+
+int
+yagot_spool_bytes(yagot_spool *s, const void *bytes, size_t size)
+{
+    if (s->buffer == NULL && (s->buffer = PyMem_RawMalloc(YAGOT_SPOOL_BUFFER)) == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (const char *from = bytes; size > 0;) {
+        size_t used = (size_t)(s->end - s->written), part = YAGOT_SPOOL_BUFFER - used;
+        part = part < size ? part : size;
+        memcpy(s->buffer + used, from, part);
+        from += part;
+        size -= part;
+        s->end += part;
+        if (used + part == YAGOT_SPOOL_BUFFER && yagot_spool_flush(s) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* A bytes object's hash, so that nobody can aim at the table; 29 bits. */
+static int
+hash_identity(const yagot_text *identity, uint32_t *hash)
+{
+    PyObject *bytes = PyBytes_FromStringAndSize(yagot_text_get(identity), (Py_ssize_t)identity->size);
+    Py_hash_t full = bytes != NULL ? PyObject_Hash(bytes) : -1;
+    Py_XDECREF(bytes);
+    *hash = (uint32_t)((uint64_t)full >> 16) & YAGOT_HASH_MASK;
+    return full == -1 ? -1 : 0;
+}
+
+static bool
+is_same(yagot_spool *s, const yagot_record *record, const yagot_text *identity)
+{
+    yagot_spooled head;
+    if (yagot_spool_head(s, record, &head) < 0 || head.identity != identity->size) {
+        PyErr_Clear();
+        return false;
+    }
+    char *name = PyMem_RawMalloc(head.identity + 1);
+    bool same = name != NULL && yagot_spool_flush(s) == 0
+                && pread(s->file, name, head.identity, (off_t)(record->offset + sizeof head)) >= 0
+                && memcmp(name, yagot_text_get(identity), head.identity) == 0;
+    PyMem_RawFree(name);
+    return same;
+}
+
+/* Where a case with this identity is in the table, or where it may go. */
+static uint32_t *
+find_place(yagot_spool *s, uint32_t hash, const yagot_text *identity)
+{
+    uint32_t i = hash & s->table_mask;
+    for (; s->table[i] != 0; i = (i + 1) & s->table_mask) {
+        const yagot_record *record = &s->records[s->table[i] - 1];
+        if ((record->meta & YAGOT_HASH_MASK) == hash && (identity == NULL || is_same(s, record, identity))) {
+            break;
+        }
+    }
+    return &s->table[i];
+}
+
+static int
+grow_table(yagot_spool *s)
+{
+    uint32_t size = s->table == NULL ? FIRST_TABLE : (s->table_mask + 1) * 2;
+    uint32_t *table = PyMem_RawCalloc(size, sizeof *table);
+    if (table == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    PyMem_RawFree(s->table);
+    s->table = table;
+    s->table_mask = size - 1;
+    for (uint32_t r = 0; r < s->count; r++) {
+        uint32_t i = s->records[r].meta & YAGOT_HASH_MASK & s->table_mask;
+        while (s->table[i] != 0) {
+            i = (i + 1) & s->table_mask;
+        }
+        s->table[i] = r + 1;
+    }
+    return 0;
+}
+
+static int
+reserve_record(yagot_spool *s)
+{
+    if (s->count == s->room) {
+        uint32_t room = s->room + s->room / 4 + 1024;
+        yagot_record *grown = PyMem_RawRealloc(s->records, room * sizeof *grown);
+        if (grown == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        s->records = grown;
+        s->room = room;
+    }
+    return s->table == NULL || s->count * 10 >= (uint64_t)(s->table_mask + 1) * 8 ? grow_table(s) : 0;
+}
+
+/* Of two cases with one identity the worse is kept. */
+int
+yagot_spool_add(yagot_spool *s, uint32_t suite, yagot_record record, const yagot_text *identity)
+{
+    uint32_t hash;
+    if (hash_identity(identity, &hash) < 0 || reserve_record(s) < 0) {
+        return -1;
+    }
+    record.meta |= hash;
+    uint32_t *place = find_place(s, hash, identity);
+    if (*place != 0) {
+        yagot_record *old = &s->records[*place - 1];
+        s->duplicates++;
+        if ((record.meta & ~YAGOT_HASH_MASK) > (old->meta & ~YAGOT_HASH_MASK)) {
+            old->offset = record.offset;
+            old->meta = record.meta;
+        }
+        return 0;
+    }
+    yagot_suite *owner = &s->suites[suite];
+    record.next = YAGOT_NONE;
+    s->records[s->count] = record;
+    if (owner->first == YAGOT_NONE) {
+        owner->first = s->count;
+    }
+    else {
+        s->records[owner->last].next = s->count;
+    }
+    owner->last = s->count++;
+    *place = s->count;
+    return 0;
+}
