@@ -303,7 +303,10 @@ yagot_add_object(yagot_text *text, PyObject *object)
 static void
 add_value(yagot_text *text, PyObject *value)
 {
-    if (value == Py_None || PyBool_Check(value)) {
+    if (value == NULL) {
+        yagot_text_add(text, "NULL");           /* C code never filled the place */
+    }
+    else if (value == Py_None || PyBool_Check(value)) {
         yagot_text_add(text, value == Py_None ? "None" : value == Py_True ? "True" : "False");
     }
     else if (PyUnicode_CheckExact(value)) {

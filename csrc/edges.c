@@ -368,7 +368,7 @@ in_list_of_callbacks(PyObject *value, PyObject *to)
         if (item == to) {
             return true;
         }
-        for (Py_ssize_t j = 0; PyTuple_CheckExact(item) && j < PyTuple_GET_SIZE(item); j++) {
+        for (Py_ssize_t j = 0; item != NULL && PyTuple_CheckExact(item) && j < PyTuple_GET_SIZE(item); j++) {
             if (PyTuple_GET_ITEM(item, j) == to) {
                 return true;
             }

@@ -274,13 +274,60 @@ yagot_holders_subtract(yagot_holders *h)
 
 /* -- what traverse functions miss ----------------------------------------------------------------- */
 
+typedef struct {
+    PyObject *wanted;
+    Py_ssize_t seen;
+} visit_counter;
+
+static int
+visit_count(PyObject *child, void *arg)
+{
+    visit_counter *counter = arg;
+    counter->seen += child == counter->wanted;
+    return 0;
+}
+
+/* How often an object's body holds a pointer beyond what its traverse function shows. */
+static Py_ssize_t
+count_hidden(PyObject *object, PyObject *const *body, size_t words, PyObject *wanted)
+{
+    visit_counter counter = {.wanted = wanted};
+    Py_ssize_t stored = 0;
+    yagot_traverse(object, visit_count, &counter);
+    for (size_t i = 0; i < words; i++) {
+        stored += body[i] == wanted;
+    }
+    return stored > counter.seen ? stored - counter.seen : 0;
+}
+
+static bool
+was_before(PyObject *const *body, size_t i)
+{
+    for (size_t j = 0; j < i; j++) {
+        if (body[j] == body[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+PyTypeObject *
+yagot_holders_c_type(const yagot_holders *h, PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    while (type->tp_traverse == h->plain_traverse && type->tp_base != NULL) {
+        type = type->tp_base;
+    }
+    return type;
+}
+
 Py_ssize_t
 yagot_holders_subtract_hidden(yagot_holders *h, PyObject *object)
 {
-    PyTypeObject *type = Py_TYPE(object);
-    /* built-in types show all they hold; a class of Python's leaves no more out than its C base */
-    if (type->tp_basicsize <= (Py_ssize_t)sizeof(PyObject) || PyWeakref_Check(object) || strchr(type->tp_name, '.') == NULL
-        || type->tp_traverse == h->plain_traverse) {
+    PyTypeObject *type = yagot_holders_c_type(h, object);
+    Py_ssize_t hidden = 0;
+    /* built-in types show all they hold */
+    if (type->tp_basicsize <= (Py_ssize_t)sizeof(PyObject) || PyWeakref_Check(object) || strchr(type->tp_name, '.') == NULL) {
         return 0;
     }
     size_t words = (size_t)type->tp_basicsize / sizeof(PyObject *) - sizeof(PyObject) / sizeof(PyObject *);
@@ -288,11 +335,14 @@ yagot_holders_subtract_hidden(yagot_holders *h, PyObject *object)
     for (size_t i = 0; i < words; i++) {
         uint32_t index = yagot_snapshot_find(h->wanted, body[i]);
         /* an object knows its weak references without holding them */
-        if (index != YAGOT_NONE && h->wanted->refs[index] > 0 && !PyWeakref_Check(body[i])) {
-            return subtract_words(h, body, words * sizeof *body);
+        if (index == YAGOT_NONE || h->wanted->refs[index] <= 0 || PyWeakref_Check(body[i]) || was_before(body, i)) {
+            continue;
         }
+        Py_ssize_t more = count_hidden(object, body, words, body[i]);
+        h->wanted->refs[index] -= more < h->wanted->refs[index] ? more : h->wanted->refs[index];
+        hidden += more;
     }
-    return 0;
+    return hidden;
 }
 
 void

@@ -25,6 +25,8 @@ int yagot_holders_subtract(yagot_holders *holders);
 /* The references that an object holds where its traverse function does not show them: subtracts those, and
  * returns how many there were. */
 Py_ssize_t yagot_holders_subtract_hidden(yagot_holders *holders, PyObject *object);
+/* The C type that an object is of: its own, or of a class written in Python the nearest base that is not. */
+PyTypeObject *yagot_holders_c_type(const yagot_holders *holders, PyObject *object);
 /* Subtracts untracked objects whose addresses lie in an object's body: few traverse functions show strings. */
 void yagot_holders_subtract_untracked(yagot_holders *holders, PyObject *object);
 /* Subtracts what lies in the writable data of shared libraries: caches in C. */

@@ -78,7 +78,13 @@ add_kind(yagot_text *text, PyObject *object)
     }
     else if ((PyList_CheckExact(object) || PyTuple_CheckExact(object)) && Py_SIZE(object) > 0) {
         yagot_text_add(text, " of ");
-        yagot_add_type_name(text, Py_TYPE(PySequence_Fast_GET_ITEM(object, 0)));
+        PyObject *first = PySequence_Fast_GET_ITEM(object, 0);
+        if (first != NULL) {
+            yagot_add_type_name(text, Py_TYPE(first));
+        }
+        else {
+            yagot_text_add(text, "NULL");       /* C code never filled it */
+        }
     }
 }
 
@@ -195,12 +201,12 @@ yagot_tell_suspects(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *
     return result;
 }
 
-/* An object holds references that its type's traverse function does not show. */
+/* An object holds references that the traverse function of its C type does not show. */
 int
-yagot_tell_hidden(yagot_ledger *self, PyObject *object)
+yagot_tell_hidden(yagot_ledger *self, PyTypeObject *type, PyObject *object)
 {
     yagot_text cause = {0};
-    yagot_add_type_name(&cause, Py_TYPE(object));
+    yagot_add_type_name(&cause, type);
     yagot_text_add(&cause, " holds references that its tp_traverse does not show");
     uint32_t found = finding_of(self, yagot_text_take(&cause), object, yagot_tracing(self));
     if (found == YAGOT_NONE) {

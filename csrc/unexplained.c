@@ -85,8 +85,8 @@ is_warnings_filters(PyObject *list)
 {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
         PyObject *item = PyList_GET_ITEM(list, i);
-        if (!PyTuple_CheckExact(item) || PyTuple_GET_SIZE(item) != 5
-            || !PyUnicode_CheckExact(PyTuple_GET_ITEM(item, 0))) {
+        if (item == NULL || !PyTuple_CheckExact(item) || PyTuple_GET_SIZE(item) != 5
+            || PyTuple_GET_ITEM(item, 0) == NULL || !PyUnicode_CheckExact(PyTuple_GET_ITEM(item, 0))) {
             return false;
         }
     }
@@ -123,7 +123,8 @@ look_in_memory(yagot_ledger *self, yagot_holders *h)
         if (self->native) {
             yagot_holders_subtract_untracked(h, object);
         }
-        if (yagot_holders_subtract_hidden(h, object) > 0 && yagot_tell_hidden(self, object) < 0) {
+        if (yagot_holders_subtract_hidden(h, object) > 0
+            && yagot_tell_hidden(self, yagot_holders_c_type(h, object), object) < 0) {
             return -1;
         }
     }

@@ -21,8 +21,8 @@ void yagot_forget_suspects(yagot_ledger *self);
 /* suspects.c: adds findings of the wanted objects whose refs are left over, each with what only it keeps alive; keeps
  * them in the ledger's list. -1 with an exception set, or without one when memory is short. */
 int yagot_tell_suspects(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted);
-/* Adds a finding: an object holds references that its type's traverse function does not show. */
-int yagot_tell_hidden(yagot_ledger *self, PyObject *object);
+/* Adds a finding: an object holds references that the traverse function of its C type does not show. */
+int yagot_tell_hidden(yagot_ledger *self, PyTypeObject *type, PyObject *object);
 /* The cause that such a finding has; owned, NULL when memory is short. */
 char *yagot_cause_of(PyObject *object);
 

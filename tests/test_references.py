@@ -5,6 +5,7 @@ import gc
 import subprocess
 import sys
 import sysconfig
+import threading
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,13 @@ def test_an_error_path(ledger, leaky):
     assert unexplained(look(ledger, lambda: leaky.checked_copy([1]))) == []
 
 
+@pytest.mark.parametrize("kind", ["list", "tuple"])
+def test_what_c_code_never_filled(ledger, leaky, kind):
+    (finding,) = unexplained(look(ledger, lambda: leaky.forget_unfilled(kind == "tuple")))
+    assert finding["signature"] == f"{kind} of NULL with a reference that nobody holds"
+    assert "NULL" in finding["steps"][0][2]
+
+
 def test_a_forgotten_object_and_a_forgotten_member(ledger, leaky):
     assert unexplained(look(ledger, leaky.forget_new))[0]["types"] == {"list": 1}
     assert unexplained(look(ledger, lambda: leaky.Forgetful([7])))[0]["types"] == {"list": 1}
@@ -173,6 +181,40 @@ def test_a_type_that_does_not_show_what_it_holds(ledger, leaky):
     KEPT.clear()
     (finding,) = (f for f in seen["findings"] if f["kind"] == "hidden" and "leaky" in f["signature"])
     assert finding["signature"] == "leaky.Blind holds references that its tp_traverse does not show"
+
+
+def test_a_class_derived_from_such_a_type(ledger, leaky):
+    class Derived(leaky.Blind):
+        pass
+
+    look(ledger, lambda: None)
+    seen = look(ledger, lambda: KEPT.append(Derived([1])))
+    KEPT.clear()
+    assert unexplained(seen) == []
+    (finding,) = (f for f in seen["findings"] if f["kind"] == "hidden" and "leaky" in f["signature"])
+    assert finding["signature"].startswith("leaky.Blind holds")
+
+
+def test_a_subclass_of_threading_local_is_no_suspect(ledger):
+    class Local(threading.local):
+        pass
+
+    assert unexplained(look(ledger, lambda: KEPT.append(Local()))) == []
+    KEPT.clear()
+
+
+def test_what_a_type_shows_is_counted_once(ledger, leaky):
+    """A leaked object that an honest type refers to: its field does not explain the reference too many."""
+
+    def leak():
+        shown = [1]
+        KEPT.append(leaky.Open(shown))
+        leaky.incref(shown)
+
+    seen = look(ledger, leak)
+    KEPT.clear()
+    assert [finding["references"] for finding in unexplained(seen)] == [1]
+    assert [f for f in seen["findings"] if f["kind"] == "hidden" and "leaky" in f["signature"]] == []
 
 
 OLD = """

@@ -1,6 +1,7 @@
 """Explain: the cycle of each leak shape, as tests/gold has it for every Python."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ OTHER_CYCLES = {"thread_local": (3, 13)}  # its dict's key was a weak reference 
 def run_shapes(seed):
     out = subprocess.run(
         [sys.executable, "-W", "ignore", HERE / "shapes.py"],
-        env={"PYTHONHASHSEED": seed, "PATH": "/usr/bin"},
+        env={**os.environ, "PYTHONHASHSEED": seed},
         capture_output=True,
         text=True,
         check=True,

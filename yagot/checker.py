@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 
 def _is_pythons_own(finding: _Finding) -> bool:
-    """Is it about types of the standard library (as _io.StringIO before 3.12)? Nobody here can mend them."""
-    return all(name.partition(".")[0] in sys.stdlib_module_names for name in finding["types"])
+    """Is it about a type of the standard library (as _io.StringIO before 3.12)? Nobody here can mend them."""
+    return finding["signature"].partition(".")[0] in sys.stdlib_module_names
 
 
 class LeakError(AssertionError):
@@ -196,13 +196,14 @@ class Checker:
         if a class, module or the run (Config.check_at) is over. Returns reports of what has become garbage since."""
         if Checker.watching or not self._boundaries.due(following):
             return []
+        quiet = self._references.quiet()
         reports = [
             TestReport(
                 test,
                 "passed",
                 0.0,
                 checked=True,
-                findings=judge_all(self._known_references(findings), self.config, rules, self._known),
+                findings=judge_all(self._known_references(findings, quiet), self.config, rules, self._known),
             )
             for test, rules, findings in self._boundaries.look(self._references.postponed, following)
         ]
@@ -213,17 +214,18 @@ class Checker:
             self.run.finished(report)
         return reports
 
-    def _known_references(self, findings: Iterable[Finding]) -> list[Finding]:
+    def _known_references(self, findings: Iterable[Finding], quiet: bool) -> list[Finding]:
         """At a boundary no test can be repeated: only what was confirmed before is sure, and what was found to be
-        held then is not told. Nor is what is unsure while other threads run: a call into C, as xdist's reading from
-        its pipe, holds references on its stack."""
+        held then is not told. Nor is what is unsure, unless all was *quiet*."""
         references = self._references
-        alone = len(sys._current_frames()) == 1
-        return [
-            dataclasses.replace(f, suspected=f.references > 0 and f.cause not in references.confirmed)
-            for f in findings
-            if not f.references or f.cause in references.confirmed or (alone and f.cause not in references.passing)
-        ]
+        told = []
+        for finding in findings:
+            unsure = finding.references > 0 and finding.cause not in references.confirmed
+            if not unsure or (quiet and finding.cause not in references.passing):
+                told.append(dataclasses.replace(finding, suspected=unsure))
+            elif not quiet:
+                references.passing.setdefault(finding.cause, finding.count)
+        return told
 
     def _settled(self, found: list[_Finding], again: Again | None, test: TestInfo) -> list[Finding]:
         """The findings without references that have turned out to be held."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
 
 from yagot.findings import Finding
 
 NAME_LIMIT = 200
 
+_PROLOGUE = re.compile(r"<\?xml.*?(?=<svg)", re.DOTALL)
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>()#+!|~&\"$]")
 
 
@@ -59,3 +61,15 @@ def dot(finding: Finding) -> Iterator[str]:
     for start, end, path in _edges(finding):
         yield f"  n{start} -> n{end} [label={quoted(path)}]"
     yield "}"
+
+
+def draw(dots: Sequence[str]) -> list[str]:
+    """Each graph in DOT as an <svg> element; none if Graphviz, or the package for it (yagot[html]), is missing."""
+    try:
+        import graphviz
+
+        drawn = graphviz.pipe_string("dot", "svg", "\n".join(dots), encoding="utf-8", quiet=True)
+    except (ImportError, subprocess.SubprocessError, OSError, RuntimeError):  # graphviz.ExecutableNotFound is one
+        return []
+    images = [part + "</svg>" for part in _PROLOGUE.sub("", drawn).split("</svg>")[:-1]]
+    return images if len(images) == len(dots) else []

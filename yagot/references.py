@@ -43,6 +43,7 @@ class References:
         self._modules = self._at_exit = 0
         self._threads: set[int] = set()
         self.confirmed: set[str] = set()
+        self._at_boundary = (len(sys.modules), atexit._ncallbacks())
         self.postponed = False
         self._held = False
 
@@ -108,6 +109,12 @@ class References:
         if sys._current_frames().keys() - self._threads:  # a thread may hold what we cannot see
             return set(), confirmed or (new if recurring is None else set())
         return confirmed, new - confirmed if recurring is None else set()
+
+    def quiet(self) -> bool:
+        """At a boundary: could nothing since the last one have made a place that nobody can look into? Imports do, and
+        the list of what is called at exit; so do other threads, like xdist's that reads from its pipe."""
+        before, self._at_boundary = self._at_boundary, (len(sys.modules), atexit._ncallbacks())
+        return before == self._at_boundary and len(sys._current_frames()) == 1
 
     def _seen_before(self, causes: Iterable[str], test: str) -> set[str]:
         """Those that another test has had before."""

@@ -5,34 +5,18 @@ Jinja2 fills it in, and escapes every text; Graphviz draws the cycles, if it is 
 
 from __future__ import annotations
 
-import re
-import subprocess
 from collections.abc import Sequence
 
 from yagot.causes import CauseReport, CauseTotals
 from yagot.config import ConfigError
 from yagot.files import shown_places, write_atomically
 from yagot.findings import TestReport
-from yagot.graphs import dot, one_line
+from yagot.graphs import dot, draw, one_line
 from yagot.report_text import plural, size, types_text
 
 DRAWN = 200
 """At most so many cycles are drawn: some kilobytes each."""
 SHOWN_TESTS = 20
-
-_PROLOGUE = re.compile(r"<\?xml.*?(?=<svg)", re.DOTALL)
-
-
-def draw(dots: Sequence[str]) -> list[str]:
-    """Each graph as an <svg> element; none if Graphviz is missing or fails."""
-    import graphviz
-
-    try:
-        drawn = graphviz.pipe_string("dot", "svg", "\n".join(dots), encoding="utf-8", quiet=True)
-    except (graphviz.ExecutableNotFound, subprocess.SubprocessError, OSError):
-        return []
-    images = [part + "</svg>" for part in _PROLOGUE.sub("", drawn).split("</svg>")[:-1]]
-    return images if len(images) == len(dots) else []
 
 
 class HTMLReport(CauseReport):

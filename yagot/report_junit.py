@@ -10,6 +10,7 @@ import time
 from typing import Literal
 
 from yagot import _core
+from yagot.attachments import Attachments
 from yagot.files import UnusablePath, new_file_beside
 from yagot.findings import CRASH, Problem, TestInfo, TestReport
 from yagot.report_text import describe_report, headline
@@ -60,16 +61,32 @@ def leak_type(report: TestReport) -> str:
     return "yagot.CollectedObjects"
 
 
+def default_name() -> str:
+    """``TEST-yagot.xml``, with tox's environment and xdist's worker behind ``yagot``: what CI systems look for."""
+    parts = ["TEST-yagot", os.environ.get("TOX_ENV_NAME"), os.environ.get("PYTEST_XDIST_WORKER")]
+    return "-".join(part.replace(os.sep, "_") for part in parts if part) + ".xml"
+
+
 class JUnitReport:
     """Writes each test as it ends; the file is complete at every moment."""
 
-    def __init__(self, path: str, content: Literal["all", "leaks"] = "all", family: str = "xunit2") -> None:
-        """Replaces the report at *path* by an empty one. Raises UnusablePath.
+    def __init__(
+        self,
+        path: str,
+        content: Literal["all", "leaks"] = "all",
+        family: str = "xunit2",
+        attachments: str | None = None,
+    ) -> None:
+        """Replaces the report at *path* by an empty one; of a directory (a path with a slash at its end), default_name()
+        in it. Raises UnusablePath.
 
         *content*: ``all`` tests with their outcomes, or only ``leaks``, beside the framework's own report of the
         outcomes: other names, and what did not pass is told as skipped. *family*: see Config.junit_family.
+        *attachments*: a directory for them.
         """
+        path = os.path.join(path, default_name()) if path.endswith("/") else path
         self._path = path
+        self._attachments = Attachments(attachments) if attachments is not None else None
         self._leaks = content == "leaks"
         self._ant = family == "ant"
         file, name = new_file_beside(path)
@@ -85,6 +102,7 @@ class JUnitReport:
         self._repeated = False
         self._names: dict[tuple[str, str], int] = {}
         self._broken: str | None = None
+        self._unattached: str | None = None
 
     def _unique(self, test: TestInfo) -> str:
         """The test's name, numbered if it was there before: no two cases may have one id."""
@@ -109,6 +127,7 @@ class JUnitReport:
         text: str | None = None,
         seconds: float = 0.0,
         pending: bool = False,
+        output: str | None = None,
     ) -> None:
         if self._broken is not None:
             return
@@ -124,13 +143,23 @@ class JUnitReport:
                 type=type_,
                 message=message if message is None else _cut(message, MESSAGE_LIMIT),
                 text=text if text is None else _cut(text, TEXT_LIMIT),
-                output=None,
+                output=output,
                 milliseconds=round(seconds * 1000),
                 pending=pending,
                 line=test.line or 0,
             )
         except OSError as error:
             self._broken = f"cannot write {self._path}: {error.strerror or error}"
+
+    def _attach(self, report: TestReport) -> str | None:
+        """The lines that name a leaking test's attachments."""
+        if self._attachments is None or self._ant:  # Ant's schema has no output of a case
+            return None
+        try:
+            return self._attachments.add(report)
+        except UnusablePath as error:
+            self._unattached = self._unattached or str(error)
+            return None
 
     def started(self, test: TestInfo) -> None:
         """Writes the case that stands if the process dies now."""
@@ -140,8 +169,9 @@ class JUnitReport:
     def finished(self, report: TestReport, fails: bool) -> None:
         """Writes the test's result over it."""
         kind: _Kind = None
-        type_ = message = text = None
+        type_ = message = text = output = None
         if fails:
+            output = self._attach(report)
             kind, type_, message = "failure", leak_type(report), headline(report)
             text = f"{message}\n{describe_report(report)}\n"
         elif report.problem is not None and report.problem.type == CRASH:
@@ -154,7 +184,7 @@ class JUnitReport:
             kind = _KINDS[report.outcome]
             problem = report.problem or Problem(report.outcome, report.outcome.replace("_", " "))
             type_, message, text = problem.type, problem.message, problem.text or problem.message
-        self._write(report.test, self._unique(report.test), kind, type_, message, text, report.seconds)
+        self._write(report.test, self._unique(report.test), kind, type_, message, text, report.seconds, output=output)
 
     def close(self) -> None:
         """Closes the file. Raises UnusablePath if it could not be written whole."""
@@ -168,3 +198,5 @@ class JUnitReport:
             from yagot.merging import combine_suites
 
             combine_suites(self._path)
+        if self._unattached is not None:
+            raise UnusablePath(self._unattached)

@@ -32,6 +32,14 @@ leaky_forget_new(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+/* Makes a list, or a tuple, that it never fills, and forgets it. */
+static PyObject *
+leaky_forget_unfilled(PyObject *Py_UNUSED(module), PyObject *tuple)
+{
+    PyObject *made = PyObject_IsTrue(tuple) ? PyTuple_New(3) : PyList_New(3);
+    return made != NULL ? Py_NewRef(Py_None) : NULL;
+}
+
 /* Copies a list of numbers; on its error path it forgets the copy. */
 static PyObject *
 leaky_checked_copy(PyObject *Py_UNUSED(module), PyObject *list)
@@ -171,6 +179,10 @@ static PyType_Slot blind_slots[] = {
     {Py_tp_init, SLOT(box_init)}, {Py_tp_dealloc, SLOT(box_dealloc)}, {Py_tp_traverse, SLOT(blind_traverse)},
     {Py_tp_clear, SLOT(box_clear)}, {0, NULL},
 };
+static PyType_Slot open_slots[] = {
+    {Py_tp_init, SLOT(box_init)}, {Py_tp_dealloc, SLOT(box_dealloc)}, {Py_tp_traverse, SLOT(box_traverse)},
+    {Py_tp_clear, SLOT(box_clear)}, {0, NULL},
+};
 static PyType_Slot old_slots[] = {
     {Py_tp_init, SLOT(box_init)}, {Py_tp_dealloc, SLOT(box_dealloc)}, {Py_tp_traverse, SLOT(box_traverse)},
     {Py_tp_clear, SLOT(box_clear)}, {Py_tp_del, SLOT(old_del)}, {0, NULL},
@@ -179,7 +191,8 @@ static PyType_Slot old_slots[] = {
 static PyType_Spec specs[] = {
     {"leaky.Opaque", sizeof(box), 0, Py_TPFLAGS_DEFAULT, opaque_slots},
     {"leaky.Forgetful", sizeof(box), 0, Py_TPFLAGS_DEFAULT, forgetful_slots},
-    {"leaky.Blind", sizeof(box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, blind_slots},
+    {"leaky.Open", sizeof(box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, open_slots},
+    {"leaky.Blind", sizeof(box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, blind_slots},
     {"leaky.Old", sizeof(box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, old_slots},
 };
 
@@ -189,6 +202,7 @@ static PyMethodDef methods[] = {
     {"incref", leaky_incref, METH_O, NULL},
     {"decref", leaky_decref, METH_O, NULL},
     {"forget_new", leaky_forget_new, METH_NOARGS, NULL},
+    {"forget_unfilled", leaky_forget_unfilled, METH_O, NULL},
     {"checked_copy", leaky_checked_copy, METH_O, NULL},
     {"cached", leaky_cached, METH_NOARGS, NULL},
     {"keep", leaky_keep, METH_O, NULL},

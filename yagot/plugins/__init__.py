@@ -26,7 +26,8 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "repeat": ("W:N", "run each test W+N times more, and report what grows each time"),
     "native": ("", "find reference leaks of strings, numbers and other untracked objects too (CPython 3.14+)"),
     "no_confirm": ("", "never run a test again to confirm a suspected reference leak"),
-    "junit_xml": ("FILE", "write a JUnit XML report"),
+    "junit_xml": ("FILE", "write a JUnit XML report; of a directory (DIR/), TEST-yagot.xml in it"),
+    "junit_attachments": ("DIR", "write the findings of leaking tests beside the XML, as JSON and pictures"),
     "junit_family": ("FAMILY", "the XML's dialect: xunit2 (default), xunit1 or ant"),
     "json": ("FILE", "write a JSON report"),
     "markdown": ("FILE", "write a Markdown report, with the cycles as Mermaid graphs"),
@@ -71,6 +72,11 @@ def make_reporters(config: Config, content: str = "leaks") -> list[Reporter]:
         from yagot.report_junit import JUnitReport
 
         reporters.append(
-            JUnitReport(config.junit_xml, "leaks" if content == "leaks" else "all", config.junit_family)
+            JUnitReport(
+                config.junit_xml,
+                "leaks" if content == "leaks" else "all",
+                config.junit_family,
+                config.junit_attachments,
+            )
         )
     return reporters

@@ -62,13 +62,26 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"yagot: {error}") from None
     is_worker = hasattr(config, "workerinput")
     is_controller = not is_worker and bool(getattr(config.option, "dist", "no") != "no")
+    reports = None if is_worker else Reports(settings)
     if not is_controller:
         try:
-            config.pluginmanager.register(Windows(settings), "yagot-windows")
+            windows = Windows(settings, _aside(config) if reports is None else reports.run.finished)
         except ConfigError as error:
             raise pytest.UsageError(f"yagot: {error}") from None
-    if not is_worker:
-        config.pluginmanager.register(Reports(settings), "yagot-reports")
+        config.pluginmanager.register(windows, "yagot-windows")
+    if reports is not None:
+        config.pluginmanager.register(reports, "yagot-reports")
+
+
+def _aside(config: Any) -> Callable[[TestReport], None]:
+    """In an xdist worker: keeps reports for the controller until the worker ends."""
+
+    def tell(report: TestReport) -> None:
+        from yagot.findings import as_dict
+
+        config.workeroutput.setdefault("yagot", []).append(as_dict(report))
+
+    return tell
 
 
 def _info(nodeid: str, line: int | None) -> TestInfo:
@@ -89,10 +102,12 @@ def info_of(item: pytest.Item) -> TestInfo:
 class Windows:
     """Opens a window before a test's setup and closes it after its teardown; in the process that runs the tests."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, aside: Callable[[TestReport], None]) -> None:
+        """*aside*: where reports go that fail nothing and come after their test; pytest hears nothing of them."""
         from yagot.checker import Checker
 
         self.config = config
+        self.aside = aside
         self.checker: Checker = Checker(config)
         self.outcome = "passed"
         self.problem: Problem | None = None
@@ -233,16 +248,21 @@ class Windows:
     def _tell(self, item: pytest.Item, reports: list[tuple[TestReport, bool]]) -> None:
         from yagot.findings import as_dict
 
-        text = "\n".join(self._text(item, report) for report, fails in reports if fails)
+        failing = [report for report, fails in reports if fails]
+        for report, fails in reports:
+            if not fails:
+                self.aside(report)
+        if not failing:
+            return
         told = pytest.TestReport(
             nodeid=item.nodeid,
             location=item.location,
             keywords=dict.fromkeys(item.keywords, 1),
-            outcome="failed" if text else "passed",
-            longrepr=text or None,
+            outcome="failed",
+            longrepr="\n".join(self._text(item, report) for report in failing),
             when="teardown",
         )
-        told.yagot = [as_dict(report) for report, _ in reports]  # type: ignore[attr-defined]
+        told.yagot = [as_dict(report) for report in failing]  # type: ignore[attr-defined]
         item.ihook.pytest_runtest_logreport(report=told)
 
     def pytest_sessionfinish(self) -> None:
@@ -303,6 +323,14 @@ class Reports:
         for found in getattr(report, "yagot", ()):
             from yagot.findings import from_dict
 
+            self.run.finished(from_dict(found))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Takes what a worker has kept aside."""
+        from yagot.findings import from_dict
+
+        for found in getattr(node, "workeroutput", {}).get("yagot", ()):
             self.run.finished(from_dict(found))
 
     @pytest.hookimpl(optionalhook=True)
