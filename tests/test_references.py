@@ -289,6 +289,38 @@ def test_pytest_confirms_too(suite):
     assert result.stdout.count("ERROR test_ext") == 1
 
 
+def test_contents_that_differ_each_time(suite):
+    suite.write(
+        "test_keys.py",
+        """
+        import itertools
+        import unittest
+        import leaky
+
+        NUMBERS = itertools.count()
+        FIRST = itertools.cycle([1, "a"])
+
+        class TestKeys(unittest.TestCase):
+            def test_keys(self):
+                leaky.incref({f"key{next(NUMBERS)}": []})
+
+            def test_items(self):
+                leaky.incref([next(FIRST)])
+
+            def test_two_caches(self):
+                leaky.keep([str(next(NUMBERS))])    # the newest
+                leaky.keep_first([1])               # the first one
+        """,
+    )
+    tests = suite.tests("test_keys", env=suite.environment, check=1)
+    causes = {name: [f["cause"] for f in test["findings"]] for name, test in tests.items()}
+    assert causes == {
+        "test_keys": ["dict with a reference that nobody holds"],
+        "test_items": ["list with a reference that nobody holds"],
+        "test_two_caches": [],
+    }
+
+
 def test_without_confirmation_it_is_suspected(suite):
     tests = suite.tests("--no-confirm", "test_ext", env=suite.environment, check=0)
     assert [f["verdict"] for f in tests["test_leaky"]["findings"]] == ["suspected"]

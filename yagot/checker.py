@@ -231,7 +231,11 @@ class Checker:
         """The findings without references that have turned out to be held."""
         confirmed, suspected = self._references.settle(found, again, test.id)
         return [
-            dataclasses.replace(from_core(finding), suspected=finding["signature"] in suspected)
+            dataclasses.replace(
+                from_core(finding),
+                cause=self._references.lasting(finding["signature"]),
+                suspected=finding["signature"] in suspected,
+            )
             for finding in found
             if (not finding["references"] or finding["signature"] in confirmed | suspected)
             and not (finding["kind"] == "hidden" and _is_pythons_own(finding))

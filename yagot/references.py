@@ -28,6 +28,14 @@ FREE_SECONDS = 0.1
 SHARE = 0.02
 
 
+UNHELD = " with a reference that nobody holds"
+
+
+def kind_of(cause: str) -> str:
+    """The cause without what is in the object: ``list`` of ``list of int``."""
+    return cause.removesuffix(UNHELD).partition(" of ")[0] + UNHELD
+
+
 class References:
     """What a run knows of such references."""
 
@@ -43,6 +51,7 @@ class References:
         self._modules = self._at_exit = 0
         self._threads: set[int] = set()
         self.confirmed: set[str] = set()
+        self.varying: set[str] = set()
         self._at_boundary = (len(sys.modules), atexit._ncallbacks())
         self.postponed = False
         self._held = False
@@ -94,7 +103,7 @@ class References:
             self._ledger.forget()
             return set(), set()
         try:
-            recurring = self._repeat(again) if self._confirm and again is not None else None
+            recurring = self._repeat(again, suspects) if self._confirm and again is not None else None
         finally:
             self._ledger.forget()
         if recurring is not None:
@@ -110,6 +119,10 @@ class References:
             return set(), confirmed or (new if recurring is None else set())
         return confirmed, new - confirmed if recurring is None else set()
 
+    def lasting(self, cause: str) -> str:
+        """The cause as it will be on every run: without what is in the object, if that differs each time."""
+        return kind_of(cause) if cause in self.varying else cause
+
     def quiet(self) -> bool:
         """At a boundary: could nothing since the last one have made a place that nobody can look into? Imports do, and
         the list of what is called at exit; so do other threads, like xdist's that reads from its pipe."""
@@ -120,8 +133,9 @@ class References:
         """Those that another test has had before."""
         return {cause for cause in causes if self._tests.setdefault(cause, test) != test}
 
-    def _repeat(self, again: Again) -> set[str] | None:
-        """The causes that were there after the test and are still, and whose like has joined them."""
+    def _repeat(self, again: Again, suspects: Iterable[str]) -> set[str] | None:
+        """The causes that were there after the test and are still, and whose like has joined them. One is alike if only
+        what is in it differs, as keys that are made anew each time, and none like it was there the first time."""
         outcome = again(self._ledger.begin)
         if outcome is None:
             return None
@@ -129,4 +143,7 @@ class References:
         if seen is None:
             return None
         joined = {finding["signature"] for finding in seen["findings"] if finding["references"]}
-        return joined & set(seen["recurring"])
+        alike = {kind_of(cause) for cause in joined.difference(suspects)}
+        varying = {cause for cause in set(seen["recurring"]) - joined if kind_of(cause) in alike}
+        self.varying |= varying
+        return (joined & set(seen["recurring"])) | varying

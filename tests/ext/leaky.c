@@ -84,6 +84,17 @@ leaky_keep(PyObject *Py_UNUSED(module), PyObject *object)
     Py_RETURN_NONE;
 }
 
+/* Keeps the first argument that it gets: no bug. */
+static PyObject *
+leaky_keep_first(PyObject *Py_UNUSED(module), PyObject *object)
+{
+    static PyObject *kept = NULL;
+    if (kept == NULL) {
+        kept = Py_NewRef(object);
+    }
+    Py_RETURN_NONE;
+}
+
 static PyObject *
 leaky_malloc(PyObject *Py_UNUSED(module), PyObject *size)
 {
@@ -206,6 +217,7 @@ static PyMethodDef methods[] = {
     {"checked_copy", leaky_checked_copy, METH_O, NULL},
     {"cached", leaky_cached, METH_NOARGS, NULL},
     {"keep", leaky_keep, METH_O, NULL},
+    {"keep_first", leaky_keep_first, METH_O, NULL},
     {"malloc", leaky_malloc, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
