@@ -1,11 +1,23 @@
 """The JUnit XML report: valid, readable, and there whatever happens."""
 
 import os
+import random
 import signal
+import subprocess
+import sys
+import time
 
 import junitparser
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from lxml import etree
+
+from yagot.findings import Problem, TestInfo, TestReport
+from yagot.report_junit import JUnitReport
+
+FAMILIES = {"xunit2": "junit-10.xsd", "xunit1": "junit-10-2014.xsd", "ant": "ant.xsd"}
+"""The schema that each family is valid against."""
 
 NASTY = "a\x00b\x1b[31m \ud800 \ufffe ]]> <tag> & \"q\" 'a' \U0001f600 名前"
 
@@ -171,38 +183,96 @@ def test_suites_follow_the_modules(project, schema):
     assert [suite.get("file") for suite in suites] == ["pkg/test_a.py", "pkg/test_b.py"]
 
 
-def test_a_killed_process_leaves_a_valid_file_at_any_moment(project):
-    """SIGKILL at twenty moments of a run of quick tests."""
-    import subprocess
-    import sys
-    import time
+KILLED = """
+    import os
+    import unittest
 
-    project.write(
-        "test_many.py",
-        """
-        import unittest
-        class Test(unittest.TestCase):
-            pass
-        for number in range(3000):
-            setattr(Test, f"test_{number:04}", lambda self: None)
-        """,
-    )
-    torn = 0
-    for attempt in range(20):
+    LOG = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+
+    class Test(unittest.TestCase):
+        pass
+
+    def make(number):
+        def test(self):
+            os.write(LOG, b"+%04d\\n" % number)
+            sum(range(20_000))
+            os.write(LOG, b"-%04d\\n" % number)
+        return test
+
+    for number in range(3000):
+        setattr(Test, f"test_{number:04}", make(number))
+    """
+
+
+def test_a_killed_process_leaves_a_valid_file_at_any_moment(project):
+    """SIGKILL at random moments: the file can be read, or repaired, and names the test that was running."""
+    from yagot.merging import repair
+
+    project.write("test_many.py", KILLED)
+    kills, torn, named = int(os.environ.get("YAGOT_TEST_KILLS", "20")), 0, 0
+    out, log = project.path / "out.xml", project.path / "log"
+    for _ in range(kills):
+        out.unlink(missing_ok=True)
         process = subprocess.Popen(
             [sys.executable, "-m", "yagot", "run", "--junit-xml", "out.xml"],
             cwd=project.path,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(0.15 + attempt * 0.02)
+        while not (log.exists() and log.stat().st_size):
+            time.sleep(0.001)
+        time.sleep(random.random() * 0.4)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        if (project.path / "out.xml").exists():
-            try:
-                etree.parse(str(project.path / "out.xml"))
-            except etree.XMLSyntaxError:
-                torn += 1
-    assert torn <= 1
+        try:
+            tree = etree.parse(str(out))
+        except etree.XMLSyntaxError:
+            torn += 1
+            assert repair(str(out)) == 0
+            tree = etree.parse(str(out))
+        crashed = [case.get("name") for case in tree.iter("testcase") if case.find("error") is not None]
+        assert len(crashed) <= 1
+        last = log.read_text().splitlines()[-1]
+        if last.startswith("+") and torn == 0:
+            assert crashed == [f"test_{last[1:]}"]
+            named += 1
+        log.unlink()
+    print(f"{kills} kills, {torn} files torn, {named} tests running and named")
+    assert torn <= max(1, kills // 100)
+    assert named > 0
+
+
+ANY_TEXT = st.text(st.characters())
+
+
+def shown(text):
+    """What a reader sees of a text: what XML cannot hold, as Python would write it."""
+    def one(c):
+        code = ord(c)
+        if c in "\n\t" or (0x20 <= code < 0x7F) or (0x80 <= code < 0xD800) or (0xE000 <= code < 0xFFFE) or code > 0xFFFF:
+            return c
+        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+    return "".join(map(one, text))
+
+
+@given(st.lists(st.tuples(ANY_TEXT, ANY_TEXT, ANY_TEXT, ANY_TEXT, ANY_TEXT), max_size=12))
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_any_text_is_written_so_that_it_can_be_read(tmp_path, schema, family, rows):
+    path = str(tmp_path / "out.xml")
+    report = JUnitReport(path, family=family)
+    for number, (module, name, kind, message, text) in enumerate(rows):
+        test = TestInfo(f"{number}", module, f"c{number}", name)
+        report.started(test)
+        report.finished(TestReport(test, "failed", 0.5, problem=Problem(kind, message, text)), False)
+    report.close()
+    found = [
+        (case.get("name"), case[0].get("type"), case[0].get("message"), case[0].text or "")
+        for case in sorted(schema(path, FAMILIES[family]).iter("testcase"), key=lambda case: int(case.get("classname")[1:]))
+    ]  # fmt: skip
+    assert found == [
+        (shown(name), shown(kind), shown(message), shown(text or message)) for _, name, kind, message, text in rows
+    ]
 
 
 def test_a_full_disk_is_an_error():
@@ -235,9 +305,7 @@ FAMILY_TESTS = """
     """
 
 
-@pytest.mark.parametrize(
-    ("family", "name"), [("xunit2", "junit-10.xsd"), ("xunit1", "junit-10-2014.xsd"), ("ant", "ant.xsd")]
-)
+@pytest.mark.parametrize(("family", "name"), FAMILIES.items())
 def test_families_validate(project, schema, family, name):
     project.write("test_a.py", FAMILY_TESTS)
     project.write("test_b.py", FAMILY_TESTS)
@@ -252,12 +320,11 @@ def test_families_validate(project, schema, family, name):
     assert [suite.get("id") for suite in tree.getroot()] == (["0", "1"] if family == "ant" else [None, None])
 
 
-@pytest.mark.parametrize("family", ["xunit2", "xunit1", "ant"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_crash_is_valid_in_each_family(project, schema, family):
     project.write("test_c.py", "import os, unittest\nclass T(unittest.TestCase):\n  def test_x(self): os._exit(9)\n")
     project.yagot("--junit-family", family, "--junit-xml", "out.xml", "test_c", check=9)
-    names = {"xunit2": "junit-10.xsd", "xunit1": "junit-10-2014.xsd", "ant": "ant.xsd"}
-    tree = schema(project.path / "out.xml", names[family])
+    tree = schema(project.path / "out.xml", FAMILIES[family])
     assert [error.get("type") for error in tree.iter("error")] == ["yagot.Crash"]
 
 
