@@ -423,16 +423,23 @@ module_file(PyObject *class_dict)
     return dict != NULL ? PyDict_GetItemString(dict, "__file__") : NULL;
 }
 
-/* The method of a class that comes first in its file; NULL if it has none. */
+static bool
+is_in_file(PyCodeObject *code, PyObject *file)
+{
+    return file == NULL || !PyUnicode_Check(file) || PyUnicode_Compare(code->co_filename, file) == 0;
+}
+
+/* The method of a class that comes first in its file; NULL if it has none. What a decorator has made is elsewhere. */
 static PyCodeObject *
 first_method(PyObject *class_dict)
 {
-    PyObject *key, *value;
+    PyObject *key, *value, *file = module_file(class_dict);
     PyCodeObject *first = NULL;
     Py_ssize_t position = 0;
     while (PyDict_Next(class_dict, &position, &key, &value)) {
         PyCodeObject *code = PyFunction_Check(value) ? yagot_code_of(value) : NULL;
         if (code != NULL && code->co_filename != NULL && PyUnicode_READ_CHAR(code->co_filename, 0) != '<'
+            && is_in_file(code, file)
             && (first == NULL || code->co_firstlineno < first->co_firstlineno)) {
             first = code;
         }

@@ -124,6 +124,9 @@ body_size(PyObject *object)
 static void
 subtract_body(yagot_holders *h, PyObject *object)
 {
+    if (strcmp(Py_TYPE(object)->tp_name, "functools._lru_list_elem") == 0) {
+        return;                 /* the cache that it belongs to shows what is in it */
+    }
     size_t size = body_size(object);
     if (size > sizeof(PyObject)) {
         (void)subtract_words(h, object + 1, size - sizeof(PyObject));
@@ -199,6 +202,32 @@ walk_inline_dict(yagot_holders *h, PyObject *object)
 #endif
 }
 
+typedef struct {
+    PyObject *wanted;
+    Py_ssize_t seen;
+} visit_counter;
+
+static int
+visit_count(PyObject *child, void *arg)
+{
+    visit_counter *counter = arg;
+    counter->seen += child == counter->wanted;
+    return 0;
+}
+
+/* An object holds its type if a class statement or a module has made it; not all traverse functions show that. */
+static void
+walk_type_of(yagot_holders *h, PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    uint32_t index = h->types_wanted ? yagot_snapshot_find(h->wanted, (PyObject *)type) : YAGOT_NONE;
+    if (index != YAGOT_NONE && type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
+        visit_counter counter = {.wanted = (PyObject *)type};
+        yagot_traverse(object, visit_count, &counter);
+        h->wanted->refs[index] -= counter.seen == 0;
+    }
+}
+
 /* The traversal of a dict whose keys are all strings leaves them out. */
 static void
 walk_keys(yagot_holders *h, PyObject *object)
@@ -215,6 +244,7 @@ walk_keys(yagot_holders *h, PyObject *object)
 static void
 walk(yagot_holders *h, PyObject *object)
 {
+    walk_type_of(h, object);
     if (PyCode_Check(object)) {
         walk_code(h, (PyCodeObject *)object);
     }
@@ -237,6 +267,9 @@ yagot_holders_init(yagot_holders *h)
 {
     if (yagot_idtable_init(&h->seen) < 0) {
         return -1;
+    }
+    for (uint32_t i = 0; i < h->wanted->count; i++) {
+        h->types_wanted |= PyType_Check(h->wanted->objects[i]);
     }
     /* when tracked objects are followed too, none may be walked twice */
     for (Py_ssize_t i = 0; h->frozen && i < PyList_GET_SIZE(h->tracked); i++) {
@@ -273,19 +306,6 @@ yagot_holders_subtract(yagot_holders *h)
 }
 
 /* -- what traverse functions miss ----------------------------------------------------------------- */
-
-typedef struct {
-    PyObject *wanted;
-    Py_ssize_t seen;
-} visit_counter;
-
-static int
-visit_count(PyObject *child, void *arg)
-{
-    visit_counter *counter = arg;
-    counter->seen += child == counter->wanted;
-    return 0;
-}
 
 /* How often an object's body holds a pointer beyond what its traverse function shows. */
 static Py_ssize_t

@@ -8,6 +8,7 @@ typedef struct {
     yagot_snapshot *wanted;     /* the objects asked about; refs: references not yet explained */
     PyObject *tracked;          /* all tracked objects: a list that the collector does not know; borrowed */
     bool untracked;             /* some of the wanted objects are not tracked */
+    bool types_wanted;          /* some of the wanted objects are types */
     bool frozen;                /* some tracked objects are not in that list */
     traverseproc plain_traverse;    /* of classes written in Python */
     yagot_idtable seen;         /* untracked objects that were walked */

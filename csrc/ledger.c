@@ -213,13 +213,9 @@ export_window(yagot_ledger *self)
     if (findings == NULL) {
         return NULL;
     }
-    PyObject *recurring = yagot_export_recurring(self);
-    if (recurring == NULL) {
-        Py_DECREF(findings);
-        return NULL;
-    }
+    PyObject *recurring = self->recurring != NULL ? self->recurring : PyDict_New();
     PyObject *alive = self->alive != NULL ? self->alive : PyList_New(0);
-    self->alive = NULL;
+    self->recurring = self->alive = NULL;
     return Py_BuildValue("{s:N,s:n,s:n,s:n,s:n,s:N,s:z,s:N}", "alive", alive, "held", self->held, "born", self->born, "survivors", self->survivors,
                          "garbage", self->garbage, "recurring", recurring,
                          "incomplete", self->incomplete, "findings", findings);
@@ -230,7 +226,7 @@ PyDoc_STRVAR(end_doc,
 "Closes the window. Returns a dict: born, survivors, held, garbage (numbers of objects), incomplete (why the\n"
 "window was not seen whole, or None), findings (a list of dicts, see yagot.findings), recurring.\n\n"
 "With references, survivors that have references which nobody holds are found, too; they are kept until\n"
-"forget(). Those that the look before has found and that are still so are counted by cause in recurring.\n"
+"forget(). recurring tells by cause how many there still are to those that the look before has found.\n"
 "With alive, the births that are alive are in a list, alive. They live as long as that.\n"
 "With keep, births that something else holds are kept until references() looks at them, or begin().\n"
 "With look=False nothing is examined, and None returned. Raises RuntimeError if no window is open.");

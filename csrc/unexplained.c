@@ -191,22 +191,42 @@ subtract_all(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted,
 static int
 age_suspects(yagot_ledger *self)
 {
+    Py_CLEAR(self->recurring);
     Py_XSETREF(self->earlier, self->suspects);
     self->suspects = yagot_new_hidden_list(0);
     return self->suspects != NULL ? 0 : -1;
 }
 
-/* Drops from the earlier suspects those that are explained now. */
 static int
-sift_earlier(yagot_ledger *self, yagot_snapshot *wanted)
+add_to(PyObject *dict, const char *cause, Py_ssize_t references)
 {
-    for (Py_ssize_t i = self->earlier != NULL ? PyList_GET_SIZE(self->earlier) : 0; i-- > 0;) {
-        uint32_t index = yagot_snapshot_find(wanted, PyList_GET_ITEM(self->earlier, i));
-        if (wanted->refs[index] <= 0 && PyList_SetSlice(self->earlier, i, i + 1, NULL) < 0) {
-            return -1;
+    PyObject *old = PyDict_GetItemString(dict, cause);
+    PyObject *sum = PyLong_FromSsize_t(references + (old != NULL ? PyLong_AsSsize_t(old) : 0));
+    int result = sum != NULL ? PyDict_SetItemString(dict, cause, sum) : -1;
+    Py_XDECREF(sum);
+    return result;
+}
+
+/* Which of the earlier suspects still have references that nobody holds, and how many. */
+static int
+count_recurring(yagot_ledger *self, yagot_snapshot *wanted)
+{
+    int result = 0;
+    Py_XSETREF(self->recurring, PyDict_New());
+    if (self->recurring == NULL) {
+        return -1;
+    }
+    PyObject_GC_UnTrack(self->recurring);
+    for (Py_ssize_t i = 0; result == 0 && self->earlier != NULL && i < PyList_GET_SIZE(self->earlier); i++) {
+        PyObject *object = PyList_GET_ITEM(self->earlier, i);
+        Py_ssize_t references = wanted->refs[yagot_snapshot_find(wanted, object)];
+        if (references > 0) {
+            char *cause = yagot_cause_of(object);
+            result = cause != NULL ? add_to(self->recurring, cause, references) : -1;
+            PyMem_RawFree(cause);
         }
     }
-    return 0;
+    return result;
 }
 
 int
@@ -225,7 +245,7 @@ yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births)
     if (result == 0 && (result = choose(self, births, &wanted)) == 0 && wanted.count > 0) {
         result = subtract_all(self, births, &wanted, &h);
         if (result == 0) {
-            result = sift_earlier(self, &wanted);
+            result = count_recurring(self, &wanted);
         }
         if (result == 0 && count_suspects(&wanted) > 0) {
             result = yagot_tell_suspects(self, births, &wanted);
@@ -240,30 +260,12 @@ yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births)
     return result;
 }
 
-PyObject *
-yagot_export_recurring(yagot_ledger *self)
-{
-    PyObject *dict = PyDict_New();
-    for (Py_ssize_t i = 0; dict != NULL && self->earlier != NULL && i < PyList_GET_SIZE(self->earlier); i++) {
-        char *cause = yagot_cause_of(PyList_GET_ITEM(self->earlier, i));
-        PyObject *key = cause != NULL ? PyUnicode_FromString(cause) : PyErr_NoMemory();
-        PyObject *count = key != NULL ? PyDict_GetItem(dict, key) : NULL;
-        PyObject *more = key != NULL ? PyLong_FromLong(count != NULL ? PyLong_AsLong(count) + 1 : 1) : NULL;
-        if (more == NULL || PyDict_SetItem(dict, key, more) < 0) {
-            Py_CLEAR(dict);
-        }
-        Py_XDECREF(key);
-        Py_XDECREF(more);
-        PyMem_RawFree(cause);
-    }
-    return dict;
-}
-
 void
 yagot_forget_suspects(yagot_ledger *self)
 {
     Py_CLEAR(self->suspects);
     Py_CLEAR(self->earlier);
+    Py_CLEAR(self->recurring);
 }
 
 /* -- later ---------------------------------------------------------------------------------------- */

@@ -13,8 +13,6 @@ int yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births);
 int yagot_keep_held(yagot_ledger *self, const yagot_snapshot *births);
 /* Looks at those for references that nobody holds: a list of findings. */
 PyObject *yagot_late_references(yagot_ledger *self);
-/* A dict: cause -> how many of the earlier suspects are still unexplained. New reference. */
-PyObject *yagot_export_recurring(yagot_ledger *self);
 /* Lets go of the suspects. May run Python code. */
 void yagot_forget_suspects(yagot_ledger *self);
 

@@ -154,6 +154,7 @@ KEPT = []
         lambda leaky: KEPT.append(compile("(1, 2, [3], lambda: (4, 5))", "x", "eval")),
         lambda leaky: KEPT.append(type("Slots", (), {"__slots__": ("a", "b")})),
         lambda leaky: KEPT.append(iter([[1], [2]])),
+        lambda leaky: KEPT.append(leaky.make_silent_type()(1)),
         lambda leaky: KEPT.append(sys.exc_info()),
     ],
 )
@@ -293,6 +294,7 @@ def test_contents_that_differ_each_time(suite):
     suite.write(
         "test_keys.py",
         """
+        import functools
         import itertools
         import unittest
         import leaky
@@ -300,7 +302,21 @@ def test_contents_that_differ_each_time(suite):
         NUMBERS = itertools.count()
         FIRST = itertools.cycle([1, "a"])
 
+        @functools.lru_cache(maxsize=3)
+        def cached():
+            return [3]
+
+        @functools.lru_cache(maxsize=None)
+        def made_once():
+            return {"made": []}
+
         class TestKeys(unittest.TestCase):
+            def test_the_same_object_once_more(self):
+                leaky.incref(made_once())
+
+            def test_in_a_bounded_cache(self):
+                leaky.incref(cached())
+
             def test_keys(self):
                 leaky.incref({f"key{next(NUMBERS)}": []})
 
@@ -318,6 +334,8 @@ def test_contents_that_differ_each_time(suite):
         "test_keys": ["dict with a reference that nobody holds"],
         "test_items": ["list with a reference that nobody holds"],
         "test_two_caches": [],
+        "test_the_same_object_once_more": ["dict of made with a reference that nobody holds"],
+        "test_in_a_bounded_cache": ["list of int with a reference that nobody holds"],
     }
 
 

@@ -11,7 +11,7 @@ import atexit
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from yagot import _core
@@ -103,7 +103,8 @@ class References:
             self._ledger.forget()
             return set(), set()
         try:
-            recurring = self._repeat(again, suspects) if self._confirm and again is not None else None
+            before = {finding["signature"]: finding["references"] for finding in found if finding["references"]}
+            recurring = self._repeat(again, before) if self._confirm and again is not None else None
         finally:
             self._ledger.forget()
         if recurring is not None:
@@ -133,17 +134,20 @@ class References:
         """Those that another test has had before."""
         return {cause for cause in causes if self._tests.setdefault(cause, test) != test}
 
-    def _repeat(self, again: Again, suspects: Iterable[str]) -> set[str] | None:
-        """The causes that were there after the test and are still, and whose like has joined them. One is alike if only
-        what is in it differs, as keys that are made anew each time, and none like it was there the first time."""
+    def _repeat(self, again: Again, before: Mapping[str, int]) -> set[str] | None:
+        """The causes that were there after the test and are still, and whose like has joined them: a new object, or one
+        more reference to the old one. One is alike if only what is in it differs, as keys that are made anew each time,
+        and none like it was there the first time. *before*: references by cause."""
         outcome = again(self._ledger.begin)
         if outcome is None:
             return None
         seen = self._ledger.end(look=outcome == "passed", references=True)
         if seen is None:
             return None
+        recurring = seen["recurring"]
         joined = {finding["signature"] for finding in seen["findings"] if finding["references"]}
-        alike = {kind_of(cause) for cause in joined.difference(suspects)}
-        varying = {cause for cause in set(seen["recurring"]) - joined if kind_of(cause) in alike}
+        alike = {kind_of(cause) for cause in joined.difference(before)}
+        varying = {cause for cause in recurring.keys() - joined if kind_of(cause) in alike}
         self.varying |= varying
-        return (joined & set(seen["recurring"])) | varying
+        more = {cause for cause, references in recurring.items() if references > before.get(cause, references)}
+        return (joined & recurring.keys()) | varying | more

@@ -82,7 +82,7 @@ def describe(finding: Finding) -> Iterator[str]:
         yield f"  {finding.why}"
         yield f"  signature {finding.signature}"
         return
-    times = f"{finding.count:,} × the same cycle, " if finding.count > 1 else ""
+    times = f"{finding.count:,} × the same cycle, " if finding.count > 1 and finding.cycle_length else ""
     yield (
         f"{finding.kind}: {times}{plural(finding.objects, 'object')} ({types_text(finding.types)}), "
         f"{size(finding.held_bytes)} held"
