@@ -1,7 +1,7 @@
 """Writing JUnit XML: 100,000 test cases, a tenth of them failures, next to other writers, in one run.
 
-yagot writes three times: as it does in a run (crash-safe: a pending case before each test), each case once, and by the writer
-that the others are measured with. The writer in C (handwritten.c) does the least that gives such a file.
+yagot writes twice: as it does in a run (crash-safe: a pending case before each test), and each case once. The writer
+in C (handwritten.c) does the least that gives such a file.
 """
 
 import os
@@ -24,7 +24,8 @@ def write(n, failed, pending):
     kind = "error" if pending else "failure" if failed else None
     text = TEXT if failed and not pending else "died" if pending else None
     writer.write(suite=f"suite{n // 1000}", file=None, classname="pkg.module.TestClass", name=f"test_{n}", kind=kind,
-                 type=kind, message="no" if kind else None, text=text, output=None, milliseconds=1, pending=pending, line=0)
+                 type=kind, message="no" if kind else None, text=text, output=None, milliseconds=1,
+                 pending=pending, line=0)
 for n in range(CASES):
     PENDING
     write(n, n % 10 == 0, False)

@@ -36,6 +36,7 @@ typedef struct {
     yagot_tracer tracer;
     PyObject *kept;                 /* owned: a list that the collector does not know, to look at later; or NULL */
     bool wants_kept;                /* keep them */
+    bool stacks;                    /* the last such look met objects with a stack of their own */
     bool wants_references;          /* look for those that nobody holds */
     bool open, looking;             /* a window is open; we are looking at it */
     bool own;                       /* the collection under way is ours … */

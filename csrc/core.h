@@ -62,12 +62,20 @@ PyObject *yagot_heap_bytes(PyObject *module, PyObject *ignored);
 int yagot_junit_ready(PyObject *module, yagot_state *state);
 int yagot_merger_ready(PyObject *module, yagot_state *state);
 
+/* May an object's traverse function be called? Not a static type's: it aborts. An object that is tracked, but says that it
+ * is not the collector's for now (a suspended greenlet), shows what it can. */
+static inline bool
+yagot_can_traverse(PyObject *object)
+{
+    return PyType_IS_GC(Py_TYPE(object)) && (!PyType_Check(object) || PyObject_IS_GC(object));
+}
+
 /* One level of indirection for every traversal: a type may have no traverse function. */
 static inline void
 yagot_traverse(PyObject *object, visitproc visit, void *arg)
 {
     traverseproc traverse = Py_TYPE(object)->tp_traverse;
-    if (traverse != NULL && PyObject_IS_GC(object)) {       /* static types abort when traversed */
+    if (traverse != NULL && yagot_can_traverse(object)) {
         (void)traverse(object, visit, arg);
     }
 }

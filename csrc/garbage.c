@@ -111,7 +111,8 @@ mark_reachable(walk *w)
     yagot_snapshot *s = w->snapshot;
     w->set = YAGOT_REACHABLE;
     for (uint32_t i = 0; i < s->count; i++) {
-        if (s->refs[i] > 0 && !(s->flags[i] & YAGOT_REACHABLE)) {
+        bool root = s->refs[i] > 0 || !PyObject_IS_GC(s->objects[i]);   /* the collector passes over those, too */
+        if (root && !(s->flags[i] & YAGOT_REACHABLE)) {
             s->flags[i] |= YAGOT_REACHABLE;
             w->stack[w->depth++] = i;
             mark_from_stack(w);

@@ -3,7 +3,7 @@
  * A traversal of all tracked objects shows most references. The rest lies in objects that the collector does
  * not track and in objects that have no traverse function at all; what is reachable from tracked objects is walked
  * too, once each. The body of an opaque object (a C type without traverse) is searched word by word, as
- * conservative collectors do; so is an array's buffer of objects.
+ * conservative collectors do; of an array of objects the items are.
  */
 #include "holders.h"
 
@@ -85,22 +85,74 @@ subtract_words(yagot_holders *h, const void *memory, size_t size)
     return found;
 }
 
-/* An array of objects (NumPy's dtype object) shows its items through the buffer protocol only. */
-static void
-subtract_buffer(yagot_holders *h, PyObject *object)
+/* NumPy's type that an array is of, also of a class derived from it; NULL of anything else. */
+static PyTypeObject *
+array_type(PyObject *object)
 {
-    Py_buffer view;
-    if (Py_TYPE(object)->tp_flags & Py_TPFLAGS_HEAPTYPE || !PyObject_CheckBuffer(object)) {
-        return;                 /* a class of Python's may have code of its own */
+    PyTypeObject *type = Py_TYPE(object);
+    while (type != NULL && type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
+        type = type->tp_base;
     }
-    if (PyObject_GetBuffer(object, &view, PyBUF_FORMAT | PyBUF_ND | PyBUF_ANY_CONTIGUOUS) < 0) {
+    return type != NULL && strcmp(type->tp_name, "numpy.ndarray") == 0 ? type : NULL;
+}
+
+/* An attribute as a C type has it, whatever a derived class says. New reference; NULL without an exception. */
+static PyObject *
+c_attribute(PyTypeObject *type, PyObject *object, const char *name)
+{
+    PyObject *descriptor = yagot_type_lookup(type, name);
+    descrgetfunc get = descriptor != NULL ? Py_TYPE(descriptor)->tp_descr_get : NULL;
+    PyObject *value = get != NULL ? get(descriptor, object, (PyObject *)Py_TYPE(object)) : NULL;
+    PyErr_Clear();
+    return value;
+}
+
+/* The C side of NumPy's array interface: what the capsule __array_struct__ points to. */
+typedef struct {
+    int two, dimensions;
+    char kind;
+    int item_size, flags;
+    Py_intptr_t *shape, *strides;
+    void *data;
+} array_interface;
+
+enum { CONTIGUOUS = 3 };
+
+static void
+subtract_items(yagot_holders *h, const array_interface *array)
+{
+    size_t items = 1;
+    for (int i = 0; i < array->dimensions; i++) {
+        items *= (size_t)array->shape[i];
+    }
+    if (array->two == 2 && array->kind == 'O' && array->flags & CONTIGUOUS && array->data != NULL) {
+        (void)subtract_words(h, array->data, items * sizeof(PyObject *));
+    }
+}
+
+/* An array of objects (dtype object) does not show its items. Those of a view are its base's, which is walked, too. */
+static void
+subtract_array(yagot_holders *h, PyObject *object)
+{
+    PyTypeObject *type = array_type(object);
+    PyObject *dtype = type != NULL ? c_attribute(type, object, "dtype") : NULL;
+    PyObject *has_objects = dtype != NULL ? c_attribute(Py_TYPE(dtype), dtype, "hasobject") : NULL;
+    PyObject *base = has_objects == Py_True ? c_attribute(type, object, "base") : NULL;
+    if (base == Py_None) {
+        PyObject *capsule = c_attribute(type, object, "__array_struct__");
+        const array_interface *array = capsule != NULL ? PyCapsule_GetPointer(capsule, NULL) : NULL;
+        if (array != NULL) {
+            subtract_items(h, array);
+        }
         PyErr_Clear();
-        return;
+        Py_XDECREF(capsule);
     }
-    if (view.format != NULL && strcmp(view.format, "O") == 0 && view.buf != NULL) {
-        (void)subtract_words(h, view.buf, (size_t)view.len);
+    else if (base != NULL && !yagot_is_tracked(base)) {
+        push(h, base);          /* the reference itself was found in the body; the array keeps its base */
     }
-    PyBuffer_Release(&view);
+    Py_XDECREF(base);
+    Py_XDECREF(has_objects);
+    Py_XDECREF(dtype);
 }
 
 /* datetime's own objects without a time zone lack the room for one. */
@@ -131,7 +183,7 @@ subtract_body(yagot_holders *h, PyObject *object)
     if (size > sizeof(PyObject)) {
         (void)subtract_words(h, object + 1, size - sizeof(PyObject));
     }
-    subtract_buffer(h, object);
+    subtract_array(h, object);
 }
 
 /* -- walking -------------------------------------------------------------------------------------- */
@@ -252,10 +304,11 @@ walk(yagot_holders *h, PyObject *object)
         walk_type(h, (PyTypeObject *)object);
         yagot_traverse(object, yagot_holders_visit, h);
     }
-    else if (PyObject_IS_GC(object)) {
+    else if (yagot_can_traverse(object)) {
         yagot_traverse(object, yagot_holders_visit, h);
         walk_keys(h, object);
         walk_inline_dict(h, object);
+        subtract_array(h, object);
     }
     else {
         subtract_body(h, object);
@@ -271,9 +324,15 @@ yagot_holders_init(yagot_holders *h)
     for (uint32_t i = 0; i < h->wanted->count; i++) {
         h->types_wanted |= PyType_Check(h->wanted->objects[i]);
     }
-    /* when tracked objects are followed too, none may be walked twice */
-    for (Py_ssize_t i = 0; h->frozen && i < PyList_GET_SIZE(h->tracked); i++) {
-        uint32_t *slot = yagot_idtable_slot(&h->seen, PyList_GET_ITEM(h->tracked, i));
+    /* where tracked objects are followed too, none may be walked twice */
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
+        PyObject *object = PyList_GET_ITEM(h->tracked, i);
+        bool suspended = !PyObject_IS_GC(object);       /* a greenlet, which does not say that it is tracked */
+        h->stacks |= suspended;
+        uint32_t *slot = h->frozen || suspended ? yagot_idtable_slot(&h->seen, object) : NULL;
+        if (slot == NULL && !h->frozen && !suspended) {
+            continue;
+        }
         if (slot == NULL) {
             return -1;
         }
@@ -307,13 +366,22 @@ yagot_holders_subtract(yagot_holders *h)
 
 /* -- what traverse functions miss ----------------------------------------------------------------- */
 
+/* The dict that ctypes keeps of a type (before 3.13): its traverse function shows the items only. */
+static bool
+is_dict_of_ctypes(PyObject *object)
+{
+    return strcmp(Py_TYPE(object)->tp_name, "StgDict") == 0;
+}
+
 /* How often an object's body holds a pointer beyond what its traverse function shows. */
 static Py_ssize_t
 count_hidden(PyObject *object, PyObject *const *body, size_t words, PyObject *wanted)
 {
     visit_counter counter = {.wanted = wanted};
     Py_ssize_t stored = 0;
-    yagot_traverse(object, visit_count, &counter);
+    if (!is_dict_of_ctypes(object)) {
+        yagot_traverse(object, visit_count, &counter);
+    }
     for (size_t i = 0; i < words; i++) {
         stored += body[i] == wanted;
     }
@@ -347,7 +415,8 @@ yagot_holders_subtract_hidden(yagot_holders *h, PyObject *object)
     PyTypeObject *type = yagot_holders_c_type(h, object);
     Py_ssize_t hidden = 0;
     /* built-in types show all they hold */
-    if (type->tp_basicsize <= (Py_ssize_t)sizeof(PyObject) || PyWeakref_Check(object) || strchr(type->tp_name, '.') == NULL) {
+    bool open = strchr(type->tp_name, '.') == NULL && !is_dict_of_ctypes(object);
+    if (type->tp_basicsize <= (Py_ssize_t)sizeof(PyObject) || PyWeakref_Check(object) || open) {
         return 0;
     }
     size_t words = (size_t)type->tp_basicsize / sizeof(PyObject *) - sizeof(PyObject) / sizeof(PyObject *);

@@ -14,6 +14,7 @@ typedef struct {
     yagot_idtable seen;         /* untracked objects that were walked */
     PyObject **pending;         /* owned array of borrowed objects, still to walk */
     size_t depth, room;
+    bool stacks;                /* there are objects with a C stack of their own, which may hold anything */
     bool failed;
 } yagot_holders;
 

@@ -1,10 +1,9 @@
 /* ledger.c - observe: one test's window over the collector's generations.
  *
- * begin() moves everything young into the oldest generation; from then on the younger generations are the
- * ledger of what the test made. A callback looks before each collection inside the window, so that nothing
- * is hidden by it; end() looks once more, has the garbage collected, and sees what is still alive. The second
- * generation is not collected automatically while a window is open, lest its objects grow old unseen; when it
- * has doubled, its objects are moved back into the youngest, where the next automatic collection meets them.
+ * begin() moves everything young into the oldest generation; from then on the younger generations are the ledger of
+ * what the test made. A callback looks before each collection inside the window, so that nothing is hidden by it;
+ * end() looks once more, has the garbage collected, and sees what is still alive. The second generation is not collected
+ * automatically while a window is open, lest its objects grow old unseen: see watch.c.
  *
  * Without generations (see module.c) gc.freeze() sets the older objects aside instead.
  */
@@ -457,6 +456,17 @@ static PyMethodDef ledger_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *
+ledger_stacks(yagot_ledger *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(self->stacks);
+}
+
+static PyGetSetDef ledger_attributes[] = {
+    {"stacks", (getter)(void (*)(void))ledger_stacks, NULL, "Whether the last look met stacks that cannot be seen.", NULL},
+    {0},
+};
+
 PyDoc_STRVAR(ledger_doc,
 "Ledger(describe=None, native=False)\n--\n\n"
 "Watches one window after the other: what is born in it, and what of that is garbage at its end.\n\n"
@@ -471,6 +481,7 @@ static PyType_Slot ledger_slots[] = {
     {Py_tp_traverse, ledger_traverse},
     {Py_tp_clear, ledger_clear},
     {Py_tp_methods, ledger_methods},
+    {Py_tp_getset, ledger_attributes},
     {0, NULL},
 };
 

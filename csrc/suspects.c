@@ -192,7 +192,7 @@ yagot_tell_suspects(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *
         }
     }
     for (uint32_t i = 0; i < wanted->count && result == 0; i++) {
-        if (wanted->refs[i] > 0 && !PyObject_IS_GC(wanted->objects[i])) {
+        if (wanted->refs[i] > 0 && wanted->flags[i] & YAGOT_TRACED) {
             result = tell_untracked(&t, wanted->objects[i], wanted->refs[i]);
         }
     }
@@ -206,6 +206,9 @@ int
 yagot_tell_hidden(yagot_ledger *self, PyTypeObject *type, PyObject *object)
 {
     yagot_text cause = {0};
+    if (yagot_findings_label(&self->findings, object) == YAGOT_TOLD) {
+        return 0;
+    }
     yagot_add_type_name(&cause, type);
     yagot_text_add(&cause, " holds references that its tp_traverse does not show");
     uint32_t found = finding_of(self, yagot_text_take(&cause), object, yagot_tracing(self));

@@ -59,9 +59,9 @@ yagot_count_held(const yagot_snapshot *births)
 }
 
 static int
-ask_about(yagot_snapshot *wanted, PyObject *object)
+ask_about(yagot_snapshot *wanted, PyObject *object, uint8_t flags)
 {
-    return yagot_snapshot_add(wanted, object, Py_REFCNT(object), 0) != YAGOT_NONE ? 0 : -1;
+    return yagot_snapshot_add(wanted, object, Py_REFCNT(object), flags) != YAGOT_NONE ? 0 : -1;
 }
 
 /* -- those that are held in known ways ------------------------------------------------------------ */
@@ -140,7 +140,7 @@ choose(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted)
 {
     for (uint32_t i = 0; i < births->count; i++) {
         if (births->objects[i] != self->arguments && is_held_from_outside(births, i)
-            && ask_about(wanted, births->objects[i]) < 0) {
+            && ask_about(wanted, births->objects[i], 0) < 0) {
             return -1;
         }
     }
@@ -148,12 +148,12 @@ choose(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted)
         PyObject *object = self->tracer.made[i].object;
         bool shared = object == NULL || Py_REFCNT(object) > IMMORTAL
                       || (PyUnicode_CheckExact(object) && PyUnicode_CHECK_INTERNED(object));
-        if (!shared && ask_about(wanted, object) < 0) {
+        if (!shared && ask_about(wanted, object, YAGOT_TRACED) < 0) {
             return -1;
         }
     }
     for (Py_ssize_t i = 0; self->earlier != NULL && i < PyList_GET_SIZE(self->earlier); i++) {
-        if (ask_about(wanted, PyList_GET_ITEM(self->earlier, i)) < 0) {
+        if (ask_about(wanted, PyList_GET_ITEM(self->earlier, i), 0) < 0) {
             return -1;
         }
     }
@@ -181,6 +181,7 @@ subtract_all(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted,
     if (result == 0) {
         result = yagot_holders_subtract(h);
     }
+    self->stacks = h->stacks;
     if (result == 0 && count_suspects(wanted) > 0) {
         result = look_in_memory(self, h);
     }

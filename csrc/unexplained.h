@@ -4,6 +4,9 @@
 
 #include "births.h"
 
+/* A flag in the snapshot of the objects asked about: not tracked by the collector, and made in the window. */
+enum { YAGOT_TRACED = YAGOT_LATER };
+
 /* How many births are held by something that is not a birth: only they can be suspects. */
 uint32_t yagot_count_held(const yagot_snapshot *births);
 /* Finds the suspects among the births that are alive, after yagot_find_garbage. Those that an earlier look found

@@ -65,6 +65,12 @@ def project(tmp_path):
     return Project(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def module_project(tmp_path_factory):
+    """One for all tests of a module."""
+    return Project(tmp_path_factory.mktemp("project"))
+
+
 @pytest.fixture(scope="session")
 def schema():
     """Validates a JUnit XML file against a schema of tests/schemas."""

@@ -248,7 +248,8 @@ def shown(text):
     """What a reader sees of a text: what XML cannot hold, as Python would write it."""
     def one(c):
         code = ord(c)
-        if c in "\n\t" or (0x20 <= code < 0x7F) or (0x80 <= code < 0xD800) or (0xE000 <= code < 0xFFFE) or code > 0xFFFF:
+        ranges = ((0x20, 0x7F), (0x80, 0xD800), (0xE000, 0xFFFE), (0x10000, 0x110000))
+        if c in "\n\t" or any(start <= code < end for start, end in ranges):
             return c
         return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
@@ -266,10 +267,11 @@ def test_any_text_is_written_so_that_it_can_be_read(tmp_path, schema, family, ro
         report.started(test)
         report.finished(TestReport(test, "failed", 0.5, problem=Problem(kind, message, text)), False)
     report.close()
+    cases = schema(path, FAMILIES[family]).iter("testcase")
     found = [
         (case.get("name"), case[0].get("type"), case[0].get("message"), case[0].text or "")
-        for case in sorted(schema(path, FAMILIES[family]).iter("testcase"), key=lambda case: int(case.get("classname")[1:]))
-    ]  # fmt: skip
+        for case in sorted(cases, key=lambda case: int(case.get("classname")[1:]))
+    ]
     assert found == [
         (shown(name), shown(kind), shown(message), shown(text or message)) for _, name, kind, message, text in rows
     ]

@@ -46,10 +46,8 @@ SUITE = """
 
 
 @pytest.fixture(scope="module", params=["xunit2", "xunit1"])
-def report(request, tmp_path_factory):
-    from conftest import Project
-
-    project = Project(tmp_path_factory.mktemp("readers"))
+def report(request, module_project):
+    project = module_project
     project.write("test_tree.py", SUITE)
     project.yagot(
         "--junit-xml", "results/", "--junit-family", request.param, "--junit-attachments", "results/files",

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 def _is_pythons_own(finding: _Finding) -> bool:
     """Is it about a type of the standard library (as _io.StringIO before 3.12)? Nobody here can mend them."""
-    return finding["signature"].partition(".")[0] in sys.stdlib_module_names
+    name = finding["signature"].partition(" ")[0]
+    return "." not in name or name.partition(".")[0] in sys.stdlib_module_names
 
 
 class LeakError(AssertionError):

@@ -57,10 +57,11 @@ class Config:
     html: str | None = None
     """A page to write; needs ``yagot[html]``."""
     junit_xml: str | None = None
-    """A JUnit XML report to write; a directory (``…/``) for ``TEST-yagot.xml`` in it, with tox's environment in the name."""
+    """A JUnit XML report to write; a directory (``…/``) for ``TEST-yagot.xml`` in it, under tox with the environment's
+    name."""
     junit_attachments: str | None = None
-    """A directory for files that go with the XML report: each leaking test's findings as JSON, and a picture of the cycle
-    (needs ``yagot[html]`` and Graphviz)."""
+    """A directory for files that go with the XML report: each leaking test's findings as JSON, and a picture of the
+    cycle (needs ``yagot[html]`` and Graphviz)."""
     junit_family: str = "xunit2"
     """The dialect of the XML: ``xunit2``, ``xunit1`` (cases with file and line) or ``ant`` (Ant's schema)."""
     json: str | None = None

@@ -116,7 +116,8 @@ class References:
                 return set(), set()  # what an import makes is no suspect
             confirmed = self._seen_before(new, test)
         self.confirmed |= confirmed
-        if sys._current_frames().keys() - self._threads:  # a thread may hold what we cannot see
+        # a thread or a suspended greenlet may hold what we cannot see
+        if self._ledger.stacks or sys._current_frames().keys() - self._threads:
             return set(), confirmed or (new if recurring is None else set())
         return confirmed, new - confirmed if recurring is None else set()
 
@@ -128,7 +129,7 @@ class References:
         """At a boundary: could nothing since the last one have made a place that nobody can look into? Imports do, and
         the list of what is called at exit; so do other threads, like xdist's that reads from its pipe."""
         before, self._at_boundary = self._at_boundary, (len(sys.modules), atexit._ncallbacks())
-        return before == self._at_boundary and len(sys._current_frames()) == 1
+        return before == self._at_boundary and len(sys._current_frames()) == 1 and not self._ledger.stacks
 
     def _seen_before(self, causes: Iterable[str], test: str) -> set[str]:
         """Those that another test has had before."""

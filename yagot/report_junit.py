@@ -77,8 +77,8 @@ class JUnitReport:
         family: str = "xunit2",
         attachments: str | None = None,
     ) -> None:
-        """Replaces the report at *path* by an empty one; of a directory (a path with a slash at its end), default_name()
-        in it. Raises UnusablePath.
+        """Replaces the report at *path* by an empty one; of a directory (a path with a slash at its end),
+        default_name() in it. Raises UnusablePath.
 
         *content*: ``all`` tests with their outcomes, or only ``leaks``, beside the framework's own report of the
         outcomes: other names, and what did not pass is told as skipped. *family*: see Config.junit_family.

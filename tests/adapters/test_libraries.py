@@ -1,0 +1,129 @@
+"""Libraries whose objects are not like others: NumPy's arrays, greenlets, ctypes' types."""
+
+import pytest
+
+FILL = """
+    HEAP = [[i] for i in range(300_000)]    # looks are dear: those of later tests are put off
+    KEEP = []
+
+    class C:
+        pass
+
+    class TestFirst(unittest.TestCase):
+        def use_up(self):
+            KEEP.append(C())
+    for number in range(8):
+        setattr(TestFirst, f"test_{number}", TestFirst.use_up)
+    """
+
+
+def clean(project, name, source, fill=True):
+    """Runs a suite that leaks nothing."""
+    head = FILL.replace("\n    ", "\n") if fill else "KEEP = []\n"
+    project.write(f"{name}.py", f"import unittest\n{head}{source}")
+    result = project.yagot(name)
+    assert result.returncode == 0, result.stderr
+    assert "yagot: no leaks" in result.stderr
+    return result.stderr
+
+
+ARRAYS = """
+import numpy as np
+
+class C:
+    pass
+
+class Derived(np.ndarray):
+    @property
+    def dtype(self):
+        raise AssertionError("code of a derived class")
+
+class TestArrays(unittest.TestCase):
+    def test_objects(self):
+        KEEP.append(np.array([[1], {"a": []}, C()], dtype=object)[:2])
+
+    def test_derived(self):
+        KEEP.append(np.array([C(), [2]], dtype=object).view(Derived))
+
+    def test_two_dimensions(self):
+        KEEP.append(np.array([[C(), C()], [C(), C()]], dtype=object).T)
+"""
+
+
+def test_arrays_hold_their_items(project):
+    pytest.importorskip("numpy")
+    assert "suspected" not in clean(project, "test_arrays", ARRAYS, fill=False)
+
+
+def test_the_buffer_of_an_array_is_left_alone(project):
+    """NumPy remembers for ever that a buffer was asked for."""
+    pytest.importorskip("numpy")
+    source = """
+import numpy as np
+try:
+    from numpy._core import _multiarray_tests
+except ImportError:
+    from numpy.core import _multiarray_tests
+
+A = np.ones(3, dtype="i1")
+
+class TestBuffer(unittest.TestCase):
+    def test_a_keeps_something(self):
+        KEEP.append([[]])
+
+    def test_b_untouched(self):
+        _multiarray_tests.corrupt_or_fix_bufferinfo(A)  # TypeError if it was asked for
+        _multiarray_tests.corrupt_or_fix_bufferinfo(A)
+"""
+    clean(project, "test_buffer", source, fill=False)
+
+
+@pytest.mark.parametrize("fill", [False, True])
+@pytest.mark.parametrize("keep", ["KEEP.append(g)", "pass"])
+def test_a_suspended_greenlet(project, keep, fill):
+    pytest.importorskip("greenlet")
+    source = f"""
+import greenlet
+
+class TestSuspended(unittest.TestCase):
+    def test_suspended(self):
+        data = [1, 2]
+        def body():
+            local = data
+            greenlet.getcurrent().parent.switch()
+        g = greenlet.greenlet(body)
+        g.switch()
+        {keep}
+"""
+    clean(project, "test_greenlets", source, fill)
+
+
+def test_types_of_ctypes(project):
+    source = """
+import ctypes
+
+class TestFunctions(unittest.TestCase):
+    def test_prototype(self):
+        class F(ctypes._CFuncPtr):
+            _argtypes_ = [ctypes.py_object]
+            _restype_ = None
+            _flags_ = 1
+        KEEP.append(F)
+"""
+    assert "suspected" not in clean(project, "test_ctypes", source, fill=False)
+
+
+def test_a_holder_that_was_told_of(project):
+    source = """
+import threading
+HOLD = []
+
+class TestLocals(unittest.TestCase):
+    def test_x(self):
+        self.a = C()
+        self.a.me = self.a
+        self.a.local = threading.local()
+        KEEP.append(C())
+        HOLD.append(self)
+"""
+    clean(project, "test_locals", source)
