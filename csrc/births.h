@@ -23,7 +23,7 @@ typedef struct {
     yagot_predictions saved;        /* alive after a collection inside the window */
     yagot_predictions predictions;  /* of the collection under way */
     PyObject *recurring;            /* owned: a dict, cause -> references of earlier suspects that nobody holds still; or NULL */
-    PyObject *suspects, *earlier;   /* owned lists that the collector does not know, of this look and the one before */
+    PyObject *suspects, *earlier;   /* owned lists, of this look and the one before */
     yagot_idtable promoted;         /* births that a collection moved into the oldest generation */
     size_t promoted_count;
     yagot_idtable labels;           /* survivors, and what was made between tests -> a number */
@@ -34,7 +34,7 @@ typedef struct {
     PyObject *arguments;            /* borrowed: the keyword arguments of the call in progress */
     bool native;                    /* objects that the collector does not track, too */
     yagot_tracer tracer;
-    PyObject *kept;                 /* owned: a list that the collector does not know, to look at later; or NULL */
+    PyObject *kept;                 /* owned: a list to look at later, or NULL */
     bool wants_kept;                /* keep them */
     bool stacks;                    /* the last such look met objects with a stack of their own */
     bool wants_references;          /* look for those that nobody holds */

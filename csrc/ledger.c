@@ -408,7 +408,7 @@ ledger_traverse(yagot_ledger *self, visitproc visit, void *arg)
     Py_VISIT(self->describe);
     Py_VISIT(self->user_threshold);
     Py_VISIT(self->owner_tuple);
-    /* not the suspects: they are hidden from the collector, and short-lived */
+    /* not the suspects: to the collector they are held from outside, as long as we want them */
     return 0;
 }
 

@@ -175,9 +175,6 @@ subtract_all(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted,
     for (size_t i = 0; i < 3 && births->lists[i] != NULL; i++) {     /* our own lists hold them, too */
         yagot_traverse(births->lists[i], yagot_holders_visit, h);
     }
-    if (self->earlier != NULL) {
-        yagot_traverse(self->earlier, yagot_holders_visit, h);
-    }
     if (result == 0) {
         result = yagot_holders_subtract(h);
     }
@@ -188,13 +185,14 @@ subtract_all(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted,
     return result;
 }
 
-/* Keeps the suspects of the look before apart from those of this one; -1 with an exception set. */
+/* Keeps the suspects of the look before apart from those of this one; -1 with an exception set. The lists are known to
+ * the collector: a library may ask gc.get_referrers() who holds an object before it gives up its own reference. */
 static int
 age_suspects(yagot_ledger *self)
 {
     Py_CLEAR(self->recurring);
     Py_XSETREF(self->earlier, self->suspects);
-    self->suspects = yagot_new_hidden_list(0);
+    self->suspects = PyList_New(0);
     return self->suspects != NULL ? 0 : -1;
 }
 
@@ -274,7 +272,7 @@ yagot_forget_suspects(yagot_ledger *self)
 int
 yagot_keep_held(yagot_ledger *self, const yagot_snapshot *births)
 {
-    Py_XSETREF(self->kept, yagot_new_hidden_list(0));
+    Py_XSETREF(self->kept, PyList_New(0));
     for (uint32_t i = 0; self->kept != NULL && i < births->count; i++) {
         if (is_held_from_outside(births, i) && PyList_Append(self->kept, births->objects[i]) < 0) {
             return -1;
@@ -289,6 +287,7 @@ look_later(yagot_ledger *self, yagot_snapshot *births)
     yagot_found found;
     PyObject *kept = self->kept;
     self->kept = NULL;
+    PyObject_GC_UnTrack(kept);          /* the lists of a snapshot are hidden, and counted apart */
     if (yagot_snapshot_add_list(births, kept) < 0 || yagot_find_garbage(births, &found) < 0) {
         PyErr_NoMemory();
         return -1;

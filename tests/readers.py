@@ -1,7 +1,7 @@
 """What five consumers of JUnit XML take from a report, after their sources and documentation.
 
 Each function returns a list of cases as the consumer would show them: dicts with suite, name, status, text, and what
-else it reads. They are deliberately as forgetful as the consumers: Jenkins ignores types, GitLab reads the message only where
+else it reads. They are as forgetful as the consumers: Jenkins ignores types, GitLab reads the message only where
 there is no text, Azure and dorny take the first failure.
 """
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from yagot.findings import Finding, TestReport
 from yagot.owners import BUILTIN
+from yagot.references import UNHELD
 from yagot.report_text import describe, plural, size
 
 SHOWN_CAUSES = 10
@@ -27,6 +28,8 @@ class Cause:
     """The first finding, described."""
     first: str
     """The first test."""
+    what: str
+    """The cause, without the usual words."""
     tests: int = 0
     objects: int = 0
     held_bytes: int = 0
@@ -60,7 +63,9 @@ class Summary:
             cause = self.causes.get(key)
             if cause is None:
                 text = "\n".join(describe(finding)) if finding.verdict == "leak" else ""
-                cause = self.causes[key] = Cause(finding.verdict, finding.reason, finding.owner, text, report.test.id)
+                what = finding.cause.removesuffix(UNHELD)
+                cause = Cause(finding.verdict, finding.reason, finding.owner, text, report.test.id, what)
+                self.causes[key] = cause
             cause.add(finding)
 
     def by_verdict(self, verdict: str) -> list[Cause]:
@@ -97,7 +102,8 @@ class Summary:
         if suspected:
             yield (
                 f"yagot: suspected: {plural(sum(c.objects for c in suspected), 'object')} with references that "
-                f"nobody holds, not confirmed; the first in {suspected[0].first}"
+                f"nobody holds, not confirmed; the first, {suspected[0].what}, in {suspected[0].first}. Run alone, a "
+                "test is repeated to confirm it"
             )
         if self.incomplete:
             yield f"yagot: {plural(self.incomplete, 'test')} not seen whole, the first {self.first_incomplete}"

@@ -127,3 +127,25 @@ class TestLocals(unittest.TestCase):
         HOLD.append(self)
 """
     clean(project, "test_locals", source)
+
+
+def test_greenlets_of_a_thread_that_ended(project):
+    """greenlet gives up references to its own greenlets when it thinks that nobody else has any."""
+    pytest.importorskip("greenlet")
+    source = """
+import greenlet
+import threading
+
+class TestThreads(unittest.TestCase):
+    def test_thread(self):
+        def work():
+            greenlet.greenlet(lambda: None).switch()
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        KEEP.append([[]])
+
+for number in range(20):
+    setattr(TestThreads, f"test_{number}", TestThreads.test_thread)
+"""
+    clean(project, "test_threads", source, fill=False)
