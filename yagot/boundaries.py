@@ -14,13 +14,11 @@ from collections.abc import Sequence
 
 from yagot import _core
 from yagot.config import Config
-from yagot.findings import Finding, TestInfo, from_core
+from yagot.findings import BEFORE, LATER, Finding, TestInfo, from_core
 from yagot.rules import Rule
 
 FREE_SECONDS = 0.05
 SHARE = 0.02
-LATER = " [later]"
-BEFORE = " [before]"
 
 Judged = tuple[TestInfo, Sequence[Rule]]
 

@@ -25,7 +25,8 @@ class CauseReport:
     verdicts: Iterable[str] = ("leak",)
 
     def __init__(self) -> None:
-        self.tests = self.leaking = 0
+        self.tests = 0
+        self._leaking: set[str] = set()
         self._causes: dict[tuple[str, str], CauseTotals] = {}
 
     def started(self, test: TestInfo) -> None:
@@ -33,14 +34,20 @@ class CauseReport:
 
     def finished(self, report: TestReport, fails: bool) -> None:
         """Adds a test."""
-        self.tests += 1
-        self.leaking += bool(report.leaks)
+        self.tests += report.test.main_id == report.test.id
+        if report.leaks:
+            self._leaking.add(report.test.main_id)
         for finding in report.findings:
             if finding.verdict in self.verdicts:
                 cause = self._causes.setdefault((finding.verdict, finding.signature), CauseTotals(finding))
                 cause.tests.append(report.test)
                 cause.objects += finding.objects
                 cause.held_bytes += finding.held_bytes
+
+    @property
+    def leaking(self) -> int:
+        """How many tests leaked."""
+        return len(self._leaking)
 
     def ranked(self) -> list[CauseTotals]:
         """Leaks first, then by memory held."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from yagot import _core
 from yagot.baseline import Baseline, read
-from yagot.boundaries import LATER, Boundaries
+from yagot.boundaries import Boundaries
 from yagot.config import Config, ConfigError, parse_repeat
-from yagot.findings import Finding, Problem, TestInfo, TestReport, from_core
+from yagot.findings import LATER, Finding, Problem, TestInfo, TestReport, from_core
 from yagot.judge import judge_all, missing
 from yagot.references import Again, References
 from yagot.report_text import describe_report, headline

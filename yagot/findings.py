@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 CRASH = "yagot.Crash"
 """The type of the problem of a test whose process died."""
 
+LATER = " [later]"
+"""Behind the name of a test: what was told of it after its end."""
+BEFORE = " [before]"
+"""Behind the name of a test: what was made before it, e.g. by setUpClass."""
+
 OUTCOMES = ("passed", "failed", "error", "skipped", "expected_failure", "unexpected_success")
 
 
@@ -143,6 +148,11 @@ class TestInfo:
     name: str
     file: str | None = None
     line: int | None = None
+
+    @property
+    def main_id(self) -> str:
+        """The id of the test itself, where this stands for what was told later."""
+        return self.id.removesuffix(LATER).removesuffix(BEFORE)
 
     @property
     def place(self) -> str:

@@ -22,7 +22,10 @@ SOURCE = "source"
 HIDDEN = "hidden-references"
 IGNORE_TYPES = "ignore-types"
 
-FRAMEWORKS = ("_pytest.", "pluggy.", "xdist.", "nose.", "nose2.")
+FRAMEWORKS = (
+    "_pytest.", "pluggy.", "xdist.", "nose.", "nose2.", "pytest_asyncio.", "anyio._backends._asyncio.TestRunner",
+    "anyio.pytest_plugin.",
+)  # fmt: skip
 
 
 def is_class_machinery(finding: Finding) -> bool:

@@ -46,15 +46,16 @@ class Summary:
 
     def __init__(self) -> None:
         self.tests = 0
-        self.leaking = 0
+        self._leaking: set[str] = set()
         self.incomplete = 0
         self.first_incomplete = ""
         self.causes: dict[tuple[str, str], Cause] = {}
 
     def add(self, report: TestReport) -> None:
         """Adds a test."""
-        self.tests += 1
-        self.leaking += any(finding.verdict == "leak" for finding in report.findings)
+        self.tests += report.test.main_id == report.test.id
+        if any(finding.verdict == "leak" for finding in report.findings):
+            self._leaking.add(report.test.main_id)
         if report.incomplete:
             self.incomplete += 1
             self.first_incomplete = self.first_incomplete or f"{report.test.id}: {report.incomplete}"
@@ -67,6 +68,11 @@ class Summary:
                 cause = Cause(finding.verdict, finding.reason, finding.owner, text, report.test.id, what)
                 self.causes[key] = cause
             cause.add(finding)
+
+    @property
+    def leaking(self) -> int:
+        """How many tests leaked."""
+        return len(self._leaking)
 
     def by_verdict(self, verdict: str) -> list[Cause]:
         """The causes with a verdict, the largest memory first."""
