@@ -2,8 +2,10 @@
 
 import json
 import re
+import shutil
 
 import pytest
+from lxml import etree
 
 SUITE = """
     import unittest
@@ -133,3 +135,34 @@ def test_a_summary_that_cannot_be_written_fails_nothing(project):
     project.write("test_x.py", "import unittest\nclass T(unittest.TestCase):\n    def test_x(self): pass\n")
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(project.path)}
     assert "::error" not in project.python("-m", "yagot", "run", "test_x", env=env, check=0).stderr
+
+
+def test_two_runs_compared(saved):
+    assert "2 causes: 0 new, 2 as before; 0 gone" in yagot(saved, "diff", "out.json", "out.json", check=0).stdout
+    saved.yagot("--json", "one.json", "test_saved.TestSaved.test_one", check=1)
+    result = yagot(saved, "diff", "one.json", "out.json", check=1)
+    assert result.stdout.count("\nnew: ") + result.stdout.startswith("new: ") == 1
+    result = yagot(saved, "diff", "out.json", "one.json", check=0)
+    assert result.stdout.startswith("gone: ")
+    assert "yagot: 1 cause: 0 new, 1 as before; 1 gone" in result.stdout
+    result = yagot(saved, "diff", "out.json", "none.json", check=2)
+    assert result.stderr == "yagot: cannot read none.json: No such file or directory\n"
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="needs Graphviz's dot")
+def test_a_cycle_drawn(saved):
+    drawing = etree.fromstring(yagot(saved, "graph", "out.json", "--format", "svg", check=0).stdout)
+    assert drawing.tag.endswith("svg") and "test_saved.Pair" in drawing.xpath("string()")
+
+
+def test_a_drawing_without_graphviz(saved):
+    result = yagot(saved, "graph", "out.json", "--format", "svg", env={"PATH": "/nowhere"}, check=2)
+    assert result.stderr == "yagot: svg needs yagot[html] and Graphviz's dot\n"
+
+
+def test_the_slowest_checks(saved):
+    err = saved.yagot("--show-slowest", "2", "test_saved", check=1).stderr
+    lines = err[err.index("yagot: slowest checks:\n") :].splitlines()
+    assert len(lines) == 3
+    times = [float(line.split()[0]) for line in lines[1:]]
+    assert times == sorted(times, reverse=True) and all(line.split()[1] == "ms" for line in lines[1:])

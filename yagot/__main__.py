@@ -51,7 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     graph = commands.add_parser("graph", help="print a cycle of a saved run for graph drawers", allow_abbrev=False)
     graph.add_argument("input", metavar="FILE.json")
     graph.add_argument("signature", nargs="?", default="", help="of a finding; by default, the leak that holds most")
-    graph.add_argument("--format", choices=("dot", "mermaid"), default="dot", help="Graphviz (default) or Mermaid")
+    graph.add_argument("--format", choices=("dot", "mermaid", "svg"), default="dot", help="dot by default")
+    diff = commands.add_parser("diff", help="compare the leaks of two saved runs", allow_abbrev=False)
+    diff.add_argument("old", metavar="OLD.json")
+    diff.add_argument("new", metavar="NEW.json")
     _add_merge(commands)
     return parser
 
@@ -91,6 +94,8 @@ def _merge(options: argparse.Namespace) -> int:
 def _show_saved(options: argparse.Namespace) -> int:
     from yagot import saved
 
+    if options.command == "diff":
+        return saved.diff(options.old, options.new)
     if options.command == "graph":
         return saved.graph(options.input, options.signature, options.format)
     return saved.report(options.input, options.markdown, options.html, options.previous)
@@ -183,6 +188,7 @@ _OTHERS = {
     "config": _show_config,
     "report": _show_saved,
     "graph": _show_saved,
+    "diff": _show_saved,
     "merge": _merge,
     "repair": _merge,
 }

@@ -60,7 +60,7 @@ class Run:
     def __init__(self, config: Config, reporters: Sequence[Reporter] = ()) -> None:
         self.config = config
         self.reporters = list(reporters)
-        self.summary = Summary()
+        self.summary = Summary(config.show_slowest)
 
     def started(self, test: TestInfo) -> None:
         """A test is about to run."""
@@ -147,7 +147,8 @@ class Checker:
         more, should that be needed to confirm a leak. *late*: end_late() will follow, from where no call in
         progress holds what the test has made.
         """
-        seconds = time.perf_counter() - self._began
+        ended = time.perf_counter()
+        seconds = ended - self._began
         test, self._test = self._test, None
         if test is None:
             raise RuntimeError("no test is being watched")
@@ -166,6 +167,7 @@ class Checker:
                 outcome,
                 seconds,
                 checked=True,
+                check_seconds=time.perf_counter() - ended,
                 born=seen["born"],
                 survivors=seen["survivors"],
                 incomplete=seen["incomplete"],

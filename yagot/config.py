@@ -70,6 +70,8 @@ class Config:
     """A Markdown report to write, e.g. for $GITHUB_STEP_SUMMARY."""
     repr: bool = False
     """Show the repr() of objects on cycles: runs their code."""
+    show_slowest: int = 0
+    """Tell at the end of the run which N checks took longest."""
     trace: int = 0
     """Frames of tracemalloc to keep per allocation; 0: off."""
 

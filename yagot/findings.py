@@ -184,6 +184,8 @@ class TestReport:
     seconds: float
     checked: bool = False
     """Failed, skipped and expected-failure tests are not: their tracebacks live in the result."""
+    check_seconds: float = 0.0
+    """What looking has taken, after the test."""
     born: int = 0
     survivors: int = 0
     incomplete: str | None = None
@@ -210,6 +212,7 @@ class TestReport:
             "outcome": self.outcome,
             "seconds": round(self.seconds, 6),
             "checked": self.checked,
+            "check_seconds": round(self.check_seconds, 6),
             "incomplete": self.incomplete,
             "born": self.born,
             "survivors": self.survivors,

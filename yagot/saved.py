@@ -7,12 +7,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from yagot.causes import CauseReport, CauseTotals
 from yagot.config import ConfigError
 from yagot.files import UnusablePath, check_writable
 from yagot.findings import Finding, TestReport, from_json
-from yagot.graphs import dot, mermaid
+from yagot.graphs import dot, draw, mermaid, one_line
 from yagot.report_json import SCHEMA_VERSION
 from yagot.report_markdown import MarkdownReport
+from yagot.report_text import describe, plural
 from yagot.summary import Summary
 
 if TYPE_CHECKING:
@@ -80,6 +82,32 @@ def report(path: str, markdown: str | None, html: str | None, previous: str | No
     return 0
 
 
+def _leaks(path: str) -> dict[str, CauseTotals]:
+    causes = CauseReport()
+    for test in read(path):
+        causes.finished(test, False)
+    return {cause.finding.signature: cause for cause in causes.ranked()}
+
+
+def diff(old: str, new: str) -> int:
+    """Prints which causes of leaks are new, and which are gone; returns the exit status: 1 if some are new."""
+    try:
+        before, after = _leaks(old), _leaks(new)
+    except UnreadableReport as error:
+        return _complain(error)
+    for word, here, there in (("new", after, before), ("gone", before, after)):
+        for signature in here.keys() - there.keys():
+            cause = here[signature]
+            first, *_ = describe(cause.finding)
+            print(f"{word}: {signature} in {plural(len(cause.tests), 'test')}, the first {cause.tests[0].id}")
+            print(f"    {first}\n    {one_line(cause.finding.cause)}")
+    print(
+        f"yagot: {plural(len(after), 'cause')}: {len(after.keys() - before.keys())} new, "
+        f"{len(after.keys() & before.keys())} as before; {len(before.keys() - after.keys())} gone"
+    )
+    return 1 if after.keys() - before.keys() else 0
+
+
 def _cycles(tests: Iterable[TestReport], wanted: str) -> Iterator[Finding]:
     """Findings with a cycle whose signature begins like that; with none wanted, of leaks."""
     for test in tests:
@@ -98,5 +126,11 @@ def graph(path: str, signature: str, form: str) -> int:
     if found is None:
         named = f"with the signature {signature}" if signature else "of a leak"
         return _complain(f"{path}: there is no cycle {named}")
-    print("\n".join((dot if form == "dot" else mermaid)(found)))
+    drawing = "\n".join((mermaid if form == "mermaid" else dot)(found))
+    if form == "svg":
+        images = draw([drawing])
+        if not images:
+            return _complain("svg needs yagot[html] and Graphviz's dot")
+        drawing = images[0]
+    print(drawing)
     return 0

@@ -6,6 +6,7 @@ grow with the number of leaks.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -44,7 +45,10 @@ class Cause:
 class Summary:
     """Adds up the reports of a run."""
 
-    def __init__(self) -> None:
+    def __init__(self, slowest: int = 0) -> None:
+        """*slowest*: how many of the checks that took longest to tell."""
+        self._show_slowest = slowest
+        self._slowest: list[tuple[float, str]] = []
         self.tests = 0
         self._leaking: set[str] = set()
         self.incomplete = 0
@@ -56,6 +60,9 @@ class Summary:
         self.tests += report.test.main_id == report.test.id
         if any(finding.verdict == "leak" for finding in report.findings):
             self._leaking.add(report.test.main_id)
+        if self._show_slowest:
+            self._slowest.append((report.check_seconds, report.test.id))
+            self._slowest = heapq.nlargest(self._show_slowest, self._slowest)
         if report.incomplete:
             self.incomplete += 1
             self.first_incomplete = self.first_incomplete or f"{report.test.id}: {report.incomplete}"
@@ -113,6 +120,9 @@ class Summary:
             )
         if self.incomplete:
             yield f"yagot: {plural(self.incomplete, 'test')} not seen whole, the first {self.first_incomplete}"
+        if self._slowest:
+            yield "yagot: slowest checks:"
+            yield from (f"  {1000 * seconds:9.1f} ms  {test}" for seconds, test in self._slowest)
 
     def cause_lines(self) -> Iterator[str]:
         """The leaks by cause, each once: for runs whose tests do not fail for them."""

@@ -63,7 +63,8 @@ def leaking(project, *options, env=None, leaks=("test_leak",)):
     tests = json.loads((project.path / "out.json").read_text())["tests"]
     found = {test["name"] for test in tests if any(f["verdict"] == "leak" for f in test["findings"])}
     assert found == set(leaks), result.stdout
-    counts = {word.rstrip("s"): int(number) for number, word in re.findall(r"(\d+) (passed|errors?|rerun)", result.stdout)}
+    told = re.findall(r"(\d+) (passed|errors?|rerun)", result.stdout)
+    counts = {word.rstrip("s"): int(number) for number, word in told}
     return counts, tests
 
 
@@ -90,8 +91,8 @@ def test_random_order(project, schema, workers, seed):
     for name in ("test_one.py", "test_two.py"):
         project.write(name, PLAIN)
     _, tests = leaking(
-        project, *workers, f"--randomly-seed={seed}", "--yagot-junit-xml=out.xml", env={"PYTEST_ADDOPTS": "-p no:asyncio"},
-        leaks=("test_leak", "test_leak_too"),
+        project, *workers, f"--randomly-seed={seed}", "--yagot-junit-xml=out.xml",
+        env={"PYTEST_ADDOPTS": "-p no:asyncio"}, leaks=("test_leak", "test_leak_too"),
     )  # fmt: skip
     assert len(tests) == 8
     suites = [suite.get("name") for suite in schema(project.path / "out.xml").getroot()]

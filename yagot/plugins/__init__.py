@@ -32,6 +32,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "json": ("FILE", "write a JSON report"),
     "markdown": ("FILE", "write a Markdown report, with the cycles as Mermaid graphs"),
     "html": ("FILE", "write a page to look at; needs yagot[html]"),
+    "show_slowest": ("N", "tell which N checks took longest"),
     "trace": ("N", "tell where objects were made (N frames of tracemalloc)"),
 }
 """Settings as command-line options: metavar (empty: a flag) and help."""
