@@ -235,8 +235,7 @@ class Checker:
         confirmed, suspected = self._references.settle(found, again, test.id)
         return [
             dataclasses.replace(
-                from_core(finding),
-                cause=self._references.lasting(finding["signature"]),
+                from_core(finding, self._references.lasting(finding["signature"])),
                 suspected=finding["signature"] in suspected,
             )
             for finding in found

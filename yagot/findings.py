@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -117,11 +118,19 @@ class Finding:
         }
 
 
-def from_core(found: _Finding) -> Finding:
-    """A finding as the core reports it."""
+_ADDRESS = re.compile(r"(?<![0-9A-Za-z])(?=[a-f]*[0-9])[0-9a-f]{8,}(?![0-9A-Za-z])")
+
+
+def lasting(cause: str) -> str:
+    """A cause without addresses and hashes in names: code made at run time may be in ``templates_7f14cfed63d0``."""
+    return _ADDRESS.sub("*", cause)
+
+
+def from_core(found: _Finding, cause: str | None = None) -> Finding:
+    """A finding as the core reports it, or under another cause."""
     return Finding(
         kind=found["kind"],
-        cause=found["signature"],
+        cause=lasting(found["signature"]) if cause is None else cause,
         objects=found["objects"],
         types=found["types"],
         held_bytes=found["held_bytes"],

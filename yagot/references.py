@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from yagot import _core
+from yagot.findings import lasting
 
 if TYPE_CHECKING:
     from yagot._core import _Finding, _Observation
@@ -115,7 +116,7 @@ class References:
             if len(sys.modules) != self._modules:
                 return set(), set()  # what an import makes is no suspect
             confirmed = self._seen_before(new, test)
-        self.confirmed |= confirmed
+        self.confirmed |= set(map(self.lasting, confirmed))
         # a thread or a suspended greenlet may hold what we cannot see
         if self._ledger.stacks or sys._current_frames().keys() - self._threads:
             return set(), confirmed or (new if recurring is None else set())
@@ -123,7 +124,7 @@ class References:
 
     def lasting(self, cause: str) -> str:
         """The cause as it will be on every run: without what is in the object, if that differs each time."""
-        return kind_of(cause) if cause in self.varying else cause
+        return kind_of(cause) if cause in self.varying else lasting(cause)
 
     def quiet(self) -> bool:
         """At a boundary: could nothing since the last one have made a place that nobody can look into? Imports do, and

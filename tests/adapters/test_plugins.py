@@ -127,5 +127,8 @@ def test_failures_are_run_again(project):
 def test_tests_in_several_threads(project):
     pytest.importorskip("pytest_run_parallel")
     project.write("test_it.py", PLAIN)
-    counts, tests = leaking(project, "--parallel-threads=2", leaks=("test_leak", "test_leak_too"))
+    counts, tests = leaking(
+        project, "--parallel-threads=2", env={"PYTEST_ADDOPTS": "-p no:asyncio -p no:randomly"},
+        leaks=("test_leak", "test_leak_too"),
+    )  # fmt: skip
     assert len(tests) == 4 and counts == {"passed": 4, "error": 2}
