@@ -120,7 +120,7 @@ is_attribute(PyObject *object, PyObject *name, PyObject *value)
 static PyObject *
 guess_from_code(PyCodeObject *code, PyObject *object, PyObject *value)
 {
-    for (Py_ssize_t i = 0; code != NULL && i < PyTuple_GET_SIZE(code->co_names); i++) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_names); i++) {
         PyObject *name = PyTuple_GET_ITEM(code->co_names, i);
         if (is_attribute(object, name, value)) {
             return name;

@@ -9,6 +9,8 @@
  */
 #include "unexplained.h"
 
+#include <structmember.h>
+
 /* -- the callback -------------------------------------------------------------------------------- */
 
 PyDoc_STRVAR(on_collection_doc, "_on_collection($self, phase, info, /)\n--\n\nThe entry in gc.callbacks: looks before a collection hides anything.");
@@ -344,11 +346,14 @@ ledger_references(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
     return yagot_late_references(self);
 }
 
-PyDoc_STRVAR(forget_doc, "forget($self, /)\n--\n\nLets go of the objects with references that nobody holds.");
+PyDoc_STRVAR(forget_doc, "forget($self, told=False, /)\n--\n\nLets go of the suspects. No boundary tells again of those that were told.");
 
 static PyObject *
-ledger_forget(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
+ledger_forget(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
 {
+    if (count == 1 && args[0] == Py_True && yagot_label_suspects(self) < 0) {
+        return NULL;
+    }
     yagot_forget_suspects(self);
     Py_RETURN_NONE;
 }
@@ -450,20 +455,14 @@ static PyMethodDef ledger_methods[] = {
     {"end", (PyCFunction)(void (*)(void))ledger_end, METH_VARARGS | METH_KEYWORDS, end_doc},
     {"check", (PyCFunction)(void (*)(void))ledger_check, METH_VARARGS | METH_KEYWORDS, check_doc},
     {"references", (PyCFunction)ledger_references, METH_NOARGS, references_doc},
-    {"forget", (PyCFunction)ledger_forget, METH_NOARGS, forget_doc},
+    {"forget", (PyCFunction)(void (*)(void))ledger_forget, METH_FASTCALL, forget_doc},
     {"close", (PyCFunction)ledger_close, METH_NOARGS, close_doc},
     {"_on_collection", (PyCFunction)(void (*)(void))ledger_on_collection, METH_FASTCALL, on_collection_doc},
     {NULL, NULL, 0, NULL},
 };
 
-static PyObject *
-ledger_stacks(yagot_ledger *self, void *Py_UNUSED(closure))
-{
-    return PyBool_FromLong(self->stacks);
-}
-
-static PyGetSetDef ledger_attributes[] = {
-    {"stacks", (getter)(void (*)(void))ledger_stacks, NULL, "Whether the last look met stacks that cannot be seen.", NULL},
+static PyMemberDef ledger_members[] = {
+    {"stacks", T_BOOL, offsetof(yagot_ledger, stacks), READONLY, "Whether the last look met stacks that cannot be seen."},
     {0},
 };
 
@@ -481,7 +480,7 @@ static PyType_Slot ledger_slots[] = {
     {Py_tp_traverse, ledger_traverse},
     {Py_tp_clear, ledger_clear},
     {Py_tp_methods, ledger_methods},
-    {Py_tp_getset, ledger_attributes},
+    {Py_tp_members, ledger_members},
     {0, NULL},
 };
 

@@ -116,12 +116,16 @@ count_suspects(yagot_snapshot *wanted)
 
 /* What is left after a traversal of everything is looked for in the bodies of C objects and in C libraries. */
 static int
-look_in_memory(yagot_ledger *self, yagot_holders *h)
+look_in_memory(yagot_ledger *self, yagot_snapshot *births, yagot_holders *h)
 {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
         PyObject *object = PyList_GET_ITEM(h->tracked, i);
         if (self->native) {
             yagot_holders_subtract_untracked(h, object);
+        }
+        uint32_t birth = yagot_snapshot_find(births, object);
+        if (birth != YAGOT_NONE && births->flags[birth] & YAGOT_GARBAGE) {
+            continue;           /* it may forget what it hides when it goes */
         }
         if (yagot_holders_subtract_hidden(h, object) > 0
             && yagot_tell_hidden(self, yagot_holders_c_type(h, object), object) < 0) {
@@ -180,7 +184,7 @@ subtract_all(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted,
     }
     self->stacks = h->stacks;
     if (result == 0 && count_suspects(wanted) > 0) {
-        result = look_in_memory(self, h);
+        result = look_in_memory(self, births, h);
     }
     return result;
 }
@@ -257,6 +261,20 @@ yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births)
     yagot_holders_fini(&h);
     Py_DECREF(h.tracked);
     return result;
+}
+
+int
+yagot_label_suspects(yagot_ledger *self)
+{
+    PyObject *const lists[] = {self->suspects, self->earlier};
+    for (size_t i = 0; i < 2; i++) {
+        for (Py_ssize_t j = 0; lists[i] != NULL && j < PyList_GET_SIZE(lists[i]); j++) {
+            if (yagot_label_told(self, PyList_GET_ITEM(lists[i], j)) < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
 }
 
 void

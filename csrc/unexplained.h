@@ -16,6 +16,8 @@ int yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births);
 int yagot_keep_held(yagot_ledger *self, const yagot_snapshot *births);
 /* Looks at those for references that nobody holds: a list of findings. */
 PyObject *yagot_late_references(yagot_ledger *self);
+/* No boundary is to tell of them again. -1 with an exception set. */
+int yagot_label_suspects(yagot_ledger *self);
 /* Lets go of the suspects. May run Python code. */
 void yagot_forget_suspects(yagot_ledger *self);
 

@@ -196,6 +196,17 @@ def test_a_class_derived_from_such_a_type(ledger, leaky):
     assert finding["signature"].startswith("leaky.Blind holds")
 
 
+def test_garbage_explains_nothing_that_it_hides(ledger, leaky):
+    class Derived(leaky.BlindForgetful):
+        pass
+
+    def leak():
+        item = Derived([1, 2])
+        item.me = item
+
+    assert [finding["types"] for finding in unexplained(look(ledger, leak))] == [{"list": 1}]
+
+
 def test_a_subclass_of_threading_local_is_no_suspect(ledger):
     class Local(threading.local):
         pass
@@ -336,6 +347,46 @@ def test_contents_that_differ_each_time(suite):
         "test_two_caches": [],
         "test_the_same_object_once_more": ["dict of made with a reference that nobody holds"],
         "test_in_a_bounded_cache": ["list of int with a reference that nobody holds"],
+    }
+
+
+AT_A_BOUNDARY = """
+    import unittest
+    import leaky
+    HEAP = [[i] for i in range(300_000)]    # looks are dear
+    KEEP = []
+
+    class C:
+        pass
+
+    class TestA(unittest.TestCase):
+        def test_leak(self):
+            leaky.incref([1, 2])
+
+    class TestB(unittest.TestCase):
+        def use_up(self):
+            KEEP.append(C())
+
+    for number in range(8):
+        setattr(TestB, f"test_{number}", TestB.use_up)
+
+    class TestC(unittest.TestCase):
+        def test_another_leak(self):
+            leaky.incref({"a": []})
+
+        def test_import(self):
+            import sched
+            KEEP.append(C())
+    """
+
+
+def test_a_boundary_tells_what_no_test_has_told(suite):
+    suite.write("test_late.py", AT_A_BOUNDARY)
+    tests = suite.tests("test_late", env=suite.environment, check=1)
+    told = {name: [(f["verdict"], f["cause"]) for f in test["findings"]] for name, test in tests.items()}
+    assert {name: found for name, found in told.items() if found} == {
+        "test_leak": [("leak", "list of int with a reference that nobody holds")],
+        "test_another_leak [later]": [("suspected", "dict of a with a reference that nobody holds")],
     }
 
 

@@ -20,7 +20,8 @@ from yagot.rules import Rule
 FREE_SECONDS = 0.05
 SHARE = 0.02
 
-Judged = tuple[TestInfo, Sequence[Rule]]
+Judged = tuple[TestInfo, Sequence[Rule], bool]
+"""A test with its rules, and whether it was noisy: see yagot.references."""
 
 
 def _place(test: TestInfo, at: str) -> str:
@@ -41,13 +42,13 @@ class Boundaries:
     def begin(self, test: TestInfo) -> int:
         """The number of a test that begins."""
         self._previous = test
-        self._tests.append((test, ()))
+        self._tests.append((test, (), True))
         return len(self._tests)
 
-    def end(self, rules: Sequence[Rule]) -> None:
+    def end(self, rules: Sequence[Rule], noisy: bool) -> None:
         """A test is through: its rules hold for what it leaves to later."""
         if self._tests:
-            self._tests[-1] = (self._tests[-1][0], rules)
+            self._tests[-1] = (self._tests[-1][0], rules, noisy)
 
     def due(self, following: TestInfo | None) -> bool:
         """Does something end between the last test and the *following* one? What is too dear now is looked at at the
@@ -64,7 +65,7 @@ class Boundaries:
 
     def look(
         self, references: bool, following: TestInfo | None
-    ) -> list[tuple[TestInfo, Sequence[Rule], list[Finding]]]:
+    ) -> list[tuple[Judged, list[Finding]]]:
         """What has become garbage, by the test that made it."""
         previous, self._previous = self._previous, None
         assert previous is not None
@@ -80,11 +81,11 @@ class Boundaries:
                     finding, why=f"it outlived its test, and was garbage by the end of {ended}"
                 )
             by_label[item["label"]].append(finding)
-        return [(*self._who(label), findings) for label, findings in sorted(by_label.items()) if label]
+        return [(self._who(label), findings) for label, findings in sorted(by_label.items()) if label]
 
     def _who(self, label: int) -> Judged:
         """The test with its rules; for what was made between tests, a name that says so."""
-        test, rules = self._tests[(label - 1) // 2]
+        test, rules, noisy = self._tests[(label - 1) // 2]
         if label % 2 == 0:
-            return dataclasses.replace(test, id=test.id + LATER, name=test.name + LATER), rules
-        return dataclasses.replace(test, id=test.id + BEFORE, name=test.name + BEFORE, line=None), ()
+            return dataclasses.replace(test, id=test.id + LATER, name=test.name + LATER), rules, noisy
+        return dataclasses.replace(test, id=test.id + BEFORE, name=test.name + BEFORE, line=None), (), True

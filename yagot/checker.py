@@ -7,7 +7,6 @@ last test. The checker observes through the core, judges, and tells its reporter
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -17,7 +16,7 @@ from yagot.baseline import Baseline, read
 from yagot.boundaries import Boundaries
 from yagot.config import Config, ConfigError, parse_repeat
 from yagot.findings import LATER, Finding, Problem, TestInfo, TestReport, from_core
-from yagot.judge import judge_all, missing
+from yagot.judge import UNSEEN, judge_all, missing
 from yagot.references import Again, References
 from yagot.report_text import describe_report, headline
 from yagot.reprs import guarded_repr
@@ -27,12 +26,6 @@ from yagot.summary import Summary
 if TYPE_CHECKING:
     from yagot._core import _Finding
     from yagot.growth import Growth
-
-
-def _is_pythons_own(finding: _Finding) -> bool:
-    """Is it about a type of the standard library (as _io.StringIO before 3.12)? Nobody here can mend them."""
-    name = finding["signature"].partition(" ")[0]
-    return "." not in name or name.partition(".")[0] in sys.stdlib_module_names
 
 
 class LeakError(AssertionError):
@@ -157,7 +150,7 @@ class Checker:
         if seen is not None and self._growth is not None:
             findings += self._growth.findings(again)
         Checker.watching = False
-        self._boundaries.end(rules)
+        self._boundaries.end(rules, self._references.noisy())
         if seen is None:
             report = TestReport(test, outcome, seconds, problem=problem)
         else:
@@ -199,17 +192,12 @@ class Checker:
         if a class, module or the run (Config.check_at) is over. Returns reports of what has become garbage since."""
         if Checker.watching or not self._boundaries.due(following):
             return []
-        quiet = self._references.quiet()
-        reports = [
-            TestReport(
-                test,
-                "passed",
-                0.0,
-                checked=True,
-                findings=judge_all(self._known_references(findings, quiet), self.config, rules, self._known),
-            )
-            for test, rules, findings in self._boundaries.look(self._references.postponed, following)
-        ]
+        looked = self._boundaries.look(self._references.postponed, following)
+        alone = self._references.alone()
+        reports = []
+        for (test, rules, noisy), found in looked:
+            findings = judge_all(self._told(found, alone and not noisy), self.config, rules, self._known)
+            reports.append(TestReport(test, "passed", 0.0, checked=True, findings=findings))
         self._references.postponed = False
         # notes are mostly on what frameworks do between tests
         reports = [report for report in reports if any(finding.verdict != "note" for finding in report.findings)]
@@ -217,31 +205,31 @@ class Checker:
             self.run.finished(report)
         return reports
 
-    def _known_references(self, findings: Iterable[Finding], quiet: bool) -> list[Finding]:
+    def _told(self, findings: Iterable[Finding], quiet: bool) -> list[Finding]:
         """At a boundary no test can be repeated: only what was confirmed before is sure, and what was found to be
         held then is not told. Nor is what is unsure, unless all was *quiet*."""
         references = self._references
         told = []
         for finding in findings:
             unsure = finding.references > 0 and finding.cause not in references.confirmed
-            if not unsure or (quiet and finding.cause not in references.passing):
-                told.append(dataclasses.replace(finding, suspected=unsure))
-            elif not quiet:
-                references.passing.setdefault(finding.cause, finding.count)
+            if finding.is_pythons_own or (unsure and not (quiet and finding.cause not in references.passing)):
+                continue
+            told.append(dataclasses.replace(finding, suspected=unsure))
         return told
 
     def _settled(self, found: list[_Finding], again: Again | None, test: TestInfo) -> list[Finding]:
         """The findings without references that have turned out to be held."""
-        confirmed, suspected = self._references.settle(found, again, test.id)
-        return [
-            dataclasses.replace(
-                from_core(finding, self._references.lasting(finding["signature"])),
-                suspected=finding["signature"] in suspected,
-            )
-            for finding in found
-            if (not finding["references"] or finding["signature"] in confirmed | suspected)
-            and not (finding["kind"] == "hidden" and _is_pythons_own(finding))
-        ]
+        settled = self._references.settle(found, again, test.id)
+        findings = []
+        for item in found:
+            cause = item["signature"]
+            finding = from_core(item, self._references.lasting(cause))
+            if finding.is_pythons_own or (finding.references and cause not in settled.confirmed | settled.suspected):
+                continue
+            suspected = cause in settled.suspected
+            reason = UNSEEN if suspected and settled.unseen else ""
+            findings.append(dataclasses.replace(finding, suspected=suspected, reason=reason))
+        return findings
 
     def error(self, report: TestReport) -> LeakError:
         """The exception that stands for the test's leaks."""

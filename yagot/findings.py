@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,6 +82,13 @@ class Finding:
     """``leak``, ``note``, ``allowed``, ``known`` or ``suspected``."""
     reason: str = ""
     """The rule behind a verdict other than ``leak``."""
+
+    @property
+    def is_pythons_own(self) -> bool:
+        """Does it blame a type of Python's own (as _io.StringIO before 3.12) for what it hides? Nobody mends those."""
+        name = self.cause.partition(" ")[0]
+        own = "." not in name or name.partition(".")[0] in sys.stdlib_module_names
+        return self.kind == "hidden" and own
 
     @property
     def signature(self) -> str:

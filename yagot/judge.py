@@ -20,6 +20,8 @@ SCAFFOLD = "framework-scaffold"
 LEAKS_ONLY = "leaks-only"
 SOURCE = "source"
 HIDDEN = "hidden-references"
+UNSEEN = "unseen-stacks"
+"""A thread or a suspended greenlet may hold the objects."""
 IGNORE_TYPES = "ignore-types"
 
 FRAMEWORKS = (
@@ -61,8 +63,8 @@ def judge(finding: Finding, config: Config) -> Finding:
     for pattern in config.allow:
         if _matches(finding, pattern):
             return dataclasses.replace(finding, verdict="allowed", reason=pattern)
-    if finding.suspected and not config.leaks_only:
-        return dataclasses.replace(finding, verdict="suspected", reason="unconfirmed")
+    if finding.suspected and (finding.reason == UNSEEN or not config.leaks_only):
+        return dataclasses.replace(finding, verdict="suspected", reason=finding.reason or "unconfirmed")
     if finding.kind == "collected" and config.leaks_only:
         return _note(finding, LEAKS_ONLY)
     rule = _default_rule(finding, config)

@@ -11,8 +11,8 @@ import atexit
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Set
+from typing import TYPE_CHECKING, NamedTuple
 
 from yagot import _core
 from yagot.findings import lasting
@@ -37,6 +37,15 @@ def kind_of(cause: str) -> str:
     return cause.removesuffix(UNHELD).partition(" of ")[0] + UNHELD
 
 
+class Settled(NamedTuple):
+    """What has become of suspects: their causes."""
+
+    confirmed: Set[str] = frozenset()
+    suspected: Set[str] = frozenset()
+    unseen: bool = False
+    """They are not sure because of a stack that cannot be seen."""
+
+
 class References:
     """What a run knows of such references."""
 
@@ -53,7 +62,6 @@ class References:
         self._threads: set[int] = set()
         self.confirmed: set[str] = set()
         self.varying: set[str] = set()
-        self._at_boundary = (len(sys.modules), atexit._ncallbacks())
         self.postponed = False
         self._held = False
 
@@ -94,43 +102,53 @@ class References:
         self._count(time.thread_time() - before)
         return found
 
-    def settle(self, found: list[_Finding], again: Again | None, test: str) -> tuple[set[str], set[str]]:
-        """The causes that are confirmed, and those that stay suspected. The others have another explanation."""
+    def noisy(self) -> bool:
+        """Could the test have made a place that nobody can look into? Imports do, and the list of what is called at
+        exit is one; a new thread may hold what it likes."""
+        return len(sys.modules) != self._modules or atexit._ncallbacks() > self._at_exit or self._unseen()
+
+    def _unseen(self) -> bool:
+        """Is there a stack that cannot be seen: of a thread that the test has started, of a suspended greenlet?"""
+        return self._ledger.stacks or bool(sys._current_frames().keys() - self._threads)
+
+    def settle(self, found: list[_Finding], again: Again | None, test: str) -> Settled:
+        """Which suspects are leaks, and which may be. The others have another explanation."""
         suspects = Counter({finding["signature"]: finding["count"] for finding in found if finding["references"]})
         if atexit._ncallbacks() > self._at_exit:
             suspects.clear()  # the interpreter holds what is called at its exit, where nobody can look
         new = {cause for cause, count in suspects.items() if count > self.passing.get(cause, 0)}
-        if not new:
-            self._ledger.forget()
-            return set(), set()
+        settled = Settled()
         try:
-            before = {finding["signature"]: finding["references"] for finding in found if finding["references"]}
-            recurring = self._repeat(again, before) if self._confirm and again is not None else None
+            if new:
+                before = {finding["signature"]: finding["references"] for finding in found if finding["references"]}
+                settled = self._settle(new, suspects, before, again, test)
         finally:
-            self._ledger.forget()
+            self._ledger.forget(bool(settled.confirmed or settled.suspected))
+        self.confirmed |= set(map(self.lasting, settled.confirmed))
+        return settled
+
+    def _settle(
+        self, new: set[str], suspects: Counter[str], before: Mapping[str, int], again: Again | None, test: str
+    ) -> Settled:
+        recurring = self._repeat(again, before) if self._confirm and again is not None else None
         if recurring is not None:
             for cause in new - recurring:
                 self.passing[cause] = max(self.passing.get(cause, 0), suspects[cause])
-            confirmed = new & recurring
+            sure, unsure = new & recurring, set()
+        elif len(sys.modules) != self._modules:
+            return Settled()  # what an import makes is no suspect
         else:
-            if len(sys.modules) != self._modules:
-                return set(), set()  # what an import makes is no suspect
-            confirmed = self._seen_before(new, test)
-        self.confirmed |= set(map(self.lasting, confirmed))
-        # a thread or a suspended greenlet may hold what we cannot see
-        if self._ledger.stacks or sys._current_frames().keys() - self._threads:
-            return set(), confirmed or (new if recurring is None else set())
-        return confirmed, new - confirmed if recurring is None else set()
+            sure = self._seen_before(new, test)
+            unsure = new - sure
+        return Settled(set(), sure | unsure, unseen=True) if self._unseen() else Settled(sure, unsure)
 
     def lasting(self, cause: str) -> str:
         """The cause as it will be on every run: without what is in the object, if that differs each time."""
         return kind_of(cause) if cause in self.varying else lasting(cause)
 
-    def quiet(self) -> bool:
-        """At a boundary: could nothing since the last one have made a place that nobody can look into? Imports do, and
-        the list of what is called at exit; so do other threads, like xdist's that reads from its pipe."""
-        before, self._at_boundary = self._at_boundary, (len(sys.modules), atexit._ncallbacks())
-        return before == self._at_boundary and len(sys._current_frames()) == 1 and not self._ledger.stacks
+    def alone(self) -> bool:
+        """At a boundary: is there no stack that cannot be seen, as of xdist's thread that reads from its pipe?"""
+        return len(sys._current_frames()) == 1 and not self._ledger.stacks
 
     def _seen_before(self, causes: Iterable[str], test: str) -> set[str]:
         """Those that another test has had before."""

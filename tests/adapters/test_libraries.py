@@ -17,11 +17,11 @@ FILL = """
     """
 
 
-def clean(project, name, source, fill=True):
+def clean(project, name, source, fill=True, *options):
     """Runs a suite that leaks nothing."""
     head = FILL.replace("\n    ", "\n") if fill else "KEEP = []\n"
     project.write(f"{name}.py", f"import unittest\n{head}{source}")
-    result = project.yagot(name)
+    result = project.yagot(*options, name)
     assert result.returncode == 0, result.stderr
     assert "yagot: no leaks" in result.stderr
     return result.stderr
@@ -96,6 +96,26 @@ class TestSuspended(unittest.TestCase):
         {keep}
 """
     clean(project, "test_greenlets", source, fill)
+
+
+@pytest.mark.parametrize("option", ["--leaks-only", "--report-only"])
+def test_a_suspended_greenlet_before_looks_are_put_off(project, option):
+    pytest.importorskip("greenlet")
+    source = """
+import greenlet
+
+class TestA(unittest.TestCase):
+    def test_suspended(self):
+        data = [1, 2]
+        def body():
+            local = data
+            greenlet.getcurrent().parent.switch()
+        g = greenlet.greenlet(body)
+        g.switch()
+        KEEP.append(g)
+"""
+    out = clean(project, "test_greenlets", source, True, option)
+    assert "yagot: suspected: " in out
 
 
 def test_types_of_ctypes(project):

@@ -199,11 +199,26 @@ static PyType_Slot old_slots[] = {
     {Py_tp_clear, SLOT(box_clear)}, {Py_tp_del, SLOT(old_del)}, {0, NULL},
 };
 
+/* Blind, and the member is forgotten. */
+static void
+blind_forgetful_dealloc(box *self)
+{
+    PyObject_GC_UnTrack(self);
+    free_box(self);
+}
+
+static PyType_Slot blind_forgetful_slots[] = {
+    {Py_tp_init, SLOT(box_init)}, {Py_tp_dealloc, SLOT(blind_forgetful_dealloc)},
+    {Py_tp_traverse, SLOT(blind_traverse)}, {0, NULL},
+};
+
 static PyType_Spec specs[] = {
     {"leaky.Opaque", sizeof(box), 0, Py_TPFLAGS_DEFAULT, opaque_slots},
     {"leaky.Forgetful", sizeof(box), 0, Py_TPFLAGS_DEFAULT, forgetful_slots},
     {"leaky.Open", sizeof(box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, open_slots},
     {"leaky.Blind", sizeof(box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, blind_slots},
+    {"leaky.BlindForgetful", sizeof(box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
+     blind_forgetful_slots},
     {"leaky.Old", sizeof(box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, old_slots},
 };
 
