@@ -62,6 +62,14 @@ yagot_count_collections(yagot_ledger *self)
     return count;
 }
 
+static int
+set_debug(yagot_state *state, Py_ssize_t flags)
+{
+    PyObject *result = PyObject_CallFunction(state->gc_set_debug, "n", flags);
+    Py_XDECREF(result);
+    return result != NULL ? 0 : -1;
+}
+
 /* Collects for ourselves: whatever debug flags the test has set are off meanwhile, and gc.garbage does not
  * grow by what we report. Returns -1 with an exception set. */
 int
@@ -72,24 +80,26 @@ yagot_collect(yagot_ledger *self, int generation)
     if (debug == -1 && PyErr_Occurred()) {
         return -1;
     }
-    PyObject *result = debug != 0 ? PyObject_CallFunction(state->gc_set_debug, "i", 0) : Py_NewRef(Py_None);
-    if (result == NULL) {
+    PyObject *result;
+    if (debug != 0 && set_debug(state, 0) < 0) {
         return -1;
     }
-    Py_DECREF(result);
     self->own = true;
     self->own_started = false;
     self->uncollectable_by_own = 0;
     result = PyObject_CallFunction(state->gc_collect, "i", generation);
     self->own = false;
-    if (result != NULL && debug != 0) {
-        Py_DECREF(result);
-        result = PyObject_CallFunction(state->gc_set_debug, "n", debug);
+    bool collected = result != NULL && (debug == 0 || set_debug(state, debug) == 0);
+    if (result == NULL && debug != 0) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        (void)set_debug(state, debug);
+        PyErr_Restore(type, value, traceback);
     }
-    if (result == NULL) {
+    Py_XDECREF(result);
+    if (!collected) {
         return -1;
     }
-    Py_DECREF(result);
     if (!self->own_started) {
         self->incomplete = "another thread was collecting";
     }
@@ -147,7 +157,9 @@ yagot_remove_callback(yagot_ledger *self)
 int
 yagot_narrow_threshold(yagot_ledger *self)
 {
-    Py_XSETREF(self->user_threshold, PyObject_CallNoArgs(self->state->gc_get_threshold));
+    if (self->user_threshold == NULL) {     /* else memory was too short to give the last one back */
+        self->user_threshold = PyObject_CallNoArgs(self->state->gc_get_threshold);
+    }
     if (self->user_threshold == NULL) {
         return -1;
     }
@@ -182,9 +194,12 @@ restore_threshold(yagot_ledger *self)
                                        PyTuple_GET_ITEM(self->user_threshold, 2));
     }
     Py_DECREF(now);
-    Py_XDECREF(result);
+    if (result == NULL) {
+        return -1;
+    }
+    Py_DECREF(result);
     Py_CLEAR(self->user_threshold);
-    return result != NULL ? 0 : -1;
+    return 0;
 }
 
 /* Undoes what begin() did to the collector. */

@@ -88,12 +88,9 @@ ledger_begin(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
         return PyErr_NoMemory();
     }
     if (yagot_install_callback(self) < 0 || label_what_is_there(self, (uint32_t)number) < 0
-        || yagot_narrow_threshold(self) < 0) {
-        return NULL;
-    }
-    self->frozen = yagot_call_number(self->state->gc_get_freeze_count);
-    self->collections = yagot_count_collections(self);
-    if (self->frozen < 0 || self->collections < 0 || yagot_set_old_aside(self) < 0
+        || yagot_narrow_threshold(self) < 0
+        || (self->frozen = yagot_call_number(self->state->gc_get_freeze_count)) < 0
+        || (self->collections = yagot_count_collections(self)) < 0 || yagot_set_old_aside(self) < 0
         || (count >= 1 && yagot_keep_owners(self, args[0]) < 0)) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
@@ -114,8 +111,8 @@ ledger_begin(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
 static int
 note_what_was_missed(yagot_ledger *self)
 {
-    Py_ssize_t collections = yagot_count_collections(self), frozen = yagot_call_number(self->state->gc_get_freeze_count);
-    if (collections < 0 || frozen < 0) {
+    Py_ssize_t frozen, collections = yagot_count_collections(self);
+    if (collections < 0 || (frozen = yagot_call_number(self->state->gc_get_freeze_count)) < 0) {
         return -1;
     }
     if (collections - self->collections > self->seen) {
