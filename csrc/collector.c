@@ -126,7 +126,7 @@ yagot_install_callback(yagot_ledger *self)
 {
     PyObject *callbacks = self->state->gc_callbacks;
     if (self->callback == NULL) {
-        self->callback = PyObject_GetAttrString((PyObject *)self, "_on_collection");
+        self->callback = yagot_get_attribute((PyObject *)self, "_on_collection");
         if (self->callback == NULL) {
             return -1;
         }

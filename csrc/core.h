@@ -80,6 +80,16 @@ yagot_traverse(PyObject *object, visitproc visit, void *arg)
     }
 }
 
+/* PyObject_GetAttrString with the one string of that name: a new one each time would fill the cache of types. */
+static inline PyObject *
+yagot_get_attribute(PyObject *object, const char *name)
+{
+    PyObject *key = PyUnicode_InternFromString(name);
+    PyObject *value = key != NULL ? PyObject_GetAttr(object, key) : NULL;
+    Py_XDECREF(key);
+    return value;
+}
+
 static inline bool
 yagot_is_tracked(PyObject *object)
 {

@@ -168,7 +168,7 @@ yagot_guess_attribute(PyObject *object, PyObject *value)
 static PyObject *
 read_attribute(PyObject *object, const char *name)
 {
-    PyObject *value = PyObject_GetAttrString(object, name);
+    PyObject *value = yagot_get_attribute(object, name);
     if (value == NULL) {
         PyErr_Clear();
     }

@@ -387,7 +387,7 @@ in_getters(yagot_edge_name *name, PyObject *from, PyObject *to)
         if (strcmp(Py_TYPE(from)->tp_name, harmless[i].type) != 0) {
             continue;
         }
-        PyObject *value = PyObject_GetAttrString(from, harmless[i].getter);
+        PyObject *value = yagot_get_attribute(from, harmless[i].getter);
         if (value == NULL) {
             PyErr_Clear();
             continue;

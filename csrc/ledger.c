@@ -361,7 +361,7 @@ static PyObject *
 import_from(const char *module, const char *name)
 {
     PyObject *imported = PyImport_ImportModule(module);
-    PyObject *value = imported != NULL ? PyObject_GetAttrString(imported, name) : NULL;
+    PyObject *value = imported != NULL ? yagot_get_attribute(imported, name) : NULL;
     Py_XDECREF(imported);
     return value;
 }

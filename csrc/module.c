@@ -9,7 +9,7 @@ PyMODINIT_FUNC PyInit__core(void);
 static int
 get_attribute(PyObject *module, const char *name, PyObject **value)
 {
-    *value = PyObject_GetAttrString(module, name);
+    *value = yagot_get_attribute(module, name);
     return *value != NULL ? 0 : -1;
 }
 

@@ -1,0 +1,170 @@
+"""yagot leaks nothing: its public functions, their error paths too, over and over; and under itself."""
+
+import contextlib
+import gc
+import io
+import os
+import sys
+import tempfile
+import unittest
+
+import pytest
+
+import yagot
+from yagot import _core
+from yagot.merging import merge
+
+
+class Node:
+    def __init__(self):
+        self.me = self
+
+
+class Sample(unittest.TestCase):
+    __test__ = False  # not for pytest
+
+    def test_leak(self):
+        Node()
+
+    def test_clean(self):
+        pass
+
+    def test_fails(self):
+        self.fail("no")
+
+
+def windows():
+    ledger = _core.Ledger()
+    for number in (1, 2):
+        ledger.begin(([],), number)
+        Node()
+        ledger.end(references=True, keep=number == 2)
+    ledger.references()
+    ledger.forget(True)
+    ledger.check(references=True)
+    ledger.close()
+
+
+def window_errors():
+    ledger = _core.Ledger()
+    for call in (ledger.end, lambda: ledger.begin(1), lambda: ledger.begin((), -1), lambda: _core.Ledger(1, 2, 3)):
+        with contextlib.suppress(RuntimeError, TypeError, OverflowError):
+            call()
+    ledger.begin()
+    for call in (ledger.begin, ledger.check, ledger.references, lambda: ledger.end(wrong=1)):
+        with contextlib.suppress(RuntimeError, TypeError):
+            call()
+    ledger.close()
+
+
+def functions():
+    node = Node()
+    _core.explain([node, node.__dict__])
+    _core.path_to(node)
+    _core.type_name(node)
+    _core.count_types()
+    _core.heap_bytes()
+    node.me = None
+    with contextlib.suppress(TypeError):
+        _core.explain(1)
+
+
+def checks():
+    for leaks_only in (False, True):
+        with contextlib.suppress(yagot.LeakError), yagot.check(leaks_only=leaks_only):
+            Node()
+
+
+def decorated():
+    @yagot.garbage_checked()
+    def leaks():
+        Node()
+
+    with contextlib.suppress(AssertionError):
+        leaks()
+    leaks.__wrapped__ = None
+
+
+def runner():
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(Sample)
+    result = yagot.TextTestRunner(stream=io.StringIO()).run(suite)
+    assert len(result.failures) == 2
+
+
+def writer():
+    with tempfile.TemporaryFile() as file:
+        report = _core.JUnitWriter(os.dup(file.fileno()), "n", "t", "h", (("a", "b"),))
+        case = dict(suite="s", file=None, classname="c", name="n", type=None, message=None, text="t", output="o",
+                    milliseconds=1, line=0)  # fmt: skip
+        report.write(**case, kind="failure", pending=True)
+        report.write(**case, kind=None, pending=False)
+        with contextlib.suppress(ValueError):
+            report.write(**case, kind="wrong", pending=False)
+        report.close()
+        with contextlib.suppress(ValueError):
+            report.write(**case, kind=None, pending=False)
+    for arguments in ((-1, "n", "t", "h", ((1, 2),)), (), (-1, "n", "t", "h", ())):
+        with contextlib.suppress(TypeError, OSError):
+            _core.JUnitWriter(*arguments)
+
+
+def merger():
+    with tempfile.TemporaryDirectory() as name, contextlib.redirect_stderr(io.StringIO()):
+        good, bad = f"{name}/good.xml", f"{name}/bad.xml"
+        with open(good, "w") as file:
+            file.write("<testsuites><testsuite name='s'><testcase name='n'><failure/></testcase></testsuite></testsuites>")
+        with open(bad, "w") as file:
+            file.write("<testsuites><testsuite name='s'><testcase name='n'>")
+        assert merge([good, good], f"{name}/out.xml") == 0
+        assert merge([good, bad], f"{name}/out.xml") == 2
+        assert merge([good, f"{name}/none.xml"], f"{name}/out.xml", keep_going=True) == 1
+
+
+ACTIONS = (windows, window_errors, functions, checks, decorated, runner, writer, merger)
+
+
+def count():
+    gc.collect()
+    return getattr(sys, "gettotalrefcount", sys.getallocatedblocks)()
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_nothing_grows(action):
+    """References on a debug build, else blocks: caches fill up for a while, then ten calls add nothing, twice."""
+    before, quiet, steps = count(), 0, []
+    while quiet < 2 and len(steps) < 80:
+        for _ in range(10):
+            action()
+        after = count()
+        steps.append(after - before)
+        quiet += after <= before
+        before = after
+    assert quiet == 2, steps
+
+
+def test_what_grows_is_seen():
+    kept = []
+    with pytest.raises(AssertionError):
+        test_nothing_grows(lambda: kept.append([len(kept) + 1000]))
+
+
+SUITE = """
+    import test_itself as t
+    import unittest
+
+    class TestItself(unittest.TestCase):
+        pass
+
+    for action in t.ACTIONS:
+        if action.__name__ not in ("checks", "decorated", "runner", "windows", "window_errors"):
+            setattr(TestItself, f"test_{action.__name__}", lambda self, action=action: action())
+    """
+
+
+def test_under_itself(project):
+    project.write("test_self.py", SUITE)
+    path = os.path.dirname(__file__)
+    tests = project.tests("--strict", "test_self", env={"PYTHONPATH": path}, check=0)
+    assert {name: test["findings"] for name, test in tests.items()} == {
+        "test_functions": [], "test_merger": [], "test_writer": [],
+    }  # fmt: skip
