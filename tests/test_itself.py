@@ -94,8 +94,10 @@ def runner():
 def writer():
     with tempfile.TemporaryFile() as file:
         report = _core.JUnitWriter(os.dup(file.fileno()), "n", "t", "h", (("a", "b"),))
-        case = dict(suite="s", file=None, classname="c", name="n", type=None, message=None, text="t", output="o",
-                    milliseconds=1, line=0)  # fmt: skip
+        case = {
+            "suite": "s", "file": None, "classname": "c", "name": "n", "type": None, "message": None, "text": "t",
+            "output": "o", "milliseconds": 1, "line": 0,
+        }  # fmt: skip
         report.write(**case, kind="failure", pending=True)
         report.write(**case, kind=None, pending=False)
         with contextlib.suppress(ValueError):
