@@ -3,11 +3,12 @@
     python soak.py [GRAPHS] [SEED]      prints what it did, or the seed of the first graph that differs
 
 Each graph is built twice from one seed: once inside a window, once for the oracle, which is trial deletion in plain
-Python over gc.get_referents(). A thread makes and drops objects meanwhile, for every fourth graph; of those only the lack
-of crashes is checked.
+Python over gc.get_referents(). For every fourth graph a thread makes and drops objects meanwhile; of those only the
+lack of crashes is checked.
 """
 
 import collections
+import contextlib
 import functools
 import gc
 import itertools
@@ -40,8 +41,7 @@ REVIVED = []
 
 class Revived:
     def __del__(self):
-        if len(REVIVED) < 3:
-            REVIVED.append(self)
+        REVIVED.append(self)
 
 
 class Derived(dict):
@@ -134,10 +134,8 @@ def build(seed):
     for _ in range(rng.randrange(1, 60)):
         connect(rng, rng.choice(nodes), rng.choice(nodes))
     for node in rng.sample(nodes, len(nodes) // 5):
-        try:
+        with contextlib.suppress(TypeError):
             connect(rng, rng.choice(nodes), weakref.ref(node, lambda _: None))
-        except TypeError:
-            pass
     HOLDERS.clear()
     return rng.sample(nodes, rng.randrange(0, 3)) if rng.random() < 0.5 else []
 
@@ -222,4 +220,5 @@ if __name__ == "__main__":
     graphs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     first = int(sys.argv[2]) if len(sys.argv) > 2 else FIRST_SEED
     total = soak(graphs, first)
-    print(f"{graphs:,} graphs from seed {first}: {total:,} garbage objects, as the oracle says; Python {sys.version.split()[0]}")
+    version = sys.version.split()[0]
+    print(f"{graphs:,} graphs from seed {first}: {total:,} garbage objects, as the oracle says; Python {version}")

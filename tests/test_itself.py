@@ -114,7 +114,7 @@ def merger():
     with tempfile.TemporaryDirectory() as name, contextlib.redirect_stderr(io.StringIO()):
         good, bad = f"{name}/good.xml", f"{name}/bad.xml"
         with open(good, "w") as file:
-            file.write("<testsuites><testsuite name='s'><testcase name='n'><failure/></testcase></testsuite></testsuites>")
+            file.write("<testsuite name='s'><testcase name='n'><failure/></testcase></testsuite>")
         with open(bad, "w") as file:
             file.write("<testsuites><testsuite name='s'><testcase name='n'>")
         assert merge([good, good], f"{name}/out.xml") == 0
