@@ -74,6 +74,8 @@ int yagot_narrow_threshold(yagot_ledger *self);
 int yagot_restore_collector(yagot_ledger *self);
 /* What is there now is old. */
 int yagot_set_old_aside(yagot_ledger *self);
+/* Where old objects were frozen, makes them visible again: all may hold references. */
+int yagot_show_old(yagot_ledger *self);
 
 /* Keeps the owners through the caller's tuple, so that their reference counts do not change. */
 int yagot_keep_owners(yagot_ledger *self, PyObject *tuple);

@@ -202,18 +202,22 @@ restore_threshold(yagot_ledger *self)
     return 0;
 }
 
+int
+yagot_show_old(yagot_ledger *self)
+{
+    if (self->state->generations) {
+        return 0;
+    }
+    PyObject *result = PyObject_CallNoArgs(self->state->gc_unfreeze);
+    Py_XDECREF(result);
+    return result != NULL ? 0 : -1;
+}
+
 /* Undoes what begin() did to the collector. */
 int
 yagot_restore_collector(yagot_ledger *self)
 {
-    if (!self->state->generations) {
-        PyObject *result = PyObject_CallNoArgs(self->state->gc_unfreeze);
-        if (result == NULL) {
-            return -1;
-        }
-        Py_DECREF(result);
-    }
-    return restore_threshold(self);
+    return yagot_show_old(self) < 0 ? -1 : restore_threshold(self);
 }
 
 int

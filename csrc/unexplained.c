@@ -237,7 +237,7 @@ yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births)
 {
     yagot_snapshot wanted;
     yagot_holders h = {0};
-    if (age_suspects(self) < 0) {
+    if (age_suspects(self) < 0 || yagot_show_old(self) < 0) {
         return -1;
     }
     h.tracked = yagot_get_all_objects(self);

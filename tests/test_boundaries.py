@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from support import needs_generations
 
 SUITE = """
     import unittest
@@ -41,6 +42,7 @@ def suite(project):
     return project
 
 
+@needs_generations
 @pytest.mark.parametrize(
     ("at", "where"),
     [
@@ -66,6 +68,7 @@ def test_never(suite):
     assert not any(name.endswith("]") for name in tests)
 
 
+@needs_generations
 def test_the_reports_are_valid(suite, schema):
     suite.yagot("--junit-xml", "out.xml", "test_late", check=1)
     cases = {case.get("name"): len(case) for case in schema(suite.path / "out.xml").iter("testcase")}
@@ -73,6 +76,7 @@ def test_the_reports_are_valid(suite, schema):
     assert cases == {"test_keeps": 0, "test_clean": 0, "test_other": 0, **late}
 
 
+@needs_generations
 def test_rules_of_the_test_hold_later(project):
     project.write("test_late.py", SUITE.replace(
         "        def test_keeps", "        @yagot.allow(reason='known')\n        def test_keeps"
@@ -90,6 +94,7 @@ def test_failed_tests_are_not_judged_later(project):
     assert not any(name.endswith("]") for name in tests)
 
 
+@needs_generations
 def test_the_same_under_pytest(suite):
     result = suite.python(
         "-m", "pytest", "-q", "--yagot", "--yagot-check-at=class", "--yagot-json=out.json", "test_late.py", check=1

@@ -5,6 +5,7 @@ import sys
 import weakref
 
 import pytest
+from support import needs_generations
 
 from yagot import _core
 
@@ -249,6 +250,7 @@ def test_generations_are_as_the_test_expects(ledger):
     assert places == [True]
 
 
+@needs_generations
 def test_automatic_collections_hide_nothing(ledger):
     def body():
         for _ in range(20_000):
@@ -260,6 +262,7 @@ def test_automatic_collections_hide_nothing(ledger):
     assert seen["garbage"] == 20_000
 
 
+@needs_generations
 def test_long_lived_births_are_released_in_the_window(ledger):
     """Objects that survive some young collections and die then must not pile up."""
     alive = weakref.WeakSet()
@@ -282,6 +285,7 @@ def test_long_lived_births_are_released_in_the_window(ledger):
     assert most[0] < 60_000
 
 
+@needs_generations
 def test_old_garbage_does_not_pile_up(ledger):
     """Objects that outlive their window and become garbage later are collected in the course of a run."""
     alive = weakref.WeakSet()
@@ -369,6 +373,7 @@ def test_cleared_callbacks_are_told(ledger):
     assert look(ledger, self_list)["incomplete"] is None
 
 
+@needs_generations
 def test_freeze_is_told(ledger):
     try:
         assert "gc.freeze()" in look(ledger, lambda: (self_list(), gc.freeze()))["incomplete"]

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from support import needs_generations
 
 import yagot
 from yagot import _core
@@ -90,6 +91,7 @@ def unexplained(seen):
     return [finding for finding in seen["findings"] if finding["references"]]
 
 
+@needs_generations
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_stray_incref(ledger, leaky, name):
     (finding,) = unexplained(look(ledger, lambda: leaky.incref(MAKERS[name]())))
@@ -380,6 +382,7 @@ AT_A_BOUNDARY = """
     """
 
 
+@needs_generations
 def test_a_boundary_tells_what_no_test_has_told(suite):
     suite.write("test_late.py", AT_A_BOUNDARY)
     tests = suite.tests("test_late", env=suite.environment, check=1)
@@ -390,6 +393,7 @@ def test_a_boundary_tells_what_no_test_has_told(suite):
     }
 
 
+@needs_generations
 def test_without_confirmation_it_is_suspected(suite):
     tests = suite.tests("--no-confirm", "test_ext", env=suite.environment, check=0)
     assert [f["verdict"] for f in tests["test_leaky"]["findings"]] == ["suspected"]
@@ -397,6 +401,7 @@ def test_without_confirmation_it_is_suspected(suite):
     suite.tests("--no-confirm", "--leaks-only", "test_ext", env=suite.environment, check=1)
 
 
+@needs_generations
 def test_a_test_without_suspects_runs_once(suite):
     suite.write(
         "test_once.py",

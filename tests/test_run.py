@@ -5,7 +5,7 @@ import re
 import sys
 
 import pytest
-from support import objects
+from support import needs_generations, objects
 
 SUITE = """
     import gc, unittest
@@ -309,6 +309,7 @@ def test_async_test_cases(project):
     assert tests["test_leak"]["findings"][0]["types"] == {"list": 1}
 
 
+@needs_generations
 def test_the_collector_in_the_tests_hands(project):
     project.write(
         "test_gc_use.py",

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from support import needs_generations
 
 from yagot import _core
-
-needs_generations = pytest.mark.skipif(not _core.GENERATIONS, reason="needs the collector's generations")
 
 
 @needs_generations

@@ -1,6 +1,7 @@
 """Libraries whose objects are not like others: NumPy's arrays, greenlets, ctypes' types."""
 
 import pytest
+from support import needs_generations
 
 FILL = """
     HEAP = [[i] for i in range(300_000)]    # looks are dear: those of later tests are put off
@@ -149,6 +150,7 @@ class TestLocals(unittest.TestCase):
     clean(project, "test_locals", source)
 
 
+@needs_generations
 def test_greenlets_of_a_thread_that_ended(project):
     """greenlet gives up references to its own greenlets when it thinks that nobody else has any."""
     pytest.importorskip("greenlet")

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from lxml import etree
+from support import needs_generations
 
 
 def run(project, *arguments, **keywords):
@@ -131,6 +132,7 @@ def styles(project):
     return project
 
 
+@needs_generations
 def test_styles(styles):
     result, tests = run_json(styles)
     assert leaking(tests) == {
