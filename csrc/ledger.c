@@ -357,12 +357,14 @@ ledger_forget(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
 
 /* -- the type ------------------------------------------------------------------------------------- */
 
+/* A module's function; NULL without an exception if there is none. */
 static PyObject *
 import_from(const char *module, const char *name)
 {
     PyObject *imported = PyImport_ImportModule(module);
     PyObject *value = imported != NULL ? yagot_get_attribute(imported, name) : NULL;
     Py_XDECREF(imported);
+    PyErr_Clear();              /* a build without tracemalloc: no allocation sites */
     return value;
 }
 
@@ -386,7 +388,6 @@ ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     self->state = PyModule_GetState(module);
     self->is_tracing = import_from("_tracemalloc", "is_tracing");
     self->get_traceback = import_from("_tracemalloc", "_get_object_traceback");
-    PyErr_Clear();              /* a build without tracemalloc: no allocation sites */
     if (yagot_findings_init(&self->findings) < 0
         || yagot_idtable_init(&self->promoted) < 0 || yagot_idtable_init(&self->labels) < 0) {
         PyErr_NoMemory();

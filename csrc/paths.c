@@ -76,13 +76,11 @@ add_module_name(yagot_text *text, PyObject *module)
 static char *
 tell_path(search *s, uint32_t target)
 {
-    uint32_t path[LONGEST_PATH], length = 0;
+    uint32_t path[LONGEST_PATH] = {target}, length = 1;
     yagot_edge_name name = {0};
-    for (uint32_t i = target; length < LONGEST_PATH; i = s->parent[i] - 1) {
-        path[length++] = i;
-        if (s->parent[i] == i + 1) {
-            break;
-        }
+    while (length < LONGEST_PATH && s->parent[path[length - 1]] != path[length - 1] + 1) {
+        path[length] = s->parent[path[length - 1]] - 1;
+        length++;
     }
     PyObject *root = s->all.objects[path[length - 1]];
     if (PyModule_Check(root)) {

@@ -22,10 +22,11 @@ HEAD = """
         b.items = [a, {"k": (a,)}, lambda: a]
         KEEP.append([[1], Node()])
 
-    def attempt(prepare, call, clean, limit=6000):
-        '''Lets the n-th allocation of the call fail, until it needs no more.'''
-        failed = 0
-        for n in range(limit):
+    def attempt(prepare, call, clean):
+        '''Lets the n-th allocation of the call fail, until it needs no more; of many, not each is tried.'''
+        failed = n = 0
+        while n < 1_000_000:
+            n += 1 + n // 500
             state = prepare()
             error = None
             _testcapi.set_nomemory(n, n + 1)
