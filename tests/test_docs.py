@@ -3,11 +3,22 @@
 import doctest
 import json
 import re
+import sys
+import textwrap
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+import yaml
+
 from yagot.config import Config
 from yagot.findings import OUTCOMES, Finding, TestInfo, TestReport
+from yagot.plugins import OPTIONS
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -57,3 +68,65 @@ def test_settings_are_documented():
 def test_the_readme_shows_the_commands_first():
     text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
     assert text.index("./dev demo") < text.index("./dev test") < text.index("## What it does")
+
+
+def blocks(text, language):
+    """The code blocks of a language: caption and code."""
+    pattern = rf"^( *)\.\. code-block:: {language}\n((?:\1   +:.*\n)*)\n((?:(?:\1   .*)?\n)+)"
+    for _, options, code in re.findall(pattern, text, re.M):
+        yield (re.search(r":caption: (.*)", options) or ["", ""])[1], textwrap.dedent(code)
+
+
+RECIPES = list(blocks((DOCS / "guide" / "recipes.rst").read_text(encoding="utf-8"), "python"))
+
+
+def test_the_recipes_come_in_pairs():
+    assert len(RECIPES) >= 16
+    assert [caption for caption, _ in RECIPES] == ["before", "after"] * (len(RECIPES) // 2)
+
+
+@pytest.mark.parametrize("number", range(len(RECIPES)))
+def test_recipes(number):
+    """What is before leaks, what is after does not; inherent cycles count."""
+    from yagot import _core
+
+    caption, code = RECIPES[number]
+    space = {"__name__": f"recipe{number}"}
+    exec(code, space)
+    space["example"]()  # warms up
+    ledger = _core.Ledger()
+    ledger.begin()
+    space["example"]()
+    findings = ledger.end()["findings"]
+    ledger.close()
+    assert bool(findings) == (caption == "before"), findings
+
+
+PAGES = sorted([*DOCS.rglob("*.rst"), DOCS.parent / "README.md"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_code_can_be_parsed(page):
+    text = page.read_text(encoding="utf-8")
+    for _, code in blocks(text, "python"):
+        compile(code, str(page), "exec")
+    for _, code in blocks(text, "yaml"):
+        assert yaml.safe_load(code)
+    for _, code in blocks(text, "toml"):
+        assert tomllib.loads(code)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_options_and_settings_exist(page):
+    """What pages say of our command lines is understood by them."""
+    text = page.read_text(encoding="utf-8")
+    known = {name.replace("_", "-") for name in OPTIONS}
+    for option in re.findall(r"--yagot-([a-z-]+[a-z])", text):
+        assert option in known, option
+    for name in re.findall(r"\bYAGOT_([A-Z_]+)\b", text):
+        assert name.lower() in OPTIONS or name in ("PACKAGE", "TEST_KILLS", "TEST_GRAPHS"), name
+    for line in re.findall(r"(?:^|`)(?:\$ )?yagot run (.*?)(?:`|$)", text, re.M):
+        for option in re.findall(r"(?<!\S)--([a-z-]+)", line):
+            assert option in known | {"durations", "help"}, line
+    for command in re.findall(r"\./dev ([a-z]+)", text):
+        assert f"def {command}(options)" in (DOCS.parent / "dev").read_text(), command
