@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-FILES, CASES = 10, 10_000
+FILES, CASES = 20, int(os.environ.get("YAGOT_BENCH_CASES", "20000"))
 
 WAYS = {
     "yagot merge": "from yagot.merging import merge\nassert merge(files, out) == 0",
