@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,9 @@ class Windows(RuleBasedStateMachine):
 
     @rule()
     def fork(self):
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # there may be threads of others
+            child = os.fork()
         if child == 0:
             try:
                 if self.open:
