@@ -318,6 +318,34 @@ def test_allowed_by_pattern(owners):
     }
 
 
+def test_first_imports_are_notes(project):
+    """What an installed package leaves once, when a test is the first to import it. The test's own leak counts."""
+    builder = "class Builder:\n    def __init__(self):\n        self.me = self\n"
+    project.write("site-packages/builder/__init__.py", builder)
+    project.write("site-packages/other.py", "import builder\nclass Own(builder.Builder):\n    pass\nOwn()\n")
+    project.write("test_import.py", """
+        import builder
+        import unittest
+
+        class TestImport(unittest.TestCase):
+            def test_a_first(self):
+                import other
+                mine = []
+                mine.append(mine)
+
+            def test_b_later(self):
+                builder.Builder()
+        """)
+    env = {"PYTHONPATH": str(project.path / "site-packages")}
+    found = verdicts_of(project.tests("test_import", env=env, check=1))
+    assert found == {
+        "test_a_first": {("note", "first-import"), ("leak", "")},
+        "test_b_later": {("leak", "")},
+    }
+    found = verdicts_of(project.tests("--strict", "test_import", env=env, check=1))
+    assert found == {"test_a_first": {("leak", "")}, "test_b_later": {("leak", "")}}
+
+
 def test_default_rules_by_name(project):
     project.write(
         "test_class.py",
@@ -336,5 +364,5 @@ def test_default_rules_by_name(project):
     result = project.yagot("--disable-rules", "inherent", "test_class", check=2)
     assert result.stderr == (
         "yagot: command line: disable-rules: 'inherent' is none of "
-        "inherent-class, framework-scaffold, hidden-references\n"
+        "inherent-class, first-import, framework-scaffold, hidden-references\n"
     )

@@ -52,7 +52,10 @@ def test_minidom_as_published(project):
 
 
 # the automatic collector is off in a window without generations, and test_gc notices
-@pytest.mark.parametrize("name", [pytest.param("gc", marks=needs_generations), "weakref", "copy", "contextlib", "unittest"])
+SUITES = [pytest.param("gc", marks=needs_generations), "weakref", "copy", "contextlib", "unittest"]
+
+
+@pytest.mark.parametrize("name", SUITES)
 def test_outcomes_are_the_same(project, name):
     plain = last_json(project.python(HERE / "outcomes.py", f"test.test_{name}", check=0))
     project.yagot("--report-only", "--json", "out.json", f"test.test_{name}")

@@ -146,6 +146,7 @@ class Checker:
         if test is None:
             raise RuntimeError("no test is being watched")
         seen = self._references.end(outcome == "passed", not late)
+        imported = self._references.imported()
         findings = self._settled(seen["findings"], again, test) if seen is not None else []
         if seen is not None and self._growth is not None:
             findings += self._growth.findings(again)
@@ -154,7 +155,7 @@ class Checker:
         if seen is None:
             report = TestReport(test, outcome, seconds, problem=problem)
         else:
-            judged = judge_all(findings, config or self.config, rules, self._known)
+            judged = judge_all(findings, config or self.config, rules, self._known, imported)
             report = TestReport(
                 test,
                 outcome,

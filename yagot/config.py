@@ -76,7 +76,7 @@ class Config:
     """Frames of tracemalloc to keep per allocation; 0: off."""
 
 
-DEFAULT_RULES = ("inherent-class", "framework-scaffold", "hidden-references")
+DEFAULT_RULES = ("inherent-class", "first-import", "framework-scaffold", "hidden-references")
 """What makes notes of findings unless it is disabled, or with --strict."""
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 
 from yagot.config import Config
 from yagot.findings import Finding
-from yagot.owners import counts, owner_of
+from yagot.owners import BUILTIN, PROJECT, counts, is_in_modules, owner_of
 from yagot.rules import Rule
 
 INHERENT_CLASS = "inherent-class"
 SCAFFOLD = "framework-scaffold"
+FIRST_IMPORT = "first-import"
 LEAKS_ONLY = "leaks-only"
 SOURCE = "source"
 HIDDEN = "hidden-references"
@@ -49,16 +50,26 @@ def _matches(finding: Finding, pattern: str) -> bool:
     return any(fnmatch.fnmatchcase(subject, pattern) for subject in subjects)
 
 
-def _default_rule(finding: Finding, config: Config) -> str | None:
+def is_of_import(finding: Finding, imported: Collection[str]) -> bool:
+    """Is it of other people's modules that the test was the first to import? Decorators and class builders leave
+    cycles then, once."""
+    return finding.owner not in (PROJECT, BUILTIN) and is_in_modules(finding, imported)
+
+
+def _default_rule(finding: Finding, config: Config, imported: Collection[str]) -> str | None:
     """The default rule that makes a note of a finding."""
     if finding.kind == "hidden":
         return HIDDEN
     if finding.kind != "collected" or config.strict:
         return None
-    return INHERENT_CLASS if is_class_machinery(finding) else SCAFFOLD if is_scaffold(finding) else None
+    if is_class_machinery(finding):
+        return INHERENT_CLASS
+    if is_scaffold(finding):
+        return SCAFFOLD
+    return FIRST_IMPORT if is_of_import(finding, imported) else None
 
 
-def judge(finding: Finding, config: Config) -> Finding:
+def judge(finding: Finding, config: Config, imported: Collection[str] = ()) -> Finding:
     """The finding with its verdict. *allow* comes first, then the default rules, then whose it is."""
     for pattern in config.allow:
         if _matches(finding, pattern):
@@ -67,7 +78,7 @@ def judge(finding: Finding, config: Config) -> Finding:
         return dataclasses.replace(finding, verdict="suspected", reason=finding.reason or "unconfirmed")
     if finding.kind == "collected" and config.leaks_only:
         return _note(finding, LEAKS_ONLY)
-    rule = _default_rule(finding, config)
+    rule = _default_rule(finding, config, imported)
     if rule is not None and rule not in config.disable_rules:
         return _note(finding, rule)
     if (config.source or config.omit) and not counts(finding, config.source, config.omit):
@@ -80,14 +91,15 @@ def judge_all(
     config: Config,
     rules: Sequence[Rule] = (),
     known: Container[str] = (),
+    imported: Collection[str] = (),
 ) -> tuple[Finding, ...]:
     """All findings of a test with their verdicts. The test's own *rules* come first, then the signatures that are
-    *known*, the configuration, and the defaults."""
+    *known*, the configuration, and the defaults. *imported*: modules that the test has."""
     judged = []
     for finding in findings:
         finding = dataclasses.replace(finding, owner=owner_of(finding))
         rule = next((rule for rule in rules if rule.matches(finding)), None)
-        verdict = judge(finding, config)
+        verdict = judge(finding, config, imported)
         if rule is not None:
             verdict = dataclasses.replace(finding, verdict="allowed", reason=rule.reason or "expected")
         elif verdict.verdict == "leak" and (config.update_baseline or finding.signature in known):

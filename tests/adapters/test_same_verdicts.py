@@ -1,11 +1,14 @@
 """One suite under every framework."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from leaky_suite import verdicts
+from leaky_suite import SUITE, verdicts
 from lxml import etree
+
+from yagot.findings import Finding
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "junit-10.xsd"
 
@@ -48,3 +51,18 @@ def test_same_verdicts_and_causes(suite, expected, name):
     # Django's report is the only one, so it has the failing test, too
     assert len(list(tree.iter("failure"))) == (17 if name == "django" else 16)
     assert "16 tests of 30 leaked" in result.stdout + result.stderr
+
+
+def test_the_base_class_under_plain_unittest(suite, expected):
+    """The same tests fail, for the same causes."""
+    source = SUITE.replace("unittest.TestCase", "yagot.TestCase").replace("import unittest", "import unittest, yagot")
+    suite.write("test_all.py", source)
+    result = suite.python("-m", "unittest", "test_all", check=1)
+    parts = re.split(r"^={70}\n", result.stderr, flags=re.M)[1:]
+    told = {re.match(r"FAIL: (\w+)", part)[1]: set(re.findall(r"signature (\w+)", part)) for part in parts}
+    wanted = {
+        name: {Finding(kind, cause, 0, {}, 0).signature for verdict, kind, cause in findings if verdict == "leak"}
+        for name, (outcome, findings) in expected.items()
+        if outcome == "failed" or any(finding[0] == "leak" for finding in findings)
+    }
+    assert told == wanted
