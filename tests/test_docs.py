@@ -128,5 +128,5 @@ def test_options_and_settings_exist(page):
     for line in re.findall(r"(?:^|`)(?:\$ )?yagot run (.*?)(?:`|$)", text, re.M):
         for option in re.findall(r"(?<!\S)--([a-z-]+)", line):
             assert option in known | {"durations", "help"}, line
-    for command in re.findall(r"\./dev ([a-z-]+)", text):
+    for command in re.findall(r"(?:`|    |``)\./dev ([a-z-]+)", text):
         assert f"def {command.replace('-', '_')}(options)" in (DOCS.parent / "dev").read_text(), command

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from yagot.config import Config, ConfigError
-from yagot.files import write_atomically
+from yagot.files import check_writable, write_atomically
 from yagot.findings import TestReport
 from yagot.report_text import plural
 
@@ -23,6 +23,8 @@ def read(path: str) -> dict[str, dict[str, object]]:
     file = Path(path)
     if not file.exists():
         return {}
+    if file.is_dir():
+        raise ConfigError(f"{path}: a directory, not a baseline")
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         entries = data["leaks"] if data["version"] == VERSION else None
@@ -37,11 +39,15 @@ class Baseline:
     """A reporter that compares a run with the baseline, and renews it if asked to."""
 
     def __init__(self, config: Config) -> None:
-        """Raises ConfigError."""
+        """Raises ConfigError, and UnusablePath if it is to be renewed and cannot be."""
         assert config.baseline is not None
         self._path = config.baseline
         self._update = config.update_baseline
         self._known = read(config.baseline)
+        self._missing = not Path(config.baseline).exists()
+        self._written = False
+        if self._update:
+            check_writable(config.baseline)
         self._ran: set[str] = set()
         self._seen: dict[str, dict[str, object]] = {}
         self._new = 0
@@ -78,8 +84,10 @@ class Baseline:
         known = len(self._seen.keys() & self._known.keys())
         yield (
             f"yagot: baseline {self._path}: {plural(self._new, 'new cause')}, {known:,} known, {len(fixed):,} fixed"
-            + (" (updated)" if self._update else "")
+            + (" (updated)" if self._written else "")
         )
+        if self._missing and not self._update:
+            yield f"yagot: there is no file {self._path} yet: --update-baseline writes it"
         for signature in fixed:
             yield f"yagot: fixed: {signature} {self._known[signature].get('cause')}"
 
@@ -98,3 +106,4 @@ class Baseline:
             entries[signature] = {**entry, "tests": sorted({*kept, *tests})}
         data = {"version": VERSION, "leaks": dict(sorted(entries.items()))}
         write_atomically(self._path, json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+        self._written = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,7 +86,15 @@ _CHOICES = {
     "junit_family": ("xunit2", "xunit1", "ant"),
     "check_at": ("module", "class", "test", "session", "never"),
 }
+_OTHERS = re.compile(r"YAGOT_(PACKAGE|(TEST|BENCH)_.*)")
+"""Variables of ours that are no settings."""
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
+
+
+def switched_off(environ: Mapping[str, str] | None = None) -> bool:
+    """Does the variable YAGOT say that nothing is to be checked?"""
+    word = (os.environ if environ is None else environ).get("YAGOT", "")
+    return word != "" and word.lower() in _FALSE
 
 
 def _expected(name: str, value: object, source: str, what: str) -> ConfigError:
@@ -171,6 +180,9 @@ def load(
         variable = f"YAGOT_{name.upper()}"
         if environ.get(variable):
             values[name], sources[name] = _convert(name, environ[variable], variable), variable
+    for variable in environ:
+        if variable.startswith("YAGOT_") and variable[6:].lower() not in _FIELDS and not _OTHERS.fullmatch(variable):
+            raise ConfigError(f"unknown setting: the variable {variable}")
     for name, value in (options or {}).items():
         if value is not None:
             values[name], sources[name] = _convert(name, value, "command line"), "command line"
@@ -180,6 +192,7 @@ def load(
             raise ConfigError(
                 f"{sources['disable_rules']}: disable-rules: {rule!r} is none of {', '.join(DEFAULT_RULES)}"
             )
-    if config.update_baseline and config.baseline is None:
-        raise ConfigError("update-baseline needs a baseline file")
+    for name, other in (("update_baseline", "baseline"), ("junit_attachments", "junit_xml")):
+        if getattr(config, name) and getattr(config, other) is None:
+            raise ConfigError(f"{name.replace('_', '-')} needs a {other.replace('_', '-')} file")
     return config, sources

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import unittest
 from typing import Any
 
 from yagot import _core
 from yagot.checker import Checker
+from yagot.config import switched_off
 from yagot.files import UnusablePath
 from yagot.findings import Problem, TestInfo, TestReport
 from yagot.testcase import Proxy, _Error, problem_of, run_checked, tell_late
@@ -106,7 +106,7 @@ class TextTestRunner(unittest.TextTestRunner):
 
     def run(self, test: Any) -> Any:
         """Runs a test or a suite; returns the result, as unittest's runner does."""
-        if os.environ.get("YAGOT") == "0":
+        if switched_off():
             return super().run(test)
         if not _core.GENERATIONS:
             self.stream.writeln("yagot: the collector of this Python has no generations: checks cost more")

@@ -51,6 +51,7 @@ class Summary:
         self._slowest: list[tuple[float, str]] = []
         self.tests = 0
         self._leaking: set[str] = set()
+        self.gone = 0
         self.incomplete = 0
         self.first_incomplete = ""
         self.causes: dict[tuple[str, str], Cause] = {}
@@ -60,6 +61,7 @@ class Summary:
         self.tests += report.test.main_id == report.test.id
         if any(finding.verdict == "leak" for finding in report.findings):
             self._leaking.add(report.test.main_id)
+        self.gone += bool(report.missing)
         if self._show_slowest:
             self._slowest.append((report.check_seconds, report.test.id))
             self._slowest = heapq.nlargest(self._show_slowest, self._slowest)
@@ -97,7 +99,10 @@ class Summary:
                 f"from {plural(len(leaks), 'cause')}{' (reported only)' if report_only else ''}"
             )
         else:
-            yield f"yagot: no leaks in {plural(self.tests, 'test')}"
+            new = "new " if self.by_verdict("known") else ""
+            yield f"yagot: no {new}leaks in {plural(self.tests, 'test')}"
+        if self.gone:
+            yield f"yagot: {plural(self.gone, 'test')} without the leak that is expected of it"
         owners = {cause.owner for cause in leaks} - {BUILTIN}
         if len(owners) > 1:
             parts = [f"{owner} {sum(c.owner == owner for c in leaks):,}" for owner in sorted(owners)]

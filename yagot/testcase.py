@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
-import os
 import sys
 import traceback
 import unittest
@@ -13,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from yagot.checker import Checker, LeakError
-from yagot.config import load
+from yagot.config import load, switched_off
 from yagot.files import shown_path
 from yagot.findings import Problem, TestInfo, TestReport
 from yagot.references import Again
@@ -250,7 +249,7 @@ class LeakCheckMixin:
     def run(self, result: Any = None) -> Any:
         checker = self.yagot_checker or default_checker()
         run = super().run  # type: ignore[misc]
-        if Checker.watching or os.environ.get("YAGOT") == "0":
+        if Checker.watching or switched_off():
             return run(result)
         if result is not None:
             return run_checked(checker, self, result, run)

@@ -9,7 +9,7 @@ from typing import Any
 from nose.plugins import Plugin
 
 from yagot.checker import Checker
-from yagot.config import ConfigError, load
+from yagot.config import ConfigError, load, switched_off
 from yagot.files import UnusablePath
 from yagot.plugins import OPTIONS, make_reporters
 from yagot.testcase import run_checked
@@ -33,6 +33,8 @@ class Yagot(Plugin):  # type: ignore[misc]
     def configure(self, options: Any, conf: Any) -> None:
         """Makes the checker; a wrong setting ends the run with status 2."""
         super().configure(options, conf)
+        if switched_off():
+            self.enabled = False
         if not self.enabled:
             return
         try:

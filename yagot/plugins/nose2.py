@@ -8,7 +8,7 @@ from typing import Any
 from nose2.events import Plugin
 
 from yagot.checker import Checker
-from yagot.config import Config, ConfigError, load
+from yagot.config import Config, ConfigError, load, switched_off
 from yagot.files import UnusablePath
 from yagot.plugins import OPTIONS, make_reporters
 from yagot.runner import wrap_tests
@@ -22,6 +22,7 @@ class Yagot(Plugin):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.given: dict[str, Any] = {}
+        self.checker: Checker | None = None
         for name, (metavar, text) in OPTIONS.items():
             option = f"yagot-{name.replace('_', '-')}"
             if metavar:
@@ -38,13 +39,15 @@ class Yagot(Plugin):  # type: ignore[misc]
 
     def startTestRun(self, event: Any) -> None:
         """Puts each test of the suite inside a window."""
+        if switched_off():
+            return
         try:
             config = self._config()
-            self.checker = Checker(config, make_reporters(config))
+            checker = self.checker = Checker(config, make_reporters(config))
         except (ConfigError, UnusablePath) as error:
             print(f"yagot: {error}", file=sys.stderr)
             sys.exit(2)
-        event.suite = wrap_tests(event.suite, self.checker)
+        event.suite = wrap_tests(event.suite, checker)
 
     def registerInSubprocess(self, event: Any) -> None:
         """The processes of the plugin mp check, too."""
@@ -52,16 +55,21 @@ class Yagot(Plugin):  # type: ignore[misc]
 
     def startSubprocess(self, event: Any) -> None:
         """In such a process: each test it gets runs inside a window. Its leaks go to the parent as failures."""
-        self.checker = Checker(self._config())
+        if switched_off():
+            return
+        checker = self.checker = Checker(self._config())
         execute = event.executeTests
-        event.executeTests = lambda test, result: execute(wrap_tests(test, self.checker), result)
+        event.executeTests = lambda test, result: execute(wrap_tests(test, checker), result)
 
     def stopSubprocess(self, event: Any) -> None:
         """No more tests for this process."""
-        self.checker.finish()
+        if self.checker is not None:
+            self.checker.finish()
 
     def afterSummaryReport(self, event: Any) -> None:
         """The totals; closes the reports."""
+        if self.checker is None:
+            return
         try:
             self.checker.finish()
         except UnusablePath as error:
