@@ -36,7 +36,7 @@ class Boundaries:
         self.at = config.check_at if _core.GENERATIONS else "never"
         self._tests: list[Judged] = []
         self._previous: TestInfo | None = None
-        self._began = time.perf_counter()
+        self._began = time.process_time()
         self._spent = 0.0
 
     def begin(self, test: TestInfo) -> int:
@@ -58,7 +58,7 @@ class Boundaries:
             return False
         if following is None:
             return True
-        if self._spent > FREE_SECONDS + SHARE * (time.perf_counter() - self._began):
+        if self._spent > FREE_SECONDS + SHARE * (time.process_time() - self._began):
             return False
         parts = {"test": ("id",), "class": ("module", "classname"), "module": ("module",)}.get(self.at, ())
         return any(getattr(previous, part) != getattr(following, part) for part in parts)

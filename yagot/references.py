@@ -53,7 +53,7 @@ class References:
         self._ledger = ledger
         self._confirm = confirm
         self._always = always
-        self._began = time.perf_counter()
+        self._began = time.process_time()
         self._looks = 0
         self._spent = 0.0
         self.passing: dict[str, int] = {}
@@ -74,7 +74,7 @@ class References:
     def affordable(self) -> bool:
         """May this test be looked at? A look walks the whole heap: some looks are free, then they may take two per
         cent of the run. What is not looked at now is at the next boundary."""
-        allowed = FREE_SECONDS + SHARE * (time.perf_counter() - self._began)
+        allowed = FREE_SECONDS + SHARE * (time.process_time() - self._began)
         return self._always or self._looks < FREE_LOOKS or self._spent <= allowed
 
     def _count(self, seconds: float) -> None:
