@@ -79,30 +79,7 @@ class TestBuffer(unittest.TestCase):
     clean(project, "test_buffer", source, fill=False)
 
 
-@pytest.mark.parametrize("fill", [False, True])
-@pytest.mark.parametrize("keep", ["KEEP.append(g)", "pass"])
-def test_a_suspended_greenlet(project, keep, fill):
-    pytest.importorskip("greenlet")
-    source = f"""
-import greenlet
-
-class TestSuspended(unittest.TestCase):
-    def test_suspended(self):
-        data = [1, 2]
-        def body():
-            local = data
-            greenlet.getcurrent().parent.switch()
-        g = greenlet.greenlet(body)
-        g.switch()
-        {keep}
-"""
-    clean(project, "test_greenlets", source, fill)
-
-
-@pytest.mark.parametrize("option", ["--leaks-only", "--report-only"])
-def test_a_suspended_greenlet_before_looks_are_put_off(project, option):
-    pytest.importorskip("greenlet")
-    source = """
+SUSPENDED = """
 import greenlet
 
 class TestA(unittest.TestCase):
@@ -113,9 +90,17 @@ class TestA(unittest.TestCase):
             greenlet.getcurrent().parent.switch()
         g = greenlet.greenlet(body)
         g.switch()
-        KEEP.append(g)
+        {keep}
 """
-    clean(project, "test_greenlets", source, True, option)      # suspected at most
+
+
+@pytest.mark.parametrize("fill", [False, True])
+@pytest.mark.parametrize("keep", ["KEEP.append(g)", "pass"])
+@pytest.mark.parametrize("option", ["--leaks-only", "--report-only"])
+def test_a_suspended_greenlet(project, keep, fill, option):
+    """It is suspected at most, also where the looks of later tests are put off."""
+    pytest.importorskip("greenlet")
+    clean(project, "test_greenlets", SUSPENDED.format(keep=keep), fill, option)
 
 
 def test_types_of_ctypes(project):
