@@ -123,6 +123,7 @@ yagot_check_boundary(yagot_ledger *self, bool references)
     yagot_snapshot_fini(&all);
     yagot_forget_predictions(self);
     yagot_forget_suspects(self);
+    yagot_tracer_forget(&self->tracer, YAGOT_NONE);
     if (result == 0 && self->garbage > 0) {
         result = yagot_collect(self, 2);
         self->grown = 0;

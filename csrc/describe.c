@@ -388,6 +388,10 @@ yagot_add_contents(yagot_text *text, PyObject *object)
     else if (PyAnySet_Check(object)) {
         yagot_text_addf(text, "%zd items", PySet_GET_SIZE(object));
     }
+    else if (PyUnicode_CheckExact(object) || PyLong_CheckExact(object) || PyFloat_CheckExact(object)
+             || PyBytes_CheckExact(object)) {
+        add_value(text, object);
+    }
     else if (!PyFunction_Check(object)) {
         PyObject *dict = yagot_instance_dict(object);
         if (dict != NULL && PyDict_Check(dict) && PyDict_GET_SIZE(dict) > 0) {

@@ -4,6 +4,8 @@
 
 #include "snapshot.h"
 
+enum { YAGOT_FILTER_BITS = 1 << 16, YAGOT_LATELY = 16 };
+
 typedef struct {
     yagot_snapshot *wanted;     /* the objects asked about; refs: references not yet explained */
     PyObject *tracked;          /* all tracked objects: a list that the collector does not know; borrowed */
@@ -14,6 +16,9 @@ typedef struct {
     yagot_idtable seen;         /* untracked objects that were walked */
     PyObject **pending;         /* owned array of borrowed objects, still to walk */
     size_t depth, room;
+    uint64_t filter[YAGOT_FILTER_BITS / 64];    /* a bit for each wanted object: most others have none */
+    PyObject *lately[YAGOT_LATELY];     /* borrowed; visited, not examined yet */
+    size_t turn;
     bool stacks;                /* there are objects with a C stack of their own, which may hold anything */
     bool failed;
 } yagot_holders;
@@ -24,15 +29,10 @@ void yagot_holders_fini(yagot_holders *holders);
 /* Subtracts from the wanted objects' refs every reference that is found: in tracked objects and in what they
  * lead to, in code, types, running frames and the interpreter. Runs no Python code. */
 int yagot_holders_subtract(yagot_holders *holders);
-/* The references that an object holds where its traverse function does not show them: subtracts those, and
- * returns how many there were. */
-Py_ssize_t yagot_holders_subtract_hidden(yagot_holders *holders, PyObject *object);
-/* The C type that an object is of: its own, or of a class written in Python the nearest base that is not. */
-PyTypeObject *yagot_holders_c_type(const yagot_holders *holders, PyObject *object);
-/* Subtracts untracked objects whose addresses lie in an object's body: few traverse functions show strings. */
-void yagot_holders_subtract_untracked(yagot_holders *holders, PyObject *object);
-/* Subtracts what lies in the writable data of shared libraries: caches in C. */
-void yagot_holders_subtract_static(yagot_holders *holders);
+/* The index of an object if it is wanted, else YAGOT_NONE. Nearly none is: a bit tells, and the table need not. */
+uint32_t yagot_holders_find(const yagot_holders *holders, PyObject *object);
+/* Walks an object once, later. */
+void yagot_holders_push(yagot_holders *holders, PyObject *object);
 /* A visitproc: one reference to `child`. */
 int yagot_holders_visit(PyObject *child, void *holders);
 

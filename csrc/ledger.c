@@ -99,7 +99,7 @@ ledger_begin(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
         return NULL;
     }
     self->collections += self->own_started && self->state->generations;
-    if (self->native && yagot_tracer_start(&self->tracer) < 0) {
+    if (self->native && yagot_tracer_resume(&self->tracer, self->number) < 0) {
         return NULL;
     }
     self->open = true;
@@ -180,7 +180,7 @@ close_window(yagot_ledger *self)
         result = yagot_find_unexplained(self, &snapshot);
     }
     if (result == 0) {
-        self->held = yagot_count_held(&snapshot);
+        self->held = yagot_count_held(self, &snapshot);
         self->born += births;
         self->garbage += found.garbage;
         self->survivors = found.alive;
@@ -245,9 +245,7 @@ ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
         PyErr_SetString(PyExc_RuntimeError, "no window is open");
         return NULL;
     }
-    if (yagot_tracer_stop(&self->tracer) < 0) {
-        return NULL;
-    }
+    yagot_tracer_pause(&self->tracer);
     /* An automatic collection that is due must not run now: nobody would look before it. */
     int gc_was_enabled = PyGC_Disable();
     self->looking = true;
@@ -268,6 +266,9 @@ ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
     }
     if (result == 0 && wanted && gc_was_enabled) {
         result = yagot_limit_growth(self);
+    }
+    if (!wanted || references || self->number == 0) {
+        yagot_tracer_forget(&self->tracer, self->number);
     }
     self->looking = false;
     self->open = false;
@@ -297,6 +298,7 @@ ledger_close(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
 {
     bool was_open = self->open;
     self->open = false;
+    yagot_tracer_fini(&self->tracer);
     yagot_drop_owners(self);
     if (was_open && yagot_restore_collector(self) < 0) {
         return NULL;
@@ -440,7 +442,6 @@ ledger_dealloc(yagot_ledger *self)
     yagot_findings_fini(&self->findings);
     yagot_idtable_fini(&self->promoted);
     yagot_forget_saved(self);
-    (void)yagot_tracer_stop(&self->tracer);
     yagot_tracer_fini(&self->tracer);
     yagot_idtable_fini(&self->labels);
     Py_CLEAR(self->module);

@@ -16,6 +16,9 @@ enum {
     YAGOT_HELD = 128,       /* alive without them */
 };
 
+/* Reference counts above this one mean nothing. */
+enum { YAGOT_IMMORTAL = 1 << 28 };
+
 typedef struct {
     PyObject *lists[3];     /* owned: they keep the objects alive while we look */
     PyObject **objects;     /* owned array; of its references only those to YAGOT_OWNED objects are owned */

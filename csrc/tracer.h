@@ -9,21 +9,35 @@
 typedef struct {
     PyObject *object;           /* borrowed; NULL: a free place */
     uint32_t next;              /* of the free places */
+    uint32_t window;            /* the number of the window it was made in */
 } yagot_made;
 
 typedef struct {
     yagot_idtable places;       /* address -> place in made */
     yagot_made *made;           /* owned */
-    size_t count, room;
+    size_t count, room, alive;
     uint32_t free;              /* the first free place, or YAGOT_NONE */
-    bool running, failed;
+    uint32_t window;            /* the open window's number */
+    bool recording;             /* a window is open */
+    bool installed;             /* we hear what happens: as long as any object is of interest, and in windows */
+#if YAGOT_HAS_TRACER
+    PyInterpreterState *interpreter;    /* the only one we listen to: another may run at the same time */
+    PyRefTracer before;         /* who was told until now, tracemalloc for one, and is told by us */
+    void *before_data;
+#endif
 } yagot_tracer;
 
-/* -1 with an exception set. */
+/* Is this Python one that tells of all? -1 with an exception set. */
 int yagot_tracer_check(void);
-int yagot_tracer_start(yagot_tracer *tracer);
-/* What was found stays until yagot_tracer_fini. */
-int yagot_tracer_stop(yagot_tracer *tracer);
+/* A window opens: what is made is kept until it is destroyed or forgotten. -1 with an exception set. */
+int yagot_tracer_resume(yagot_tracer *tracer, uint32_t window);
+/* The window closes. If somebody else listens instead of us by now, all is forgotten: it may be gone. */
+void yagot_tracer_pause(yagot_tracer *tracer);
+/* Forgets what was made in a window; YAGOT_NONE: in any. */
+void yagot_tracer_forget(yagot_tracer *tracer, uint32_t window);
+/* Listens no more. */
 void yagot_tracer_fini(yagot_tracer *tracer);
+/* May a living object be asked who holds it? Not one that all share. */
+bool yagot_tracer_wants(const yagot_made *made);
 
 #endif

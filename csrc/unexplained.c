@@ -8,10 +8,9 @@
 #include "unexplained.h"
 
 #include "holders.h"
+#include "words.h"
 
 #include <string.h>
-
-enum { IMMORTAL = 1 << 28 };
 
 /* -- which survivors to ask about ----------------------------------------------------------------- */
 
@@ -37,7 +36,7 @@ is_beyond_us(PyObject *object)
 {
     return is_ours(object) || PyFrame_Check(object) || PyCell_Check(object) || PyContext_CheckExact(object)
            || PyContextToken_CheckExact(object) || strncmp(Py_TYPE(object)->tp_name, "hamt", 4) == 0
-           || Py_REFCNT(object) > IMMORTAL;
+           || Py_REFCNT(object) > YAGOT_IMMORTAL;
 }
 
 static bool
@@ -48,12 +47,15 @@ is_held_from_outside(const yagot_snapshot *births, uint32_t i)
            && !is_beyond_us(births->objects[i]);
 }
 
-uint32_t
-yagot_count_held(const yagot_snapshot *births)
+Py_ssize_t
+yagot_count_held(const yagot_ledger *self, const yagot_snapshot *births)
 {
-    uint32_t count = 0;
+    Py_ssize_t count = 0;
     for (uint32_t i = 0; i < births->count; i++) {
         count += is_held_from_outside(births, i);
+    }
+    for (size_t i = 0; i < self->tracer.count; i++) {
+        count += self->tracer.made[i].window == self->number && yagot_tracer_wants(&self->tracer.made[i]);
     }
     return count;
 }
@@ -93,11 +95,13 @@ is_warnings_filters(PyObject *list)
     return PyList_GET_SIZE(list) > 0;
 }
 
-/* Held by the interpreter where nobody can look: a built-in type's subclasses, the filters of warnings. */
+/* Held by the interpreter where nobody can look: a built-in type's subclasses, the filters of warnings, entries of
+ * functools.lru_cache, which are in a list in C, too. */
 static bool
 is_interpreters_own(PyObject *object)
 {
-    return (PyDict_CheckExact(object) && all_values_are_weakrefs(object))
+    return strcmp(Py_TYPE(object)->tp_name, "functools._lru_list_elem") == 0
+           || (PyDict_CheckExact(object) && all_values_are_weakrefs(object))
            || (PyList_CheckExact(object) && is_warnings_filters(object));
 }
 
@@ -121,22 +125,43 @@ look_in_memory(yagot_ledger *self, yagot_snapshot *births, yagot_holders *h)
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
         PyObject *object = PyList_GET_ITEM(h->tracked, i);
         if (self->native) {
-            yagot_holders_subtract_untracked(h, object);
+            yagot_subtract_untracked(h, object);
         }
         uint32_t birth = yagot_snapshot_find(births, object);
         if (birth != YAGOT_NONE && births->flags[birth] & YAGOT_GARBAGE) {
             continue;           /* it may forget what it hides when it goes */
         }
-        if (yagot_holders_subtract_hidden(h, object) > 0
-            && yagot_tell_hidden(self, yagot_holders_c_type(h, object), object) < 0) {
+        if (yagot_subtract_hidden(h, object) > 0
+            && yagot_tell_hidden(self, yagot_c_type_of(h, object), object) < 0) {
             return -1;
         }
     }
-    yagot_holders_subtract_static(h);
+    yagot_subtract_static(h);
     return 0;
 }
 
 /* -- the look ------------------------------------------------------------------------------------- */
+
+/* Those of this window; at a boundary, where labels are told, all that were put off. */
+static int
+choose_untracked(yagot_ledger *self, yagot_snapshot *wanted)
+{
+    bool boundary = self->findings.labels != NULL;
+    if (self->native) {
+        PyType_ClearCache();    /* names that C code has asked for are there */
+    }
+    for (size_t i = 0; i < self->tracer.count; i++) {
+        const yagot_made *made = &self->tracer.made[i];
+        if (!yagot_tracer_wants(made) || (!boundary && made->window != self->number)) {
+            continue;
+        }
+        if (ask_about(wanted, made->object, YAGOT_TRACED) < 0
+            || (boundary && yagot_idtable_put(&self->labels, made->object, made->window - 1) < 0)) {
+            return -1;
+        }
+    }
+    return 0;
+}
 
 /* Asks about the births that something else holds, and about the suspects of an earlier look. */
 static int
@@ -148,20 +173,12 @@ choose(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted)
             return -1;
         }
     }
-    for (size_t i = 0; i < self->tracer.count; i++) {
-        PyObject *object = self->tracer.made[i].object;
-        bool shared = object == NULL || Py_REFCNT(object) > IMMORTAL
-                      || (PyUnicode_CheckExact(object) && PyUnicode_CHECK_INTERNED(object));
-        if (!shared && ask_about(wanted, object, YAGOT_TRACED) < 0) {
-            return -1;
-        }
-    }
     for (Py_ssize_t i = 0; self->earlier != NULL && i < PyList_GET_SIZE(self->earlier); i++) {
         if (ask_about(wanted, PyList_GET_ITEM(self->earlier, i), 0) < 0) {
             return -1;
         }
     }
-    return 0;
+    return choose_untracked(self, wanted);
 }
 
 static int
@@ -240,6 +257,7 @@ yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births)
     if (age_suspects(self) < 0 || yagot_show_old(self) < 0) {
         return -1;
     }
+    yagot_tracer_pause(&self->tracer);
     h.tracked = yagot_get_all_objects(self);
     if (h.tracked == NULL) {
         return -1;
@@ -310,7 +328,9 @@ look_later(yagot_ledger *self, yagot_snapshot *births)
         PyErr_NoMemory();
         return -1;
     }
-    return yagot_find_unexplained(self, births);
+    int result = yagot_find_unexplained(self, births);
+    yagot_tracer_forget(&self->tracer, self->number);
+    return result;
 }
 
 PyObject *

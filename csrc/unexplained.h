@@ -7,8 +7,9 @@
 /* A flag in the snapshot of the objects asked about: not tracked by the collector, and made in the window. */
 enum { YAGOT_TRACED = YAGOT_LATER };
 
-/* How many births are held by something that is not a birth: only they can be suspects. */
-uint32_t yagot_count_held(const yagot_snapshot *births);
+/* How many births are held by something that is not a birth, and how many untracked objects the window has left: only
+ * they can be suspects. */
+Py_ssize_t yagot_count_held(const yagot_ledger *self, const yagot_snapshot *births);
 /* Finds the suspects among the births that are alive, after yagot_find_garbage. Those that an earlier look found
  * are looked at again. -1 with an exception set. */
 int yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births);

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import textwrap
 from pathlib import Path
 
@@ -83,3 +84,17 @@ def schema():
         return tree
 
     return validate
+
+
+@pytest.fixture(scope="session")
+def leaky_directory(tmp_path_factory):
+    """Where the extension is built, once."""
+    directory = tmp_path_factory.mktemp("ext")
+    target = directory / f"leaky{sysconfig.get_config_var('EXT_SUFFIX')}"
+    include = sysconfig.get_paths()["include"]
+    warnings = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+    source = str(HERE / "ext" / "leaky.c")
+    subprocess.run(
+        ["cc", "-std=c11", *warnings, "-shared", "-fPIC", f"-I{include}", source, "-o", str(target)], check=True
+    )
+    return directory

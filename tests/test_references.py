@@ -2,11 +2,9 @@
 
 import contextlib
 import gc
-import subprocess
 import sys
 import sysconfig
 import threading
-from pathlib import Path
 
 import pytest
 from support import needs_generations
@@ -14,23 +12,7 @@ from support import needs_generations
 import yagot
 from yagot import _core
 
-EXT = Path(__file__).parent / "ext"
-
 pytestmark = pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="needs the GIL")
-
-
-@pytest.fixture(scope="session")
-def leaky_directory(tmp_path_factory):
-    """Where the extension is built, once."""
-    directory = tmp_path_factory.mktemp("ext")
-    target = directory / f"leaky{sysconfig.get_config_var('EXT_SUFFIX')}"
-    include = sysconfig.get_paths()["include"]
-    warnings = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
-    subprocess.run(
-        ["cc", "-std=c11", *warnings, "-shared", "-fPIC", f"-I{include}", str(EXT / "leaky.c"), "-o", str(target)],
-        check=True,
-    )
-    return directory
 
 
 @pytest.fixture
@@ -429,64 +411,6 @@ def test_a_test_without_suspects_runs_once(suite):
     )
     tests = suite.tests("test_once", env=suite.environment, check=1)
     assert tests["test_d"]["outcome"] == "passed"
-
-
-NATIVE = """
-    import unittest
-    import leaky
-
-    KEPT = {}
-
-    class TestNative(unittest.TestCase):
-        def test_str(self):
-            leaky.incref("text" + str(len(KEPT)))
-
-        def test_bytes(self):
-            leaky.incref(b"some bytes" * 2 + bytes([len(KEPT)]))
-
-        def test_float(self):
-            leaky.incref(len(KEPT) + 0.25)
-
-        def test_int(self):
-            leaky.incref(10**20 + len(KEPT))
-
-        def test_clean(self):
-            "".join(map(str, range(1000)))
-
-        def test_kept(self):
-            number = len(KEPT)
-            KEPT["key" + str(id(self))] = ["value" + str(number), 1.5 + number, Slots("slot" + str(number))]
-
-        def test_exception(self):
-            with self.assertRaises(ValueError):
-                int("x" * 5)
-
-    class Slots:
-        __slots__ = ("value",)
-
-        def __init__(self, value):
-            self.value = value
-    """
-
-
-@pytest.mark.skipif(sys.version_info < (3, 14), reason="the tracer of references is complete from 3.14 on")
-def test_untracked_objects(suite):
-    suite.write("test_native.py", NATIVE)
-    tests = suite.tests("--native", "test_native", env=suite.environment, check=1)
-    found = {
-        name: {kind for f in test["findings"] if f["verdict"] == "leak" for kind in f["types"]}
-        for name, test in tests.items()
-    }
-    assert found == {
-        "test_str": {"str"}, "test_bytes": {"bytes"}, "test_float": {"float"}, "test_int": {"int"},
-        "test_clean": set(), "test_kept": set(), "test_exception": set(),
-    }  # fmt: skip
-
-
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="there it works")
-def test_untracked_objects_where_they_cannot_be_seen(suite):
-    result = suite.yagot("--native", "test_ext", env=suite.environment, check=2)
-    assert result.stderr.strip() == "yagot: native: needs CPython 3.14 or newer"
 
 
 def test_what_is_called_at_exit_is_no_leak(project):

@@ -99,7 +99,7 @@ class Checker:
             self._ledger = _core.Ledger(guarded_repr if self.config.repr else None, native=self.config.native)
         except RuntimeError as error:
             raise ConfigError(f"native: {error}") from None
-        self._references = References(self._ledger, not self.config.no_confirm, always=self.config.native)
+        self._references = References(self._ledger, not self.config.no_confirm, native=self.config.native)
         repeat = parse_repeat(self.config.repeat)
         self._growth: Growth | None = None
         if repeat is not None:

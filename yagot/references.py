@@ -27,7 +27,7 @@ None if that cannot be done."""
 FREE_LOOKS = 5
 FREE_SECONDS = 0.1
 SHARE = 0.02
-
+NATIVE_SHARE = 0.4
 
 UNHELD = " with a reference that nobody holds"
 
@@ -49,10 +49,10 @@ class Settled(NamedTuple):
 class References:
     """What a run knows of such references."""
 
-    def __init__(self, ledger: _core.Ledger, confirm: bool, always: bool = False) -> None:
+    def __init__(self, ledger: _core.Ledger, confirm: bool, native: bool = False) -> None:
         self._ledger = ledger
         self._confirm = confirm
-        self._always = always
+        self._share = NATIVE_SHARE if native else SHARE
         self._began = time.process_time()
         self._looks = 0
         self._spent = 0.0
@@ -73,9 +73,10 @@ class References:
 
     def affordable(self) -> bool:
         """May this test be looked at? A look walks the whole heap: some looks are free, then they may take two per
-        cent of the run. What is not looked at now is at the next boundary."""
-        allowed = FREE_SECONDS + SHARE * (time.process_time() - self._began)
-        return self._always or self._looks < FREE_LOOKS or self._spent <= allowed
+        cent of the run; forty where objects that the collector does not track are looked for, which nearly every test
+        leaves. What is not looked at now is at the next boundary."""
+        allowed = FREE_SECONDS + self._share * (time.process_time() - self._began)
+        return self._looks < FREE_LOOKS or self._spent <= allowed
 
     def _count(self, seconds: float) -> None:
         self._looks += 1
@@ -89,7 +90,7 @@ class References:
         seen = self._ledger.end(look=look, references=references, keep=look and not now and self.affordable())
         self._held = seen is not None and seen["held"] > 0
         self.postponed |= self._held and not self.affordable()
-        if references and seen is not None and (seen["held"] or self._always):
+        if references and seen is not None and seen["held"]:
             self._count(time.thread_time() - before)
         return seen
 
