@@ -4,12 +4,11 @@ yagot writes twice: as it does in a run (crash-safe: a pending case before each 
 in C (handwritten.c) does the least that gives such a file.
 """
 
-import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+from processes import measure, measure_python
 from tabulate import tabulate
 
 CASES = 100_000
@@ -103,18 +102,10 @@ with open(out, "wb") as f:
 }
 
 
-def measure(command):
-    """CPU seconds and peak megabytes of a process."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    assert status == 0, command
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
-def best_of_three(command):
+def best_of_three(measure, what):
     """Of the slowest ways, one run must do."""
-    first = measure(command)
-    return first if first[0] > 5 else min(first, measure(command), measure(command))
+    first = measure(what)
+    return first if first[0] > 5 else min(first, measure(what), measure(what))
 
 
 def main():
@@ -125,11 +116,11 @@ def main():
         subprocess.run(["cc", "-O2", Path(__file__).parent / "handwritten.c", "-o", c], check=True)
         for way, code in WAYS.items():
             program = f"CASES = {CASES}; TEXT = {TEXT!r}; out = {str(directory / 'out.xml')!r}\n{code}"
-            best = best_of_three([sys.executable, "-c", program])
+            best = best_of_three(measure_python, program)
             rows.append([way, *best, (directory / "out.xml").stat().st_size / 1e6])
-        best = best_of_three([c, directory / "out.xml", str(CASES)])
-        rows.append(["by hand in C, no Python", *best, (directory / "out.xml").stat().st_size / 1e6])
-        empty = best_of_three([sys.executable, "-c", "import yagot._core"])
+        seconds, _ = best_of_three(measure, [c, directory / "out.xml", str(CASES)])
+        rows.append(["by hand in C, no Python", seconds, None, (directory / "out.xml").stat().st_size / 1e6])
+        empty = best_of_three(measure_python, "import yagot._core")
         rows.append(["Python, nothing written", *empty, 0])
     base = rows[0][1]
     print(f"{CASES:,} test cases; CPU seconds and peak MB of the process, the best of three")

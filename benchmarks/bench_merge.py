@@ -1,11 +1,10 @@
 """Merging JUnit XML files next to junitparser and ElementTree: CPU and peak memory of a process each, one run."""
 
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+from processes import measure_python
 from tabulate import tabulate
 
 FILES, CASES = 20, int(os.environ.get("YAGOT_BENCH_CASES", "20000"))
@@ -43,10 +42,7 @@ def main():
         files = [str(directory / f"{number}.xml") for number in range(FILES)]
         for way, code in WAYS.items():
             program = f"files = {files!r}; out = {str(directory / 'out.xml')!r}\n{code}\n"
-            process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
-            _, status, usage = os.wait4(process.pid, 0)
-            assert status == 0, way
-            rows.append([way, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000])
+            rows.append([way, *measure_python(program)])
     print(f"{FILES} files of {CASES:,} test cases")
     base = rows[0][1]
     print(tabulate([[w, t, t / base, m] for w, t, m in rows], ["", "CPU s", "ratio", "peak MB"], floatfmt=".2f"))

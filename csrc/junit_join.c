@@ -1,9 +1,9 @@
 /* junit_join.c - report: writes the spooled test cases suite by suite, with true counters. See junit_merge.c. */
 #include "junit_spool.h"
+#include "output.h"
 #include "xmlout.h"
 
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 typedef struct {
@@ -18,31 +18,20 @@ typedef struct {
     uint32_t stop;              /* the record behind the part */
 } part;
 
+/* The file to write. */
+typedef struct {
+    int file;
+    off_t end;
+    yagot_xml xml;              /* what is not written yet */
+} joined;
+
 /* -- writing -------------------------------------------------------------------------------------- */
 
 static int
-write_all(int file, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t written = write(file, bytes, size);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            PyErr_SetFromErrno(PyExc_OSError);
-            return -1;
-        }
-        bytes += written;
-        size -= (size_t)written;
-    }
-    return 0;
-}
-
-static int
-flush(int file, yagot_xml *xml, size_t least)
+flush(joined *out, size_t least)
 {
     size_t size;
-    const char *bytes = yagot_xml_bytes(xml, &size);
+    const char *bytes = yagot_xml_bytes(&out->xml, &size);
     if (bytes == NULL) {
         PyErr_NoMemory();
         return -1;
@@ -50,9 +39,13 @@ flush(int file, yagot_xml *xml, size_t least)
     if (size < least) {
         return 0;
     }
-    int result = write_all(file, bytes, size);
-    xmlBufferEmpty(xml->buffer);
-    return result;
+    if (yagot_write_at(out->file, bytes, size, out->end) < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    out->end += (off_t)size;
+    xmlBufferEmpty(out->xml.buffer);
+    return 0;
 }
 
 static void
@@ -119,8 +112,9 @@ copy_case(yagot_spool *s, const yagot_record *record, yagot_xml *xml)
 }
 
 static int
-write_suite(merger *self, int file, yagot_xml *xml, uint32_t index, uint32_t from, const part *p)
+write_suite(merger *self, joined *out, uint32_t index, uint32_t from, const part *p)
 {
+    yagot_xml *xml = &out->xml;
     yagot_spool *s = &self->spool;
     const yagot_suite *suite = &s->suites[index];
     yagot_xml_start(xml, "testsuite");
@@ -132,19 +126,19 @@ write_suite(merger *self, int file, yagot_xml *xml, uint32_t index, uint32_t fro
     yagot_xml_raw(xml, "\n");
     yagot_xml_raw(xml, yagot_text_get(&suite->properties));
     for (uint32_t r = from; r != p->stop; r = s->records[r].next) {
-        if (copy_case(s, &s->records[r], xml) < 0 || flush(file, xml, 1 << 16) < 0) {
+        if (copy_case(s, &s->records[r], xml) < 0 || flush(out, 1 << 16) < 0) {
             return -1;
         }
     }
     yagot_xml_raw(xml, p->stop == YAGOT_NONE ? yagot_text_get(&suite->output) : "");
     yagot_xml_end(xml);
     yagot_xml_raw(xml, "\n");
-    return flush(file, xml, 1 << 16);
+    return flush(out, 1 << 16);
 }
 
-/* Goes over the suites that fit into one file; writes them unless `file` is -1. `total` gets the sums. */
+/* Goes over the suites that fit into one file; writes them unless `out` is NULL. `total` gets the sums. */
 static int
-go_over(merger *self, int file, yagot_xml *xml, part *total, long long cases, uint64_t bytes)
+go_over(merger *self, joined *out, part *total, long long cases, uint64_t bytes)
 {
     yagot_spool *s = &self->spool;
     uint32_t suite = self->suite, record = self->record;
@@ -159,7 +153,7 @@ go_over(merger *self, int file, yagot_xml *xml, part *total, long long cases, ui
         if (total->tests > 0 && p.bytes > room) {
             break;              /* a single case that is too large for what is left */
         }
-        if (file >= 0 && write_suite(self, file, xml, suite, from, &p) < 0) {
+        if (out != NULL && write_suite(self, out, suite, from, &p) < 0) {
             return -1;
         }
         total->tests += p.tests;
@@ -172,7 +166,7 @@ go_over(merger *self, int file, yagot_xml *xml, part *total, long long cases, ui
         record = p.stop;
         suite += record == YAGOT_NONE;
     }
-    if (file >= 0) {
+    if (out != NULL) {
         self->suite = suite;
         self->record = record;
     }
@@ -182,31 +176,32 @@ go_over(merger *self, int file, yagot_xml *xml, part *total, long long cases, ui
 static int
 write_report(merger *self, int file, const char *name, long long cases, uint64_t bytes)
 {
-    yagot_xml xml;
+    joined out = {.file = file};
     part total = {0}, again = {0};
-    if (yagot_xml_init(&xml) < 0) {
+    yagot_xml *xml = &out.xml;
+    if (yagot_xml_init(xml) < 0) {
         PyErr_NoMemory();
         return -1;
     }
-    int result = yagot_spool_map(&self->spool) < 0 ? -1 : go_over(self, -1, NULL, &total, cases, bytes);
+    int result = yagot_spool_map(&self->spool) < 0 ? -1 : go_over(self, NULL, &total, cases, bytes);
     if (result == 0) {
-        yagot_xml_raw(&xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        yagot_xml_start(&xml, "testsuites");
-        yagot_xml_attribute(&xml, "name", name);
-        add_counters(&xml, &total, false);
-        yagot_xml_raw(&xml, "\n");
-        result = go_over(self, file, &xml, &again, cases, bytes);
+        yagot_xml_raw(xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        yagot_xml_start(xml, "testsuites");
+        yagot_xml_attribute(xml, "name", name);
+        add_counters(xml, &total, false);
+        yagot_xml_raw(xml, "\n");
+        result = go_over(self, &out, &again, cases, bytes);
     }
     if (result == 0) {
-        yagot_xml_end(&xml);
-        yagot_xml_raw(&xml, "\n");
-        result = flush(file, &xml, 0);
+        yagot_xml_end(xml);
+        yagot_xml_raw(xml, "\n");
+        result = flush(&out, 0);
     }
     if (result == 0 && fsync(file) < 0 && errno != EINVAL && errno != EROFS) {
         PyErr_SetFromErrno(PyExc_OSError);
         result = -1;
     }
-    yagot_xml_fini(&xml);
+    yagot_xml_fini(xml);
     return result;
 }
 
@@ -227,7 +222,8 @@ merger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     self->spool.file = file;
     self->record = YAGOT_NONE;
     self->spool.by_name = xmlHashCreate(64);
-    if (self->spool.by_name == NULL) {
+    self->spool.xml = xmlBufferCreate();
+    if (self->spool.by_name == NULL || self->spool.xml == NULL) {
         Py_DECREF(self);
         return PyErr_NoMemory();
     }

@@ -79,7 +79,8 @@ read_time(xmlNodePtr node)
     xmlChar *text = xmlGetNoNsProp(node, (const xmlChar *)"time");
     yagot_text plain = {0};
     for (const char *c = (const char *)text; c != NULL && *c != '\0'; c++) {
-        yagot_text_addf(&plain, *c != ',' ? "%c" : "", *c);
+        const char one[2] = {*c == ',' ? '\0' : *c};
+        yagot_text_add(&plain, one);
     }
     double seconds = PyOS_string_to_double(yagot_text_get(&plain), NULL, NULL);
     if (PyErr_Occurred()) {
@@ -157,23 +158,19 @@ static int
 spool_node(yagot_spool *s, uint32_t suite, xmlNodePtr node, const yagot_text *identity)
 {
     yagot_record record = {.offset = s->end, .meta = severity_of(node) << YAGOT_HASH_BITS};
-    xmlBufferPtr buffer = xmlBufferCreate();
-    int size = buffer != NULL ? xmlNodeDump(buffer, node->doc, node, 0, 0) : -1;
-    int result = -1;
+    xmlBufferEmpty(s->xml);
+    int size = xmlNodeDump(s->xml, node->doc, node, 0, 0);
     if (size < 0) {
         PyErr_NoMemory();
+        return -1;
     }
-    else {
-        yagot_spooled head = {.identity = (uint32_t)identity->size, .size = (uint32_t)size, .milliseconds = read_time(node)};
-        result = yagot_spool_bytes(s, &head, sizeof head) < 0 || yagot_spool_bytes(s, yagot_text_get(identity), identity->size) < 0
-                         || yagot_spool_bytes(s, xmlBufferContent(buffer), (size_t)size) < 0
-                     ? -1
-                     : yagot_spool_add(s, suite, record, identity);
+    yagot_spooled head = {.identity = (uint32_t)identity->size, .size = (uint32_t)size, .milliseconds = read_time(node)};
+    if (yagot_spool_bytes(s, &head, sizeof head) < 0
+        || yagot_spool_bytes(s, yagot_text_get(identity), identity->size) < 0
+        || yagot_spool_bytes(s, xmlBufferContent(s->xml), (size_t)size) < 0) {
+        return -1;
     }
-    if (buffer != NULL) {
-        xmlBufferFree(buffer);
-    }
-    return result;
+    return yagot_spool_add(s, suite, record, identity);
 }
 
 static int
@@ -196,22 +193,19 @@ take_case(yagot_spool *s, uint32_t suite, xmlNodePtr node, const char *prefix)
 
 /* The suite's properties and output: kept as they are, the properties of its first file only. */
 static int
-take_extra(yagot_suite *suite, xmlNodePtr node, bool properties)
+take_extra(yagot_spool *s, yagot_suite *suite, xmlNodePtr node, bool properties)
 {
     if (properties && suite->properties.size > 0) {
         return 0;
     }
-    xmlBufferPtr buffer = xmlBufferCreate();
     yagot_text *target = properties ? &suite->properties : &suite->output;
-    if (buffer != NULL && xmlNodeDump(buffer, node->doc, node, 0, 0) >= 0) {
-        yagot_text_add(target, (const char *)xmlBufferContent(buffer));
+    xmlBufferEmpty(s->xml);
+    if (xmlNodeDump(s->xml, node->doc, node, 0, 0) >= 0) {
+        yagot_text_add(target, (const char *)xmlBufferContent(s->xml));
         yagot_text_add(target, "\n");
     }
     else {
         target->failed = true;
-    }
-    if (buffer != NULL) {
-        xmlBufferFree(buffer);
     }
     if (target->failed) {
         PyErr_NoMemory();
@@ -275,7 +269,7 @@ take_element(reading *r, const char *name, bool *skip)
     uint32_t suite = r->open[r->depth - 1];
     forget_namespaces(node);
     return is_case ? take_case(r->spool, suite, node, r->prefix)
-                   : take_extra(&r->spool->suites[suite], node, properties);
+                   : take_extra(r->spool, &r->spool->suites[suite], node, properties);
 }
 
 static int

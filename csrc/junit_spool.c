@@ -1,12 +1,13 @@
 /* junit_spool.c - report: test cases on their way from several files into one. See junit_spool.h. */
 #include "junit_spool.h"
 
-#include <errno.h>
+#include "output.h"
+
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { FIRST_TABLE = 1024 };
+enum { FIRST_TABLE = 1024, LOOKS = 128 };
 
 /* -- its file ------------------------------------------------------------------------------------- */
 
@@ -24,19 +25,12 @@ yagot_suite_fini(yagot_suite *suite)
 int
 yagot_spool_flush(yagot_spool *s)
 {
-    const char *from = s->buffer;
-    while (s->written < s->end) {
-        ssize_t written = pwrite(s->file, from, (size_t)(s->end - s->written), (off_t)s->written);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            PyErr_SetFromErrno(PyExc_OSError);
-            return -1;
-        }
-        from += written;
-        s->written += (uint64_t)written;
+    size_t size = (size_t)(s->end - s->written);
+    if (size > 0 && yagot_write_at(s->file, s->buffer, size, (off_t)s->written) < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
     }
+    s->written = s->end;
     return 0;
 }
 
@@ -67,30 +61,29 @@ yagot_spool_unmap(yagot_spool *s)
     }
 }
 
-static int
-read_spool(yagot_spool *s, void *bytes, size_t size, uint64_t at)
+/* What was read is not needed again soon: the system takes its pages back, lest they count as the process's memory. */
+static void
+release_pages(yagot_spool *s)
 {
-    char *to = bytes;
+    if (++s->looks % LOOKS == 0) {
+        (void)madvise((void *)(uintptr_t)s->map, s->end, MADV_DONTNEED);
+    }
+}
+
+static int
+read_spool(yagot_spool *s, char *bytes, size_t size, uint64_t at)
+{
     if (s->map != NULL) {
+        release_pages(s);
         memcpy(bytes, s->map + at, size);
         return 0;
     }
     if (yagot_spool_flush(s) < 0) {
         return -1;
     }
-    while (size > 0) {
-        ssize_t got = pread(s->file, to, size, (off_t)at);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            errno = got == 0 ? EIO : errno;
-            PyErr_SetFromErrno(PyExc_OSError);
-            return -1;
-        }
-        to += got;
-        size -= (size_t)got;
-        at += (uint64_t)got;
+    if (yagot_read_at(s->file, bytes, size, (off_t)at) < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
     }
     return 0;
 }
@@ -98,7 +91,7 @@ read_spool(yagot_spool *s, void *bytes, size_t size, uint64_t at)
 int
 yagot_spool_head(yagot_spool *s, const yagot_record *record, yagot_spooled *head)
 {
-    return read_spool(s, head, sizeof *head, record->offset);
+    return read_spool(s, (char *)head, sizeof *head, record->offset);
 }
 
 void
@@ -112,6 +105,9 @@ yagot_spool_fini(yagot_spool *s)
     PyMem_RawFree(s->table);
     if (s->by_name != NULL) {
         xmlHashFree(s->by_name, NULL);
+    }
+    if (s->xml != NULL) {
+        xmlBufferFree(s->xml);
     }
     yagot_spool_unmap(s);
     PyMem_RawFree(s->buffer);
@@ -164,11 +160,19 @@ is_same(yagot_spool *s, const yagot_record *record, const yagot_text *identity)
         return false;
     }
     char *name = PyMem_RawMalloc(head.identity + 1);
-    bool same = name != NULL && yagot_spool_flush(s) == 0
-                && pread(s->file, name, head.identity, (off_t)(record->offset + sizeof head)) >= 0
+    bool same = name != NULL && read_spool(s, name, head.identity, record->offset + sizeof head) == 0
                 && memcmp(name, yagot_text_get(identity), head.identity) == 0;
+    PyErr_Clear();
     PyMem_RawFree(name);
     return same;
+}
+
+/* How far apart the places of a hash are: double hashing. Neighbours in the table do not crowd, each look at one costs a
+ * look at its record. */
+static uint32_t
+step_of(uint32_t hash)
+{
+    return hash >> 8 | 1;
 }
 
 /* Where a case with this identity is in the table, or where it may go. */
@@ -176,7 +180,7 @@ static uint32_t *
 find_place(yagot_spool *s, uint32_t hash, const yagot_text *identity)
 {
     uint32_t i = hash & s->table_mask;
-    for (; s->table[i] != 0; i = (i + 1) & s->table_mask) {
+    for (; s->table[i] != 0; i = (i + step_of(hash)) & s->table_mask) {
         const yagot_record *record = &s->records[s->table[i] - 1];
         if ((record->meta & YAGOT_HASH_MASK) == hash && (identity == NULL || is_same(s, record, identity))) {
             break;
@@ -198,9 +202,9 @@ grow_table(yagot_spool *s)
     s->table = table;
     s->table_mask = size - 1;
     for (uint32_t r = 0; r < s->count; r++) {
-        uint32_t i = s->records[r].meta & YAGOT_HASH_MASK & s->table_mask;
+        uint32_t hash = s->records[r].meta & YAGOT_HASH_MASK, i = hash & s->table_mask;
         while (s->table[i] != 0) {
-            i = (i + 1) & s->table_mask;
+            i = (i + step_of(hash)) & s->table_mask;
         }
         s->table[i] = r + 1;
     }

@@ -6,6 +6,7 @@
 #include "text.h"
 
 #include <libxml/hash.h>
+#include <libxml/tree.h>
 
 enum { YAGOT_SPOOL_BUFFER = 1 << 18, YAGOT_HASH_BITS = 29, YAGOT_DEEPEST_SUITE = 200 };
 #define YAGOT_HASH_MASK ((1u << YAGOT_HASH_BITS) - 1)
@@ -34,12 +35,14 @@ typedef struct {
     uint64_t end, written;      /* what is behind `written` is still in the buffer */
     char *buffer;               /* owned */
     const char *map;            /* the whole file in memory, once it is written out again; NULL before */
+    uint32_t looks;             /* into it */
     yagot_record *records;      /* owned */
     uint32_t count, room;
     uint32_t *table, table_mask;        /* owned; record + 1; open addressing */
     yagot_suite *suites;        /* owned */
     uint32_t suite_count;
     xmlHashTablePtr by_name;    /* owned; suite + 1 */
+    xmlBufferPtr xml;           /* owned; scratch */
     Py_ssize_t duplicates;
 } yagot_spool;
 

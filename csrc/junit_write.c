@@ -2,18 +2,19 @@
  *
  * Before a test runs, a test case that says the process died is written with all closing tags over the old
  * ones; when the test is through, its result is written over that. Each is one write, padded with white space
- * where the old tail was longer. Counters have a fixed width and are rewritten in place. The dialect is the one
- * of docs/reference/junit.
+ * where the old tail was longer. The suite's counters have a fixed width and are rewritten in place; those of the
+ * whole report, white space until then, are written at the end. The dialect is the one of docs/reference/junit.
  */
+#include "output.h"
 #include "xmlout.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 typedef struct {
     long long tests, failures, errors, skipped, milliseconds;
+    off_t at;                       /* where they are in the file */
 } counters;
 
 typedef struct {
@@ -22,8 +23,7 @@ typedef struct {
     pid_t owner;                    /* forked children must not write */
     PyObject *name, *timestamp, *hostname, *properties;     /* owned */
     PyObject *suite, *suite_file;   /* owned; the open suite, NULL before the first */
-    off_t root_at, suite_at;        /* where the start tags are */
-    off_t next_at, end;             /* where the next test case goes; the file's size */
+    off_t next_at, end, size;       /* where the next test case goes; where white space begins; the file's size */
     bool pending;                   /* the case there is one that says the process died */
     bool ant, with_places;          /* the family: Ant's schema; cases with file and line */
     int suites;                     /* begun so far */
@@ -35,26 +35,15 @@ typedef struct {
 /* -- the file ------------------------------------------------------------------------------------- */
 
 static int
-write_at(junit_writer *self, const char *bytes, size_t size, off_t at)
+checked(int result)
 {
-    while (size > 0) {
-        ssize_t written = pwrite(self->file, bytes, size, at);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            PyErr_SetFromErrno(PyExc_OSError);
-            return -1;
-        }
-        bytes += written;
-        size -= (size_t)written;
-        at += written;
+    if (result < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
     }
-    return 0;
+    return result;
 }
 
-/* Writes the fragment where the next case goes, over the old tail; what follows it becomes white space before it
- * is cut off. */
+/* Writes the fragment where the next case goes, over the old tail; what is left of that becomes white space. */
 static int
 write_tail(junit_writer *self)
 {
@@ -72,15 +61,9 @@ write_tail(junit_writer *self)
         PyErr_NoMemory();
         return -1;
     }
-    if (write_at(self, bytes, size, self->next_at) < 0) {
-        return -1;
-    }
-    if (end < self->end && ftruncate(self->file, end) < 0) {
-        PyErr_SetFromErrno(PyExc_OSError);
-        return -1;
-    }
     self->end = end;
-    return 0;
+    self->size = self->next_at + (off_t)size > self->size ? self->next_at + (off_t)size : self->size;
+    return checked(yagot_write_at(self->file, bytes, size, self->next_at));
 }
 
 /* -- start tags ----------------------------------------------------------------------------------- */
@@ -102,9 +85,14 @@ add_time(yagot_xml *xml, const char *format, long long milliseconds)
     yagot_xml_attribute(xml, "time", text);
 }
 
+/* Counters as attributes, and where they go. */
 static void
-add_counters(yagot_xml *xml, const counters *c, bool skipped)
+add_counters(junit_writer *self, counters *c, bool skipped)
 {
+    size_t before = 0;
+    yagot_xml *xml = &self->xml;
+    (void)yagot_xml_bytes(xml, &before);
+    c->at = self->next_at + (off_t)before;
     add_number(xml, "tests", c->tests);
     add_number(xml, "failures", c->failures);
     add_number(xml, "errors", c->errors);
@@ -114,13 +102,31 @@ add_counters(yagot_xml *xml, const counters *c, bool skipped)
     add_time(xml, "%08lld.%03d", c->milliseconds);
 }
 
+/* Writes new numbers over them, in the same width; or white space. -1 with errno set. */
+static int
+rewrite_counters(const junit_writer *self, const counters *c, bool skipped, bool blank)
+{
+    char text[160];
+    int size = PyOS_snprintf(text, sizeof text, " tests=\"%08lld\" failures=\"%08lld\" errors=\"%08lld\"", c->tests,
+                             c->failures, c->errors);
+    if (skipped) {
+        size += PyOS_snprintf(text + size, sizeof text - (size_t)size, " skipped=\"%08lld\"", c->skipped);
+    }
+    size += PyOS_snprintf(text + size, sizeof text - (size_t)size, " time=\"%08lld.%03d\"", c->milliseconds / 1000,
+                          (int)(c->milliseconds % 1000));
+    if (blank) {
+        memset(text, ' ', (size_t)size);
+    }
+    return yagot_write_at(self->file, text, (size_t)size, c->at);
+}
+
 static void
 start_root(junit_writer *self)
 {
     yagot_xml_start(&self->xml, "testsuites");
     if (!self->ant) {
         yagot_xml_attribute_str(&self->xml, "name", self->name);
-        add_counters(&self->xml, &self->root, false);
+        add_counters(self, &self->root, false);
     }
 }
 
@@ -135,7 +141,7 @@ start_suite(junit_writer *self)
         yagot_xml_attribute(&self->xml, "id", number);
     }
     yagot_xml_attribute_str(&self->xml, "name", self->suite);
-    add_counters(&self->xml, &self->inner, true);
+    add_counters(self, &self->inner, true);
     yagot_xml_attribute_str(&self->xml, "timestamp", self->timestamp);
     yagot_xml_attribute_str(&self->xml, "hostname", self->hostname);
     if (!self->ant) {
@@ -165,26 +171,6 @@ add_properties(junit_writer *self)
     yagot_xml_raw(&self->xml, "\n");
     yagot_xml_end(&self->xml);
     yagot_xml_raw(&self->xml, "\n");
-}
-
-/* Writes a start tag again in its place: same width, new numbers. */
-static int
-rewrite_start(junit_writer *self, void (*start)(junit_writer *), off_t at)
-{
-    size_t size;
-    yagot_xml_reset(&self->xml);
-    start(self);
-    yagot_xml_raw(&self->xml, "");      /* closes the start tag */
-    const char *bytes = yagot_xml_bytes(&self->xml, &size);
-    int result = -1;
-    if (bytes == NULL) {
-        PyErr_NoMemory();
-    }
-    else {
-        result = write_at(self, bytes, size, at);
-    }
-    yagot_xml_end(&self->xml);
-    return result;
 }
 
 /* -- test cases ----------------------------------------------------------------------------------- */
@@ -249,16 +235,11 @@ count(counters *c, const char *kind, long long milliseconds, int by)
 static int
 begin_suite(junit_writer *self, const test_case *c)
 {
-    size_t size;
     if (self->suite != NULL) {
         yagot_xml_raw(&self->xml, suite_tail(self));
         yagot_xml_raw(&self->xml, "</testsuite>\n");
     }
     self->suites++;
-    if (yagot_xml_bytes(&self->xml, &size) == NULL) {
-        return -1;
-    }
-    self->suite_at = self->next_at + (off_t)size;
     self->inner = (counters){0};
     Py_XSETREF(self->suite, Py_NewRef(c->suite));
     Py_XSETREF(self->suite_file, Py_NewRef(c->file));
@@ -304,8 +285,7 @@ put_case(junit_writer *self, const test_case *c, const char *kind, bool pending)
     count(&self->root, kind, c->milliseconds, 1);
     self->pending = pending;
     self->next_at += (off_t)(pending ? before : after);
-    return rewrite_start(self, start_suite, self->suite_at) < 0 ? -1
-           : rewrite_start(self, start_root, self->root_at);
+    return checked(rewrite_counters(self, &self->inner, true, false));
 }
 
 PyDoc_STRVAR(write_doc,
@@ -355,9 +335,7 @@ static int
 write_skeleton(junit_writer *self)
 {
     size_t size;
-    static const char declaration[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-    yagot_xml_raw(&self->xml, declaration);
-    self->root_at = (off_t)sizeof declaration - 1;
+    yagot_xml_raw(&self->xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     start_root(self);
     yagot_xml_raw(&self->xml, "\n");
     if (yagot_xml_bytes(&self->xml, &size) == NULL) {
@@ -371,7 +349,7 @@ write_skeleton(junit_writer *self)
         return -1;
     }
     self->next_at = next;
-    return 0;
+    return self->ant ? 0 : checked(rewrite_counters(self, &self->root, false, true));
 }
 
 static bool
@@ -423,18 +401,28 @@ junit_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     return (PyObject *)self;
 }
 
+/* What is written at the end only. -1 with errno set. */
+static int
+complete_file(const junit_writer *self)
+{
+    int result = self->ant || self->broken ? 0 : rewrite_counters(self, &self->root, false, false);
+    if (self->end < self->size && ftruncate(self->file, self->end) < 0) {
+        result = -1;
+    }
+    return fsync(self->file) < 0 && errno != EINVAL && errno != EROFS ? -1 : result;
+}
+
+/* -1 with errno set. */
 static int
 close_file(junit_writer *self)
 {
-    int file = self->file, result = 0;
-    self->file = -1;
-    if (file >= 0) {
-        if (self->owner == getpid() && fsync(file) < 0 && errno != EINVAL && errno != EROFS) {
+    int result = 0;
+    if (self->file >= 0) {
+        result = self->owner == getpid() ? complete_file(self) : 0;
+        if (close(self->file) < 0) {
             result = -1;
         }
-        if (close(file) < 0) {
-            result = -1;
-        }
+        self->file = -1;
     }
     return result;
 }
@@ -444,10 +432,7 @@ PyDoc_STRVAR(close_doc, "close($self, /)\n--\n\nFlushes the report to the disk a
 static PyObject *
 junit_close(junit_writer *self, PyObject *Py_UNUSED(ignored))
 {
-    if (close_file(self) < 0) {
-        return PyErr_SetFromErrno(PyExc_OSError);
-    }
-    Py_RETURN_NONE;
+    return checked(close_file(self)) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static void

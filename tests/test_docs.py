@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support import needs_counts
 
 from yagot.config import Config
 from yagot.findings import OUTCOMES, Finding, TestInfo, TestReport
@@ -23,6 +24,7 @@ else:
 DOCS = Path(__file__).parents[1] / "docs"
 
 
+@needs_counts
 def test_the_background_examples_run():
     failures, tried = doctest.testfile(
         str(DOCS / "background.rst"), module_relative=False, optionflags=doctest.ELLIPSIS
@@ -85,6 +87,7 @@ def test_the_recipes_come_in_pairs():
     assert [caption for caption, _ in RECIPES] == ["before", "after"] * (len(RECIPES) // 2)
 
 
+@needs_counts
 @pytest.mark.parametrize("number", range(len(RECIPES)))
 def test_recipes(number):
     """What is before leaks, what is after does not; inherent cycles count."""

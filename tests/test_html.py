@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from lxml import html
+from support import needs_counts
 
 SUITE = """
     import unittest
@@ -53,6 +54,7 @@ def summaries(tree):
     return [" ".join(summary.text_content().split()) for summary in tree.iter("summary")]
 
 
+@needs_counts
 def test_causes_with_their_tests(page):
     tree = load(page)
     assert tree.findtext(".//h1/span") == "3 tests of 5 leaked, from 2 causes"
@@ -77,6 +79,7 @@ def test_the_same_page_from_the_saved_run(page):
     assert (page.path / "again.html").read_text() == (page.path / "out.html").read_text()
 
 
+@needs_counts
 def test_compared_with_an_earlier_run(page):
     report = json.loads((page.path / "out.json").read_text())
     for test in report["tests"]:
@@ -97,6 +100,7 @@ def test_without_graphviz_the_steps_are_there(page):
     assert load(page, "bare.html").findall(".//ol")
 
 
+@needs_counts
 @pytest.mark.skipif(shutil.which("dot") is None, reason="needs Graphviz's dot")
 def test_cycles_are_drawn(page):
     tree = load(page)
@@ -120,6 +124,7 @@ def test_no_leaks(project):
     assert project.yagot("--html", "test_x.py/out.html", "test_x", check=2).stderr.startswith("yagot: cannot write")
 
 
+@needs_counts
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 def test_in_a_browser(page):
     """Scripts of hostile names do not run, ours does and complains of nothing."""

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from support import needs_counts
 
 from yagot.config import Config
 from yagot.findings import Finding, Step
@@ -346,6 +347,7 @@ def test_first_imports_are_notes(project):
     assert found == {"test_a_first": {("leak", "")}, "test_b_later": {("leak", "")}}
 
 
+@needs_counts
 def test_default_rules_by_name(project):
     project.write(
         "test_class.py",

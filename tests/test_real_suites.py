@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import needs_generations, objects
+from support import needs_counts, needs_generations, objects
 
 HERE = Path(__file__).parent
 
@@ -25,6 +25,7 @@ def last_json(result):
     return json.loads(result.stdout.strip().splitlines()[-1])
 
 
+@needs_counts
 @pytest.mark.parametrize("name", ["minidom", "json", "copy", "contextlib", "dataclasses"])
 def test_objects_as_the_oracle_counts_them(project, name):
     oracle = last_json(project.python(HERE / "oracle.py", f"test.test_{name}", check=0))

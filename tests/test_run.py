@@ -5,7 +5,7 @@ import re
 import sys
 
 import pytest
-from support import needs_generations, objects
+from support import needs_counts, needs_generations, objects
 
 SUITE = """
     import gc, unittest
@@ -164,6 +164,7 @@ def test_leaks_only_fails_for_uncollectable_objects(project):
     assert "resurrected" in project.result.stderr
 
 
+@needs_counts
 def test_classes_made_in_a_test_are_notes_unless_strict(project):
     project.write(
         "test_class.py",

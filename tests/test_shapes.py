@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import FREE_THREADED
 
 HERE = Path(__file__).parent
 GOLD = json.loads((HERE / "gold" / "shapes.json").read_text(encoding="utf-8"))
@@ -14,6 +15,10 @@ GOLD = json.loads((HERE / "gold" / "shapes.json").read_text(encoding="utf-8"))
 # Shapes that a Python does not have or that its library builds otherwise.
 NEWER = {"exception_group": (3, 11)}
 GONE = {"ctypes_pointer": (3, 14)}  # the types of ctypes hold each other otherwise there
+# What a free-threaded build hides behind the deferred reference counts of functions and classes.
+DEFERRED = {
+    "keyword_default", "lru_cache_on_method", "a_class", "an_enum", "a_dataclass", "a_namedtuple", "magic_mock",
+}  # fmt: skip
 OTHER_CYCLES = {"thread_local": (3, 13)}  # its dict's key was a weak reference before
 
 
@@ -45,6 +50,8 @@ def test_shape(found, name):
     if sys.version_info >= GONE.get(name, (4,)):
         assert found[name]
         return
+    if FREE_THREADED and name in DEFERRED:
+        pytest.skip("the reference counts of functions and classes are deferred")
     gold = GOLD[name]
     assert [f["cause"] for f in found[name]] == [f["cause"] for f in gold]
     assert [f["signature"] for f in found[name]] == [f["signature"] for f in gold]
