@@ -103,6 +103,68 @@ def test_a_suspended_greenlet(project, keep, fill, option):
     clean(project, "test_greenlets", SUSPENDED.format(keep=keep), fill, option)
 
 
+GEVENT = """
+from gevent import monkey
+monkey.patch_all()
+import socket, time, unittest
+import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+from gevent.queue import Queue
+
+class C:
+    pass
+
+class TestClean(unittest.TestCase):
+    def test_spawned(self):
+        jobs = [gevent.spawn(int, n) for n in range(9)]
+        self.assertEqual({job.value for job in gevent.wait(jobs)}, set(range(9)))
+
+    def test_pool_and_queue(self):
+        queue = Queue()
+        Pool(3).map(queue.put, range(20))
+        self.assertEqual(queue.qsize(), 20)
+
+    def test_sleep_is_patched(self):
+        waiting = Event()
+        job = gevent.spawn(lambda: (time.sleep(0.01), waiting.set()))
+        waiting.wait(5)
+        job.join()
+
+    def test_sockets(self):
+        a, b = socket.socketpair()
+        with a, b:
+            job = gevent.spawn(b.recv, 5)
+            a.sendall(b"hello")
+            self.assertEqual(job.get(timeout=5), b"hello")
+
+    def test_killed(self):
+        job = gevent.spawn(gevent.sleep, 100)
+        gevent.sleep(0)
+        job.kill()
+
+    def test_error_in_a_greenlet(self):
+        with self.assertRaises(ValueError):
+            gevent.spawn(int, "x").get()
+
+class TestLeaks(unittest.TestCase):
+    def test_cycle(self):
+        def make():
+            c = C()
+            c.me = c
+        gevent.spawn(make).join()
+"""
+
+
+def test_gevent(project):
+    pytest.importorskip("gevent")
+    project.write("test_gevent.py", GEVENT)
+    tests = project.tests("test_gevent", check=1)
+    leaks = {name for name, test in tests.items() if any(f["verdict"] == "leak" for f in test["findings"])}
+    assert leaks == {"test_cycle"} and {test["outcome"] for test in tests.values()} == {"passed"}
+    assert len(tests) == 7
+
+
 def test_types_of_ctypes(project):
     source = """
 import ctypes
