@@ -461,6 +461,12 @@ def test_wrong_usage(suite, arguments):
     assert "must be a number" in result.stderr or "usage:" in result.stderr
 
 
+def test_a_misspelt_option_leaves_the_report_of_the_run_before(suite):
+    old = suite.write("out.xml", "<testsuites/>")
+    suite.yagot("--junit-xml", "out.xml", "--verbos", "--no-such-option", check=2)
+    assert old.read_text() == "<testsuites/>"
+
+
 def test_an_unknown_module_is_a_failed_test(project):
     assert "No module named 'nothing'" in project.yagot("nothing", check=1).stderr
 

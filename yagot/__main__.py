@@ -143,14 +143,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Config)}
     try:
         config, _ = load(given)
-        reporters = make_reporters(config, "all")
-        if getattr(options, "durations", None) is not None:
-            reporters.append(_Durations(options.durations))
-    except (UnusablePath, ConfigError) as error:
-        print(f"yagot: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    try:
-        checker = Checker(config, reporters)
+        checker = Checker(config)
     except ConfigError as error:
         print(f"yagot: {error}", file=sys.stderr)
         return USAGE_ERROR
@@ -161,8 +154,20 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
             super().__init__(*args, checker=checker, **keywords)
             runners.append(self)
 
+    class Program(unittest.TestProgram):
+        def createTests(self, *args: Any, **keywords: Any) -> None:
+            """Called when the arguments are known to be good, and before anything is imported: reports begin here."""
+            checker.run.reporters += make_reporters(config, "all")
+            if getattr(options, "durations", None) is not None:
+                checker.run.reporters.append(_Durations(options.durations))
+            super().createTests(*args, **keywords)
+
     sys.path.insert(0, os.getcwd())
-    program = unittest.main(module=None, argv=["yagot run", *rest], testRunner=Runner, exit=False)
+    try:
+        program = Program(module=None, argv=["yagot run", *rest], testRunner=Runner, exit=False)
+    except (UnusablePath, ConfigError) as error:
+        print(f"yagot: {error}", file=sys.stderr)
+        return USAGE_ERROR
     if any(runner.failed_to_report for runner in runners):
         return USAGE_ERROR
     if program.result.testsRun == 0 and not program.result.skipped and program.result.wasSuccessful():
