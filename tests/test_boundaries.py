@@ -113,7 +113,9 @@ def test_an_unknown_place(suite):
 
 
 GROWING = """
-    import os, threading, unittest
+    import asyncio, os, threading, unittest
+
+    LOOP = asyncio.new_event_loop()
 
     class Session:
         pass
@@ -126,6 +128,12 @@ GROWING = """
 
         def test_descriptors(self):
             os.open(os.devnull, os.O_RDONLY)
+
+        def test_tasks(self):
+            async def start():
+                asyncio.ensure_future(asyncio.sleep(3600))
+
+            LOOP.run_until_complete(start())
 
         def test_clean(self):
             Session()
@@ -152,6 +160,8 @@ def test_what_grows_is_named(project):
     assert growth(tests["test_descriptors"]) == [
         ("more file descriptors each time", "1 more file descriptors after each run")
     ]
+    ((cause, why),) = growth(tests["test_tasks"])
+    assert cause == "more asyncio tasks each time" and why.startswith("held: _asyncio.Task by test_grows.LOOP.")
     assert growth(tests["test_clean"]) == growth(tests["test_once"]) == []
 
 

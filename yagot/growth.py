@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SHOWN_TYPES = 5
 ROUNDS = 60
 SECONDS = 2.0
+TASKS = {"_asyncio.Task", "asyncio.tasks.Task"}
 NAMES = ("allocated blocks", "bytes of the C heap", "file descriptors", "threads")
 
 
@@ -164,10 +165,12 @@ class Growth:
                 if path:
                     paths[name] = path
         alive.clear()
-        held = "; ".join(f"{name} by {path}" for name, path in list(paths.items())[:SHOWN_TYPES])
+        tasks = TASKS & types.keys()  # what else there is more of then is theirs
+        shown = sorted(paths, key=lambda name: name not in tasks)[:SHOWN_TYPES]
+        held = "; ".join(f"{name} by {paths[name]}" for name in shown)
         yield Finding(
             kind="growth",
-            cause=f"more {', '.join(sorted(types))} each time",
+            cause=f"more {'asyncio tasks' if tasks else ', '.join(sorted(types))} each time",
             objects=sum(types.values()),
             types=types,
             held_bytes=0,
