@@ -305,6 +305,7 @@ export_finding(const yagot_finding *finding, bool uncollectable)
         || set_item(dict, "count", PyLong_FromSsize_t(finding->count)) < 0
         || set_item(dict, "held_bytes", PyLong_FromSize_t(whole || uncollectable ? finding->held : 0)) < 0
         || set_item(dict, "references", PyLong_FromSsize_t(finding->unexplained)) < 0
+        || set_item(dict, "untracked", PyBool_FromLong(finding->untracked)) < 0
         || set_item(dict, "label", PyLong_FromUnsignedLong(finding->label)) < 0
         || set_item(dict, "cycle_length", PyLong_FromLong((long)finding->cycle_length)) < 0
         || set_item(dict, "advice", new_text(uncollectable ? "" : finding->advice)) < 0

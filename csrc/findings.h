@@ -31,6 +31,7 @@ typedef struct {
     Py_ssize_t objects;
     Py_ssize_t survivors;       /* of these, still alive after a collection */
     Py_ssize_t unexplained;     /* references that nobody holds */
+    bool untracked;             /* to objects that the collector does not track */
     size_t held;
     bool resurrects;            /* one of the survivors has a finalizer */
     const char *why;            /* why objects survived; static */

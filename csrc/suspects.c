@@ -167,6 +167,7 @@ tell_untracked(teller *t, PyObject *object, Py_ssize_t unexplained)
     finding->unexplained += unexplained;
     finding->held += bytes;
     finding->why = TOO_MANY;
+    finding->untracked = true;
     return yagot_finding_count_object(&t->ledger->findings, finding, object) < 0 ? -1
            : PyList_Append(t->ledger->suspects, object);
 }

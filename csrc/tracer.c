@@ -107,7 +107,8 @@ on_event(PyObject *object, PyRefTracerEvent event, void *data)
     if (event != PyRefTracer_CREATE && event != PyRefTracer_DESTROY) {
         return 0;               /* 3.15 tells an outgoing tracer that it goes; the one before us knows that */
     }
-    bool ours = PyInterpreterState_Get() == t->interpreter;
+    PyThreadState *thread = PyThreadState_GetUnchecked();       /* NULL late at exit */
+    bool ours = thread != NULL && PyThreadState_GetInterpreter(thread) == t->interpreter;
     if (ours && event == PyRefTracer_DESTROY) {
         note_destroyed(t, object);
     }

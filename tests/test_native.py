@@ -40,6 +40,10 @@ SUITE = """
         def test_names_asked_for(self):
             getattr(KEPT, "no_such_" + str(len(KEPT)), None)
 
+        def test_cache_in_c(self):
+            for number in range(5):
+                leaky.remember("entry" + str(id(self)) + str(number))
+
         def test_exception(self):
             with self.assertRaises(ValueError):
                 int("x" * 5)
@@ -82,13 +86,13 @@ def test_leaks_are_found_and_nothing_else(suite):
     tests = suite.tests("--native", "test_native", env=suite.environment, check=1)
     found = {name: [kind for f in test["findings"] for kind in f["types"]] for name, test in tests.items()}
     assert {name: kinds for name, kinds in found.items() if kinds} == {name: [kind] for name, kind in TYPES.items()}
-    assert len(tests) == 11 and "with str: 'text" in suite.result.stderr
+    assert len(tests) == 12 and "with str: 'text" in suite.result.stderr
 
 
 @needs_tracer
 def test_under_pytest(suite):
     result = suite.python("-m", "pytest", "--yagot", "--yagot-native", "test_native.py", env=suite.environment, check=1)
-    assert "11 passed" in result.stdout and "4 errors" in result.stdout
+    assert "12 passed" in result.stdout and "4 errors" in result.stdout
 
 
 @needs_tracer

@@ -15,6 +15,7 @@ class _Finding(TypedDict):
     advice: str
     why: str
     references: int
+    untracked: bool
     label: int
     steps: list[tuple[str, str, str, str, str]]
     types: dict[str, int]

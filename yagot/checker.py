@@ -228,8 +228,8 @@ class Checker:
             if finding.is_pythons_own or (finding.references and cause not in settled.confirmed | settled.suspected):
                 continue
             suspected = cause in settled.suspected
-            reason = UNSEEN if suspected and settled.unseen else ""
-            findings.append(dataclasses.replace(finding, suspected=suspected, reason=reason))
+            reason = UNSEEN if settled.unseen else finding.reason
+            findings.append(dataclasses.replace(finding, suspected=suspected, reason=reason if suspected else ""))
         return findings
 
     def error(self, report: TestReport) -> LeakError:

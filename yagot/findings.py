@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CRASH = "yagot.Crash"
 """The type of the problem of a test whose process died."""
 
+UNTRACKED = "untracked"
+"""Why a suspect is unsure: many caches in C hold objects that the collector does not track, and all look alike."""
+
 LATER = " [later]"
 """Behind the name of a test: what was told of it after its end."""
 BEFORE = " [before]"
@@ -148,6 +151,7 @@ def from_core(found: _Finding, cause: str | None = None) -> Finding:
         advice=found["advice"],
         why=found["why"],
         references=found["references"],
+        reason=UNTRACKED if found["untracked"] else "",
     )
 
 

@@ -11,7 +11,7 @@ import fnmatch
 from collections.abc import Collection, Container, Sequence
 
 from yagot.config import Config
-from yagot.findings import Finding
+from yagot.findings import UNTRACKED, Finding
 from yagot.owners import BUILTIN, PROJECT, counts, is_in_modules, owner_of
 from yagot.rules import Rule
 
@@ -74,7 +74,7 @@ def judge(finding: Finding, config: Config, imported: Collection[str] = ()) -> F
     for pattern in config.allow:
         if _matches(finding, pattern):
             return dataclasses.replace(finding, verdict="allowed", reason=pattern)
-    if finding.suspected and (finding.reason == UNSEEN or not config.leaks_only):
+    if finding.suspected and (finding.reason in (UNSEEN, UNTRACKED) or not config.leaks_only):
         return dataclasses.replace(finding, verdict="suspected", reason=finding.reason or "unconfirmed")
     if finding.kind == "collected" and config.leaks_only:
         return _note(finding, LEAKS_ONLY)

@@ -37,6 +37,10 @@ def kind_of(cause: str) -> str:
     return cause.removesuffix(UNHELD).partition(" of ")[0] + UNHELD
 
 
+def _untracked(found: list[_Finding]) -> set[str]:
+    return {finding["signature"] for finding in found if finding["untracked"]}
+
+
 class Settled(NamedTuple):
     """What has become of suspects: their causes."""
 
@@ -121,21 +125,28 @@ class References:
         suspects = Counter({finding["signature"]: finding["count"] for finding in found if finding["references"]})
         if atexit._ncallbacks() > self._at_exit:
             suspects.clear()  # the interpreter holds what is called at its exit, where nobody can look
-        new = {cause for cause, count in suspects.items() if count > self.passing.get(cause, 0)}
+        untracked = _untracked(found)  # one cache must not hide another's leak: all strings look alike
+        new = {cause for cause, count in suspects.items() if cause in untracked or count > self.passing.get(cause, 0)}
         settled = Settled()
         try:
             if new:
                 before = {finding["signature"]: finding["references"] for finding in found if finding["references"]}
-                settled = self._settle(new, suspects, before, again, test)
+                settled = self._settle(new, suspects, before, untracked, again, test)
         finally:
             self._ledger.forget(bool(settled.confirmed or settled.suspected))
-        self.confirmed |= set(map(self.lasting, settled.confirmed))
+        self.confirmed |= set(map(self.lasting, settled.confirmed - untracked))
         return settled
 
     def _settle(
-        self, new: set[str], suspects: Counter[str], before: Mapping[str, int], again: Again | None, test: str
+        self,
+        new: set[str],
+        suspects: Counter[str],
+        before: Mapping[str, int],
+        untracked: Set[str],
+        again: Again | None,
+        test: str,
     ) -> Settled:
-        recurring = self._repeat(again, before) if self._confirm and again is not None else None
+        recurring = self._repeat(again, before, untracked) if self._confirm and again is not None else None
         if recurring is not None:
             for cause in new - recurring:
                 self.passing[cause] = max(self.passing.get(cause, 0), suspects[cause])
@@ -143,7 +154,7 @@ class References:
         elif len(sys.modules) != self._modules:
             return Settled()  # what an import makes is no suspect
         else:
-            sure = self._seen_before(new, test)
+            sure = self._seen_before(new - untracked, test)
             unsure = new - sure
         return Settled(set(), sure | unsure, unseen=True) if self._unseen() else Settled(sure, unsure)
 
@@ -159,10 +170,13 @@ class References:
         """Those that another test has had before."""
         return {cause for cause in causes if self._tests.setdefault(cause, test) != test}
 
-    def _repeat(self, again: Again, before: Mapping[str, int]) -> set[str] | None:
+    def _repeat(self, again: Again, before: Mapping[str, int], untracked: Set[str]) -> set[str] | None:
         """The causes that were there after the test and are still, and whose like has joined them: a new object, or one
         more reference to the old one. One is alike if only what is in it differs, as keys that are made anew each time,
-        and none like it was there the first time. *before*: references by cause."""
+        and none like it was there the first time. *before*: references by cause.
+
+        Strings and numbers are kept in memory of C in many caches, and all look alike. Of the *untracked* causes the
+        first objects must all be there still, and as many more: a cache drops some, or need not make them again."""
         outcome = again(self._ledger.begin)
         if outcome is None:
             return None
@@ -170,9 +184,11 @@ class References:
         if seen is None:
             return None
         recurring = seen["recurring"]
-        joined = {finding["signature"] for finding in seen["findings"] if finding["references"]}
-        alike = {kind_of(cause) for cause in joined.difference(before)}
+        after = {finding["signature"]: finding["references"] for finding in seen["findings"] if finding["references"]}
+        joined = after.keys()
+        alike = {kind_of(cause) for cause in joined - before.keys()}
         varying = {cause for cause in recurring.keys() - joined if kind_of(cause) in alike}
         self.varying |= varying
         more = {cause for cause, references in recurring.items() if references > before.get(cause, references)}
-        return (joined & recurring.keys()) | varying | more
+        doubled = {cause for cause in untracked if recurring.get(cause) == before[cause] == after.get(cause)}
+        return ((joined & recurring.keys()) | varying | more) - untracked | doubled
