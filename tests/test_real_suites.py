@@ -16,6 +16,13 @@ pytestmark = pytest.mark.skipif(
 
 # The oracle collects objects older than the test, e.g. the globals of a doctest, made when it was loaded.
 OLDER_OBJECTS = {"json", "json.encoder"}
+# A collection inside of the test, by itself or an automatic one, which the oracle switches off, changes what is left.
+COLLECTS = {
+    "test.test_dataclasses.TestSlots.test_original_class_is_gced",
+    "test.test_json.test_recursion.TestPyRecursion.test_highly_nested_objects_encoding",
+}
+# From 3.14 on, what two variables of one frame refer to looks alive.
+LOOKS_ALIVE = {"test.test_contextlib.TestExitStack.test_exit_exception_explicit_none_context"}
 # Before 3.13 the oracle loses what a generator's finalizer takes apart, and counts tuples that the collector
 # untracks at its first look, which an automatic collection in the test has had.
 IMPRECISE = sys.version_info < (3, 13)
@@ -39,7 +46,9 @@ def test_objects_as_the_oracle_counts_them(project, name):
     }
     if IMPRECISE:
         different = {k: (a, b) for k, (a, b) in different.items() if abs(a - b) > max(4, a // 100)}
-    assert different.keys() <= OLDER_OBJECTS
+    if sys.version_info >= (3, 14):
+        different = {k: v for k, v in different.items() if k not in LOOKS_ALIVE or v[1] == 0}
+    assert different.keys() <= OLDER_OBJECTS | COLLECTS
 
 
 def test_minidom_as_published(project):
