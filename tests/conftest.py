@@ -57,9 +57,12 @@ class Project:
 
     def tests(self, *arguments, **keywords):
         """Runs `yagot run --json`; the tests by the last part of their id."""
-        out = self.path / "yagot.json"
-        self.result = self.yagot("--json", out, *arguments, **keywords)
-        data = json.loads(out.read_text(encoding="utf-8"))
+        self.result = self.yagot("--json", self.path / "yagot.json", *arguments, **keywords)
+        return self.saved()
+
+    def saved(self):
+        """The tests of yagot.json, written by --json."""
+        data = json.loads((self.path / "yagot.json").read_text(encoding="utf-8"))
         return {test["id"].rsplit(".", 1)[-1]: test for test in data["tests"]}
 
 
