@@ -122,7 +122,7 @@ static bool
 listens(const yagot_tracer *t)
 {
     void *data;
-    return t->installed && PyRefTracer_GetTracer(&data) == on_event && data == t;
+    return PyRefTracer_GetTracer(&data) == on_event && data == t;
 }
 
 /* Another ledger's tracer is replaced, not told by us: it may go before we do. */
@@ -136,7 +136,6 @@ install(yagot_tracer *t)
         t->before_data = other->before_data;
         t->before = other->before;
     }
-    t->installed = true;
     return PyRefTracer_SetTracer(on_event, t);
 }
 
@@ -146,7 +145,6 @@ yagot_tracer_pause(yagot_tracer *t)
     t->recording = false;
     if (!listens(t)) {
         forget_all(t);
-        t->installed = false;
     }
 }
 

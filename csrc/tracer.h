@@ -19,7 +19,6 @@ typedef struct {
     uint32_t free;              /* the first free place, or YAGOT_NONE */
     uint32_t window;            /* the open window's number */
     bool recording;             /* a window is open */
-    bool installed;             /* we hear what happens: as long as any object is of interest, and in windows */
 #if YAGOT_HAS_TRACER
     PyInterpreterState *interpreter;    /* the only one we listen to: another may run at the same time */
     PyRefTracer before;         /* who was told until now, tracemalloc for one, and is told by us */

@@ -16,6 +16,19 @@ needs_counts = pytest.mark.skipif(
 )
 
 
+def postponed(*arguments):
+    """A script: `yagot run` with these arguments, all looks at references put off to the boundary."""
+    return f"""
+        import sys
+        from yagot import references
+
+        references.References.affordable = lambda self: False
+        from yagot.__main__ import main
+
+        sys.exit(main(["run", *{arguments!r}]))
+        """
+
+
 def objects(test):
     """The number of garbage objects of a test of the JSON report."""
     return sum(finding["objects"] for finding in test["findings"])

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from support import needs_generations
+from support import needs_generations, postponed
 
 SUITE = """
     import unittest
@@ -192,20 +192,10 @@ AT_EXIT = """
             atexit.register(C().close)
     """
 
-POSTPONED = """
-    import sys
-    from yagot import references
-
-    references.References.affordable = lambda self: False  # all looks are put off to the boundary
-    from yagot.__main__ import main
-
-    sys.exit(main(["run", {name!r}]))
-    """
-
 
 def test_what_is_called_at_exit_is_no_suspect_at_a_boundary(project):
     project.write("test_exit.py", AT_EXIT)
-    script = project.write("run.py", POSTPONED.format(name="test_exit"))
+    script = project.write("run.py", postponed("test_exit"))
     result = project.python(script, check=0)
     assert "suspected" not in result.stderr
 
@@ -234,7 +224,6 @@ def test_what_another_thread_holds_in_a_call_is_no_suspect(project):
                 while len(GOT) < 9000:
                     time.sleep(0.001)
         """)
-    script = POSTPONED.format(name="test_reader")
-    project.write("run.py", script)
+    project.write("run.py", postponed("test_reader"))
     result = project.python("run.py", check=0)
     assert "suspected" not in result.stderr and "no leaks in 1 test" in result.stderr

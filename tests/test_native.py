@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from support import postponed
 
 SUITE = """
     import tracemalloc
@@ -105,16 +106,7 @@ def test_where_they_were_made(suite):
 
 @needs_tracer
 def test_what_is_put_off_is_suspected_at_the_boundary(suite):
-    script = """
-        import sys
-        from yagot import references
-
-        references.References.affordable = lambda self: False
-        from yagot.__main__ import main
-
-        sys.exit(main(["run", "--native", "--json", "out.json", "test_native"]))
-        """
-    suite.write("late.py", script)
+    suite.write("late.py", postponed("--native", "test_native"))
     result = suite.python("late.py", env=suite.environment, check=0)
     assert "suspected: 4 objects with references that nobody holds, not confirmed" in result.stderr
 

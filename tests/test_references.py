@@ -3,16 +3,15 @@
 import contextlib
 import gc
 import sys
-import sysconfig
 import threading
 
 import pytest
-from support import needs_generations
+from support import FREE_THREADED, needs_generations
 
 import yagot
 from yagot import _core
 
-pytestmark = pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="needs the GIL")
+pytestmark = pytest.mark.skipif(FREE_THREADED, reason="needs the GIL")
 
 
 @pytest.fixture
