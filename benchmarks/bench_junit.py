@@ -22,9 +22,8 @@ writer = JUnitWriter(file, "bench", "2024-01-01T00:00:00", "host", ())
 def write(n, failed, pending):
     kind = "error" if pending else "failure" if failed else None
     text = TEXT if failed and not pending else "died" if pending else None
-    writer.write(suite=f"suite{n // 1000}", file=None, classname="pkg.module.TestClass", name=f"test_{n}", kind=kind,
-                 type=kind, message="no" if kind else None, text=text, output=None, milliseconds=1,
-                 pending=pending, line=0)
+    writer.write(f"suite{n // 1000}", None, "pkg.module.TestClass", f"test_{n}", kind, kind, "no" if kind else None, text,
+                 None, 1, pending, 0)
 for n in range(CASES):
     PENDING
     write(n, n % 10 == 0, False)

@@ -49,25 +49,15 @@ flush(joined *out, size_t least)
 }
 
 static void
-add_number(yagot_xml *xml, const char *name, long long number)
-{
-    char text[32];
-    PyOS_snprintf(text, sizeof text, "%lld", number);
-    yagot_xml_attribute(xml, name, text);
-}
-
-static void
 add_counters(yagot_xml *xml, const part *p, bool skipped)
 {
-    char time[48];
-    add_number(xml, "tests", p->tests);
-    add_number(xml, "failures", p->results[2]);
-    add_number(xml, "errors", p->results[3]);
+    yagot_xml_number(xml, "tests", p->tests, 1);
+    yagot_xml_number(xml, "failures", p->results[2], 1);
+    yagot_xml_number(xml, "errors", p->results[3], 1);
     if (skipped) {
-        add_number(xml, "skipped", p->results[1]);
+        yagot_xml_number(xml, "skipped", p->results[1], 1);
     }
-    PyOS_snprintf(time, sizeof time, "%lld.%03d", p->milliseconds / 1000, (int)(p->milliseconds % 1000));
-    yagot_xml_attribute(xml, "time", time);
+    yagot_xml_seconds(xml, "time", p->milliseconds, 1);
 }
 
 static void

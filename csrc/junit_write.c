@@ -5,12 +5,14 @@
  * where the old tail was longer. The suite's counters have a fixed width and are rewritten in place; those of the
  * whole report, white space until then, are written at the end. The dialect is the one of docs/reference/junit.
  */
+#include "junit_case.h"
 #include "output.h"
-#include "xmlout.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { WIDTH = 8 };                 /* digits of a counter */
 
 typedef struct {
     long long tests, failures, errors, skipped, milliseconds;
@@ -47,14 +49,16 @@ checked(int result)
 static int
 write_tail(junit_writer *self)
 {
+    char blank[128];
     size_t size;
     if (yagot_xml_bytes(&self->xml, &size) == NULL) {
         PyErr_NoMemory();
         return -1;
     }
     off_t end = self->next_at + (off_t)size;
-    for (; self->next_at + (off_t)size < self->end; size++) {
-        yagot_xml_raw(&self->xml, "\n");
+    memset(blank, '\n', sizeof blank);
+    for (off_t rest = self->end - end; rest > 0; rest -= (off_t)sizeof blank) {
+        yagot_xml_raw_bytes(&self->xml, blank, rest < (off_t)sizeof blank ? (size_t)rest : sizeof blank);
     }
     const char *bytes = yagot_xml_bytes(&self->xml, &size);
     if (bytes == NULL) {
@@ -68,23 +72,6 @@ write_tail(junit_writer *self)
 
 /* -- start tags ----------------------------------------------------------------------------------- */
 
-static void
-add_number(yagot_xml *xml, const char *name, long long number)
-{
-    char text[32];
-    PyOS_snprintf(text, sizeof text, "%08lld", number);
-    yagot_xml_attribute(xml, name, text);
-}
-
-/* Seconds with three decimals from an integer: no locale has a say. */
-static void
-add_time(yagot_xml *xml, const char *format, long long milliseconds)
-{
-    char text[48];
-    PyOS_snprintf(text, sizeof text, format, milliseconds / 1000, (int)(milliseconds % 1000));
-    yagot_xml_attribute(xml, "time", text);
-}
-
 /* Counters as attributes, and where they go. */
 static void
 add_counters(junit_writer *self, counters *c, bool skipped)
@@ -93,13 +80,13 @@ add_counters(junit_writer *self, counters *c, bool skipped)
     yagot_xml *xml = &self->xml;
     (void)yagot_xml_bytes(xml, &before);
     c->at = self->next_at + (off_t)before;
-    add_number(xml, "tests", c->tests);
-    add_number(xml, "failures", c->failures);
-    add_number(xml, "errors", c->errors);
+    yagot_xml_number(xml, "tests", c->tests, WIDTH);
+    yagot_xml_number(xml, "failures", c->failures, WIDTH);
+    yagot_xml_number(xml, "errors", c->errors, WIDTH);
     if (skipped) {
-        add_number(xml, "skipped", c->skipped);
+        yagot_xml_number(xml, "skipped", c->skipped, WIDTH);
     }
-    add_time(xml, "%08lld.%03d", c->milliseconds);
+    yagot_xml_seconds(xml, "time", c->milliseconds, WIDTH);
 }
 
 /* Writes new numbers over them, in the same width; or white space. -1 with errno set. */
@@ -107,17 +94,18 @@ static int
 rewrite_counters(const junit_writer *self, const counters *c, bool skipped, bool blank)
 {
     char text[160];
-    int size = PyOS_snprintf(text, sizeof text, " tests=\"%08lld\" failures=\"%08lld\" errors=\"%08lld\"", c->tests,
-                             c->failures, c->errors);
+    char *end = yagot_put_digits(stpcpy(text, " tests=\""), c->tests, WIDTH);
+    end = yagot_put_digits(stpcpy(end, "\" failures=\""), c->failures, WIDTH);
+    end = yagot_put_digits(stpcpy(end, "\" errors=\""), c->errors, WIDTH);
     if (skipped) {
-        size += PyOS_snprintf(text + size, sizeof text - (size_t)size, " skipped=\"%08lld\"", c->skipped);
+        end = yagot_put_digits(stpcpy(end, "\" skipped=\""), c->skipped, WIDTH);
     }
-    size += PyOS_snprintf(text + size, sizeof text - (size_t)size, " time=\"%08lld.%03d\"", c->milliseconds / 1000,
-                          (int)(c->milliseconds % 1000));
+    end = stpcpy(yagot_put_seconds(stpcpy(end, "\" time=\""), c->milliseconds, WIDTH), "\"");
+    size_t size = (size_t)(end - text);
     if (blank) {
-        memset(text, ' ', (size_t)size);
+        memset(text, ' ', size);
     }
-    return yagot_write_at(self->file, text, (size_t)size, c->at);
+    return yagot_write_at(self->file, text, size, c->at);
 }
 
 static void
@@ -135,10 +123,8 @@ start_suite(junit_writer *self)
 {
     yagot_xml_start(&self->xml, "testsuite");
     if (self->ant) {
-        char number[16];
-        PyOS_snprintf(number, sizeof number, "%d", self->suites - 1);
         yagot_xml_attribute(&self->xml, "package", "");
-        yagot_xml_attribute(&self->xml, "id", number);
+        yagot_xml_number(&self->xml, "id", self->suites - 1, 1);
     }
     yagot_xml_attribute_str(&self->xml, "name", self->suite);
     add_counters(self, &self->inner, true);
@@ -175,52 +161,6 @@ add_properties(junit_writer *self)
 
 /* -- test cases ----------------------------------------------------------------------------------- */
 
-typedef struct {
-    PyObject *suite, *file, *classname, *name, *kind, *type, *message, *text, *output;  /* borrowed */
-    long long milliseconds;
-    int line;                       /* 0: not told */
-    bool untyped_skips;             /* as Ant's schema wants them */
-} test_case;
-
-static void
-add_result(yagot_xml *xml, const test_case *c, const char *kind)
-{
-    yagot_xml_start(xml, kind);
-    if (!c->untyped_skips || kind[0] != 's') {
-        yagot_xml_attribute_str(xml, "type", c->type);
-    }
-    yagot_xml_attribute_str(xml, "message", c->message);
-    if (c->text != Py_None) {
-        yagot_xml_text(xml, c->text);
-    }
-    yagot_xml_end(xml);
-}
-
-static void
-add_case(yagot_xml *xml, const test_case *c, const char *kind)
-{
-    yagot_xml_start(xml, "testcase");
-    yagot_xml_attribute_str(xml, "classname", c->classname);
-    yagot_xml_attribute_str(xml, "name", c->name);
-    add_time(xml, "%lld.%03d", c->milliseconds);
-    if (c->line > 0) {
-        char number[16];
-        PyOS_snprintf(number, sizeof number, "%d", c->line);
-        yagot_xml_attribute_str(xml, "file", c->file);
-        yagot_xml_attribute(xml, "line", number);
-    }
-    if (kind != NULL) {
-        add_result(xml, c, kind);
-    }
-    if (c->output != Py_None) {
-        yagot_xml_start(xml, "system-out");
-        yagot_xml_text(xml, c->output);
-        yagot_xml_end(xml);
-    }
-    yagot_xml_end(xml);
-    yagot_xml_raw(xml, "\n");
-}
-
 static void
 count(counters *c, const char *kind, long long milliseconds, int by)
 {
@@ -233,7 +173,7 @@ count(counters *c, const char *kind, long long milliseconds, int by)
 
 /* Begins the test case's suite after closing the one before. */
 static int
-begin_suite(junit_writer *self, const test_case *c)
+begin_suite(junit_writer *self, const yagot_case *c)
 {
     if (self->suite != NULL) {
         yagot_xml_raw(&self->xml, suite_tail(self));
@@ -251,7 +191,7 @@ begin_suite(junit_writer *self, const test_case *c)
 
 /* Writes a case and all closing tags. A pending one is overwritten by the next. */
 static int
-put_case(junit_writer *self, const test_case *c, const char *kind, bool pending)
+put_case(junit_writer *self, const yagot_case *c)
 {
     size_t before = 0, after = 0;
     yagot_xml_reset(&self->xml);
@@ -264,7 +204,7 @@ put_case(junit_writer *self, const test_case *c, const char *kind, bool pending)
         count(&self->root, "error", 0, -1);
     }
     bool complete = (same || begin_suite(self, c) == 0) && yagot_xml_bytes(&self->xml, &before) != NULL;
-    add_case(&self->xml, c, kind);
+    yagot_case_write(&self->xml, c, self->ant, self->with_places);
     complete = complete && yagot_xml_bytes(&self->xml, &after) != NULL;
     yagot_xml_raw(&self->xml, suite_tail(self));
     if (same) {
@@ -281,48 +221,33 @@ put_case(junit_writer *self, const test_case *c, const char *kind, bool pending)
     if (write_tail(self) < 0) {
         return -1;
     }
-    count(&self->inner, kind, c->milliseconds, 1);
-    count(&self->root, kind, c->milliseconds, 1);
-    self->pending = pending;
-    self->next_at += (off_t)(pending ? before : after);
+    count(&self->inner, c->kind, c->milliseconds, 1);
+    count(&self->root, c->kind, c->milliseconds, 1);
+    self->pending = c->pending;
+    self->next_at += (off_t)(c->pending ? before : after);
     return checked(rewrite_counters(self, &self->inner, true, false));
 }
 
 PyDoc_STRVAR(write_doc,
-"write($self, /, *, suite, file, classname, name, kind, type, message, text, output, milliseconds, pending, line)\n--\n\n"
+"write($self, suite, file, classname, name, kind, type, message, text, output, milliseconds, pending, line, /)\n--\n\n"
 "Writes a test case; the file is complete and valid afterwards. kind is 'failure', 'error', 'skipped' or\n"
 "None; type, message, text, output and file are str or None; line is 0 if unknown. A pending case is\n"
 "overwritten by the next.\n"
 "In a forked child nothing is written. Raises OSError, and ValueError if the report is closed.");
 
 static PyObject *
-junit_write(junit_writer *self, PyObject *args, PyObject *keywords)
+junit_write(junit_writer *self, PyObject *const *args, Py_ssize_t count)
 {
-    static char *names[] = {"suite", "file", "classname", "name", "kind", "type", "message", "text", "output",
-                            "milliseconds", "pending", "line", NULL};
-    test_case c = {.line = 0};
-    const char *kind;
-    int pending;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "$UOUUzOOOOLpi:write", names, &c.suite, &c.file, &c.classname,
-                                     &c.name, &kind, &c.type, &c.message, &c.text, &c.output, &c.milliseconds,
-                                     &pending, &c.line)) {
+    yagot_case c;
+    if (yagot_case_read(&c, args, count) < 0) {
         return NULL;
     }
-    c.untyped_skips = self->ant;
-    c.line = self->with_places ? c.line : 0;
-    if (kind != NULL && strcmp(kind, "failure") != 0 && strcmp(kind, "error") != 0 && strcmp(kind, "skipped") != 0) {
-        PyErr_Format(PyExc_ValueError, "kind must be 'failure', 'error', 'skipped' or None, not %s", kind);
+    if (self->file < 0 || self->broken) {
+        PyErr_SetString(PyExc_ValueError, self->file < 0 ? "the report is closed"
+                                                         : "an earlier write to the report failed");
         return NULL;
     }
-    if (self->file < 0) {
-        PyErr_SetString(PyExc_ValueError, "the report is closed");
-        return NULL;
-    }
-    if (self->broken) {
-        PyErr_SetString(PyExc_ValueError, "an earlier write to the report failed");
-        return NULL;
-    }
-    if (self->owner == getpid() && put_case(self, &c, kind, pending) < 0) {
+    if (self->owner == getpid() && put_case(self, &c) < 0) {
         self->broken = true;
         return NULL;
     }
@@ -452,7 +377,7 @@ junit_dealloc(junit_writer *self)
 }
 
 static PyMethodDef junit_methods[] = {
-    {"write", (PyCFunction)(void (*)(void))junit_write, METH_VARARGS | METH_KEYWORDS, write_doc},
+    {"write", (PyCFunction)(void (*)(void))junit_write, METH_FASTCALL, write_doc},
     {"close", (PyCFunction)junit_close, METH_NOARGS, close_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -156,3 +156,26 @@ yagot_text_take(yagot_text *text)
     yagot_text_fini(text);
     return data;
 }
+
+char *
+yagot_put_digits(char *at, long long number, int least)
+{
+    char digits[20];
+    int count = 0;
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0 || count < least);
+    while (count > 0) {
+        *at++ = digits[--count];
+    }
+    return at;
+}
+
+char *
+yagot_put_seconds(char *at, long long milliseconds, int least)
+{
+    at = yagot_put_digits(at, milliseconds / 1000, least);
+    *at++ = '.';
+    return yagot_put_digits(at, milliseconds % 1000, 3);
+}

@@ -83,6 +83,22 @@ yagot_xml_attribute(yagot_xml *xml, const char *name, const char *value)
     check(xml, xmlTextWriterWriteAttribute(xml->writer, (const xmlChar *)name, (const xmlChar *)value));
 }
 
+void
+yagot_xml_number(yagot_xml *xml, const char *name, long long number, int least)
+{
+    char text[24];
+    *yagot_put_digits(text, number, least) = '\0';
+    yagot_xml_attribute(xml, name, text);
+}
+
+void
+yagot_xml_seconds(yagot_xml *xml, const char *name, long long milliseconds, int least)
+{
+    char text[28];
+    *yagot_put_seconds(text, milliseconds, least) = '\0';
+    yagot_xml_attribute(xml, name, text);
+}
+
 /* The str as UTF-8 that XML can hold, in the scratch text; NULL when memory is short. */
 static const xmlChar *
 readable(yagot_xml *xml, PyObject *value)

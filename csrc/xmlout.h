@@ -33,6 +33,9 @@ void yagot_xml_end(yagot_xml *xml);
 /* An attribute; with a str, None leaves it out. */
 void yagot_xml_attribute(yagot_xml *xml, const char *name, const char *value);
 void yagot_xml_attribute_str(yagot_xml *xml, const char *name, PyObject *value);
+/* A number that is not negative, with at least so many digits; milliseconds as seconds. */
+void yagot_xml_number(yagot_xml *xml, const char *name, long long number, int least);
+void yagot_xml_seconds(yagot_xml *xml, const char *name, long long milliseconds, int least);
 void yagot_xml_text(yagot_xml *xml, PyObject *value);
 
 #endif

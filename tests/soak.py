@@ -108,7 +108,7 @@ def connect(rng, a, b):
         try:
             a.add(b)
         except TypeError:
-            a.add((id(b),))
+            a.add((len(a),))  # not id(b): a weak reference is gone at once, and the next one may lie there
     elif isinstance(a, Slots):
         setattr(a, name[0] if rng.random() < 0.5 else "b", b)
     elif isinstance(a, types.GeneratorType):

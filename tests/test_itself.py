@@ -94,17 +94,17 @@ def runner():
 def writer():
     with tempfile.TemporaryFile() as file:
         report = _core.JUnitWriter(os.dup(file.fileno()), "n", "t", "h", (("a", "b"),))
-        case = {
-            "suite": "s", "file": None, "classname": "c", "name": "n", "type": None, "message": None, "text": "t",
-            "output": "o", "milliseconds": 1, "line": 0,
-        }  # fmt: skip
-        report.write(**case, kind="failure", pending=True)
-        report.write(**case, kind=None, pending=False)
-        with contextlib.suppress(ValueError):
-            report.write(**case, kind="wrong", pending=False)
+        def write(kind, pending=False, milliseconds=1):
+            report.write("s", None, "c", "n", kind, None, None, "t", "o", milliseconds, pending, 0)
+
+        write("failure", pending=True)
+        write(None)
+        for kind, milliseconds in (("wrong", 1), (1, 1), ("error", -1), ("error", "1"), ("error", 10**30)):
+            with contextlib.suppress(ValueError, TypeError, OverflowError):
+                write(kind, milliseconds=milliseconds)
         report.close()
         with contextlib.suppress(ValueError):
-            report.write(**case, kind=None, pending=False)
+            write(None)
     for arguments in ((-1, "n", "t", "h", ((1, 2),)), (), (-1, "n", "t", "h", ())):
         with contextlib.suppress(TypeError, OSError):
             _core.JUnitWriter(*arguments)

@@ -149,8 +149,7 @@ def prepare():
 def call(file):
     writer = _core.JUnitWriter(os.dup(file.fileno()), "n", "2024-01-01T00:00:00", "h", (("a", "b"),))
     for pending in (True, False):
-        writer.write(suite="s", file="f", classname="c", name="n\\x00" * 9, kind="failure", type="t", message="m" * 999,
-                     text="\\ud800" * 999, output="o", milliseconds=1, pending=pending, line=3)
+        writer.write("s", "f", "c", "n\\x00" * 9, "failure", "t", "m" * 999, "\\ud800" * 999, "o", 1, pending, 3)
     writer.close()
 
 attempt(prepare, call, lambda file: file.close())""",

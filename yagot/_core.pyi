@@ -63,7 +63,6 @@ class JUnitWriter:
     ) -> JUnitWriter: ...
     def write(
         self,
-        *,
         suite: str,
         file: str | None,
         classname: str,
@@ -76,6 +75,7 @@ class JUnitWriter:
         milliseconds: int,
         pending: bool,
         line: int,
+        /,
     ) -> None: ...
     def close(self) -> None: ...
 

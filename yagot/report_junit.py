@@ -136,18 +136,18 @@ class JUnitReport:
         self._enter(suite)
         try:
             self._writer.write(
-                suite=suite,
-                file=test.file,
-                classname=test.classname,
-                name=f"{name} [leak]" if self._leaks else name,
-                kind=kind,
-                type=type_,
-                message=message if message is None else _cut(message, MESSAGE_LIMIT),
-                text=text if text is None else _cut(text, TEXT_LIMIT),
-                output=output,
-                milliseconds=round(seconds * 1000),
-                pending=pending,
-                line=test.line or 0,
+                suite,
+                test.file,
+                test.classname,
+                f"{name} [leak]" if self._leaks else name,
+                kind,
+                type_,
+                message if message is None else _cut(message, MESSAGE_LIMIT),
+                text if text is None else _cut(text, TEXT_LIMIT),
+                output,
+                round(seconds * 1000),
+                pending,
+                test.line or 0,
             )
         except OSError as error:
             self._broken = f"cannot write {self._path}: {error.strerror or error}"
