@@ -22,8 +22,8 @@ writer = JUnitWriter(file, "bench", "2024-01-01T00:00:00", "host", ())
 def write(n, failed, pending):
     kind = "error" if pending else "failure" if failed else None
     text = TEXT if failed and not pending else "died" if pending else None
-    writer.write(f"suite{n // 1000}", None, "pkg.module.TestClass", f"test_{n}", kind, kind, "no" if kind else None, text,
-                 None, 1, pending, 0)
+    writer.write(f"suite{n // 1000}", None, "pkg.module.TestClass", f"test_{n}", kind, kind, "no" if kind else None,
+                 text, None, 1, pending, 0)
 for n in range(CASES):
     PENDING
     write(n, n % 10 == 0, False)

@@ -11,8 +11,8 @@
  *     advice.c, held.c      where to break a cycle; the memory that goes with it
  *     paths.c     why an object is alive; process.c: what a process has grown by
  *     explain.c   puts those together, one finding per cause, into findings.c
- *     junit_write.c, xmlout.c   the JUnit XML report (libxml2)
- *     junit_merge.c, junit_spool.c, junit_join.c   several such reports into one
+ *     junit_write.c, junit_case.c, xmlout.c   the JUnit XML report
+ *     junit_merge.c, junit_spool.c, junit_join.c, xmlin.c   several such reports into one (libxml2)
  *
  * Functions return 0, or -1 when memory is short (no exception set) unless they say otherwise.
  */

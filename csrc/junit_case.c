@@ -74,9 +74,9 @@ write_result(yagot_xml *xml, const yagot_case *c, bool typed)
     }
     yagot_xml_attribute_str(xml, "message", c->message);
     if (c->text != Py_None) {
-        yagot_xml_text(xml, c->text);
+        yagot_xml_text_str(xml, c->text);
     }
-    yagot_xml_end(xml);
+    yagot_xml_end(xml, c->kind);
 }
 
 void
@@ -85,19 +85,19 @@ yagot_case_write(yagot_xml *xml, const yagot_case *c, bool ant, bool with_places
     yagot_xml_start(xml, "testcase");
     yagot_xml_attribute_str(xml, "classname", c->classname);
     yagot_xml_attribute_str(xml, "name", c->name);
-    yagot_xml_seconds(xml, "time", c->milliseconds, 1);
+    yagot_xml_seconds(xml, "time", c->milliseconds);
     if (with_places && c->line > 0) {
         yagot_xml_attribute_str(xml, "file", c->file);
-        yagot_xml_number(xml, "line", c->line, 1);
+        yagot_xml_number(xml, "line", c->line);
     }
     if (c->kind != NULL) {
         write_result(xml, c, !ant || c->kind[0] != 's');
     }
     if (c->output != Py_None) {
         yagot_xml_start(xml, "system-out");
-        yagot_xml_text(xml, c->output);
-        yagot_xml_end(xml);
+        yagot_xml_text_str(xml, c->output);
+        yagot_xml_end(xml, "system-out");
     }
-    yagot_xml_end(xml);
+    yagot_xml_end(xml, "testcase");
     yagot_xml_raw(xml, "\n");
 }

@@ -44,20 +44,20 @@ flush(joined *out, size_t least)
         return -1;
     }
     out->end += (off_t)size;
-    xmlBufferEmpty(out->xml.buffer);
+    yagot_xml_reset(&out->xml);
     return 0;
 }
 
 static void
 add_counters(yagot_xml *xml, const part *p, bool skipped)
 {
-    yagot_xml_number(xml, "tests", p->tests, 1);
-    yagot_xml_number(xml, "failures", p->results[2], 1);
-    yagot_xml_number(xml, "errors", p->results[3], 1);
+    yagot_xml_number(xml, "tests", p->tests);
+    yagot_xml_number(xml, "failures", p->results[2]);
+    yagot_xml_number(xml, "errors", p->results[3]);
     if (skipped) {
-        yagot_xml_number(xml, "skipped", p->results[1], 1);
+        yagot_xml_number(xml, "skipped", p->results[1]);
     }
-    yagot_xml_seconds(xml, "time", p->milliseconds, 1);
+    yagot_xml_seconds(xml, "time", p->milliseconds);
 }
 
 static void
@@ -121,8 +121,7 @@ write_suite(merger *self, joined *out, uint32_t index, uint32_t from, const part
         }
     }
     yagot_xml_raw(xml, p->stop == YAGOT_NONE ? yagot_text_get(&suite->output) : "");
-    yagot_xml_end(xml);
-    yagot_xml_raw(xml, "\n");
+    yagot_xml_raw(xml, "</testsuite>\n");
     return flush(out, 1 << 16);
 }
 
@@ -169,10 +168,6 @@ write_report(merger *self, int file, const char *name, long long cases, uint64_t
     joined out = {.file = file};
     part total = {0}, again = {0};
     yagot_xml *xml = &out.xml;
-    if (yagot_xml_init(xml) < 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
     int result = yagot_spool_map(&self->spool) < 0 ? -1 : go_over(self, NULL, &total, cases, bytes);
     if (result == 0) {
         yagot_xml_raw(xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -183,8 +178,7 @@ write_report(merger *self, int file, const char *name, long long cases, uint64_t
         result = go_over(self, &out, &again, cases, bytes);
     }
     if (result == 0) {
-        yagot_xml_end(xml);
-        yagot_xml_raw(xml, "\n");
+        yagot_xml_raw(xml, "</testsuites>\n");
         result = flush(&out, 0);
     }
     if (result == 0 && fsync(file) < 0 && errno != EINVAL && errno != EROFS) {
@@ -212,8 +206,7 @@ merger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     self->spool.file = file;
     self->record = YAGOT_NONE;
     self->spool.by_name = xmlHashCreate(64);
-    self->spool.xml = xmlBufferCreate();
-    if (self->spool.by_name == NULL || self->spool.xml == NULL) {
+    if (self->spool.by_name == NULL) {
         Py_DECREF(self);
         return PyErr_NoMemory();
     }

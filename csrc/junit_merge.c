@@ -1,402 +1,334 @@
 /* junit_merge.c - report: JUnit XML files into one, in little memory.
  *
- * Each test case is read with libxml2's reader and spooled to a file as it is; in memory 16 bytes a case stay, and as
- * much again at most for the table that finds duplicates. When all files are read the counters are known, and the cases
- * are copied out suite by suite (junit_join.c).
- *
- * A document type declaration is refused: nothing good is declared there, and entities are what hostile files are made of.
+ * Each test case is written again as it is read, to a file, the spool; in memory 16 bytes a case stay, and as much again
+ * at most for the table that finds duplicates. When all files are read the counters are known, and the cases are copied
+ * out suite by suite (junit_join.c). XML namespaces are left out: JUnit has none.
  */
 #include "junit_spool.h"
+#include "xmlin.h"
+#include "xmlout.h"
 
-#include <libxml/xmlreader.h>
 #include <string.h>
-#include <unistd.h>
+
+enum { DEEPEST_SUITE = 200, LARGEST_COPY = 100 << 20 };
+
+typedef struct {
+    yagot_xmlin in;
+    yagot_spool *spool;                     /* borrowed, as the prefix is */
+    const char *prefix;
+    uint32_t open[DEEPEST_SUITE], depth;    /* the suites around the place that is read */
+    uint32_t skipped, copied;               /* the level of the element that is left out, or written again; or 0 */
+    yagot_xml xml;                          /* what was written of it */
+    yagot_text classname, name;             /* of a test case */
+    int64_t milliseconds;
+    uint32_t severity;
+} reading;
+
+static void
+fail_without_memory(reading *r)
+{
+    PyErr_NoMemory();
+    yagot_xmlin_stop(&r->in);
+}
 
 /* -- suites --------------------------------------------------------------------------------------- */
 
-static char *
-attribute(xmlTextReaderPtr reader, const char *name)
+static const yagot_attribute *
+find_attribute(const yagot_attribute *attributes, int count, const char *name)
 {
-    xmlChar *value = xmlTextReaderGetAttribute(reader, (const xmlChar *)name);
-    char *copy = value != NULL ? PyMem_RawMalloc(strlen((char *)value) + 1) : NULL;
-    if (copy != NULL) {
-        strcpy(copy, (char *)value);
+    for (int i = 0; i < count; i++) {
+        if (attributes[i].prefix == NULL && strcmp((const char *)attributes[i].name, name) == 0) {
+            return &attributes[i];
+        }
     }
-    xmlFree(value);
+    return NULL;
+}
+
+static const char *
+value_of(const yagot_attribute *attribute)
+{
+    return (const char *)attribute->value;
+}
+
+static size_t
+size_of(const yagot_attribute *attribute)
+{
+    return (size_t)(attribute->end - attribute->value);
+}
+
+/* An attribute's value, owned; NULL if there is none, or no memory for it. */
+static char *
+copy_attribute(const yagot_attribute *attributes, int count, const char *name)
+{
+    const yagot_attribute *found = find_attribute(attributes, count, name);
+    char *copy = found != NULL ? PyMem_RawMalloc(size_of(found) + 1) : NULL;
+    if (copy != NULL) {
+        memcpy(copy, value_of(found), size_of(found));
+        copy[size_of(found)] = '\0';
+    }
     return copy;
 }
 
-/* The suite of a name (stolen), made if it is new; YAGOT_NONE with an exception set. */
-static uint32_t
-find_suite(yagot_spool *s, char *name, xmlTextReaderPtr reader)
+/* A name with the prefix before it, if there is one. */
+static void
+add_prefixed(yagot_text *text, const char *prefix, const char *name, size_t size)
 {
-    uintptr_t found = (uintptr_t)xmlHashLookup(s->by_name, (xmlChar *)name);
-    if (found != 0) {
-        PyMem_RawFree(name);
-        return (uint32_t)found - 1;
-    }
-    if ((s->suite_count & (s->suite_count - 1)) == 0) {
-        yagot_suite *grown = PyMem_RawRealloc(s->suites, (s->suite_count * 2u + 1u) * sizeof *grown);
-        if (grown == NULL) {
-            PyMem_RawFree(name);
-            PyErr_NoMemory();
-            return YAGOT_NONE;
-        }
-        s->suites = grown;
-    }
-    yagot_suite *suite = &s->suites[s->suite_count];
-    *suite = (yagot_suite){.name = name, .first = YAGOT_NONE, .timestamp = attribute(reader, "timestamp"),
-                           .hostname = attribute(reader, "hostname"), .file = attribute(reader, "file")};
-    if (xmlHashAddEntry(s->by_name, (xmlChar *)name, (void *)(uintptr_t)(s->suite_count + 1)) != 0) {
-        yagot_suite_fini(suite);
-        PyErr_NoMemory();
-        return YAGOT_NONE;
-    }
-    return s->suite_count++;
-}
-
-static uint32_t
-enter_suite(yagot_spool *s, xmlTextReaderPtr reader, const char *prefix)
-{
-    char *own = attribute(reader, "name");
-    yagot_text name = {0};
     if (*prefix != '\0') {
-        yagot_text_add(&name, prefix);
-        yagot_text_add(&name, ".");
+        yagot_text_add(text, prefix);
+        yagot_text_add(text, ".");
     }
-    yagot_text_add(&name, own != NULL ? own : "tests");
-    PyMem_RawFree(own);
-    char *taken = yagot_text_take(&name);
-    return taken != NULL ? find_suite(s, taken, reader) : (PyErr_NoMemory(), YAGOT_NONE);
+    yagot_text_add_bytes(text, name, size);
 }
 
-/* -- test cases ----------------------------------------------------------------------------------- */
+static void
+enter_suite(reading *r, const yagot_attribute *attributes, int count)
+{
+    const yagot_attribute *own = find_attribute(attributes, count, "name");
+    yagot_text name = {0};
+    if (r->depth == DEEPEST_SUITE) {
+        yagot_xmlin_fail(&r->in, "test suites are nested too deeply");
+        return;
+    }
+    add_prefixed(&name, r->prefix, own != NULL ? value_of(own) : "tests", own != NULL ? size_of(own) : strlen("tests"));
+    uint32_t suite = yagot_spool_suite(r->spool, (yagot_suite){
+        .name = yagot_text_take(&name), .timestamp = copy_attribute(attributes, count, "timestamp"),
+        .hostname = copy_attribute(attributes, count, "hostname"), .file = copy_attribute(attributes, count, "file")});
+    if (suite == YAGOT_NONE) {
+        yagot_xmlin_stop(&r->in);
+        return;
+    }
+    r->open[r->depth++] = suite;
+}
+
+/* -- what is written again ------------------------------------------------------------------------ */
 
 /* Milliseconds of "0.012", "1,234.5" or "1e-3"; 0 if it is none of these. */
 static int64_t
-read_time(xmlNodePtr node)
+read_time(const yagot_attribute *time)
 {
-    xmlChar *text = xmlGetNoNsProp(node, (const xmlChar *)"time");
-    yagot_text plain = {0};
-    for (const char *c = (const char *)text; c != NULL && *c != '\0'; c++) {
-        const char one[2] = {*c == ',' ? '\0' : *c};
-        yagot_text_add(&plain, one);
+    char plain[64];
+    size_t size = 0;
+    for (const xmlChar *c = time->value; c < time->end && size < sizeof plain - 1; c++) {
+        plain[size] = (char)*c;
+        size += *c != ',';
     }
-    double seconds = PyOS_string_to_double(yagot_text_get(&plain), NULL, NULL);
+    plain[size] = '\0';
+    double seconds = PyOS_string_to_double(plain, NULL, NULL);
     if (PyErr_Occurred()) {
         PyErr_Clear();
         seconds = 0;
     }
-    yagot_text_fini(&plain);
-    xmlFree(text);
     return seconds > 0 && seconds < 1e12 ? (int64_t)(seconds * 1000 + 0.5) : 0;
 }
 
 static uint32_t
-severity_of(xmlNodePtr node)
+severity_of(const char *name)
 {
     static const char *const names[] = {"skipped", "failure", "error"};
-    uint32_t worst = 0;
-    for (xmlNodePtr child = node->children; child != NULL; child = child->next) {
-        for (uint32_t i = 0; child->type == XML_ELEMENT_NODE && i < 3; i++) {
-            if (strcmp((const char *)child->name, names[i]) == 0 && i + 1 > worst) {
-                worst = i + 1;
-            }
+    for (uint32_t i = 0; i < 3; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return i + 1;
         }
-    }
-    return worst;
-}
-
-static void
-add_property_text(yagot_text *text, xmlNodePtr node, const char *name)
-{
-    xmlChar *value = xmlGetNoNsProp(node, (const xmlChar *)name);
-    yagot_text_add(text, value != NULL ? (char *)value : "");
-    xmlFree(value);
-}
-
-static int
-prefix_classname(xmlNodePtr node, const char *prefix)
-{
-    yagot_text name = {0};
-    yagot_text_add(&name, prefix);
-    yagot_text_add(&name, ".");
-    add_property_text(&name, node, "classname");
-    const xmlChar *value = (const xmlChar *)yagot_text_get(&name);
-    bool done = !name.failed && xmlSetProp(node, (const xmlChar *)"classname", value) != NULL;
-    yagot_text_fini(&name);
-    return done ? 0 : -1;
-}
-
-/* Drops what XML namespaces add: their declarations are not copied, and JUnit has none. */
-static void
-forget_namespaces(xmlNodePtr top)
-{
-    xmlNodePtr node = top;
-    while (node != NULL) {
-        if (node->type == XML_ELEMENT_NODE) {
-            node->ns = NULL;
-            for (xmlAttrPtr next, a = node->properties; a != NULL; a = next) {
-                next = a->next;
-                if (a->ns != NULL) {
-                    (void)xmlRemoveProp(a);
-                }
-            }
-            if (node->children != NULL) {
-                node = node->children;
-                continue;
-            }
-        }
-        while (node != top && node->next == NULL) {
-            node = node->parent;
-        }
-        node = node != top ? node->next : NULL;
-    }
-}
-
-static int
-spool_node(yagot_spool *s, uint32_t suite, xmlNodePtr node, const yagot_text *identity)
-{
-    yagot_record record = {.offset = s->end, .meta = severity_of(node) << YAGOT_HASH_BITS};
-    xmlBufferEmpty(s->xml);
-    int size = xmlNodeDump(s->xml, node->doc, node, 0, 0);
-    if (size < 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    yagot_spooled head = {.identity = (uint32_t)identity->size, .size = (uint32_t)size, .milliseconds = read_time(node)};
-    if (yagot_spool_bytes(s, &head, sizeof head) < 0
-        || yagot_spool_bytes(s, yagot_text_get(identity), identity->size) < 0
-        || yagot_spool_bytes(s, xmlBufferContent(s->xml), (size_t)size) < 0) {
-        return -1;
-    }
-    return yagot_spool_add(s, suite, record, identity);
-}
-
-static int
-take_case(yagot_spool *s, uint32_t suite, xmlNodePtr node, const char *prefix)
-{
-    yagot_text identity = {0};
-    if (*prefix != '\0' && prefix_classname(node, prefix) < 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    yagot_text_add(&identity, s->suites[suite].name);
-    yagot_text_add(&identity, "\n");
-    add_property_text(&identity, node, "classname");
-    yagot_text_add(&identity, "\n");
-    add_property_text(&identity, node, "name");
-    int result = identity.failed ? (PyErr_NoMemory(), -1) : spool_node(s, suite, node, &identity);
-    yagot_text_fini(&identity);
-    return result;
-}
-
-/* The suite's properties and output: kept as they are, the properties of its first file only. */
-static int
-take_extra(yagot_spool *s, yagot_suite *suite, xmlNodePtr node, bool properties)
-{
-    if (properties && suite->properties.size > 0) {
-        return 0;
-    }
-    yagot_text *target = properties ? &suite->properties : &suite->output;
-    xmlBufferEmpty(s->xml);
-    if (xmlNodeDump(s->xml, node->doc, node, 0, 0) >= 0) {
-        yagot_text_add(target, (const char *)xmlBufferContent(s->xml));
-        yagot_text_add(target, "\n");
-    }
-    else {
-        target->failed = true;
-    }
-    if (target->failed) {
-        PyErr_NoMemory();
-    }
-    return target->failed ? -1 : 0;
-}
-
-/* -- reading a file ------------------------------------------------------------------------------- */
-
-typedef struct {
-    yagot_spool *spool;
-    xmlTextReaderPtr reader;
-    const char *prefix;
-    int file;                               /* borrowed */
-    uint32_t open[YAGOT_DEEPEST_SUITE];     /* the suites around the place that is read */
-    uint32_t depth;
-    char error[300];                        /* the first one, with its line; empty if there is none */
-} reading;
-
-static void
-note_error(reading *r, int line, const char *message)
-{
-    if (r->error[0] == '\0') {
-        PyOS_snprintf(r->error, sizeof r->error, "line %d: %.250s", line, message);
-        r->error[strcspn(r->error, "\r\n")] = '\0';
-    }
-}
-
-static void
-on_error(void *arg, const char *message, xmlParserSeverities severity, xmlTextReaderLocatorPtr locator)
-{
-    if (severity == XML_PARSER_SEVERITY_ERROR || severity == XML_PARSER_SEVERITY_VALIDITY_ERROR) {
-        note_error(arg, xmlTextReaderLocatorLineNumber(locator), message);
-    }
-}
-
-static int
-fail(reading *r, const char *message)
-{
-    note_error(r, xmlTextReaderGetParserLineNumber(r->reader), message);
-    return -1;
-}
-
-/* Takes an element with all that is in it. The reader then goes on behind it. */
-static int
-take_element(reading *r, const char *name, bool *skip)
-{
-    bool is_case = strcmp(name, "testcase") == 0, properties = strcmp(name, "properties") == 0;
-    bool output = strcmp(name, "system-out") == 0 || strcmp(name, "system-err") == 0;
-    *skip = true;
-    if (!is_case && !properties && !output) {
-        return 0;
-    }
-    if (r->depth == 0) {
-        return is_case ? fail(r, "a test case outside of a test suite") : 0;
-    }
-    xmlNodePtr node = xmlTextReaderExpand(r->reader);
-    if (node == NULL) {
-        return fail(r, "cannot be read");
-    }
-    uint32_t suite = r->open[r->depth - 1];
-    forget_namespaces(node);
-    return is_case ? take_case(r->spool, suite, node, r->prefix)
-                   : take_extra(r->spool, &r->spool->suites[suite], node, properties);
-}
-
-static int
-enter_element(reading *r, const char *name, bool *skip)
-{
-    int depth = xmlTextReaderDepth(r->reader);
-    *skip = false;
-    if (depth == 0 && strcmp(name, "testsuites") == 0) {
-        return 0;
-    }
-    if (strcmp(name, "testsuite") == 0) {
-        if (r->depth == YAGOT_DEEPEST_SUITE) {
-            return fail(r, "test suites are nested too deeply");
-        }
-        uint32_t suite = enter_suite(r->spool, r->reader, r->prefix);
-        if (suite == YAGOT_NONE) {
-            return -1;
-        }
-        if (!xmlTextReaderIsEmptyElement(r->reader)) {
-            r->open[r->depth++] = suite;
-        }
-        return 0;
-    }
-    return depth == 0 ? fail(r, "not a JUnit report: the root is neither testsuites nor testsuite")
-                      : take_element(r, name, skip);
-}
-
-static int
-take_node(reading *r, bool *skip)
-{
-    int type = xmlTextReaderNodeType(r->reader);
-    const char *name = (const char *)xmlTextReaderConstLocalName(r->reader);
-    *skip = false;
-    if (type == XML_READER_TYPE_DOCUMENT_TYPE) {
-        return fail(r, "a document type declaration is not accepted");
-    }
-    if (type == XML_READER_TYPE_ELEMENT) {
-        return enter_element(r, name, skip);
-    }
-    if (type == XML_READER_TYPE_END_ELEMENT && strcmp(name, "testsuite") == 0) {
-        r->depth--;
     }
     return 0;
 }
 
-/* Does the file end with a tag? */
-static bool
-ends_well(int file)
+/* A case is held in memory as a whole. */
+static void
+check_size(reading *r)
 {
-    char tail[64];
-    off_t size = lseek(file, 0, SEEK_END);
-    off_t from = size > (off_t)sizeof tail ? size - (off_t)sizeof tail : 0;
-    ssize_t got = size > 0 ? pread(file, tail, sizeof tail, from) : 0;
-    while (got > 0 && strchr(" \t\r\n", tail[got - 1]) != NULL) {
-        got--;
+    if (r->xml.bytes.size > LARGEST_COPY) {
+        yagot_xmlin_fail(&r->in, "a test case, or a suite's output, of more than 100 MB");
     }
-    return got > 2 && (memcmp(&tail[got - 2], "s>", 2) == 0 || memcmp(&tail[got - 2], "/>", 2) == 0);
 }
 
-/* Versions of libxml2 say this or that of a document that ends before its root does. */
-static int
-fail_to_read(reading *r)
+static void
+copy_attributes(reading *r, const yagot_attribute *attributes, int count, const yagot_attribute *but)
 {
-    static const char *const endings[] = {"Extra content", "is empty", "Premature end", "EndTag", "end tag"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        if (strstr(r->error, endings[i]) != NULL && !ends_well(r->file)) {
-            r->error[0] = '\0';
-            return fail(r, "the file ends too early");
-        }
-    }
-    return fail(r, "not well-formed");
-}
-
-/* 0, or -1 with an exception, or with r->error. */
-static int
-read_all(reading *r)
-{
-    bool skip = false;
-    for (;;) {
-        int got = skip ? xmlTextReaderNext(r->reader) : xmlTextReaderRead(r->reader);
-        if (got == 0 && r->error[0] == '\0') {
-            return 0;
-        }
-        if (got != 1) {
-            return fail_to_read(r);
-        }
-        if (take_node(r, &skip) < 0) {
-            return -1;
+    for (int i = 0; i < count; i++) {
+        const yagot_attribute *a = &attributes[i];
+        if (a->prefix == NULL && a != but) {
+            yagot_xml_attribute_bytes(&r->xml, (const char *)a->name, value_of(a), size_of(a));
         }
     }
 }
 
-/* Some errors of the decoder go past the reader's handler to the process's, which prints them. */
-static void XMLCDECL
-discard(void *Py_UNUSED(context), const char *Py_UNUSED(format), ...)
+/* A test case's start tag; its class gets the prefix. */
+static void
+start_case(reading *r, const yagot_attribute *attributes, int count)
 {
+    const yagot_attribute *classname = find_attribute(attributes, count, "classname");
+    const yagot_attribute *name = find_attribute(attributes, count, "name");
+    const yagot_attribute *time = find_attribute(attributes, count, "time");
+    yagot_text_empty(&r->classname);
+    yagot_text_empty(&r->name);
+    add_prefixed(&r->classname, r->prefix, classname != NULL ? value_of(classname) : "",
+                 classname != NULL ? size_of(classname) : 0);
+    yagot_text_add_bytes(&r->name, name != NULL ? value_of(name) : "", name != NULL ? size_of(name) : 0);
+    r->severity = 0;
+    r->milliseconds = time != NULL ? read_time(time) : 0;
+    if (classname != NULL || r->classname.size > 0) {
+        yagot_xml_attribute_bytes(&r->xml, "classname", yagot_text_get(&r->classname), r->classname.size);
+    }
+    copy_attributes(r, attributes, count, classname);
+}
+
+/* Begins to copy an element of a suite, or to leave it out. */
+static void
+take_element(reading *r, const char *name, const yagot_attribute *attributes, int count)
+{
+    bool is_case = strcmp(name, "testcase") == 0, properties = strcmp(name, "properties") == 0;
+    bool output = strcmp(name, "system-out") == 0 || strcmp(name, "system-err") == 0;
+    if (is_case && r->depth == 0) {
+        yagot_xmlin_fail(&r->in, "a test case outside of a test suite");
+        return;
+    }
+    /* of properties, those of the suite's first file only */
+    bool known = properties && r->depth > 0 && r->spool->suites[r->open[r->depth - 1]].properties.size > 0;
+    if (r->depth == 0 || known || (!is_case && !properties && !output)) {
+        r->skipped = r->in.level;
+        return;
+    }
+    r->copied = r->in.level;
+    yagot_xml_reset(&r->xml);
+    yagot_xml_start(&r->xml, name);
+    if (is_case) {
+        start_case(r, attributes, count);
+    }
+    else {
+        copy_attributes(r, attributes, count, NULL);
+    }
 }
 
 static int
-read_with(xmlTextReaderPtr reader, reading *r, char *error, size_t error_size)
+spool_case(reading *r, uint32_t suite, const char *xml, size_t size)
 {
-    r->reader = reader;
-    xmlTextReaderSetErrorHandler(reader, on_error, r);
-    int result = read_all(r);
-    PyOS_snprintf(error, error_size, "%s", r->error);
-    xmlFreeTextReader(reader);
+    yagot_spool *s = r->spool;
+    yagot_text identity = {0};
+    yagot_text_add(&identity, s->suites[suite].name);
+    yagot_text_add(&identity, "\n");
+    yagot_text_add_bytes(&identity, yagot_text_get(&r->classname), r->classname.size);
+    yagot_text_add(&identity, "\n");
+    yagot_text_add_bytes(&identity, yagot_text_get(&r->name), r->name.size);
+    if (identity.failed || r->classname.failed || r->name.failed) {
+        yagot_text_fini(&identity);
+        PyErr_NoMemory();
+        return -1;
+    }
+    yagot_record record = {.offset = s->end, .meta = r->severity << YAGOT_HASH_BITS};
+    yagot_spooled head = {.identity = (uint32_t)identity.size, .size = (uint32_t)size, .milliseconds = r->milliseconds};
+    int result = -1;
+    if (yagot_spool_bytes(s, &head, sizeof head) == 0
+        && yagot_spool_bytes(s, yagot_text_get(&identity), identity.size) == 0
+        && yagot_spool_bytes(s, xml, size) == 0) {
+        result = yagot_spool_add(s, suite, record, &identity);
+    }
+    yagot_text_fini(&identity);
     return result;
+}
+
+/* An element that was copied is complete. */
+static void
+keep_copy(reading *r, const char *name)
+{
+    uint32_t index = r->open[r->depth - 1];
+    yagot_suite *suite = &r->spool->suites[index];
+    size_t size;
+    const char *xml = yagot_xml_bytes(&r->xml, &size);
+    r->copied = 0;
+    if (xml == NULL) {
+        fail_without_memory(r);
+    }
+    else if (strcmp(name, "testcase") == 0) {
+        if (spool_case(r, index, xml, size) < 0) {
+            yagot_xmlin_stop(&r->in);
+        }
+    }
+    else {
+        yagot_text *kept = strcmp(name, "properties") == 0 ? &suite->properties : &suite->output;
+        yagot_text_add_bytes(kept, xml, size);
+        yagot_text_add(kept, "\n");
+        if (kept->failed) {
+            fail_without_memory(r);
+        }
+    }
+}
+
+/* -- events --------------------------------------------------------------------------------------- */
+
+static void
+on_start(yagot_xmlin *in, const char *name, const yagot_attribute *attributes, int count)
+{
+    reading *r = in->context;
+    if (r->copied != 0) {
+        uint32_t severity = in->level == r->copied + 1 ? severity_of(name) : 0;
+        r->severity = severity > r->severity ? severity : r->severity;
+        yagot_xml_start(&r->xml, name);
+        copy_attributes(r, attributes, count, NULL);
+        check_size(r);
+    }
+    else if (r->skipped != 0 || (in->level == 1 && strcmp(name, "testsuites") == 0)) {
+        return;
+    }
+    else if (strcmp(name, "testsuite") == 0) {
+        enter_suite(r, attributes, count);
+    }
+    else if (in->level == 1) {
+        yagot_xmlin_fail(in, "not a JUnit report: the root is neither testsuites nor testsuite");
+    }
+    else {
+        take_element(r, name, attributes, count);
+    }
+}
+
+static void
+on_end(yagot_xmlin *in, const char *name)
+{
+    reading *r = in->context;
+    if (r->copied != 0) {
+        yagot_xml_end(&r->xml, name);
+        if (in->level == r->copied) {
+            keep_copy(r, name);
+        }
+    }
+    else if (r->skipped == in->level) {
+        r->skipped = 0;
+    }
+    else if (r->skipped == 0 && strcmp(name, "testsuite") == 0) {
+        r->depth--;
+    }
+}
+
+static void
+on_text(yagot_xmlin *in, const char *text, size_t size)
+{
+    reading *r = in->context;
+    if (r->copied != 0) {
+        yagot_xml_text_bytes(&r->xml, text, size);
+        check_size(r);
+    }
 }
 
 int
 yagot_spool_read(yagot_spool *s, int file, const char *prefix, char *error, size_t error_size)
 {
-    xmlGenericErrorFunc handler = xmlGenericError;      /* this thread's; lxml may have its own */
-    void *context = xmlGenericErrorContext;
+    static const yagot_xml_events events = {on_start, on_end, on_text};
     reading *r = PyMem_RawCalloc(1, sizeof *r);
-    int result = -1;
     *error = '\0';
-    xmlSetGenericErrorFunc(NULL, discard);
-    xmlTextReaderPtr reader = r != NULL ? xmlReaderForFd(file, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT) : NULL;
-    if (reader == NULL) {
+    if (r == NULL) {
         PyErr_NoMemory();
+        return -1;
     }
-    else {
-        *r = (reading){.spool = s, .prefix = prefix, .file = file};
-        result = read_with(reader, r, error, error_size);
-    }
-    xmlSetGenericErrorFunc(context, handler);
+    r->in.context = r;
+    r->in.events = &events;
+    r->in.file = file;
+    r->spool = s;
+    r->prefix = prefix;
+    int result = yagot_xmlin_read(&r->in);
+    PyOS_snprintf(error, error_size, "line %d: %s", r->in.line, r->in.error);
+    yagot_xml_fini(&r->xml);
+    yagot_text_fini(&r->classname);
+    yagot_text_fini(&r->name);
     PyMem_RawFree(r);
     return result;
 }

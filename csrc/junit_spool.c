@@ -106,15 +106,46 @@ yagot_spool_fini(yagot_spool *s)
     if (s->by_name != NULL) {
         xmlHashFree(s->by_name, NULL);
     }
-    if (s->xml != NULL) {
-        xmlBufferFree(s->xml);
-    }
     yagot_spool_unmap(s);
     PyMem_RawFree(s->buffer);
     if (s->file >= 0) {
         (void)close(s->file);
     }
     *s = (yagot_spool){.file = -1};
+}
+
+/* -- suites --------------------------------------------------------------------------------------- */
+
+static uint32_t
+add_suite(yagot_spool *s, const yagot_suite *suite)
+{
+    if ((s->suite_count & (s->suite_count - 1)) == 0) {
+        yagot_suite *grown = PyMem_RawRealloc(s->suites, (s->suite_count * 2u + 1u) * sizeof *grown);
+        if (grown == NULL) {
+            return YAGOT_NONE;
+        }
+        s->suites = grown;
+    }
+    if (xmlHashAddEntry(s->by_name, (xmlChar *)suite->name, (void *)(uintptr_t)(s->suite_count + 1)) != 0) {
+        return YAGOT_NONE;
+    }
+    s->suites[s->suite_count] = *suite;
+    s->suites[s->suite_count].first = YAGOT_NONE;
+    return s->suite_count++;
+}
+
+uint32_t
+yagot_spool_suite(yagot_spool *s, yagot_suite suite)
+{
+    uintptr_t known = suite.name != NULL ? (uintptr_t)xmlHashLookup(s->by_name, (xmlChar *)suite.name) : 0;
+    uint32_t index = known != 0 ? (uint32_t)known - 1 : suite.name != NULL ? add_suite(s, &suite) : YAGOT_NONE;
+    if (known != 0 || index == YAGOT_NONE) {
+        yagot_suite_fini(&suite);
+    }
+    if (index == YAGOT_NONE) {
+        PyErr_NoMemory();
+    }
+    return index;
 }
 
 /* -- records -------------------------------------------------------------------------------------- */

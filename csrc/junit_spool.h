@@ -6,9 +6,8 @@
 #include "text.h"
 
 #include <libxml/hash.h>
-#include <libxml/tree.h>
 
-enum { YAGOT_SPOOL_BUFFER = 1 << 18, YAGOT_HASH_BITS = 29, YAGOT_DEEPEST_SUITE = 200 };
+enum { YAGOT_SPOOL_BUFFER = 1 << 18, YAGOT_HASH_BITS = 29 };
 #define YAGOT_HASH_MASK ((1u << YAGOT_HASH_BITS) - 1)
 
 /* What is kept of a case in memory. */
@@ -27,7 +26,7 @@ typedef struct {
 typedef struct {
     char *name, *timestamp, *hostname, *file;   /* owned; all but the name may be NULL */
     yagot_text properties, output;              /* XML */
-    uint32_t first, last;                       /* records, or YAGOT_NONE */
+    uint32_t first, last;                       /* records; first: YAGOT_NONE if there is none */
 } yagot_suite;
 
 typedef struct {
@@ -42,7 +41,6 @@ typedef struct {
     yagot_suite *suites;        /* owned */
     uint32_t suite_count;
     xmlHashTablePtr by_name;    /* owned; suite + 1 */
-    xmlBufferPtr xml;           /* owned; scratch */
     Py_ssize_t duplicates;
 } yagot_spool;
 
@@ -50,6 +48,8 @@ void yagot_suite_fini(yagot_suite *suite);
 void yagot_spool_fini(yagot_spool *spool);
 /* Adds bytes at the end. -1 with an exception set. */
 int yagot_spool_bytes(yagot_spool *spool, const void *bytes, size_t size);
+/* The suite of a name, made of this one if it is new; what that owns is stolen. YAGOT_NONE with an exception set. */
+uint32_t yagot_spool_suite(yagot_spool *spool, yagot_suite suite);
 /* Adds the record of a case that was spooled; of two with one identity the worse is kept. -1 with an exception set. */
 int yagot_spool_add(yagot_spool *spool, uint32_t suite, yagot_record record, const yagot_text *identity);
 /* The whole spool in memory; the system keeps of it what it likes. -1 with an exception set. */

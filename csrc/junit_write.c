@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WIDTH = 8 };                 /* digits of a counter */
+enum { WIDTH = 8, COUNTERS_SIZE = 192 };    /* digits of a counter; room for all of them as text */
 
 typedef struct {
     long long tests, failures, errors, skipped, milliseconds;
@@ -72,36 +72,38 @@ write_tail(junit_writer *self)
 
 /* -- start tags ----------------------------------------------------------------------------------- */
 
-/* Counters as attributes, and where they go. */
+/* Counters as attributes, always of the same width. */
 static void
-add_counters(junit_writer *self, counters *c, bool skipped)
+format_counters(char text[COUNTERS_SIZE], const counters *c, bool skipped)
 {
-    size_t before = 0;
-    yagot_xml *xml = &self->xml;
-    (void)yagot_xml_bytes(xml, &before);
-    c->at = self->next_at + (off_t)before;
-    yagot_xml_number(xml, "tests", c->tests, WIDTH);
-    yagot_xml_number(xml, "failures", c->failures, WIDTH);
-    yagot_xml_number(xml, "errors", c->errors, WIDTH);
-    if (skipped) {
-        yagot_xml_number(xml, "skipped", c->skipped, WIDTH);
-    }
-    yagot_xml_seconds(xml, "time", c->milliseconds, WIDTH);
-}
-
-/* Writes new numbers over them, in the same width; or white space. -1 with errno set. */
-static int
-rewrite_counters(const junit_writer *self, const counters *c, bool skipped, bool blank)
-{
-    char text[160];
     char *end = yagot_put_digits(stpcpy(text, " tests=\""), c->tests, WIDTH);
     end = yagot_put_digits(stpcpy(end, "\" failures=\""), c->failures, WIDTH);
     end = yagot_put_digits(stpcpy(end, "\" errors=\""), c->errors, WIDTH);
     if (skipped) {
         end = yagot_put_digits(stpcpy(end, "\" skipped=\""), c->skipped, WIDTH);
     }
-    end = stpcpy(yagot_put_seconds(stpcpy(end, "\" time=\""), c->milliseconds, WIDTH), "\"");
-    size_t size = (size_t)(end - text);
+    (void)stpcpy(yagot_put_seconds(stpcpy(end, "\" time=\""), c->milliseconds, WIDTH), "\"");
+}
+
+/* Writes them, and notes where they go. */
+static void
+add_counters(junit_writer *self, counters *c, bool skipped)
+{
+    char text[COUNTERS_SIZE];
+    size_t before;
+    (void)yagot_xml_bytes(&self->xml, &before);
+    c->at = self->next_at + (off_t)before;
+    format_counters(text, c, skipped);
+    yagot_xml_attributes(&self->xml, text);
+}
+
+/* Writes new numbers over them, or white space. -1 with errno set. */
+static int
+rewrite_counters(const junit_writer *self, const counters *c, bool skipped, bool blank)
+{
+    char text[COUNTERS_SIZE];
+    format_counters(text, c, skipped);
+    size_t size = strlen(text);
     if (blank) {
         memset(text, ' ', size);
     }
@@ -124,7 +126,7 @@ start_suite(junit_writer *self)
     yagot_xml_start(&self->xml, "testsuite");
     if (self->ant) {
         yagot_xml_attribute(&self->xml, "package", "");
-        yagot_xml_number(&self->xml, "id", self->suites - 1, 1);
+        yagot_xml_number(&self->xml, "id", self->suites - 1);
     }
     yagot_xml_attribute_str(&self->xml, "name", self->suite);
     add_counters(self, &self->inner, true);
@@ -145,18 +147,19 @@ suite_tail(const junit_writer *self)
 static void
 add_properties(junit_writer *self)
 {
-    yagot_xml_start(&self->xml, "properties");
+    yagot_xml *xml = &self->xml;
+    yagot_xml_start(xml, "properties");
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->properties); i++) {
         PyObject *pair = PyTuple_GET_ITEM(self->properties, i);
-        yagot_xml_raw(&self->xml, "\n");
-        yagot_xml_start(&self->xml, "property");
-        yagot_xml_attribute_str(&self->xml, "name", PyTuple_GET_ITEM(pair, 0));
-        yagot_xml_attribute_str(&self->xml, "value", PyTuple_GET_ITEM(pair, 1));
-        yagot_xml_end(&self->xml);
+        yagot_xml_raw(xml, "\n");
+        yagot_xml_start(xml, "property");
+        yagot_xml_attribute_str(xml, "name", PyTuple_GET_ITEM(pair, 0));
+        yagot_xml_attribute_str(xml, "value", PyTuple_GET_ITEM(pair, 1));
+        yagot_xml_end(xml, "property");
     }
-    yagot_xml_raw(&self->xml, "\n");
-    yagot_xml_end(&self->xml);
-    yagot_xml_raw(&self->xml, "\n");
+    yagot_xml_raw(xml, "\n");
+    yagot_xml_end(xml, "properties");
+    yagot_xml_raw(xml, "\n");
 }
 
 /* -- test cases ----------------------------------------------------------------------------------- */
@@ -207,13 +210,7 @@ put_case(junit_writer *self, const yagot_case *c)
     yagot_case_write(&self->xml, c, self->ant, self->with_places);
     complete = complete && yagot_xml_bytes(&self->xml, &after) != NULL;
     yagot_xml_raw(&self->xml, suite_tail(self));
-    if (same) {
-        yagot_xml_raw(&self->xml, "</testsuite>");
-    }
-    else {
-        yagot_xml_end(&self->xml);
-    }
-    yagot_xml_raw(&self->xml, "\n</testsuites>\n");
+    yagot_xml_raw(&self->xml, "</testsuite>\n</testsuites>\n");
     if (!complete) {
         PyErr_NoMemory();
         return -1;
@@ -268,8 +265,7 @@ write_skeleton(junit_writer *self)
         return -1;
     }
     off_t next = (off_t)size;
-    yagot_xml_end(&self->xml);
-    yagot_xml_raw(&self->xml, "\n");
+    yagot_xml_raw(&self->xml, "</testsuites>\n");
     if (write_tail(self) < 0) {
         return -1;
     }
@@ -314,11 +310,6 @@ junit_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     self->timestamp = Py_NewRef(timestamp);
     self->hostname = Py_NewRef(hostname);
     self->properties = Py_NewRef(properties);
-    if (yagot_xml_init(&self->xml) < 0) {
-        PyErr_NoMemory();
-        Py_DECREF(self);
-        return NULL;
-    }
     if (write_skeleton(self) < 0) {
         Py_DECREF(self);
         return NULL;

@@ -12,6 +12,16 @@ yagot_text_fini(yagot_text *text)
     *text = (yagot_text){0};
 }
 
+void
+yagot_text_empty(yagot_text *text)
+{
+    text->size = 0;
+    text->failed = false;
+    if (text->data != NULL) {
+        text->data[0] = '\0';
+    }
+}
+
 /* Room for `more` bytes and the NUL. */
 static bool
 reserve(yagot_text *text, size_t more)
@@ -32,8 +42,8 @@ reserve(yagot_text *text, size_t more)
     return true;
 }
 
-static void
-add_bytes(yagot_text *text, const char *bytes, size_t size)
+void
+yagot_text_add_bytes(yagot_text *text, const char *bytes, size_t size)
 {
     if (reserve(text, size)) {
         memcpy(text->data + text->size, bytes, size);
@@ -45,7 +55,7 @@ add_bytes(yagot_text *text, const char *bytes, size_t size)
 void
 yagot_text_add(yagot_text *text, const char *string)
 {
-    add_bytes(text, string, strlen(string));
+    yagot_text_add_bytes(text, string, strlen(string));
 }
 
 void
@@ -57,7 +67,7 @@ yagot_text_addf(yagot_text *text, const char *format, ...)
     int size = vsnprintf(buffer, sizeof buffer, format, arguments);
     va_end(arguments);
     if (size > 0) {
-        add_bytes(text, buffer, (size_t)size < sizeof buffer ? (size_t)size : sizeof buffer - 1);
+        yagot_text_add_bytes(text, buffer, (size_t)size < sizeof buffer ? (size_t)size : sizeof buffer - 1);
     }
 }
 
@@ -73,25 +83,25 @@ add_character(yagot_text *text, Py_UCS4 c)
     }
     else if (c < 0x80) {
         bytes[0] = (unsigned char)c;
-        add_bytes(text, (char *)bytes, 1);
+        yagot_text_add_bytes(text, (char *)bytes, 1);
     }
     else if (c < 0x800) {
         bytes[0] = (unsigned char)(0xC0 | (c >> 6));
         bytes[1] = (unsigned char)(0x80 | (c & 0x3F));
-        add_bytes(text, (char *)bytes, 2);
+        yagot_text_add_bytes(text, (char *)bytes, 2);
     }
     else if (c < 0x10000) {
         bytes[0] = (unsigned char)(0xE0 | (c >> 12));
         bytes[1] = (unsigned char)(0x80 | ((c >> 6) & 0x3F));
         bytes[2] = (unsigned char)(0x80 | (c & 0x3F));
-        add_bytes(text, (char *)bytes, 3);
+        yagot_text_add_bytes(text, (char *)bytes, 3);
     }
     else {
         bytes[0] = (unsigned char)(0xF0 | (c >> 18));
         bytes[1] = (unsigned char)(0x80 | ((c >> 12) & 0x3F));
         bytes[2] = (unsigned char)(0x80 | ((c >> 6) & 0x3F));
         bytes[3] = (unsigned char)(0x80 | (c & 0x3F));
-        add_bytes(text, (char *)bytes, 4);
+        yagot_text_add_bytes(text, (char *)bytes, 4);
     }
 }
 
@@ -130,13 +140,13 @@ yagot_text_add_readable(yagot_text *text, PyObject *string)
     }
     Py_ssize_t length = PyUnicode_GET_LENGTH(string);
     if (PyUnicode_IS_ASCII(string) && is_plain(PyUnicode_DATA(string), length)) {
-        add_bytes(text, PyUnicode_DATA(string), (size_t)length);
+        yagot_text_add_bytes(text, PyUnicode_DATA(string), (size_t)length);
         return;
     }
     for (Py_ssize_t i = 0; i < length; i++) {
         Py_UCS4 c = PyUnicode_READ_CHAR(string, i);
         if (c == '\n' || c == '\t') {
-            add_bytes(text, c == '\n' ? "\n" : "\t", 1);
+            yagot_text_add_bytes(text, c == '\n' ? "\n" : "\t", 1);
         }
         else {
             add_character(text, c);

@@ -13,7 +13,10 @@ typedef struct {
 enum { YAGOT_NAME_LIMIT = 120, YAGOT_VALUE_LIMIT = 60 };
 
 void yagot_text_fini(yagot_text *text);
+/* Forgets the text but keeps its memory. */
+void yagot_text_empty(yagot_text *text);
 void yagot_text_add(yagot_text *text, const char *string);
+void yagot_text_add_bytes(yagot_text *text, const char *bytes, size_t size);
 void yagot_text_addf(yagot_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Appends at most `limit` characters of a str (else nothing), then an ellipsis; surrogates and control
  * characters visibly escaped. */

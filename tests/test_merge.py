@@ -136,6 +136,8 @@ def test_what_other_writers_write(project, tmp_path, schema):
     assert tree.getroot().get("tests") == "5"
 
 
+CASE = b'<testsuites><testsuite name="s"><testcase name="c"><failure>%s</failure></testcase></testsuite></testsuites>'
+
 HOSTILE = {
     "empty": (b"", "the file ends too early"),
     "text": (b"hello", ""),
@@ -160,8 +162,15 @@ HOSTILE = {
     "control": (b"<testsuites>\x01</testsuites>", ""),
     "deep": (b"<testsuites>" + b"<testsuite>" * 10**6, ""),
     "deep case": (b'<testsuites><testsuite name="s"><testcase>' + b"<a>" * 10**6, ""),
-    "attribute": (b'<testsuites><testsuite name="' + b"x" * 11_000_000 + b'"/></testsuites>', ""),
+    "attribute": (
+        b'<testsuites><testsuite name="' + b"x" * 11_000_000 + b'"/></testsuites>',
+        "an attribute, a comment or a CDATA section of more than 10 MB",
+    ),
     "outside": (b"<testsuites><testcase/></testsuites>", "outside of a test suite"),
+    "large text": (CASE % (b"x" * 101 * 2**20), "more than 100 MB"),
+    "many elements": (CASE % (b"<a/>" * 27 * 2**20), "more than 100 MB"),
+    "large section": (CASE % (b"<![CDATA[%s]]>" % (b"x" * 11_000_000)), "CDATA section of more than 10 MB"),
+    "undeclared": (CASE % b"&what;", ""),
 }
 
 
@@ -279,6 +288,30 @@ def test_memory_does_not_grow_with_the_text(tmp_path):
     grown = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
     assert grown < 10_000  # kB, for 20 MB of reports
     assert os.path.getsize(tmp_path / "out.xml") > 20_000_000
+
+
+def test_what_xml_can_say_in_several_ways(files, tmp_path):
+    text = "x" * 12_000_000
+    (path,) = files(
+        a=f"""<?xml version="1.0" encoding="ISO-8859-1"?><!-- a comment --><?go on?>
+        <j:testsuites xmlns:j="urn:j"><j:testsuite name="s &amp; &#38; &lt;&#9;&quot;" j:name="no">
+        <testcase xmlns="urn:other" classname="C" name="\u00e9 &#xe9; a&#10;b" j:time="3" xml:lang="en" time="1,000.5">
+        <!-- left out --><?left out?>
+        <j:failure message="&gt;&apos;"><![CDATA[<a>&amp;]]>]]&gt; &amp; &#13;<b/></j:failure>
+        <system-out>{text}<![CDATA[{text[:9_000_000]}]]></system-out>
+        </testcase></j:testsuite></j:testsuites>""".encode("latin-1")
+    )
+    out = tmp_path / "out.xml"
+    assert merge([path], str(out)) == 0
+    root = etree.parse(str(out), etree.XMLParser(huge_tree=True)).getroot()
+    (suite,) = root
+    (case,) = suite
+    failure, output = case
+    assert suite.get("name") == 's & & <\t"' and root.get("time") == "1000.500"
+    assert dict(case.attrib) == {"classname": "C", "name": "\u00e9 \u00e9 a\nb", "time": "1,000.5"}
+    assert failure.tag == "failure" and dict(failure.attrib) == {"message": ">'"}
+    assert failure.text == "<a>&amp;]]> & \r" and [child.tag for child in failure] == ["b"]
+    assert output.text == text + text[:9_000_000]
 
 
 def test_a_merger_without_files():
