@@ -1,8 +1,8 @@
 /* junit_merge.c - report: JUnit XML files into one, in little memory.
  *
- * Each test case is written again as it is read, to a file, the spool; in memory 16 bytes a case stay, and as much again
- * at most for the table that finds duplicates. When all files are read the counters are known, and the cases are copied
- * out suite by suite (junit_join.c). XML namespaces are left out: JUnit has none.
+ * Each test case is written again as it is read, to a file, the spool; in memory 12 bytes a case stay, and 6 for the table
+ * that finds duplicates. When all files are read the counters are known, and the cases are copied out suite by suite
+ * (junit_join.c). XML namespaces are left out: JUnit has none.
  */
 #include "junit_spool.h"
 #include "xmlin.h"
@@ -215,10 +215,10 @@ spool_case(reading *r, uint32_t suite, const char *xml, size_t size)
         PyErr_NoMemory();
         return -1;
     }
-    yagot_record record = {.offset = s->end, .meta = r->severity << YAGOT_HASH_BITS};
+    yagot_record record = {.meta = r->severity << YAGOT_HASH_BITS};
     yagot_spooled head = {.identity = (uint32_t)identity.size, .size = (uint32_t)size, .milliseconds = r->milliseconds};
     int result = -1;
-    if (yagot_spool_bytes(s, &head, sizeof head) == 0
+    if (yagot_spool_begin(s, &record) == 0 && yagot_spool_bytes(s, &head, sizeof head) == 0
         && yagot_spool_bytes(s, yagot_text_get(&identity), identity.size) == 0
         && yagot_spool_bytes(s, xml, size) == 0) {
         result = yagot_spool_add(s, suite, record, &identity);

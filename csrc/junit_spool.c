@@ -91,7 +91,7 @@ read_spool(yagot_spool *s, char *bytes, size_t size, uint64_t at)
 int
 yagot_spool_head(yagot_spool *s, const yagot_record *record, yagot_spooled *head)
 {
-    return read_spool(s, (char *)head, sizeof *head, record->offset);
+    return read_spool(s, (char *)head, sizeof *head, yagot_spool_place(record));
 }
 
 void
@@ -171,6 +171,22 @@ yagot_spool_bytes(yagot_spool *s, const void *bytes, size_t size)
     return 0;
 }
 
+int
+yagot_spool_begin(yagot_spool *s, yagot_record *record)
+{
+    static const char padding[YAGOT_SPOOL_UNIT];
+    size_t rest = (size_t)(s->end % YAGOT_SPOOL_UNIT);
+    if (rest > 0 && yagot_spool_bytes(s, padding, YAGOT_SPOOL_UNIT - rest) < 0) {
+        return -1;
+    }
+    if (s->end / YAGOT_SPOOL_UNIT > UINT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, "more than 64 GB of test cases");
+        return -1;
+    }
+    record->offset = (uint32_t)(s->end / YAGOT_SPOOL_UNIT);
+    return 0;
+}
+
 /* A bytes object's hash, so that nobody can aim at the table; 29 bits. */
 static int
 hash_identity(const yagot_text *identity, uint32_t *hash)
@@ -191,51 +207,58 @@ is_same(yagot_spool *s, const yagot_record *record, const yagot_text *identity)
         return false;
     }
     char *name = PyMem_RawMalloc(head.identity + 1);
-    bool same = name != NULL && read_spool(s, name, head.identity, record->offset + sizeof head) == 0
+    bool same = name != NULL && read_spool(s, name, head.identity, yagot_spool_place(record) + sizeof head) == 0
                 && memcmp(name, yagot_text_get(identity), head.identity) == 0;
     PyErr_Clear();
     PyMem_RawFree(name);
     return same;
 }
 
-/* How far apart the places of a hash are: double hashing. Neighbours in the table do not crowd, each look at one costs a
- * look at its record. */
+/* The places of a hash, one after the other: double hashing, so that neighbours do not crowd (each look at one costs a
+ * look at its record). The table's size is odd and steps are powers of two: they come to every place. */
 static uint32_t
-step_of(uint32_t hash)
+first_place(const yagot_spool *s, uint32_t hash)
 {
-    return hash >> 8 | 1;
+    return (uint32_t)((uint64_t)hash * s->table_size >> YAGOT_HASH_BITS);
+}
+
+static uint32_t
+next_place(const yagot_spool *s, uint32_t hash, uint32_t place)
+{
+    uint32_t step = 1u << (hash & 7);
+    return step < s->table_size - place ? place + step : place + step - s->table_size;
 }
 
 /* Where a case with this identity is in the table, or where it may go. */
 static uint32_t *
 find_place(yagot_spool *s, uint32_t hash, const yagot_text *identity)
 {
-    uint32_t i = hash & s->table_mask;
-    for (; s->table[i] != 0; i = (i + step_of(hash)) & s->table_mask) {
+    uint32_t i = first_place(s, hash);
+    for (; s->table[i] != 0; i = next_place(s, hash, i)) {
         const yagot_record *record = &s->records[s->table[i] - 1];
-        if ((record->meta & YAGOT_HASH_MASK) == hash && (identity == NULL || is_same(s, record, identity))) {
+        if ((record->meta & YAGOT_HASH_MASK) == hash && is_same(s, record, identity)) {
             break;
         }
     }
     return &s->table[i];
 }
 
+/* A table of half as much again as there are records. The old one is not needed for it: records have their hashes. */
 static int
 grow_table(yagot_spool *s)
 {
-    uint32_t size = s->table == NULL ? FIRST_TABLE : (s->table_mask + 1) * 2;
-    uint32_t *table = PyMem_RawCalloc(size, sizeof *table);
-    if (table == NULL) {
+    uint64_t size = ((uint64_t)s->count * 3 / 2 + FIRST_TABLE) | 1;
+    PyMem_RawFree(s->table);
+    s->table = size <= UINT32_MAX ? PyMem_RawCalloc(size, sizeof *s->table) : NULL;
+    if (s->table == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    PyMem_RawFree(s->table);
-    s->table = table;
-    s->table_mask = size - 1;
+    s->table_size = (uint32_t)size;
     for (uint32_t r = 0; r < s->count; r++) {
-        uint32_t hash = s->records[r].meta & YAGOT_HASH_MASK, i = hash & s->table_mask;
+        uint32_t hash = s->records[r].meta & YAGOT_HASH_MASK, i = first_place(s, hash);
         while (s->table[i] != 0) {
-            i = (i + step_of(hash)) & s->table_mask;
+            i = next_place(s, hash, i);
         }
         s->table[i] = r + 1;
     }
@@ -255,7 +278,7 @@ reserve_record(yagot_spool *s)
         s->records = grown;
         s->room = room;
     }
-    return s->table == NULL || s->count * 10 >= (uint64_t)(s->table_mask + 1) * 8 ? grow_table(s) : 0;
+    return s->table == NULL || (uint64_t)s->count * 10 >= (uint64_t)s->table_size * 8 ? grow_table(s) : 0;
 }
 
 /* Of two cases with one identity the worse is kept. */

@@ -7,12 +7,12 @@
 
 #include <libxml/hash.h>
 
-enum { YAGOT_SPOOL_BUFFER = 1 << 18, YAGOT_HASH_BITS = 29 };
+enum { YAGOT_SPOOL_BUFFER = 1 << 18, YAGOT_SPOOL_UNIT = 16, YAGOT_HASH_BITS = 29 };
 #define YAGOT_HASH_MASK ((1u << YAGOT_HASH_BITS) - 1)
 
 /* What is kept of a case in memory. */
 typedef struct {
-    uint64_t offset;            /* in the spool */
+    uint32_t offset;            /* in the spool, in units of YAGOT_SPOOL_UNIT bytes */
     uint32_t next;              /* of its suite, or YAGOT_NONE */
     uint32_t meta;              /* severity (0 passed, 1 skipped, 2 failure, 3 error), and its identity's hash */
 } yagot_record;
@@ -37,7 +37,7 @@ typedef struct {
     uint32_t looks;             /* into it */
     yagot_record *records;      /* owned */
     uint32_t count, room;
-    uint32_t *table, table_mask;        /* owned; record + 1; open addressing */
+    uint32_t *table, table_size;        /* owned; record + 1; open addressing */
     yagot_suite *suites;        /* owned */
     uint32_t suite_count;
     xmlHashTablePtr by_name;    /* owned; suite + 1 */
@@ -46,6 +46,8 @@ typedef struct {
 
 void yagot_suite_fini(yagot_suite *suite);
 void yagot_spool_fini(yagot_spool *spool);
+/* Begins a case at the end. -1 with an exception set. */
+int yagot_spool_begin(yagot_spool *spool, yagot_record *record);
 /* Adds bytes at the end. -1 with an exception set. */
 int yagot_spool_bytes(yagot_spool *spool, const void *bytes, size_t size);
 /* The suite of a name, made of this one if it is new; what that owns is stolen. YAGOT_NONE with an exception set. */
@@ -57,6 +59,13 @@ int yagot_spool_map(yagot_spool *spool);
 void yagot_spool_unmap(yagot_spool *spool);
 /* Writes out what is in the buffer. -1 with an exception set. */
 int yagot_spool_flush(yagot_spool *spool);
+/* Where a case begins in the spool, in bytes. */
+static inline uint64_t
+yagot_spool_place(const yagot_record *record)
+{
+    return (uint64_t)record->offset * YAGOT_SPOOL_UNIT;
+}
+
 /* A record's head. -1 with an exception set. */
 int yagot_spool_head(yagot_spool *spool, const yagot_record *record, yagot_spooled *head);
 /* junit_merge.c: adds the cases of a JUnit file (a descriptor, left open). -1 with an exception set, or with `error` filled: what was
