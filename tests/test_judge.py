@@ -310,6 +310,15 @@ def test_only_leaks_of_the_source_count(owners, option):
     }
 
 
+def test_a_source_that_nothing_can_be_of(owners):
+    found = verdicts_of(owners.tests("--source=ap,app,app.sub", "test_owners", check=1))
+    assert found["test_project"] == {("leak", "")}
+    lines = [line for line in owners.result.stderr.splitlines() if line.startswith("yagot: source ")]
+    assert lines == [
+        f"yagot: source {name!r}: no directory, and no module of this name was imported" for name in ("ap", "app.sub")
+    ]
+
+
 def test_allowed_by_pattern(owners):
     found = verdicts_of(owners.tests("--allow=xml.dom.minidom.*,app.Node.me", "test_owners", check=1))
     assert found == {

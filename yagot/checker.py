@@ -17,6 +17,7 @@ from yagot.boundaries import Boundaries
 from yagot.config import Config, ConfigError, parse_repeat
 from yagot.findings import LATER, Finding, Problem, TestInfo, TestReport, from_core
 from yagot.judge import UNSEEN, judge_all, missing
+from yagot.owners import unknown_sources
 from yagot.references import Again, References
 from yagot.report_text import describe_report, headline
 from yagot.reprs import guarded_repr
@@ -248,4 +249,5 @@ class Checker:
         self.abort()
         self.boundary()
         self._ledger.close()
+        self.run.summary.unknown_sources = unknown_sources(self.config.source)
         self.run.close()

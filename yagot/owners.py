@@ -97,6 +97,11 @@ def _is_in(finding: Finding, sources: Sequence[str]) -> bool:
     return False
 
 
+def unknown_sources(sources: Sequence[str]) -> list[str]:
+    """Those that are neither a directory nor a module that was imported: nothing can be of them."""
+    return [source for source in sources if not os.path.isdir(source) and source not in sys.modules]
+
+
 def _is_omitted(finding: Finding, patterns: Sequence[str]) -> bool:
     """Does a pattern match every file and name? One of the user's own keeps the finding."""
     subjects = [*map(shown_path, _files(finding)), *_names(finding)]

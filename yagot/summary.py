@@ -54,6 +54,7 @@ class Summary:
         self.gone = 0
         self.incomplete = 0
         self.first_incomplete = ""
+        self.unknown_sources: list[str] = []
         self.causes: dict[tuple[str, str], Cause] = {}
 
     def add(self, report: TestReport) -> None:
@@ -107,6 +108,8 @@ class Summary:
         if len(owners) > 1:
             parts = [f"{owner} {sum(c.owner == owner for c in leaks):,}" for owner in sorted(owners)]
             yield f"yagot: causes by owner: {', '.join(parts)} (--source chooses whose leaks count)"
+        for source in self.unknown_sources:
+            yield f"yagot: source {source!r}: no directory, and no module of this name was imported"
         if notes:
             yield (
                 f"yagot: notes: {plural(sum(c.objects for c in notes), 'object')} from "

@@ -35,6 +35,11 @@ class Yagot(Plugin):  # type: ignore[misc]
 
     def _config(self) -> Config:
         section = {name: self.config.as_str(name.replace("_", "-"), default=None) for name in OPTIONS}
+        parser = self.session.config
+        keys = set(parser.options(self.configSection)) if parser.has_section(self.configSection) else set()
+        for key in sorted(keys - parser.defaults().keys() - {"always-on"}):
+            if key.replace("-", "_") not in OPTIONS:
+                raise ConfigError(f"nose2's configuration: unknown setting {key!r} in [{self.configSection}]")
         return load({**section, **self.given})[0]
 
     def startTestRun(self, event: Any) -> None:
