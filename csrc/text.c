@@ -120,16 +120,16 @@ yagot_text_add_str(yagot_text *text, PyObject *string, Py_ssize_t limit)
     }
 }
 
+/* Nothing to escape? Looks at all, so that a compiler can take many characters at once. */
 static bool
 is_plain(const char *characters, Py_ssize_t length)
 {
+    unsigned char odd = 0;
     for (Py_ssize_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)characters[i];
-        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F) {
-            return false;
-        }
+        odd |= (unsigned char)((c < 0x20 && c != '\n' && c != '\t') | (c == 0x7F));
     }
-    return true;
+    return odd == 0;
 }
 
 void
@@ -170,16 +170,17 @@ yagot_text_take(yagot_text *text)
 char *
 yagot_put_digits(char *at, long long number, int least)
 {
-    char digits[20];
-    int count = 0;
-    do {
-        digits[count++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0 || count < least);
-    while (count > 0) {
-        *at++ = digits[--count];
+    unsigned long long rest = (unsigned long long)number;
+    int count = 1;
+    for (unsigned long long n = rest; n >= 10; n /= 10) {
+        count++;
     }
-    return at;
+    count = count < least ? least : count;
+    for (int i = count - 1; i >= 0; i--) {
+        at[i] = (char)('0' + rest % 10);
+        rest /= 10;
+    }
+    return at + count;
 }
 
 char *

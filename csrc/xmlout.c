@@ -52,9 +52,11 @@ escape_of(char c, bool attribute)
 static void
 add_escaped(yagot_text *text, const char *bytes, size_t size, bool attribute)
 {
+    static const bool special[256] = {['&'] = true, ['<'] = true, ['>'] = true, ['"'] = true, ['\r'] = true,
+                                      ['\n'] = true, ['\t'] = true};
     size_t from = 0;
     for (size_t i = 0; i < size; i++) {
-        const char *escape = escape_of(bytes[i], attribute);
+        const char *escape = special[(unsigned char)bytes[i]] ? escape_of(bytes[i], attribute) : NULL;
         if (escape != NULL) {
             yagot_text_add_bytes(text, bytes + from, i - from);
             yagot_text_add(text, escape);
