@@ -1,10 +1,14 @@
 """Writing JUnit XML: 100,000 test cases, a tenth of them failures, next to other writers, in one run.
 
 yagot writes twice: as it does in a run (crash-safe: a pending case before each test), and each case once. The writer
-in C (handwritten.c) does the least that gives such a file.
+in C (handwritten.c) does the least that gives such a file. Where valgrind is installed, instructions are counted, too:
+those of the process alone, not of its system calls.
 """
 
+import re
+import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -107,6 +111,34 @@ def best_of_three(measure, what):
     return first if first[0] > 5 else min(first, measure(what), measure(what))
 
 
+CALLS = YAGOT.replace("PENDING", "pass").replace("    writer.write(", "    write_nothing(")
+COUNTED = {
+    **{way: WAYS[way] for way in ("yagot, crash-safe", "yagot, each case once", "lxml.etree.xmlfile", "ElementTree")},
+    "the same calls, nothing written": f"write_nothing = ''.format\n{CALLS}",
+}
+FEW, MORE = 1000, 4000
+
+
+def instructions(command):
+    out = subprocess.run(
+        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *map(str, command)],
+        capture_output=True, text=True, check=True,
+    ).stderr  # fmt: skip
+    return int(re.search(r"Collected : (\d+)", out)[1])
+
+
+def count_instructions(handwritten, out):
+    """What one more test case takes: the difference of two runs."""
+    rows = []
+    for way, code in COUNTED.items():
+        programs = [f"CASES = {n}; TEXT = {TEXT!r}; out = {str(out)!r}\n{code}" for n in (FEW, MORE)]
+        few, more = (instructions([sys.executable, "-c", program]) for program in programs)
+        rows.append([way, (more - few) / (MORE - FEW)])
+    few, more = (instructions([handwritten, out, n]) for n in (FEW, MORE))
+    rows.append(["by hand in C, no Python", (more - few) / (MORE - FEW)])
+    print(tabulate(rows, ["", "instructions a case"], floatfmt=",.0f"))
+
+
 def main():
     rows = []
     with tempfile.TemporaryDirectory() as name:
@@ -121,6 +153,8 @@ def main():
         rows.append(["by hand in C, no Python", seconds, None, (directory / "out.xml").stat().st_size / 1e6])
         empty = best_of_three(measure_python, "import yagot._core")
         rows.append(["Python, nothing written", *empty, 0])
+        if shutil.which("valgrind"):
+            count_instructions(c, directory / "out.xml")
     base = rows[0][1]
     print(f"{CASES:,} test cases; CPU seconds and peak MB of the process, the best of three")
     table = [[way, cpu, cpu / base, peak, size] for way, cpu, peak, size in rows]
