@@ -275,6 +275,18 @@ note_finalizer(yagot_ledger *self, const yagot_prediction *item)
     }
 }
 
+int
+yagot_label(yagot_ledger *self, PyObject *object, uint32_t number)
+{
+    uint32_t *slot = yagot_idtable_slot(&self->labels, object);
+    if (slot == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    *slot = number;
+    return 0;
+}
+
 static int
 count_survivor(yagot_ledger *self, const yagot_prediction *item, PyObject *object)
 {
@@ -287,7 +299,7 @@ count_survivor(yagot_ledger *self, const yagot_prediction *item, PyObject *objec
         ? "a finalizer of the old kind (tp_del) keeps the collector from releasing it"
         : finding->why != NULL ? finding->why
         : "it was unreachable and is alive after a collection: a finalizer resurrected it";
-    return yagot_finding_count(finding, item->name, true) < 0 ? -1 : yagot_label_told(self, object);
+    return yagot_finding_count(finding, item->name, true) < 0 ? -1 : yagot_label(self, object, YAGOT_TOLD);
 }
 
 /* It may still go: it was told too early, and is looked at again when the window ends. */

@@ -105,13 +105,13 @@ void yagot_forget_saved(yagot_ledger *self);
 /* Asks for the reprs that the user wants. Runs Python code. */
 void yagot_describe(yagot_ledger *self);
 void yagot_forget_predictions(yagot_ledger *self);
+/* Whose an object is, for the boundaries: a test's number, or YAGOT_TOLD, and none is to tell of it. */
+int yagot_label(yagot_ledger *self, PyObject *object, uint32_t number);
 
 enum { YAGOT_FIRST_LIMIT = 10000 };     /* births that may grow old before they are first brought back */
 
 /* boundary.c: labels what is alive after a window with its number, and what else is young with any number. */
 int yagot_label_survivors(yagot_ledger *self, const yagot_snapshot *births);
-/* No boundary is to tell of this object. */
-int yagot_label_told(yagot_ledger *self, PyObject *object);
 int yagot_label_young(yagot_ledger *self, uint32_t number);
 /* Looks at all objects, between windows: a list of findings with the numbers of those that made them. */
 PyObject *yagot_check_boundary(yagot_ledger *self, bool references);

@@ -6,28 +6,10 @@
 #include "unexplained.h"
 
 static int
-label(yagot_ledger *self, PyObject *object, uint32_t number)
-{
-    uint32_t *slot = yagot_idtable_slot(&self->labels, object);
-    if (slot == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    *slot = number;
-    return 0;
-}
-
-int
-yagot_label_told(yagot_ledger *self, PyObject *object)
-{
-    return label(self, object, YAGOT_TOLD);
-}
-
-static int
 label_garbage(yagot_ledger *self, const yagot_snapshot *all)
 {
     for (uint32_t i = 0; i < all->count; i++) {
-        if (all->flags[i] & YAGOT_GARBAGE && yagot_label_told(self, all->objects[i]) < 0) {
+        if (all->flags[i] & YAGOT_GARBAGE && yagot_label(self, all->objects[i], YAGOT_TOLD) < 0) {
             return -1;
         }
     }
@@ -42,7 +24,7 @@ yagot_label_survivors(yagot_ledger *self, const yagot_snapshot *births)
         const uint8_t flags = births->flags[i];
         bool told = flags & YAGOT_GARBAGE && flags & YAGOT_LATER;
         bool survivor = flags & YAGOT_REACHABLE && !(flags & (YAGOT_OWNER | YAGOT_OWNED));
-        if ((told || survivor) && label(self, births->objects[i], told ? YAGOT_TOLD : self->number) < 0) {
+        if ((told || survivor) && yagot_label(self, births->objects[i], told ? YAGOT_TOLD : self->number) < 0) {
             return -1;
         }
     }
@@ -60,7 +42,7 @@ yagot_label_young(yagot_ledger *self, uint32_t number)
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
             PyObject *object = PyList_GET_ITEM(list, i);
             bool told = yagot_idtable_get(&self->labels, object) + 1 == YAGOT_TOLD;
-            if (!told && label(self, object, number) < 0) {
+            if (!told && yagot_label(self, object, number) < 0) {
                 Py_DECREF(list);
                 return -1;
             }

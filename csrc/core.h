@@ -4,7 +4,7 @@
  *     collector.c, births.c, watch.c, boundary.c, tracer.c   its parts
  *     snapshot.c  the objects born in the window, with an address -> index table (idtable.c)
  *     garbage.c   find: trial deletion in a side table, nothing in the heap is modified
- *     unexplained.c   find: survivors with more references than exist anywhere (holders.c, frames.c, words.c)
+ *     unexplained.c   find: survivors with more references than exist anywhere (holders.c, walks.c, frames.c, words.c)
  *     graph.c     edges among the garbage, strongly connected components
  *     cycle.c     the shortest cycle of a component
  *     edges.c, describe.c   names of references and of objects

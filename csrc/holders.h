@@ -26,13 +26,11 @@ typedef struct {
 /* Takes what the caller has filled in: wanted, tracked, frozen and plain_traverse. */
 int yagot_holders_init(yagot_holders *holders);
 void yagot_holders_fini(yagot_holders *holders);
-/* Subtracts from the wanted objects' refs every reference that is found: in tracked objects and in what they
- * lead to, in code, types, running frames and the interpreter. Runs no Python code. */
-int yagot_holders_subtract(yagot_holders *holders);
 /* The index of an object if it is wanted, else YAGOT_NONE. Nearly none is: a bit tells, and the table need not. */
 uint32_t yagot_holders_find(const yagot_holders *holders, PyObject *object);
-/* Walks an object once, later. */
+/* Has an object walked once, later; and the next such object, or NULL. */
 void yagot_holders_push(yagot_holders *holders, PyObject *object);
+PyObject *yagot_holders_next(yagot_holders *holders);
 /* A visitproc: one reference to `child`. */
 int yagot_holders_visit(PyObject *child, void *holders);
 
@@ -45,6 +43,9 @@ yagot_holders_add(yagot_holders *holders, PyObject *object)
     }
 }
 
+/* walks.c: subtracts from the wanted objects' refs every reference that is found: in tracked objects and in what they
+ * lead to, in code, types, running frames and the interpreter. Runs no Python code. */
+int yagot_holders_subtract(yagot_holders *holders);
 /* frames.c: what thread states and running frames hold, which no traverse function shows. */
 void yagot_holders_add_threads(yagot_holders *holders);
 

@@ -135,7 +135,7 @@ tell_suspect(teller *t, uint32_t index, Py_ssize_t unexplained)
     finding->count++;
     finding->unexplained += unexplained;
     finding->why = TOO_MANY;
-    if (t->ledger->findings.labels != NULL && yagot_label_told(t->ledger, s->objects[index]) < 0) {
+    if (t->ledger->findings.labels != NULL && yagot_label(t->ledger, s->objects[index], YAGOT_TOLD) < 0) {
         return -1;
     }
     s->flags[index] |= HELD;

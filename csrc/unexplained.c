@@ -1,6 +1,6 @@
 /* unexplained.c - see unexplained.h.
  *
- * From a survivor's reference count every reference that can be found is subtracted (holders.c). What is left over
+ * From a survivor's reference count every reference that can be found is subtracted (walks.c). What is left over
  * is a reference that nobody holds: a missing Py_DECREF, or a place in C memory that cannot be seen. The two look
  * alike, so what is found here are suspects. They are kept, to see after a repetition of the test whether they
  * are still there.
@@ -287,7 +287,7 @@ yagot_label_suspects(yagot_ledger *self)
     PyObject *const lists[] = {self->suspects, self->earlier};
     for (size_t i = 0; i < 2; i++) {
         for (Py_ssize_t j = 0; lists[i] != NULL && j < PyList_GET_SIZE(lists[i]); j++) {
-            if (yagot_label_told(self, PyList_GET_ITEM(lists[i], j)) < 0) {
+            if (yagot_label(self, PyList_GET_ITEM(lists[i], j), YAGOT_TOLD) < 0) {
                 return -1;
             }
         }
