@@ -220,7 +220,8 @@ word(const edge_kind *kind, yagot_text *text)
                         strncmp(name, " local", 6) == 0 ? name + 6 : "");
     }
     else if (PyCell_Check(kind->from)) {
-        yagot_text_add(text, "pass the value as an argument, or `del` the captured variable when it is no longer needed");
+        yagot_text_add(text, "pass the value as an argument, or `del` the captured variable when it is no longer "
+                             "needed");
     }
     else if (PyMethod_Check(kind->to) && name[0] == '[') {
         yagot_text_addf(text, "keep weakref.WeakMethod objects in the %s, or remove the method when done",
@@ -308,7 +309,8 @@ yagot_advise(yagot_graph *g, uint32_t component, const yagot_cycle *cycle, yagot
     plan p = {.graph = g, .component = component, .first = g->member_start[component],
               .size = g->own_size[component]};
     uint32_t edges = 0;
-    if (cycle->length == 0 || is_class_machinery(cycle) || p.size > MOST_NODES || (edges = count_edges(&p)) > MOST_EDGES) {
+    if (cycle->length == 0 || is_class_machinery(cycle) || p.size > MOST_NODES
+        || (edges = count_edges(&p)) > MOST_EDGES) {
         return 0;
     }
     int result = -1;

@@ -22,7 +22,8 @@ typedef struct {
     yagot_findings findings;
     yagot_predictions saved;        /* alive after a collection inside the window */
     yagot_predictions predictions;  /* of the collection under way */
-    PyObject *recurring;            /* owned: a dict, cause -> references of earlier suspects that nobody holds still; or NULL */
+    PyObject *recurring;            /* owned: a dict, cause -> references of earlier suspects that nobody holds still;
+                                     * or NULL */
     PyObject *suspects, *earlier;   /* owned lists, of this look and the one before */
     yagot_idtable promoted;         /* births that a collection moved into the oldest generation */
     size_t promoted_count;

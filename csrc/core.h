@@ -62,8 +62,8 @@ PyObject *yagot_heap_bytes(PyObject *module, PyObject *ignored);
 int yagot_junit_ready(PyObject *module, yagot_state *state);
 int yagot_merger_ready(PyObject *module, yagot_state *state);
 
-/* May an object's traverse function be called? Not a static type's: it aborts. An object that is tracked, but says that it
- * is not the collector's for now (a suspended greenlet), shows what it can. */
+/* May an object's traverse function be called? Not a static type's: it aborts. An object that is tracked, but says that
+ * it is not the collector's for now (a suspended greenlet), shows what it can. */
 static inline bool
 yagot_can_traverse(PyObject *object)
 {

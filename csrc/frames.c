@@ -1,8 +1,8 @@
 /* frames.c - find: references of running frames and of thread states. See holders.h.
  *
- * From 3.11 on a running frame's variables do not show in a traversal, nor does the reference to the function that it
- * runs. Of the frame's stack of temporaries nothing can be known: whoever asks must do so where none of them was born in
- * the window.
+ * From 3.11 on a running frame's variables do not show in a traversal, nor does the reference to the function that
+ * it runs. Of the frame's stack of temporaries nothing can be known: whoever asks must do so where none of them was
+ * born in the window.
  */
 #include "holders.h"
 

@@ -11,7 +11,8 @@ is_text(PyObject *object, bool optional)
     if (PyUnicode_Check(object) || (optional && object == Py_None)) {
         return true;
     }
-    PyErr_Format(PyExc_TypeError, "a test case has str%s, not %.100s", optional ? " or None" : "", Py_TYPE(object)->tp_name);
+    PyErr_Format(PyExc_TypeError, "a test case has str%s, not %.100s", optional ? " or None" : "",
+                 Py_TYPE(object)->tp_name);
     return false;
 }
 

@@ -1,8 +1,8 @@
 /* junit_merge.c - report: JUnit XML files into one, in little memory.
  *
- * Each test case is written again as it is read, to a file, the spool; in memory 12 bytes a case stay, and 6 for the table
- * that finds duplicates. When all files are read the counters are known, and the cases are copied out suite by suite
- * (junit_join.c). XML namespaces are left out: JUnit has none.
+ * Each test case is written again as it is read, to a file, the spool; in memory 12 bytes a case stay, and 6 for the
+ * table that finds duplicates. When all files are read the counters are known, and the cases are copied out suite by
+ * suite (junit_join.c). XML namespaces are left out: JUnit has none.
  */
 #include "junit_spool.h"
 #include "xmlin.h"

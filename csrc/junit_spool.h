@@ -68,8 +68,8 @@ yagot_spool_place(const yagot_record *record)
 
 /* A record's head. -1 with an exception set. */
 int yagot_spool_head(yagot_spool *spool, const yagot_record *record, yagot_spooled *head);
-/* junit_merge.c: adds the cases of a JUnit file (a descriptor, left open). -1 with an exception set, or with `error` filled: what was
- * read until then is in the spool. */
+/* junit_merge.c: adds the cases of a JUnit file (a descriptor, left open). -1 with an exception set, or with `error`
+ * filled: what was read until then is in the spool. */
 int yagot_spool_read(yagot_spool *spool, int file, const char *prefix, char *error, size_t error_size);
 
 #endif

@@ -2,8 +2,8 @@
  *
  * begin() moves everything young into the oldest generation; from then on the younger generations are the ledger of
  * what the test made. A callback looks before each collection inside the window, so that nothing is hidden by it;
- * end() looks once more, has the garbage collected, and sees what is still alive. The second generation is not collected
- * automatically while a window is open, lest its objects grow old unseen: see watch.c.
+ * end() looks once more, has the garbage collected, and sees what is still alive. The second generation is not
+ * collected automatically while a window is open, lest its objects grow old unseen: see watch.c.
  *
  * Without generations (see module.c) gc.freeze() sets the older objects aside instead.
  */
@@ -13,7 +13,8 @@
 
 /* -- the callback -------------------------------------------------------------------------------- */
 
-PyDoc_STRVAR(on_collection_doc, "_on_collection($self, phase, info, /)\n--\n\nThe entry in gc.callbacks: looks before a collection hides anything.");
+PyDoc_STRVAR(on_collection_doc,
+"_on_collection($self, phase, info, /)\n--\n\nThe entry in gc.callbacks: looks before a collection hides anything.");
 
 static PyObject *
 ledger_on_collection(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
@@ -145,8 +146,8 @@ gather_garbage(yagot_snapshot *snapshot)
     }
 }
 
-/* Has the garbage collected, and looks for what has survived. What survives a young collection may go with a full one: a
- * finalizer's own objects, a traceback for example, have kept it alive. */
+/* Has the garbage collected, and looks for what has survived. What survives a young collection may go with a full
+ * one: a finalizer's own objects, a traceback for example, have kept it alive. */
 static int
 release_garbage(yagot_ledger *self)
 {
@@ -214,8 +215,8 @@ export_window(yagot_ledger *self)
     PyObject *recurring = self->recurring != NULL ? self->recurring : PyDict_New();
     PyObject *alive = self->alive != NULL ? self->alive : PyList_New(0);
     self->recurring = self->alive = NULL;
-    return Py_BuildValue("{s:N,s:n,s:n,s:n,s:n,s:N,s:z,s:N}", "alive", alive, "held", self->held, "born", self->born, "survivors", self->survivors,
-                         "garbage", self->garbage, "recurring", recurring,
+    return Py_BuildValue("{s:N,s:n,s:n,s:n,s:n,s:N,s:z,s:N}", "alive", alive, "held", self->held, "born", self->born,
+                         "survivors", self->survivors, "garbage", self->garbage, "recurring", recurring,
                          "incomplete", self->incomplete, "findings", findings);
 }
 
@@ -345,7 +346,8 @@ ledger_references(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
     return yagot_late_references(self);
 }
 
-PyDoc_STRVAR(forget_doc, "forget($self, told=False, /)\n--\n\nLets go of the suspects. No boundary tells again of those that were told.");
+PyDoc_STRVAR(forget_doc,
+"forget($self, told=False, /)\n--\n\nLets go of the suspects. No boundary tells again of those that were told.");
 
 static PyObject *
 ledger_forget(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
@@ -461,7 +463,7 @@ static PyMethodDef ledger_methods[] = {
 };
 
 static PyMemberDef ledger_members[] = {
-    {"stacks", T_BOOL, offsetof(yagot_ledger, stacks), READONLY, "Whether the last look met stacks that cannot be seen."},
+    {"stacks", T_BOOL, offsetof(yagot_ledger, stacks), READONLY, "Did the last look meet stacks that cannot be seen?"},
     {0},
 };
 

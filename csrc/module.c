@@ -72,7 +72,8 @@ for_each_reference(yagot_state *s, int (*action)(PyObject **, void *, visitproc)
     PyObject **references[] = {
         &s->gc_collect, &s->gc_get_objects, &s->gc_get_stats, &s->gc_get_freeze_count, &s->gc_freeze,
         &s->gc_unfreeze, &s->gc_get_threshold, &s->gc_set_threshold, &s->gc_get_debug, &s->gc_set_debug,
-        &s->gc_callbacks, &s->gc_garbage, &s->python_class, (PyObject **)&s->ledger_type, (PyObject **)&s->junit_type, (PyObject **)&s->merger_type,
+        &s->gc_callbacks, &s->gc_garbage, &s->python_class, (PyObject **)&s->ledger_type,
+        (PyObject **)&s->junit_type, (PyObject **)&s->merger_type,
     };
     for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
         int result = action(references[i], arg, visit);

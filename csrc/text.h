@@ -27,7 +27,7 @@ void yagot_text_add_readable(yagot_text *text, PyObject *string);
 /* The text as an owned string ("" if empty), NULL when memory ran out; the text is empty afterwards. */
 char *yagot_text_take(yagot_text *text);
 
-/* Puts the decimal digits of a number that is not negative, at least so many and at most 20; returns what is behind them. */
+/* Puts the decimal digits of a number that is not negative, at least so many; returns what is behind them. */
 char *yagot_put_digits(char *at, long long number, int least);
 /* Puts seconds with three decimals; no locale has a say. */
 char *yagot_put_seconds(char *at, long long milliseconds, int least);

@@ -93,7 +93,8 @@ class JUnitReport:
         timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
         try:
             properties = (*_properties(), ("dd_tags[yagot.report]", "leak" if self._leaks else "all"))
-            self._writer = _core.JUnitWriter(file, "yagot", timestamp, socket.gethostname(), properties, family)  # type: ignore[arg-type]
+            host = socket.gethostname()
+            self._writer = _core.JUnitWriter(file, "yagot", timestamp, host, properties, family)  # type: ignore[arg-type]
             os.replace(name, path)
         except OSError as error:
             raise UnusablePath(f"cannot write {path}: {error.strerror or error}") from None
