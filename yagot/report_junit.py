@@ -93,8 +93,8 @@ class JUnitReport:
         timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
         try:
             properties = (*_properties(), ("dd_tags[yagot.report]", "leak" if self._leaks else "all"))
-            host = socket.gethostname()
-            self._writer = _core.JUnitWriter(file, "yagot", timestamp, host, properties, family)  # type: ignore[arg-type]
+            about = ("yagot", timestamp, socket.gethostname(), properties)
+            self._writer = _core.JUnitWriter(file, *about, family)  # type: ignore[arg-type]
             os.replace(name, path)
         except OSError as error:
             raise UnusablePath(f"cannot write {path}: {error.strerror or error}") from None
