@@ -56,17 +56,19 @@ size_of(const yagot_attribute *attribute)
     return (size_t)(attribute->end - attribute->value);
 }
 
-/* An attribute's value, owned; NULL if there is none, or no memory for it. */
+/* An attribute's value, owned; NULL if there is none, or no memory for it: then `failed` is set. */
 static char *
-copy_attribute(const yagot_attribute *attributes, int count, const char *name)
+copy_attribute(const yagot_attribute *attributes, int count, const char *name, bool *failed)
 {
     const yagot_attribute *found = find_attribute(attributes, count, name);
-    char *copy = found != NULL ? PyMem_RawMalloc(size_of(found) + 1) : NULL;
-    if (copy != NULL) {
-        memcpy(copy, value_of(found), size_of(found));
-        copy[size_of(found)] = '\0';
+    yagot_text copy = {0};
+    if (found == NULL) {
+        return NULL;
     }
-    return copy;
+    yagot_text_add_bytes(&copy, value_of(found), size_of(found));
+    char *taken = yagot_text_take(&copy);
+    *failed |= taken == NULL;
+    return taken;
 }
 
 /* A name with the prefix before it, if there is one. */
@@ -90,14 +92,24 @@ enter_suite(reading *r, const yagot_attribute *attributes, int count)
         return;
     }
     add_prefixed(&name, r->prefix, own != NULL ? value_of(own) : "tests", own != NULL ? size_of(own) : strlen("tests"));
-    uint32_t suite = yagot_spool_suite(r->spool, (yagot_suite){
-        .name = yagot_text_take(&name), .timestamp = copy_attribute(attributes, count, "timestamp"),
-        .hostname = copy_attribute(attributes, count, "hostname"), .file = copy_attribute(attributes, count, "file")});
-    if (suite == YAGOT_NONE) {
+    bool failed = false;
+    yagot_suite suite = {
+        .name = yagot_text_take(&name),
+        .timestamp = copy_attribute(attributes, count, "timestamp", &failed),
+        .hostname = copy_attribute(attributes, count, "hostname", &failed),
+        .file = copy_attribute(attributes, count, "file", &failed),
+    };
+    if (failed || suite.name == NULL) {
+        yagot_suite_fini(&suite);
+        fail_without_memory(r);
+        return;
+    }
+    uint32_t index = yagot_spool_suite(r->spool, suite);
+    if (index == YAGOT_NONE) {
         yagot_xmlin_stop(&r->in);
         return;
     }
-    r->open[r->depth++] = suite;
+    r->open[r->depth++] = index;
 }
 
 /* -- what is written again ------------------------------------------------------------------------ */

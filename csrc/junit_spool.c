@@ -137,8 +137,8 @@ add_suite(yagot_spool *s, const yagot_suite *suite)
 uint32_t
 yagot_spool_suite(yagot_spool *s, yagot_suite suite)
 {
-    uintptr_t known = suite.name != NULL ? (uintptr_t)xmlHashLookup(s->by_name, (xmlChar *)suite.name) : 0;
-    uint32_t index = known != 0 ? (uint32_t)known - 1 : suite.name != NULL ? add_suite(s, &suite) : YAGOT_NONE;
+    uintptr_t known = (uintptr_t)xmlHashLookup(s->by_name, (xmlChar *)suite.name);
+    uint32_t index = known != 0 ? (uint32_t)known - 1 : add_suite(s, &suite);
     if (known != 0 || index == YAGOT_NONE) {
         yagot_suite_fini(&suite);
     }
