@@ -175,7 +175,7 @@ count(counters *c, const char *kind, long long milliseconds, int by)
 }
 
 /* Begins the test case's suite after closing the one before. */
-static int
+static void
 begin_suite(junit_writer *self, const yagot_case *c)
 {
     if (self->suite != NULL) {
@@ -189,14 +189,13 @@ begin_suite(junit_writer *self, const yagot_case *c)
     start_suite(self);
     yagot_xml_raw(&self->xml, "\n");
     add_properties(self);
-    return 0;
 }
 
 /* Writes a case and all closing tags. A pending one is overwritten by the next. */
 static int
 put_case(junit_writer *self, const yagot_case *c)
 {
-    size_t before = 0, after = 0;
+    size_t before, after;
     yagot_xml_reset(&self->xml);
     int same = self->suite != NULL ? PyUnicode_Compare(self->suite, c->suite) == 0 : 0;
     if (PyErr_Occurred()) {
@@ -206,15 +205,14 @@ put_case(junit_writer *self, const yagot_case *c)
         count(&self->inner, "error", 0, -1);
         count(&self->root, "error", 0, -1);
     }
-    bool complete = (same || begin_suite(self, c) == 0) && yagot_xml_bytes(&self->xml, &before) != NULL;
+    if (!same) {
+        begin_suite(self, c);
+    }
+    (void)yagot_xml_bytes(&self->xml, &before);
     yagot_case_write(&self->xml, c, self->ant, self->with_places);
-    complete = complete && yagot_xml_bytes(&self->xml, &after) != NULL;
+    (void)yagot_xml_bytes(&self->xml, &after);
     yagot_xml_raw(&self->xml, suite_tail(self));
     yagot_xml_raw(&self->xml, "</testsuite>\n</testsuites>\n");
-    if (!complete) {
-        PyErr_NoMemory();
-        return -1;
-    }
     if (write_tail(self) < 0) {
         return -1;
     }
@@ -260,10 +258,7 @@ write_skeleton(junit_writer *self)
     yagot_xml_raw(&self->xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     start_root(self);
     yagot_xml_raw(&self->xml, "\n");
-    if (yagot_xml_bytes(&self->xml, &size) == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
+    (void)yagot_xml_bytes(&self->xml, &size);
     off_t next = (off_t)size;
     yagot_xml_raw(&self->xml, "</testsuites>\n");
     if (write_tail(self) < 0) {
