@@ -75,7 +75,8 @@ WINDOW = """
             ledger.begin((), 2)
         garbage()
         seen = ledger.end(references=True)
-        assert seen["garbage"] in (4, 6, 8), seen
+        dicts = 2 if sys.version_info < (3, 11) else 0  # of the instances
+        assert seen["garbage"] - dicts in (4, 6, 8), seen
         assert seen["findings"], seen
         ledger.forget()
         ledger.close()
