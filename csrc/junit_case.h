@@ -5,10 +5,12 @@
 #include "core.h"
 #include "xmlout.h"
 
+#define YAGOT_LONGEST 99999999999LL     /* milliseconds: counters of suites have eight digits for seconds */
+
 typedef struct {
     PyObject *suite, *file, *classname, *name, *type, *message, *text, *output;    /* borrowed: str, or None */
     const char *kind;               /* borrowed: "failure", "error", "skipped", or NULL */
-    long long milliseconds;
+    long long milliseconds;         /* 0 to YAGOT_LONGEST */
     long line;                      /* 0: not told */
     bool pending;
 } yagot_case;

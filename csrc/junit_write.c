@@ -166,6 +166,9 @@ count(counters *c, const char *kind, long long milliseconds, int by)
 {
     c->tests += by;
     c->milliseconds += milliseconds;
+    if (c->milliseconds > YAGOT_LONGEST) {
+        c->milliseconds = YAGOT_LONGEST;
+    }
     if (kind != NULL) {
         *(kind[0] == 'f' ? &c->failures : kind[0] == 'e' ? &c->errors : &c->skipped) += by;
     }

@@ -185,6 +185,39 @@ def test_suites_follow_the_modules(project, schema):
     assert [suite.get("file") for suite in suites] == ["pkg/test_a.py", "pkg/test_b.py"]
 
 
+def test_times_are_not_those_of_a_clock_that_a_test_moves(project, schema):
+    project.write("test_clock.py", """
+        import time
+        import unittest
+        from unittest import mock
+
+        class TestClock(unittest.TestCase):
+            def test_moves(self):
+                patch = mock.patch("time.perf_counter", lambda: 1_700_000_000_000.0)
+                patch.start()
+                type(self).addClassCleanup(patch.stop)
+
+            def test_then(self):
+                pass
+        """)
+    project.yagot("--junit-xml", "out.xml", "test_clock", check=0)
+    root = schema(project.path / "out.xml")
+    assert [0 <= float(case.get("time")) < 60 for case in root.iter("testcase")] == [True, True]
+
+
+@pytest.mark.parametrize(("milliseconds", "told"), [(-5, 0.0), (10**12, 99999999.999)])
+def test_times_that_cannot_be(tmp_path, milliseconds, told):
+    from yagot import _core
+
+    out = tmp_path / "out.xml"
+    writer = _core.JUnitWriter(os.open(out, os.O_RDWR | os.O_CREAT), "n", "t", "h", ())
+    for name in ("a", "b"):
+        writer.write("s", None, "c", name, None, None, None, None, None, milliseconds, False, 0)
+    writer.close()
+    root = etree.parse(str(out)).getroot()
+    assert {float(element.get("time")) for element in root.iter("testsuites", "testsuite", "testcase")} == {told}
+
+
 KILLED = """
     import os
     import unittest

@@ -89,6 +89,8 @@ class Checker:
 
     watching: ClassVar[bool] = False
     """Is any checker's window open? Tests that run inside a test are left alone."""
+    _clock = staticmethod(time.perf_counter)
+    """Kept here, where freezegun and the like do not replace it."""
 
     def __init__(self, config: Config | None = None, reporters: Sequence[Reporter] = ()) -> None:
         self.config = config or Config()
@@ -122,7 +124,7 @@ class Checker:
         self.run.started(test)
         Checker.watching = True
         self._test = test
-        self._began = time.perf_counter()
+        self._began = self._clock()
         self._references.begin()
         self._ledger.begin(owners, self._boundaries.begin(test))
 
@@ -141,7 +143,7 @@ class Checker:
         more, should that be needed to confirm a leak. *late*: end_late() will follow, from where no call in
         progress holds what the test has made.
         """
-        ended = time.perf_counter()
+        ended = self._clock()
         seconds = ended - self._began
         test, self._test = self._test, None
         if test is None:
@@ -162,7 +164,7 @@ class Checker:
                 outcome,
                 seconds,
                 checked=True,
-                check_seconds=time.perf_counter() - ended,
+                check_seconds=self._clock() - ended,
                 born=seen["born"],
                 survivors=seen["survivors"],
                 incomplete=seen["incomplete"],
