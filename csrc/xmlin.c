@@ -95,13 +95,20 @@ on_document_type(void *context, const xmlChar *Py_UNUSED(name), const xmlChar *P
     yagot_xmlin_fail(context, "a document type declaration is not accepted");
 }
 
+/* Some errors do not end the parser (of namespaces, for one); the events do. */
+static bool
+is_over(const yagot_xmlin *in)
+{
+    return in->stopped || in->error[0] != '\0';
+}
+
 static void
 on_start(void *context, const xmlChar *name, const xmlChar *Py_UNUSED(prefix), const xmlChar *Py_UNUSED(uri),
          int Py_UNUSED(namespace_count), const xmlChar **Py_UNUSED(namespaces), int count, int Py_UNUSED(defaults),
          const xmlChar **attributes)
 {
     yagot_xmlin *in = context;
-    if (in->stopped) {
+    if (is_over(in)) {
         return;
     }
     if (++in->level > DEEPEST_ELEMENT) {
@@ -115,7 +122,7 @@ static void
 on_end(void *context, const xmlChar *name, const xmlChar *Py_UNUSED(prefix), const xmlChar *Py_UNUSED(uri))
 {
     yagot_xmlin *in = context;
-    if (!in->stopped) {
+    if (!is_over(in)) {
         in->events->end(in, (const char *)name);
         in->level--;
     }
@@ -125,7 +132,7 @@ static void
 on_text(void *context, const xmlChar *text, int size)
 {
     yagot_xmlin *in = context;
-    if (!in->stopped) {
+    if (!is_over(in)) {
         in->events->text(in, (const char *)text, (size_t)size);
     }
 }

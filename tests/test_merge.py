@@ -314,6 +314,15 @@ def test_what_xml_can_say_in_several_ways(files, tmp_path):
     assert output.text == text + text[:9_000_000]
 
 
+def test_nothing_behind_an_error_is_kept(files, tmp_path):
+    (path,) = files(
+        a='<testsuites><testsuite name="s"><testcase name="a"/><testcase name="b" a:b:c="y"/><testcase name="c"/>'
+        "</testsuite></testsuites>"
+    )
+    assert repair(path, str(tmp_path / "out.xml")) == 0
+    assert cases(tmp_path / "out.xml") == {"s": [(None, "a", None)]}
+
+
 def test_a_merger_without_files():
     with pytest.raises(TypeError):
         _core.JUnitMerger()
