@@ -19,7 +19,7 @@ typedef struct {
     uint32_t open[DEEPEST_SUITE], depth;    /* the suites around the place that is read */
     uint32_t skipped, copied;               /* the level of the element that is left out, or written again; or 0 */
     yagot_xml xml;                          /* what was written of it */
-    yagot_text classname, name;             /* of a test case */
+    yagot_text identity;                    /* of the test case: its suite, class and name, a line each */
     int64_t milliseconds;
     uint32_t severity;
 } reading;
@@ -44,16 +44,17 @@ find_attribute(const yagot_attribute *attributes, int count, const char *name)
     return NULL;
 }
 
+/* The value, empty if there is no such attribute. */
 static const char *
 value_of(const yagot_attribute *attribute)
 {
-    return (const char *)attribute->value;
+    return attribute != NULL ? (const char *)attribute->value : "";
 }
 
 static size_t
 size_of(const yagot_attribute *attribute)
 {
-    return (size_t)(attribute->end - attribute->value);
+    return attribute != NULL ? (size_t)(attribute->end - attribute->value) : 0;
 }
 
 /* An attribute's value, owned; NULL if there is none, or no memory for it: then `failed` is set. */
@@ -165,23 +166,26 @@ copy_attributes(reading *r, const yagot_attribute *attributes, int count, const 
     }
 }
 
-/* A test case's start tag; its class gets the prefix. */
+/* A test case's attributes; its class gets the prefix. */
 static void
 start_case(reading *r, const yagot_attribute *attributes, int count)
 {
     const yagot_attribute *classname = find_attribute(attributes, count, "classname");
     const yagot_attribute *name = find_attribute(attributes, count, "name");
     const yagot_attribute *time = find_attribute(attributes, count, "time");
-    yagot_text_empty(&r->classname);
-    yagot_text_empty(&r->name);
-    add_prefixed(&r->classname, r->prefix, classname != NULL ? value_of(classname) : "",
-                 classname != NULL ? size_of(classname) : 0);
-    yagot_text_add_bytes(&r->name, name != NULL ? value_of(name) : "", name != NULL ? size_of(name) : 0);
+    yagot_text *identity = &r->identity;
+    yagot_text_empty(identity);
+    yagot_text_add(identity, r->spool->suites[r->open[r->depth - 1]].name);
+    yagot_text_add(identity, "\n");
+    size_t from = identity->size;
+    add_prefixed(identity, r->prefix, value_of(classname), size_of(classname));
+    if (!identity->failed && (classname != NULL || identity->size > from)) {
+        yagot_xml_attribute_bytes(&r->xml, "classname", identity->data + from, identity->size - from);
+    }
+    yagot_text_add(identity, "\n");
+    yagot_text_add_bytes(identity, value_of(name), size_of(name));
     r->severity = 0;
     r->milliseconds = time != NULL ? read_time(time) : 0;
-    if (classname != NULL || r->classname.size > 0) {
-        yagot_xml_attribute_bytes(&r->xml, "classname", yagot_text_get(&r->classname), r->classname.size);
-    }
     copy_attributes(r, attributes, count, classname);
 }
 
@@ -216,27 +220,19 @@ static int
 spool_case(reading *r, uint32_t suite, const char *xml, size_t size)
 {
     yagot_spool *s = r->spool;
-    yagot_text identity = {0};
-    yagot_text_add(&identity, s->suites[suite].name);
-    yagot_text_add(&identity, "\n");
-    yagot_text_add_bytes(&identity, yagot_text_get(&r->classname), r->classname.size);
-    yagot_text_add(&identity, "\n");
-    yagot_text_add_bytes(&identity, yagot_text_get(&r->name), r->name.size);
-    if (identity.failed || r->classname.failed || r->name.failed) {
-        yagot_text_fini(&identity);
+    const yagot_text *identity = &r->identity;
+    if (identity->failed) {
         PyErr_NoMemory();
         return -1;
     }
     yagot_record record = {.meta = r->severity << YAGOT_HASH_BITS};
-    yagot_spooled head = {.identity = (uint32_t)identity.size, .size = (uint32_t)size, .milliseconds = r->milliseconds};
-    int result = -1;
-    if (yagot_spool_begin(s, &record) == 0 && yagot_spool_bytes(s, &head, sizeof head) == 0
-        && yagot_spool_bytes(s, yagot_text_get(&identity), identity.size) == 0
-        && yagot_spool_bytes(s, xml, size) == 0) {
-        result = yagot_spool_add(s, suite, record, &identity);
+    yagot_spooled head = {.identity = (uint32_t)identity->size, .size = (uint32_t)size,
+                          .milliseconds = r->milliseconds};
+    if (yagot_spool_begin(s, &record) < 0 || yagot_spool_bytes(s, &head, sizeof head) < 0
+        || yagot_spool_bytes(s, identity->data, identity->size) < 0 || yagot_spool_bytes(s, xml, size) < 0) {
+        return -1;
     }
-    yagot_text_fini(&identity);
-    return result;
+    return yagot_spool_add(s, suite, record, identity);
 }
 
 /* An element that was copied is complete. */
@@ -339,8 +335,7 @@ yagot_spool_read(yagot_spool *s, int file, const char *prefix, char *error, size
     int result = yagot_xmlin_read(&r->in);
     PyOS_snprintf(error, error_size, "line %d: %s", r->in.line, r->in.error);
     yagot_xml_fini(&r->xml);
-    yagot_text_fini(&r->classname);
-    yagot_text_fini(&r->name);
+    yagot_text_fini(&r->identity);
     PyMem_RawFree(r);
     return result;
 }

@@ -50,13 +50,12 @@ static int
 write_tail(junit_writer *self)
 {
     char blank[128];
-    size_t size;
-    (void)yagot_xml_bytes(&self->xml, &size);
-    off_t end = self->next_at + (off_t)size;
+    off_t end = self->next_at + (off_t)self->xml.bytes.size;
     memset(blank, '\n', sizeof blank);
     for (off_t rest = self->end - end; rest > 0; rest -= (off_t)sizeof blank) {
         yagot_xml_raw_bytes(&self->xml, blank, rest < (off_t)sizeof blank ? (size_t)rest : sizeof blank);
     }
+    size_t size;
     const char *bytes = yagot_xml_bytes(&self->xml, &size);
     if (bytes == NULL) {
         PyErr_NoMemory();
@@ -87,9 +86,7 @@ static void
 add_counters(junit_writer *self, counters *c, bool skipped)
 {
     char text[COUNTERS_SIZE];
-    size_t before;
-    (void)yagot_xml_bytes(&self->xml, &before);
-    c->at = self->next_at + (off_t)before;
+    c->at = self->next_at + (off_t)self->xml.bytes.size;
     format_counters(text, c, skipped);
     yagot_xml_attributes(&self->xml, text);
 }
@@ -195,7 +192,6 @@ begin_suite(junit_writer *self, const yagot_case *c)
 static int
 put_case(junit_writer *self, const yagot_case *c)
 {
-    size_t before, after;
     yagot_xml_reset(&self->xml);
     int same = self->suite != NULL ? PyUnicode_Compare(self->suite, c->suite) == 0 : 0;
     if (PyErr_Occurred()) {
@@ -208,9 +204,9 @@ put_case(junit_writer *self, const yagot_case *c)
     if (!same) {
         begin_suite(self, c);
     }
-    (void)yagot_xml_bytes(&self->xml, &before);
+    size_t before = self->xml.bytes.size;
     yagot_case_write(&self->xml, c, self->ant, self->with_places);
-    (void)yagot_xml_bytes(&self->xml, &after);
+    size_t after = self->xml.bytes.size;
     yagot_xml_raw(&self->xml, suite_tail(self));
     yagot_xml_raw(&self->xml, "</testsuite>\n</testsuites>\n");
     if (write_tail(self) < 0) {
@@ -254,12 +250,10 @@ junit_write(junit_writer *self, PyObject *const *args, Py_ssize_t count)
 static int
 write_skeleton(junit_writer *self)
 {
-    size_t size;
     yagot_xml_raw(&self->xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     start_root(self);
     yagot_xml_raw(&self->xml, "\n");
-    (void)yagot_xml_bytes(&self->xml, &size);
-    off_t next = (off_t)size;
+    off_t next = (off_t)self->xml.bytes.size;
     yagot_xml_raw(&self->xml, "</testsuites>\n");
     if (write_tail(self) < 0) {
         return -1;
