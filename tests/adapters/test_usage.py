@@ -47,12 +47,13 @@ def test_wrong_settings(project, name, env, complaint):
     assert "Traceback" not in result.stderr and "Ran " not in result.stderr
 
 
-def test_wrong_settings_in_nose2s_configuration(project):
+@pytest.mark.parametrize("key", ["report-onyl", "report_only"])
+def test_wrong_settings_in_nose2s_configuration(project, key):
     project.write("test_leaky.py", LEAKY)
-    project.write("unittest.cfg", "[DEFAULT]\nmine = 1\n[yagot]\nalways-on = true\nreport-onyl = true\n")
+    project.write("unittest.cfg", f"[DEFAULT]\nmine = 1\n[yagot]\nalways-on = true\n{key} = true\n")
     command = ["-m", "nose2", "--plugin", "yagot.plugins.nose2", "test_leaky"]
     result = project.python(*command, check=2)
-    assert "yagot: nose2's configuration: unknown setting 'report-onyl' in [yagot]" in result.stderr
+    assert f"yagot: nose2's configuration: unknown setting '{key}' in [yagot]" in result.stderr
     assert "Traceback" not in result.stderr and "Ran " not in result.stderr
     project.write("unittest.cfg", "[DEFAULT]\nmine = 1\n[yagot]\nalways-on = true\nreport-only = true\n")
     assert "reported only" in project.python(*command, check=0).stderr

@@ -34,12 +34,13 @@ class Yagot(Plugin):  # type: ignore[misc]
         self.given[name] = value
 
     def _config(self) -> Config:
-        section = {name: self.config.as_str(name.replace("_", "-"), default=None) for name in OPTIONS}
+        names = {name.replace("_", "-"): name for name in OPTIONS}
         parser = self.session.config
         keys = set(parser.options(self.configSection)) if parser.has_section(self.configSection) else set()
-        for key in sorted(keys - parser.defaults().keys() - {"always-on"}):
-            if key.replace("-", "_") not in OPTIONS:
-                raise ConfigError(f"nose2's configuration: unknown setting {key!r} in [{self.configSection}]")
+        unknown = keys - names.keys() - parser.defaults().keys() - {"always-on"}
+        if unknown:
+            raise ConfigError(f"nose2's configuration: unknown setting {min(unknown)!r} in [{self.configSection}]")
+        section = {name: self.config.as_str(key, default=None) for key, name in names.items()}
         return load({**section, **self.given})[0]
 
     def startTestRun(self, event: Any) -> None:
