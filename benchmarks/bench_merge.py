@@ -10,7 +10,7 @@ from tabulate import tabulate
 FILES, CASES = 20, int(os.environ.get("YAGOT_BENCH_CASES", "20000"))
 
 WAYS = {
-    "yagot merge": "from yagot.merging import merge\nassert merge(files, out) == 0",
+    "yagot merge": "from yagot.commands.merge import merge\nassert merge(files, out) == 0",
     "ElementTree": (
         "import xml.etree.ElementTree as E\nroot = E.Element('testsuites')\n"
         "for f in files: root.extend(E.parse(f).getroot())\nE.ElementTree(root).write(out)"
@@ -18,7 +18,7 @@ WAYS = {
     "junitparser": (
         "from junitparser import JUnitXml\nx = JUnitXml()\nfor f in files: x += JUnitXml.fromfile(f)\nx.write(out)"
     ),
-    "nothing": "from yagot.merging import merge",
+    "nothing": "from yagot.commands.merge import merge",
 }
 
 

@@ -1,18 +1,13 @@
-/* core.h - what every part of the core shares: the story's data and its order.
+/* core.h - what every part of the core shares: the module's state and safe traversal.
  *
- *     ledger.c    observe: one test's window over the collector's generations
- *     collector.c, births.c, watch.c, boundary.c, tracer.c   its parts
- *     snapshot.c  the objects born in the window, with an address -> index table (idtable.c)
- *     garbage.c   find: trial deletion in a side table, nothing in the heap is modified
- *     unexplained.c   find: survivors with more references than exist anywhere (holders.c, walks.c, frames.c, words.c)
- *     graph.c     edges among the garbage, strongly connected components
- *     cycle.c     the shortest cycle of a component
- *     edges.c, describe.c   names of references and of objects
- *     advice.c, held.c      where to break a cycle; the memory that goes with it
- *     paths.c     why an object is alive; process.c: what a process has grown by
- *     explain.c   puts those together, one finding per cause, into findings.c
- *     junit_write.c, junit_case.c, xmlout.c   the JUnit XML report
- *     junit_merge.c, junit_spool.c, junit_join.c, xmlin.c   several such reports into one (libxml2)
+ * The folders are the story, in order; no folder includes a header of a later one (./dev lint checks that):
+ *
+ *     base/       tables, texts, names of objects, files
+ *     observe/    the collector's settings; objects that it does not track; the process
+ *     find/       trial deletion, and references that nobody holds
+ *     explain/    graphs, cycles, names, advice, sizes: one finding per cause
+ *     ledger/     the Python type that runs these: windows, collections inside them, boundaries
+ *     report/     JUnit XML: written, read, merged
  *
  * Functions return 0, or -1 when memory is short (no exception set) unless they say otherwise.
  */

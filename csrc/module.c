@@ -1,6 +1,6 @@
 /* module.c - the extension module yagot._core: its state and its types. */
-#include "explain.h"
-#include "paths.h"
+#include "explain/explain.h"
+#include "explain/paths.h"
 
 #include <libxml/xmlversion.h>
 

@@ -19,7 +19,7 @@ import xml.dom.minidom
 import xml.etree.ElementTree as ET
 
 from yagot import _core
-from yagot.findings import from_core
+from yagot.model import from_core
 
 SHAPES = {}
 

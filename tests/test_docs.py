@@ -12,9 +12,8 @@ import pytest
 import yaml
 from support import needs_counts
 
-from yagot.config import Config
-from yagot.findings import OUTCOMES, Finding, TestInfo, TestReport
-from yagot.plugins import OPTIONS
+from yagot.config import OPTIONS, Config
+from yagot.model import OUTCOMES, Finding, TestInfo, TestReport
 
 if sys.version_info >= (3, 11):
     import tomllib

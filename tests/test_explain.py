@@ -10,8 +10,8 @@ import weakref
 import pytest
 
 from yagot import _core
-from yagot.findings import TestInfo, TestReport, from_core
-from yagot.report_text import describe_report, headline, size
+from yagot.model import TestInfo, TestReport, from_core
+from yagot.report.wording import describe_report, headline, size
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_many_causes_stay_short(ledger):
 HOSTILE = '''
     import gc, json, sys
     from yagot import _core
-    from yagot.findings import from_core
+    from yagot.model import from_core
 
     ran = []
 
@@ -305,7 +305,7 @@ def test_weak_references_see_the_same_as_without(ledger):
 
 
 def test_repr_is_guarded():
-    from yagot.reprs import guarded_repr
+    from yagot.observe.reprs import guarded_repr
 
     class Slow:
         def __repr__(self):

@@ -12,7 +12,7 @@ import pytest
 
 import yagot
 from yagot import _core
-from yagot.merging import merge
+from yagot.commands.merge import merge
 
 
 class Node:

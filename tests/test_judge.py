@@ -6,9 +6,9 @@ import pytest
 from support import needs_counts
 
 from yagot.config import Config
-from yagot.findings import Finding, Step
-from yagot.judge import judge_all, missing
-from yagot.rules import Rule
+from yagot.judge.judge import judge_all, missing
+from yagot.judge.rules import Rule
+from yagot.model import Finding, Step
 
 NODE = Finding(
     "collected", "a.Node.parent → a.Node.children[]", 4, {"a.Node": 2, "list": 2}, 100, steps=(Step("a.Node", ".x"),)

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from yagot.findings import Problem, TestInfo, TestReport
-from yagot.report_junit import JUnitReport
+from yagot.model import Problem, TestInfo, TestReport
+from yagot.report.junit import JUnitReport
 
 FAMILIES = {"xunit2": "junit-10.xsd", "xunit1": "junit-10-2014.xsd", "ant": "ant.xsd"}
 """The schema that each family is valid against."""
@@ -241,7 +241,7 @@ KILLED = """
 
 def test_a_killed_process_leaves_a_valid_file_at_any_moment(project):
     """SIGKILL at random moments: the file can be read, or repaired, and names the test that was running."""
-    from yagot.merging import repair
+    from yagot.commands.merge import repair
 
     project.write("test_many.py", KILLED)
     kills, torn, named = int(os.environ.get("YAGOT_TEST_KILLS", "20")), 0, 0
@@ -391,7 +391,7 @@ def test_beside_lxml_in_one_process(project):
                 self.assertRaises(etree.XMLSyntaxError, etree.fromstring, "<a>")
 
             def test_merge(self):
-                from yagot.merging import merge
+                from yagot.commands.merge import merge
                 with open("in.xml", "w") as file:
                     file.write("<testsuites><testsuite name='s'><testcase name='n'/></testsuite></testsuites>")
                 self.assertEqual(merge(["in.xml"], "merged.xml"), 0)

@@ -4,7 +4,7 @@ import re
 
 from support import INSTANCE
 
-from yagot.graphs import inert
+from yagot.report.drawings import inert
 
 SUITE = """
     import unittest

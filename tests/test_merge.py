@@ -13,7 +13,7 @@ from junitparser import JUnitXml
 from lxml import etree
 
 from yagot import _core
-from yagot.merging import merge, repair
+from yagot.commands.merge import merge, repair
 
 
 def report(*suites, root=True):
@@ -278,7 +278,7 @@ def test_memory_does_not_grow_with_the_text(tmp_path):
             report((f"s{i}", [("C", str(n), f"<failure>{text}</failure>") for n in range(5000)]))
         )
     code = (
-        "import resource, sys\nfrom yagot.merging import merge\n"
+        "import resource, sys\nfrom yagot.commands.merge import merge\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         f"assert merge([f'{tmp_path}/{{i}}.xml' for i in range(4)], '{tmp_path}/out.xml') == 0\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"

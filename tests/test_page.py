@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from lxml import html
 
-from yagot.findings import Finding, Step, TestInfo, TestReport
-from yagot.report_html import HTMLReport
+from yagot.model import Finding, Step, TestInfo, TestReport
+from yagot.report.html import HTMLReport
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 

@@ -6,13 +6,14 @@ The public names. The C core is loaded when the first of them that needs it is u
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from yagot.checker import Checker, LeakError
+    from yagot.block import check
     from yagot.config import Config
-    from yagot.findings import Finding, Step, TestReport
-    from yagot.rules import allow, expect
+    from yagot.judge.rules import allow, expect
+    from yagot.model import Finding, Step, TestReport
+    from yagot.observe.checker import Checker, LeakError
     from yagot.runner import TextTestRunner
     from yagot.testcase import LeakCheckMixin, TestCase
-    from yagot.tracker import GarbageTracker, check, garbage_checked
+    from yagot.tracker import GarbageTracker, garbage_checked
 
 __version__ = "0.6.0"
 
@@ -35,19 +36,19 @@ __all__ = [
 ]
 
 _HOME = {
-    "Checker": "checker",
+    "Checker": "observe.checker",
     "Config": "config",
-    "Finding": "findings",
+    "Finding": "model",
     "GarbageTracker": "tracker",
     "LeakCheckMixin": "testcase",
-    "LeakError": "checker",
-    "Step": "findings",
+    "LeakError": "observe.checker",
+    "Step": "model",
     "TestCase": "testcase",
-    "TestReport": "findings",
+    "TestReport": "model",
     "TextTestRunner": "runner",
-    "allow": "rules",
-    "check": "tracker",
-    "expect": "rules",
+    "allow": "judge.rules",
+    "check": "block",
+    "expect": "judge.rules",
     "garbage_checked": "tracker",
 }
 

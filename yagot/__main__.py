@@ -1,24 +1,13 @@
-"""The command line: ``yagot run …``."""
+"""The command line: ``yagot COMMAND …``; the commands are in yagot.commands."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import os
 import sys
-import unittest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from yagot import __version__
-from yagot.plugins import OPTIONS, make_reporters
-
-if TYPE_CHECKING:
-    from yagot.findings import TestInfo, TestReport
-
-USAGE_ERROR = 2
-NO_TESTS = 5
-
-_RUN_EPILOG = "Everything else is passed on to unittest:"
+from yagot.config import OPTIONS
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,7 +71,7 @@ def _add_merge(commands: Any) -> None:
 
 
 def _merge(options: argparse.Namespace) -> int:
-    from yagot.merging import merge, repair
+    from yagot.commands.merge import merge, repair
 
     if options.command == "repair":
         return repair(options.input, options.output)
@@ -92,7 +81,7 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def _show_saved(options: argparse.Namespace) -> int:
-    from yagot import saved
+    from yagot.commands import saved
 
     if options.command == "diff":
         return saved.diff(options.old, options.new)
@@ -101,92 +90,10 @@ def _show_saved(options: argparse.Namespace) -> int:
     return saved.report(options.input, options.markdown, options.html, options.previous)
 
 
-def _show_help(parser: argparse.ArgumentParser) -> None:
-    parser.print_help()
-    print(f"\n{_RUN_EPILOG}\n")
-    sys.stdout.flush()
-    unittest.main(module=None, argv=["python -m unittest", "--help"])
-
-
-class _Durations:
-    """What unittest's --durations shows from 3.12 on, for earlier ones."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._timed: list[tuple[float, str]] = []
-
-    def started(self, test: TestInfo) -> None:
-        pass
-
-    def finished(self, report: TestReport, fails: bool) -> None:
-        self._timed.append((report.seconds, report.test.id))
-
-    def close(self) -> None:
-        self._timed.sort(reverse=True)
-        print("\nSlowest test durations", file=sys.stderr)
-        for seconds, name in self._timed[: self._count or None]:
-            print(f"{seconds:8.3f}s     {name}", file=sys.stderr)
-
-
-def _run(options: argparse.Namespace, rest: list[str]) -> int:
-    if options.help:
-        _show_help(options.parser)
-    if sys.implementation.name != "cpython":
-        print(f"yagot: needs CPython; this is {sys.implementation.name}", file=sys.stderr)
-        return USAGE_ERROR
-    # imported here: the parts that need the core
-    from yagot.checker import Checker
-    from yagot.config import Config, ConfigError, load
-    from yagot.files import UnusablePath
-    from yagot.runner import TextTestRunner
-
-    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Config)}
-    try:
-        config, _ = load(given)
-        checker = Checker(config)
-    except ConfigError as error:
-        print(f"yagot: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    runners: list[TextTestRunner] = []
-
-    class Runner(TextTestRunner):
-        def __init__(self, *args: Any, **keywords: Any) -> None:
-            super().__init__(*args, checker=checker, **keywords)
-            runners.append(self)
-
-    class Program(unittest.TestProgram):
-        def createTests(self, *args: Any, **keywords: Any) -> None:
-            """Called when the arguments are known to be good, and before anything is imported: reports begin here."""
-            checker.run.reporters += make_reporters(config, "all")
-            if getattr(options, "durations", None) is not None:
-                checker.run.reporters.append(_Durations(options.durations))
-            super().createTests(*args, **keywords)
-
-    sys.path.insert(0, os.getcwd())
-    try:
-        program = Program(module=None, argv=["yagot run", *rest], testRunner=Runner, exit=False)
-    except (UnusablePath, ConfigError) as error:
-        print(f"yagot: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    if any(runner.failed_to_report for runner in runners):
-        return USAGE_ERROR
-    if program.result.testsRun == 0 and not program.result.skipped and program.result.wasSuccessful():
-        return NO_TESTS
-    return 0 if program.result.wasSuccessful() else 1
-
-
 def _show_config(_options: argparse.Namespace) -> int:
-    from yagot.config import ConfigError, load
+    from yagot.commands import config
 
-    try:
-        config, sources = load()
-    except ConfigError as error:
-        print(f"yagot: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    for field in dataclasses.fields(config):
-        value, source = getattr(config, field.name), sources.get(field.name, "default")
-        print(f"{field.name.replace('_', '-')} = {value!r}  ({source})")
-    return 0
+    return config.show()
 
 
 _OTHERS = {
@@ -207,8 +114,9 @@ def main(arguments: list[str] | None = None) -> int:
         if rest:
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
         return _OTHERS[options.command](options)
-    status: int = _run(options, rest)
-    return status
+    from yagot.commands.run import run
+
+    return run(options, rest)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class Config:
     report_only: bool = False
     """Leaks are reported and fail nothing."""
     strict: bool = False
-    """What is inherent (see yagot.judge) fails too."""
+    """What is inherent (see yagot.judge.judge) fails too."""
     ignore_types: tuple[str, ...] = ()
     """A test that leaves an object of one of these types is not judged at all (as in yagot 0.5.0)."""
     source: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Config:
     allow: tuple[str, ...] = ()
     """Patterns of signatures, causes, types or steps of a cycle: such leaks are allowed."""
     disable_rules: tuple[str, ...] = ()
-    """Default rules that are not to make notes of leaks; see yagot.judge."""
+    """Default rules that are not to make notes of leaks; see yagot.judge.judge."""
     baseline: str | None = None
     """A file with the leaks that are known; they fail nothing."""
     baseline_mode: str = "ratchet"
@@ -76,6 +76,34 @@ class Config:
     trace: int = 0
     """Frames of tracemalloc to keep per allocation; 0: off."""
 
+
+OPTIONS: dict[str, tuple[str, str]] = {
+    "leaks_only": ("", "only uncollectable objects fail a test"),
+    "report_only": ("", "report leaks, but fail no test for them"),
+    "strict": ("", "let inherent cycles (of classes made in a test, of the framework) fail too"),
+    "repr": ("", "show the repr() of objects on cycles: runs their code"),
+    "ignore_types": ("TYPE[,TYPE…]", "do not judge tests that leave objects of these types"),
+    "source": ("PKG[,PKG…]", "only leaks of these packages or directories count"),
+    "omit": ("PATTERN[,…]", "leaks of which all files and names match do not count"),
+    "allow": ("PATTERN[,…]", "leaks whose signature, cause, type or step matches are allowed"),
+    "disable_rules": ("RULE[,…]", "do not make notes of leaks by these default rules"),
+    "baseline": ("FILE", "leaks in this file are known and fail nothing"),
+    "baseline_mode": ("MODE", "ratchet: only new leaks fail (default); strict: known ones too"),
+    "update_baseline": ("", "write the leaks of this run into the baseline"),
+    "check_at": ("WHERE", "look at all objects at the end of each test, class, module (default), session; or never"),
+    "repeat": ("W:N", "run each test W+N times more, and report what grows each time"),
+    "native": ("", "find reference leaks of strings, numbers and other untracked objects too (CPython 3.14+)"),
+    "no_confirm": ("", "never run a test again to confirm a suspected reference leak"),
+    "junit_xml": ("FILE", "write a JUnit XML report; of a directory (DIR/), TEST-yagot.xml in it"),
+    "junit_attachments": ("DIR", "write the findings of leaking tests beside the XML, as JSON and pictures"),
+    "junit_family": ("FAMILY", "the XML's dialect: xunit2 (default), xunit1 or ant"),
+    "json": ("FILE", "write a JSON report"),
+    "markdown": ("FILE", "write a Markdown report, with the cycles as Mermaid graphs"),
+    "html": ("FILE", "write a page to look at; needs yagot[html]"),
+    "show_slowest": ("N", "tell which N checks took longest"),
+    "trace": ("N", "tell where objects were made (N frames of tracemalloc)"),
+}
+"""Settings as command-line options: metavar (empty: a flag) and help."""
 
 DEFAULT_RULES = ("inherent-class", "first-import", "framework-scaffold", "hidden-references")
 """What makes notes of findings unless it is disabled, or with --strict."""

@@ -6,10 +6,10 @@ import unittest
 from typing import Any
 
 from yagot import _core
-from yagot.checker import Checker
 from yagot.config import switched_off
 from yagot.files import UnusablePath
-from yagot.findings import Problem, TestInfo, TestReport
+from yagot.model import Problem, TestInfo, TestReport
+from yagot.observe.checker import Checker
 from yagot.testcase import Proxy, _Error, problem_of, run_checked, tell_late
 
 __unittest = True

@@ -11,12 +11,12 @@ import unittest
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from yagot.checker import Checker, LeakError
 from yagot.config import load, switched_off
 from yagot.files import shown_path
-from yagot.findings import Problem, TestInfo, TestReport
-from yagot.references import Again
-from yagot.rules import rules_of
+from yagot.judge.rules import rules_of
+from yagot.model import Problem, TestInfo, TestReport
+from yagot.observe.checker import Checker, LeakError
+from yagot.observe.references import Again
 
 __unittest = True  # hides these frames from unittest's tracebacks
 

@@ -1,4 +1,4 @@
-"""The interface of yagot 0.5.0: GarbageTracker and garbage_checked; and check() for a block.
+"""The interface of yagot 0.5.0: GarbageTracker and garbage_checked.
 
 The tracker collects fully and keeps the objects it found alive, as it always has. Adapters do not use it.
 """
@@ -16,10 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 from yagot import _core
-from yagot.checker import Checker
-from yagot.config import Config
-from yagot.findings import TestInfo, from_core
-from yagot.report_text import describe
+from yagot.model import from_core
+from yagot.report.wording import describe
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -210,33 +208,4 @@ def garbage_checked(
     return decorate
 
 
-class check:
-    """``with yagot.check(): …`` raises LeakError if the block leaves garbage behind.
-
-    Settings as in yagot.Config, e.g. ``leaks_only=True``. An exception of the block passes through. Inside a test
-    that is being watched it does nothing: that window sees the same.
-    """
-
-    def __init__(self, **settings: Any) -> None:
-        self._checker = Checker(Config(**{"check_at": "never", **settings}))
-        self._passive = False
-
-    def __enter__(self) -> None:
-        self._passive = Checker.watching
-        if not self._passive:
-            self._checker.begin(TestInfo("with yagot.check()", "", "", "block"))
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
-        if self._passive:
-            return
-        if kind is not None:
-            self._checker.abort()
-            self._checker.finish()
-            return
-        report = self._checker.end("passed")
-        self._checker.finish()
-        if self._checker.run.fails(report):
-            raise self._checker.error(report)
-
-
-__all__ = ["GarbageTracker", "check", "garbage_checked"]
+__all__ = ["GarbageTracker", "garbage_checked"]

@@ -162,7 +162,7 @@ def test_off_by_default_and_not_even_loaded(styles):
         import sys
         def test_core():
             assert "yagot._core" not in sys.modules
-            assert "yagot.checker" not in sys.modules
+            assert "yagot.observe.checker" not in sys.modules
         """,
     )
     assert run(styles, "test_loaded.py").returncode == 0

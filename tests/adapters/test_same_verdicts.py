@@ -8,7 +8,7 @@ import pytest
 from leaky_suite import SUITE, verdicts
 from lxml import etree
 
-from yagot.findings import Finding
+from yagot.model import Finding
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "junit-10.xsd"
 

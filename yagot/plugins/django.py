@@ -11,10 +11,10 @@ from typing import Any
 
 from django.test.runner import DiscoverRunner, ParallelTestSuite, RemoteTestRunner
 
-from yagot.checker import Checker
 from yagot.config import ConfigError, load, switched_off
 from yagot.files import UnusablePath
-from yagot.plugins import make_reporters
+from yagot.observe.checker import Checker
+from yagot.report.reporters import make_reporters
 from yagot.runner import TextTestRunner, wrap_tests
 from yagot.testcase import default_checker
 

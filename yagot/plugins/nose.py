@@ -8,10 +8,10 @@ from typing import Any
 
 from nose.plugins import Plugin
 
-from yagot.checker import Checker
-from yagot.config import ConfigError, load, switched_off
+from yagot.config import OPTIONS, ConfigError, load, switched_off
 from yagot.files import UnusablePath
-from yagot.plugins import OPTIONS, make_reporters
+from yagot.observe.checker import Checker
+from yagot.report.reporters import make_reporters
 from yagot.testcase import run_checked
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from nose2.events import Plugin
 
-from yagot.checker import Checker
-from yagot.config import Config, ConfigError, load, switched_off
+from yagot.config import OPTIONS, Config, ConfigError, load, switched_off
 from yagot.files import UnusablePath
-from yagot.plugins import OPTIONS, make_reporters
+from yagot.observe.checker import Checker
+from yagot.report.reporters import make_reporters
 from yagot.runner import wrap_tests
 
 

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from yagot.plugins import OPTIONS, make_reporters
+from yagot.config import OPTIONS
+from yagot.report.reporters import make_reporters
 
 if TYPE_CHECKING:
-    from yagot.checker import Checker, Run
     from yagot.config import Config
-    from yagot.findings import Problem, TestInfo, TestReport
-    from yagot.references import Again
-    from yagot.rules import Rule
+    from yagot.judge.rules import Rule
+    from yagot.model import Problem, TestInfo, TestReport
+    from yagot.observe.checker import Checker
+    from yagot.observe.references import Again
+    from yagot.observe.run import Run
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds --yagot and the settings under its prefix."""
@@ -81,7 +83,7 @@ def _aside(config: Any) -> Callable[[TestReport], None]:
     """In an xdist worker: keeps reports for the controller until the worker ends."""
 
     def tell(report: TestReport) -> None:
-        from yagot.findings import as_dict
+        from yagot.model import as_dict
 
         config.workeroutput.setdefault("yagot", []).append(as_dict(report))
 
@@ -90,7 +92,7 @@ def _aside(config: Any) -> Callable[[TestReport], None]:
 
 def _info(nodeid: str, line: int | None) -> TestInfo:
     """Names of a test as pytest's own JUnit XML has them; *line* counts from 0."""
-    from yagot.findings import TestInfo
+    from yagot.model import TestInfo
 
     path, _, rest = nodeid.partition("::")
     module = path.removesuffix(".py").replace("/", ".")
@@ -108,7 +110,7 @@ class Windows:
 
     def __init__(self, config: Config, aside: Callable[[TestReport], None]) -> None:
         """*aside*: where reports go that fail nothing and come after their test; pytest hears nothing of them."""
-        from yagot.checker import Checker
+        from yagot.observe.checker import Checker
 
         self.config = config
         self.aside = aside
@@ -160,7 +162,7 @@ class Windows:
         if report.when in ("setup", "call") and not report.passed and self.outcome == "passed":
             self.outcome = self._outcome_of(report)
             if not report.skipped:
-                from yagot.findings import Problem
+                from yagot.model import Problem
 
                 kind = type(call.excinfo.value).__qualname__ if call.excinfo else "Failed"
                 message = getattr(getattr(report.longrepr, "reprcrash", None), "message", "") or str(report.longrepr)
@@ -212,7 +214,7 @@ class Windows:
 
     def _close(self, item: Any, nextitem: Any) -> str | None:
         """The text to fail with, if the test has leaked."""
-        from yagot.findings import as_dict
+        from yagot.model import as_dict
 
         if self.settings is None or not self.checker.watching:
             return None
@@ -258,7 +260,7 @@ class Windows:
         return found
 
     def _tell(self, item: pytest.Item, reports: list[tuple[TestReport, bool]]) -> None:
-        from yagot.findings import as_dict
+        from yagot.model import as_dict
 
         failing = [report for report, fails in reports if fails]
         for report, fails in reports:
@@ -284,7 +286,7 @@ class Windows:
 
 def _rules(item: Any) -> tuple[Rule, ...]:
     """The test's rules: from decorators, and the markers yagot_allow and yagot_expect."""
-    from yagot.rules import Rule, rules_of
+    from yagot.judge.rules import Rule, rules_of
 
     rules = list(rules_of(getattr(item, "function", None), getattr(item, "cls", None)))
     for name, expected in (("yagot_allow", False), ("yagot_expect", True)):
@@ -313,9 +315,9 @@ class Reports:
     """Writes the reports and the summary; in the process that the user sees."""
 
     def __init__(self, config: Config) -> None:
-        from yagot.checker import Run
         from yagot.config import ConfigError
         from yagot.files import UnusablePath
+        from yagot.observe.run import Run
 
         self.config = config
         self.failure: str | None = None
@@ -333,14 +335,14 @@ class Reports:
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Takes the findings of a test, from this process or a worker."""
         for found in getattr(report, "yagot", ()):
-            from yagot.findings import from_dict
+            from yagot.model import from_dict
 
             self.run.finished(from_dict(found))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Takes what a worker has kept aside."""
-        from yagot.findings import from_dict
+        from yagot.model import from_dict
 
         for found in getattr(node, "workeroutput", {}).get("yagot", ()):
             self.run.finished(from_dict(found))
@@ -348,7 +350,7 @@ class Reports:
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any, sched: Any) -> None:
         """Tells of a test whose xdist worker died."""
-        from yagot.findings import CRASH, Problem, TestReport
+        from yagot.model import CRASH, Problem, TestReport
 
         problem = Problem(CRASH, f"CRASH: the worker died while {crashitem} was running")
         self.run.finished(TestReport(_info(crashitem, None), "error", 0.0, problem=problem))

@@ -1,0 +1,499 @@
+/* describe.c - see describe.h.
+ *
+ * Only exact built-in types are asked anything, and only through C accessors known to run no Python
+ * code; of everything else the type's name is told.
+ */
+#include "base/describe.h"
+
+#include <string.h>
+
+PyObject *
+yagot_type_dict(PyTypeObject *type)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyObject *dict = PyType_GetDict(type);
+    Py_XDECREF(dict);       /* the type keeps it */
+    return dict;
+#else
+    return type->tp_dict;
+#endif
+}
+
+PyObject *
+yagot_type_lookup(PyTypeObject *type, const char *name)
+{
+    PyObject *mro = type->tp_mro;
+    if (mro == NULL || !PyTuple_Check(mro)) {
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++) {
+        PyObject *base = PyTuple_GET_ITEM(mro, i);
+        PyObject *dict = PyType_Check(base) ? yagot_type_dict((PyTypeObject *)base) : NULL;
+        PyObject *found = dict != NULL ? PyDict_GetItemString(dict, name) : NULL;
+        if (found != NULL) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
+void
+yagot_add_type_name(yagot_text *text, PyTypeObject *type)
+{
+    if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
+        const char *name = type->tp_name;
+        yagot_text_add(text, strncmp(name, "builtins.", 9) == 0 ? name + 9 : name);
+        return;
+    }
+    PyObject *dict = yagot_type_dict(type);
+    PyObject *module = dict != NULL ? PyDict_GetItemString(dict, "__module__") : NULL;
+    if (module != NULL && PyUnicode_Check(module) && PyUnicode_CompareWithASCIIString(module, "builtins") != 0) {
+        yagot_text_add_str(text, module, YAGOT_NAME_LIMIT);
+        yagot_text_add(text, ".");
+    }
+    yagot_text_add_str(text, ((PyHeapTypeObject *)type)->ht_qualname, YAGOT_NAME_LIMIT);
+}
+
+static _Thread_local bool be_gentle;
+
+void
+yagot_be_gentle(bool gentle)
+{
+    be_gentle = gentle;
+}
+
+bool
+yagot_is_gentle(void)
+{
+    return be_gentle;
+}
+
+static bool
+has_managed_dict(PyTypeObject *type)
+{
+#ifdef Py_TPFLAGS_MANAGED_DICT
+    return (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0;
+#else
+    (void)type;
+    return false;
+#endif
+}
+
+PyObject *
+yagot_instance_dict(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    if (PyType_Check(object) || PyModule_Check(object)) {
+        return NULL;
+    }
+    if (!has_managed_dict(type) && type->tp_dictoffset > 0) {
+        return *(PyObject **)((char *)object + type->tp_dictoffset);
+    }
+    if (be_gentle || (!has_managed_dict(type) && type->tp_dictoffset == 0)) {
+        return NULL;
+    }
+    PyObject *dict = PyObject_GenericGetDict(object, NULL);
+    if (dict == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    Py_DECREF(dict);        /* the object keeps it */
+    return dict;
+}
+
+/* Does the object have this attribute of its own, with this value? The type must not define it, so that no
+ * descriptor runs. */
+static bool
+is_attribute(PyObject *object, PyObject *name, PyObject *value)
+{
+    const char *text = PyUnicode_AsUTF8(name);
+    if (text == NULL || yagot_type_lookup(Py_TYPE(object), text) != NULL) {
+        PyErr_Clear();
+        return false;
+    }
+    PyObject *found = PyObject_GenericGetAttr(object, name);
+    Py_XDECREF(found);
+    PyErr_Clear();
+    return found == value;
+}
+
+static PyObject *
+guess_from_code(PyCodeObject *code, PyObject *object, PyObject *value)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_names); i++) {
+        PyObject *name = PyTuple_GET_ITEM(code->co_names, i);
+        if (is_attribute(object, name, value)) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+static PyObject *
+guess_from_methods(PyTypeObject *type, PyObject *object, PyObject *value)
+{
+    PyObject *dict = yagot_type_dict(type), *key, *method, *found = NULL;
+    Py_ssize_t position = 0;
+    while (found == NULL && dict != NULL && PyDict_Next(dict, &position, &key, &method)) {
+        if (PyFunction_Check(method)) {
+            found = guess_from_code((PyCodeObject *)PyFunction_GET_CODE(method), object, value);
+        }
+    }
+    return found;
+}
+
+PyObject *
+yagot_guess_attribute(PyObject *object, PyObject *value)
+{
+    PyObject *found = NULL;
+    if (!has_managed_dict(Py_TYPE(object))) {
+        return NULL;
+    }
+    for (PyTypeObject *type = Py_TYPE(object); type != NULL && found == NULL; type = type->tp_base) {
+        found = guess_from_methods(type, object, value);
+    }
+    PyFrameObject *frame = found == NULL ? PyEval_GetFrame() : NULL;
+    Py_XINCREF(frame);
+    while (frame != NULL) {
+        PyCodeObject *code = PyFrame_GetCode(frame);
+        found = guess_from_code(code, object, value);
+        Py_DECREF(code);
+        PyFrameObject *back = found == NULL ? PyFrame_GetBack(frame) : NULL;
+        Py_DECREF(frame);
+        frame = back;
+    }
+    return found;
+}
+
+static PyObject *
+read_attribute(PyObject *object, const char *name)
+{
+    PyObject *value = yagot_get_attribute(object, name);
+    if (value == NULL) {
+        PyErr_Clear();
+    }
+    return value;
+}
+
+PyObject *
+yagot_suspended_frame(PyObject *object)
+{
+    const char *name = PyGen_CheckExact(object) ? "gi_frame" : PyCoro_CheckExact(object) ? "cr_frame"
+                       : PyAsyncGen_CheckExact(object) ? "ag_frame" : NULL;
+    PyObject *frame = name != NULL && !be_gentle ? read_attribute(object, name) : NULL;
+    if (frame != NULL && !PyFrame_Check(frame)) {
+        Py_CLEAR(frame);    /* None: the generator has finished */
+    }
+    return frame;
+}
+
+bool
+yagot_is_plain_container(PyObject *object)
+{
+    return PyList_CheckExact(object) || PyDict_CheckExact(object) || PyTuple_CheckExact(object)
+           || PyAnySet_CheckExact(object) || PyCell_Check(object);
+}
+
+bool
+yagot_is_part(PyObject *owner, PyObject *part)
+{
+    if (PyFrame_Check(part) && yagot_is_generator(owner)) {
+        PyObject *frame = yagot_suspended_frame(owner);
+        Py_XDECREF(frame);
+        return frame == part;
+    }
+    return PyDict_CheckExact(part) && !yagot_is_plain_container(owner) && yagot_instance_dict(owner) == part;
+}
+
+PyCodeObject *
+yagot_code_of(PyObject *object)
+{
+    PyObject *code = NULL;
+    if (PyFunction_Check(object)) {
+        return (PyCodeObject *)PyFunction_GET_CODE(object);
+    }
+    if (PyFrame_Check(object)) {
+        code = (PyObject *)PyFrame_GetCode((PyFrameObject *)object);
+    }
+    else if (yagot_is_generator(object)) {
+        code = read_attribute(object, PyGen_CheckExact(object) ? "gi_code"
+                                      : PyCoro_CheckExact(object) ? "cr_code" : "ag_code");
+    }
+    Py_XDECREF(code);       /* the object keeps it */
+    return code != NULL && PyCode_Check(code) ? (PyCodeObject *)code : NULL;
+}
+
+/* -- what an object is ---------------------------------------------------------------------------- */
+
+static void
+add_module_prefix(yagot_text *text, PyObject *globals)
+{
+    PyObject *module = globals != NULL && PyDict_Check(globals) ? PyDict_GetItemString(globals, "__name__") : NULL;
+    if (module != NULL && PyUnicode_Check(module)) {
+        yagot_text_add_str(text, module, YAGOT_NAME_LIMIT);
+        yagot_text_add(text, ".");
+    }
+}
+
+static void
+add_frame(yagot_text *text, PyFrameObject *frame)
+{
+    yagot_text_add(text, "frame ");
+#if PY_VERSION_HEX >= 0x030B0000
+    PyObject *globals = PyFrame_GetGlobals(frame);
+    add_module_prefix(text, globals);
+    Py_XDECREF(globals);
+#else
+    add_module_prefix(text, frame->f_globals);
+#endif
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    yagot_text_add_str(text, code->co_name, YAGOT_NAME_LIMIT);
+    Py_DECREF(code);
+}
+
+static void
+add_generator(yagot_text *text, PyObject *object)
+{
+    yagot_text_add(text, PyGen_CheckExact(object) ? "generator " : PyCoro_CheckExact(object) ? "coroutine "
+                         : "async_generator ");
+    PyObject *name = read_attribute(object, "__qualname__");
+    yagot_text_add_str(text, name, YAGOT_NAME_LIMIT);
+    Py_XDECREF(name);
+}
+
+void
+yagot_add_object(yagot_text *text, PyObject *object)
+{
+    if (PyFunction_Check(object)) {
+        PyFunctionObject *function = (PyFunctionObject *)object;
+        yagot_text_add(text, "function ");
+        add_module_prefix(text, function->func_globals);
+        yagot_text_add_str(text, function->func_qualname, YAGOT_NAME_LIMIT);
+    }
+    else if (PyType_Check(object)) {
+        yagot_text_add(text, "class ");
+        yagot_add_type_name(text, (PyTypeObject *)object);
+    }
+    else if (PyFrame_Check(object)) {
+        add_frame(text, (PyFrameObject *)object);
+    }
+    else if (yagot_is_generator(object)) {
+        add_generator(text, object);
+    }
+    else if (PyMethod_Check(object) && PyFunction_Check(PyMethod_GET_FUNCTION(object))) {
+        yagot_text_add(text, "method ");
+        yagot_text_add_str(text, ((PyFunctionObject *)PyMethod_GET_FUNCTION(object))->func_qualname,
+                           YAGOT_NAME_LIMIT);
+    }
+    else if (PyModule_CheckExact(object)) {
+        yagot_text_add(text, "module ");
+        PyObject *dict = PyModule_GetDict(object);
+        yagot_text_add_str(text, dict != NULL ? PyDict_GetItemString(dict, "__name__") : NULL, YAGOT_NAME_LIMIT);
+    }
+    else if (PyCFunction_CheckExact(object)) {
+        yagot_text_addf(text, "builtin %.80s", ((PyCFunctionObject *)object)->m_ml->ml_name);
+    }
+    else {
+        yagot_add_type_name(text, Py_TYPE(object));
+    }
+}
+
+/* -- what is in it -------------------------------------------------------------------------------- */
+
+static void
+add_value(yagot_text *text, PyObject *value)
+{
+    if (value == NULL) {
+        yagot_text_add(text, "NULL");           /* C code never filled the place */
+    }
+    else if (value == Py_None || PyBool_Check(value)) {
+        yagot_text_add(text, value == Py_None ? "None" : value == Py_True ? "True" : "False");
+    }
+    else if (PyUnicode_CheckExact(value)) {
+        yagot_text_add(text, "'");
+        yagot_text_add_str(text, value, YAGOT_VALUE_LIMIT);
+        yagot_text_add(text, "'");
+    }
+    else if (PyLong_CheckExact(value)) {
+        int overflow;
+        long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
+        if (overflow == 0) {
+            yagot_text_addf(text, "%lld", number);
+        }
+        else {
+            yagot_text_add(text, "int of many digits");
+        }
+    }
+    else if (PyFloat_CheckExact(value)) {
+        yagot_text_addf(text, "%g", PyFloat_AS_DOUBLE(value));
+    }
+    else if (PyBytes_CheckExact(value)) {
+        yagot_text_addf(text, "bytes of length %zd", PyBytes_GET_SIZE(value));
+    }
+    else {
+        yagot_add_object(text, value);
+    }
+}
+
+enum { SHOWN_ITEMS = 4 };
+
+static void
+add_dict_items(yagot_text *text, PyObject *dict, const char *separator)
+{
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    int shown = 0;
+    while (PyDict_Next(dict, &position, &key, &value)) {
+        if (shown == SHOWN_ITEMS) {
+            yagot_text_add(text, ", \xE2\x80\xA6");
+            break;
+        }
+        yagot_text_add(text, shown++ > 0 ? ", " : "");
+        if (*separator == '=' && PyUnicode_CheckExact(key)) {
+            yagot_text_add_str(text, key, YAGOT_VALUE_LIMIT);
+        }
+        else {
+            add_value(text, key);
+        }
+        yagot_text_add(text, separator);
+        add_value(text, value);
+    }
+}
+
+static void
+add_sequence(yagot_text *text, PyObject **items, Py_ssize_t size)
+{
+    for (Py_ssize_t i = 0; i < size && i < SHOWN_ITEMS; i++) {
+        yagot_text_add(text, i > 0 ? ", " : "");
+        add_value(text, items[i]);
+    }
+    if (size > SHOWN_ITEMS) {
+        yagot_text_add(text, ", \xE2\x80\xA6");
+    }
+}
+
+void
+yagot_add_contents(yagot_text *text, PyObject *object)
+{
+    if (PyDict_Check(object)) {
+        yagot_text_addf(text, "%zd items: ", PyDict_GET_SIZE(object));
+        add_dict_items(text, object, ": ");
+    }
+    else if (PyList_Check(object) || PyTuple_Check(object)) {
+        Py_ssize_t size = Py_SIZE(object);
+        yagot_text_addf(text, "%zd items: ", size);
+        add_sequence(text, PyList_Check(object) ? ((PyListObject *)object)->ob_item
+                                                : ((PyTupleObject *)object)->ob_item, size);
+    }
+    else if (PyAnySet_Check(object)) {
+        yagot_text_addf(text, "%zd items", PySet_GET_SIZE(object));
+    }
+    else if (PyUnicode_CheckExact(object) || PyLong_CheckExact(object) || PyFloat_CheckExact(object)
+             || PyBytes_CheckExact(object)) {
+        add_value(text, object);
+    }
+    else if (!PyFunction_Check(object)) {
+        PyObject *dict = yagot_instance_dict(object);
+        if (dict != NULL && PyDict_Check(dict) && PyDict_GET_SIZE(dict) > 0) {
+            add_dict_items(text, dict, "=");
+        }
+    }
+}
+
+/* -- where it was defined ------------------------------------------------------------------------- */
+
+static bool
+add_code(yagot_text *text, PyCodeObject *code)
+{
+    if (code == NULL) {
+        return false;
+    }
+    yagot_text_add_str(text, code->co_filename, 400);
+    yagot_text_addf(text, ":%d", code->co_firstlineno);
+    return true;
+}
+
+/* The file of the module that a class says it is from; borrowed, or NULL. */
+static PyObject *
+module_file(PyObject *class_dict)
+{
+    PyObject *name = PyDict_GetItemString(class_dict, "__module__");
+    PyObject *modules = PyImport_GetModuleDict();
+    if (name == NULL || !PyUnicode_CheckExact(name) || modules == NULL || !PyDict_CheckExact(modules)) {
+        return NULL;
+    }
+    PyObject *module = PyDict_GetItem(modules, name);
+    PyObject *dict = module != NULL && PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
+    return dict != NULL ? PyDict_GetItemString(dict, "__file__") : NULL;
+}
+
+static bool
+is_in_file(PyCodeObject *code, PyObject *file)
+{
+    return file == NULL || !PyUnicode_Check(file) || PyUnicode_Compare(code->co_filename, file) == 0;
+}
+
+/* The method of a class that comes first in its file; NULL if it has none. What a decorator has made is elsewhere. */
+static PyCodeObject *
+first_method(PyObject *class_dict)
+{
+    PyObject *key, *value, *file = module_file(class_dict);
+    PyCodeObject *first = NULL;
+    Py_ssize_t position = 0;
+    while (PyDict_Next(class_dict, &position, &key, &value)) {
+        PyCodeObject *code = PyFunction_Check(value) ? yagot_code_of(value) : NULL;
+        if (code != NULL && code->co_filename != NULL && PyUnicode_READ_CHAR(code->co_filename, 0) != '<'
+            && is_in_file(code, file)
+            && (first == NULL || code->co_firstlineno < first->co_firstlineno)) {
+            first = code;
+        }
+    }
+    return first;
+}
+
+/* Not a shared library, where lines mean nothing. */
+static bool
+is_source(PyObject *file)
+{
+    Py_ssize_t length = PyUnicode_GET_LENGTH(file);
+    return length < 3 || PyUnicode_READ_CHAR(file, length - 3) != '.' || PyUnicode_READ_CHAR(file, length - 2) != 's'
+           || PyUnicode_READ_CHAR(file, length - 1) != 'o';
+}
+
+/* The line of a class is known from 3.13 on (__firstlineno__); before, that of its first method must do. */
+static void
+add_class(yagot_text *text, PyTypeObject *type)
+{
+    PyObject *dict = yagot_type_dict(type);
+    if (dict == NULL) {
+        return;
+    }
+    PyCodeObject *method = first_method(dict);
+    PyObject *file = method != NULL ? method->co_filename : module_file(dict);
+    PyObject *line = PyDict_GetItemString(dict, "__firstlineno__");
+    if (file == NULL || !PyUnicode_Check(file) || !is_source(file)) {
+        return;
+    }
+    yagot_text_add_str(text, file, 400);
+    if (line != NULL && PyLong_CheckExact(line)) {
+        yagot_text_addf(text, ":%ld", PyLong_AsLong(line));
+    }
+    else {
+        yagot_text_addf(text, ":%d", method != NULL ? method->co_firstlineno : 1);
+    }
+}
+
+void
+yagot_add_definition(yagot_text *text, PyObject *object)
+{
+    if (add_code(text, yagot_code_of(object))) {
+        return;
+    }
+    if (PyMethod_Check(object) && add_code(text, yagot_code_of(PyMethod_GET_FUNCTION(object)))) {
+        return;
+    }
+    PyTypeObject *type = PyType_Check(object) ? (PyTypeObject *)object : Py_TYPE(object);
+    if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
+        add_class(text, type);
+    }
+}

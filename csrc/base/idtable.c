@@ -1,0 +1,141 @@
+/* idtable.c - see idtable.h. */
+#include "base/idtable.h"
+
+#include <string.h>
+
+enum { PAGE_BITS = 11, LEAF_SLOTS = 1 << (PAGE_BITS - 4), FIRST_PAGES = 16, FIRST_LEAVES = 4, MOST_LEAVES = 64 };
+
+struct yagot_chunk {
+    yagot_chunk *next;
+    size_t leaves;          /* doubles from chunk to chunk: small tables are made often */
+    uint32_t slots[][LEAF_SLOTS];
+};
+
+int
+yagot_idtable_init(yagot_idtable *table)
+{
+    memset(table, 0, sizeof *table);
+    table->pages = PyMem_RawCalloc(FIRST_PAGES, sizeof *table->pages);
+    if (table->pages == NULL) {
+        return -1;
+    }
+    table->mask = FIRST_PAGES - 1;
+    return 0;
+}
+
+void
+yagot_idtable_fini(yagot_idtable *table)
+{
+    while (table->chunks != NULL) {
+        yagot_chunk *chunk = table->chunks;
+        table->chunks = chunk->next;
+        PyMem_RawFree(chunk);
+    }
+    PyMem_RawFree(table->pages);
+    memset(table, 0, sizeof *table);
+}
+
+/* The place of a page: its own or the free one where it belongs. There always is a free one. Pages in use come
+ * in long runs: multiplying by 2^64 / golden ratio keeps those from filling neighbouring places. */
+static yagot_page *
+find_page(yagot_page *pages, size_t mask, uintptr_t page)
+{
+    size_t i = (size_t)(((uint64_t)page * 0x9E3779B97F4A7C15u) >> 32) & mask;
+    while (pages[i].page != 0 && pages[i].page != page) {
+        i = (i + 1) & mask;
+    }
+    return &pages[i];
+}
+
+static int
+grow(yagot_idtable *table)
+{
+    size_t mask = table->mask * 2 + 1;
+    yagot_page *pages = PyMem_RawCalloc(mask + 1, sizeof *pages);
+    if (pages == NULL) {
+        return -1;
+    }
+    for (size_t i = 0; i <= table->mask; i++) {
+        if (table->pages[i].page != 0) {
+            *find_page(pages, mask, table->pages[i].page) = table->pages[i];
+        }
+    }
+    PyMem_RawFree(table->pages);
+    table->pages = pages;
+    table->mask = mask;
+    return 0;
+}
+
+static uint32_t *
+new_leaf(yagot_idtable *table)
+{
+    if (table->free_leaves == 0) {
+        size_t leaves = table->chunks == NULL ? FIRST_LEAVES
+                        : table->chunks->leaves < MOST_LEAVES ? table->chunks->leaves * 2 : MOST_LEAVES;
+        yagot_chunk *chunk = PyMem_RawCalloc(1, sizeof *chunk + leaves * sizeof chunk->slots[0]);
+        if (chunk == NULL) {
+            return NULL;
+        }
+        *chunk = (yagot_chunk){.next = table->chunks, .leaves = leaves};
+        table->chunks = chunk;
+        table->free_leaves = leaves;
+    }
+    return table->chunks->slots[--table->free_leaves];
+}
+
+static uint32_t *
+page_slots(yagot_idtable *table, uintptr_t page)
+{
+    yagot_page *entry = find_page(table->pages, table->mask, page);
+    if (entry->page == 0) {
+        if (table->used * 2 > table->mask) {
+            if (grow(table) < 0) {
+                return NULL;
+            }
+            entry = find_page(table->pages, table->mask, page);
+        }
+        uint32_t *leaf = new_leaf(table);
+        if (leaf == NULL) {
+            return NULL;
+        }
+        *entry = (yagot_page){page, leaf};
+        table->used++;
+    }
+    return entry->slots;
+}
+
+static inline size_t
+slot_of(const void *address)
+{
+    return ((uintptr_t)address >> 4) & (LEAF_SLOTS - 1);
+}
+
+uint32_t *
+yagot_idtable_slot(yagot_idtable *table, const void *address)
+{
+    uintptr_t page = (uintptr_t)address >> PAGE_BITS;
+    if (page != table->last_page || table->last_slots == NULL) {
+        uint32_t *slots = page_slots(table, page);
+        if (slots == NULL) {
+            return NULL;
+        }
+        table->last_page = page;
+        table->last_slots = slots;
+    }
+    return &table->last_slots[slot_of(address)];
+}
+
+uint32_t
+yagot_idtable_get(yagot_idtable *table, const void *address)
+{
+    uintptr_t page = (uintptr_t)address >> PAGE_BITS;
+    if (page != table->last_page || table->last_slots == NULL) {
+        yagot_page *entry = find_page(table->pages, table->mask, page);
+        if (entry->page == 0) {
+            return YAGOT_NONE;
+        }
+        table->last_page = page;
+        table->last_slots = entry->slots;
+    }
+    return table->last_slots[slot_of(address)] - 1;     /* 0 - 1 is YAGOT_NONE */
+}

@@ -1,0 +1,259 @@
+/* cycle.c - see cycle.h. Breadth-first search from some nodes of the component; the text of each of the
+ * shortest cycles met decides between them, so that neither addresses nor hash seeds matter. */
+#include "explain/cycle.h"
+
+#include "base/describe.h"
+#include "explain/edges.h"
+#include "explain/steps.h"
+
+#include <string.h>
+
+enum { MOST_STARTS = 48, STARTS_PER_TYPE = 4, SMALL = 48 };
+
+int
+yagot_search_init(yagot_search *search, yagot_graph *graph)
+{
+    size_t size = graph->nodes + 1u;
+    *search = (yagot_search){.graph = graph};
+    search->seen = PyMem_RawCalloc(size, sizeof(uint32_t));
+    search->parent = PyMem_RawMalloc(size * sizeof(uint32_t));
+    search->distance = PyMem_RawMalloc(size * sizeof(uint32_t));
+    search->queue = PyMem_RawMalloc(size * sizeof(uint32_t));
+    if (!search->seen || !search->parent || !search->distance || !search->queue) {
+        yagot_search_fini(search);
+        return -1;
+    }
+    return 0;
+}
+
+void
+yagot_search_fini(yagot_search *search)
+{
+    PyMem_RawFree(search->seen);
+    PyMem_RawFree(search->parent);
+    PyMem_RawFree(search->distance);
+    PyMem_RawFree(search->queue);
+    memset(search, 0, sizeof *search);
+}
+
+void
+yagot_cycle_fini(yagot_cycle *cycle)
+{
+    for (uint32_t i = 0; i < cycle->count; i++) {
+        PyMem_RawFree(cycle->steps[i].object);
+        PyMem_RawFree(cycle->steps[i].path);
+        PyMem_RawFree(cycle->steps[i].general);
+    }
+    PyMem_RawFree(cycle->steps);
+    PyMem_RawFree(cycle->nodes);
+    PyMem_RawFree(cycle->signature);
+    memset(cycle, 0, sizeof *cycle);
+}
+
+/* -- one search ----------------------------------------------------------------------------------- */
+
+typedef struct {
+    yagot_search *search;
+    uint32_t start, component, tail;
+} frontier;
+
+/* Follows a node's edges; true when one leads back to the start. An object and
+ * its part (see describe.h) count as one, so this calls itself once at most. */
+static bool
+expand(frontier *f, uint32_t node, uint32_t distance)
+{
+    yagot_search *s = f->search;
+    yagot_graph *g = s->graph;
+    for (uint32_t e = g->start[node]; e < g->start[node + 1] && s->budget > 0; e++, s->budget--) {
+        uint32_t child = g->target[e];
+        if (child == f->start) {
+            s->parent[child] = node;
+            return true;
+        }
+        if (g->component[child] != f->component || s->seen[child] == s->search) {
+            continue;
+        }
+        s->seen[child] = s->search;
+        s->parent[child] = node;
+        if (yagot_is_part(g->objects[node], g->objects[child])) {
+            if (expand(f, child, distance)) {
+                return true;
+            }
+            continue;
+        }
+        s->distance[child] = distance + 1;
+        s->queue[f->tail++] = child;
+    }
+    return false;
+}
+
+/* The length of the shortest cycle through `start`, 0 if none shorter than `limit` was found. */
+static uint32_t
+search_from(yagot_search *s, uint32_t start, uint32_t component, uint32_t limit)
+{
+    frontier f = {.search = s, .start = start, .component = component};
+    s->search++;
+    s->distance[start] = 0;
+    s->queue[f.tail++] = start;
+    for (uint32_t head = 0; head < f.tail && s->budget > 0; head++) {
+        uint32_t node = s->queue[head];
+        if (s->distance[node] >= limit) {
+            break;
+        }
+        if (expand(&f, node, s->distance[node])) {
+            return s->distance[node] + 1;
+        }
+    }
+    return 0;
+}
+
+/* Reads the cycle that the last search found. */
+static int
+read_nodes(yagot_search *s, uint32_t start, yagot_cycle *cycle)
+{
+    uint32_t length = 1;
+    for (uint32_t node = s->parent[start]; node != start; node = s->parent[node]) {
+        length++;
+    }
+    cycle->nodes = PyMem_RawMalloc(length * sizeof *cycle->nodes);
+    if (cycle->nodes == NULL) {
+        return -1;
+    }
+    cycle->length = length;
+    cycle->nodes[0] = start;
+    uint32_t node = s->parent[start];
+    for (uint32_t i = length; i-- > 1; node = s->parent[node]) {
+        cycle->nodes[i] = node;
+    }
+    return 0;
+}
+
+/* -- the choice ----------------------------------------------------------------------------------- */
+
+/* Keeps the new cycle if it is shorter, or as short with a smaller signature. */
+static int
+consider(yagot_search *s, uint32_t start, bool shorter, yagot_cycle *best)
+{
+    yagot_cycle cycle = {0};
+    if (read_nodes(s, start, &cycle) < 0 || yagot_tell_steps(s->graph, &cycle) < 0) {
+        yagot_cycle_fini(&cycle);
+        return -1;
+    }
+    if (shorter || best->signature == NULL || strcmp(cycle.signature, best->signature) < 0) {
+        yagot_cycle swap = *best;
+        *best = cycle;
+        cycle = swap;
+    }
+    yagot_cycle_fini(&cycle);
+    return 0;
+}
+
+/* In a large component, a few nodes of each type stand for all. */
+typedef struct {
+    PyTypeObject *types[MOST_STARTS];
+    uint32_t counts[MOST_STARTS], used;
+} type_sample;
+
+static bool
+is_start(type_sample *sample, PyObject *object)
+{
+    uint32_t i = 0;
+    while (i < sample->used && sample->types[i] != Py_TYPE(object)) {
+        i++;
+    }
+    if (i == MOST_STARTS) {
+        return false;
+    }
+    if (i == sample->used) {
+        sample->types[sample->used] = Py_TYPE(object);
+        sample->counts[sample->used++] = 0;
+    }
+    return ++sample->counts[i] <= STARTS_PER_TYPE;
+}
+
+/* -- classes -------------------------------------------------------------------------------------- */
+
+static bool
+is_instance(PyObject *object)
+{
+    return Py_TYPE(object)->tp_flags & Py_TPFLAGS_HEAPTYPE && !PyType_Check(object);
+}
+
+/* Every class is in the cycle with its MRO. In a component of classes and what belongs to them, functions and
+ * descriptors, no cycle is shorter: no need to search. Returns 1 if told so, 0 if not. */
+static int
+tell_classes(yagot_search *s, const uint32_t *members, uint32_t size, yagot_cycle *cycle)
+{
+    yagot_graph *g = s->graph;
+    uint32_t classes = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        if (is_instance(g->objects[members[i]])) {
+            return 0;
+        }
+        classes += PyType_Check(g->objects[members[i]]) != 0;
+    }
+    for (uint32_t i = 0; i < size && classes > 0; i++) {
+        PyObject *object = g->objects[members[i]];
+        if (!PyType_Check(object)) {
+            continue;
+        }
+        for (uint32_t e = g->start[members[i]]; e < g->start[members[i] + 1]; e++) {
+            if (g->objects[g->target[e]] == ((PyTypeObject *)object)->tp_mro) {
+                s->parent[members[i]] = g->target[e];
+                s->parent[g->target[e]] = members[i];
+                if (consider(s, members[i], false, cycle) < 0) {
+                    return -1;
+                }
+                break;
+            }
+        }
+    }
+    return cycle->signature != NULL;
+}
+
+static int
+tell_single(yagot_graph *graph, uint32_t node, yagot_cycle *cycle)
+{
+    yagot_text text = {0};
+    yagot_text_add(&text, "no cycle: ");
+    yagot_add_object(&text, graph->objects[node]);
+    cycle->signature = yagot_text_take(&text);
+    return cycle->signature != NULL ? 0 : -1;
+}
+
+int
+yagot_cycle_find(yagot_search *s, uint32_t component, yagot_cycle *cycle)
+{
+    yagot_graph *g = s->graph;
+    const uint32_t *members = &g->members[g->member_start[component]];
+    uint32_t size = g->own_size[component], shortest = YAGOT_NONE;
+    type_sample sample = {.used = 0};
+    *cycle = (yagot_cycle){0};
+    int told = tell_classes(s, members, size, cycle);
+    if (told < 0) {
+        yagot_cycle_fini(cycle);
+    }
+    if (told != 0) {
+        return told < 0 ? -1 : 0;
+    }
+    s->budget = 4ull * g->edges + 1000;
+    for (uint32_t i = 0; i < size; i++) {
+        if (size > SMALL && !is_start(&sample, g->objects[members[i]])) {
+            continue;
+        }
+        uint32_t length = search_from(s, members[i], component, shortest);
+        if (length == 0) {
+            continue;
+        }
+        bool shorter = length < shortest;
+        shortest = length;
+        if (consider(s, members[i], shorter, cycle) < 0) {
+            yagot_cycle_fini(cycle);
+            return -1;
+        }
+    }
+    if (cycle->signature == NULL) {
+        return tell_single(g, members[0], cycle);
+    }
+    return 0;
+}

@@ -1,0 +1,38 @@
+/* cycle.h - the shortest cycle of a component, told in steps. */
+#ifndef YAGOT_CYCLE_H
+#define YAGOT_CYCLE_H
+
+#include "explain/graph.h"
+#include "base/text.h"
+
+/* One line of an explanation: an object and how it refers to the next step's object. */
+typedef struct {
+    PyObject *head;         /* borrowed from the snapshot */
+    char *object, *path;    /* owned; "tree.Node", ".children[0]" */
+    char *general;          /* owned; both, without indices: "tree.Node.children[]" */
+} yagot_step;
+
+typedef struct {
+    uint32_t *nodes, length;    /* owned; the nodes of the cycle in order, instances' dicts included */
+    yagot_step *steps;          /* owned */
+    uint32_t count;
+    bool cut;                   /* too long to tell: the middle is left out */
+    char *signature;            /* owned; the same for the same cause, whatever the run and the version */
+} yagot_cycle;
+
+/* Working memory for all searches in one graph. */
+typedef struct {
+    yagot_graph *graph;
+    uint32_t *seen, *parent, *distance, *queue;     /* owned, [nodes] */
+    uint32_t search;        /* the number of the search under way; marks `seen` */
+    uint64_t budget;        /* edges that may still be followed in this component */
+} yagot_search;
+
+int yagot_search_init(yagot_search *search, yagot_graph *graph);
+void yagot_search_fini(yagot_search *search);
+/* Finds and tells the shortest cycle of a component; among equally short ones that with the smallest
+ * signature. A component that is not cyclic gives an empty cycle whose signature names the object. */
+int yagot_cycle_find(yagot_search *search, uint32_t component, yagot_cycle *cycle);
+void yagot_cycle_fini(yagot_cycle *cycle);
+
+#endif

@@ -1,0 +1,382 @@
+/* explain.c - see explain.h.
+ *
+ * Components with the same signature are one finding. Telling a component's cycle takes microseconds; when
+ * there are many, further ones are recognised by their shape: the types of their objects, the references
+ * between them, and the code and keys involved, in the order of creation.
+ */
+#include "explain/explain.h"
+
+#include "explain/advice.h"
+#include "base/describe.h"
+#include "explain/sizes.h"
+
+#include <string.h>
+
+enum { TOLD_ONE_BY_ONE = 500, MOST_STEPS = 10, MOST_KEYS = 8 };
+
+typedef struct {
+    yagot_findings *findings;
+    yagot_graph graph;
+    yagot_search search;
+    yagot_held held;
+    yagot_idtable type_index;       /* type -> index into type_names */
+    const char **type_names;        /* owned array of interned names */
+    PyTypeObject **types;           /* owned array; borrowed types */
+    uint32_t type_count, type_room;
+    uint32_t *rank;                 /* owned; [nodes] place within the component */
+    size_t *bytes;                  /* owned; [components] memory that goes with each */
+    PyObject *get_traceback;        /* borrowed, may be NULL */
+} explainer;
+
+/* -- type names ----------------------------------------------------------------------------------- */
+
+static const char *
+intern_type(yagot_findings *findings, PyTypeObject *type)
+{
+    yagot_text text = {0};
+    yagot_add_type_name(&text, type);
+    const char *name = text.failed ? NULL
+        : (const char *)xmlDictLookup(findings->names, (const xmlChar *)yagot_text_get(&text), -1);
+    yagot_text_fini(&text);
+    return name;
+}
+
+static const char *
+type_name(explainer *x, PyTypeObject *type)
+{
+    uint32_t index = yagot_idtable_get(&x->type_index, type);
+    if (index != YAGOT_NONE && x->types[index] == type) {
+        return x->type_names[index];
+    }
+    if (x->type_count == x->type_room) {
+        uint32_t room = x->type_room * 2 + 16;
+        void *grown = PyMem_RawRealloc(x->type_names, room * sizeof *x->type_names);
+        if (grown == NULL) {
+            return NULL;
+        }
+        x->type_names = grown;
+        grown = PyMem_RawRealloc(x->types, room * sizeof *x->types);
+        if (grown == NULL) {
+            return NULL;
+        }
+        x->types = grown;
+        x->type_room = room;
+    }
+    const char *name = intern_type(x->findings, type);
+    if (name == NULL || yagot_idtable_put(&x->type_index, type, x->type_count) < 0) {
+        return NULL;
+    }
+    x->types[x->type_count] = type;
+    x->type_names[x->type_count++] = name;
+    return name;
+}
+
+/* -- shapes --------------------------------------------------------------------------------------- */
+
+static inline uint64_t
+mix(uint64_t state, uint64_t value)
+{
+    state ^= value;
+    state *= 0x9E3779B97F4A7C15u;       /* 2^64 / golden ratio: spreads the bits */
+    return state ^ (state >> 29);
+}
+
+static uint64_t
+mix_object(uint64_t shape, PyObject *object)
+{
+    shape = mix(shape, (uintptr_t)Py_TYPE(object));
+    if (PyDict_CheckExact(object)) {
+        PyObject *key, *value;
+        Py_ssize_t position = 0;
+        for (int i = 0; i < MOST_KEYS && PyDict_Next(object, &position, &key, &value); i++) {
+            shape = mix(shape, (uintptr_t)key);
+        }
+    }
+    else if (PyFunction_Check(object) || PyFrame_Check(object) || yagot_is_generator(object)) {
+        shape = mix(shape, (uintptr_t)yagot_code_of(object));
+    }
+    else if (PyType_Check(object)) {
+        shape = mix(shape, (uintptr_t)((PyTypeObject *)object)->tp_name);
+    }
+    return shape;
+}
+
+static uint64_t
+shape_of(explainer *x, uint32_t component)
+{
+    yagot_graph *g = &x->graph;
+    const uint32_t *members = &g->members[g->member_start[component]];
+    uint64_t shape = g->own_size[component];
+    for (uint32_t i = 0; i < g->own_size[component]; i++) {
+        shape = mix_object(shape, g->objects[members[i]]);
+        for (uint32_t e = g->start[members[i]]; e < g->start[members[i] + 1]; e++) {
+            if (g->component[g->target[e]] == component) {
+                shape = mix(shape, x->rank[g->target[e]]);
+            }
+        }
+    }
+    return shape | 1;       /* 0 marks a free place */
+}
+
+/* -- telling a finding ---------------------------------------------------------------------------- */
+
+static char *
+tell(void (*add)(yagot_text *, PyObject *), PyObject *object)
+{
+    yagot_text text = {0};
+    add(&text, object);
+    return yagot_text_take(&text);
+}
+
+/* "file:line < file:line", the newest frame first; empty if the object's allocation was not traced. */
+static char *
+tell_allocation(PyObject *get_traceback, PyObject *object)
+{
+    yagot_text text = {0};
+    PyObject *frames = get_traceback != NULL ? PyObject_CallOneArg(get_traceback, object) : NULL;
+    for (Py_ssize_t i = 0; frames != NULL && PyTuple_Check(frames) && i < PyTuple_GET_SIZE(frames) && i < 5; i++) {
+        PyObject *frame = PyTuple_GET_ITEM(frames, i);
+        if (PyTuple_Check(frame) && PyTuple_GET_SIZE(frame) == 2) {
+            yagot_text_add(&text, i > 0 ? " < " : "");
+            yagot_text_add_str(&text, PyTuple_GET_ITEM(frame, 0), 400);
+            yagot_text_addf(&text, ":%ld", PyLong_AsLong(PyTuple_GET_ITEM(frame, 1)));
+        }
+    }
+    Py_XDECREF(frames);
+    PyErr_Clear();
+    return yagot_text_take(&text);
+}
+
+static char *
+copy(const char *string)
+{
+    yagot_text text = {0};
+    yagot_text_add(&text, string);
+    return yagot_text_take(&text);
+}
+
+static int
+tell_step(yagot_findings *findings, PyObject *get_traceback, const yagot_step *step, yagot_told_step *told)
+{
+    told->text[0] = copy(step->object);
+    told->text[1] = copy(step->path);
+    told->text[2] = tell(yagot_add_contents, step->head);
+    told->defined = tell(yagot_add_definition, step->head);
+    told->waiting = findings->wants_repr ? Py_NewRef(step->head) : NULL;
+    told->made = tell_allocation(get_traceback, step->head);
+    return told->text[0] && told->text[1] && told->text[2] && told->defined && told->made ? 0 : -1;
+}
+
+static int
+tell_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_finding *finding)
+{
+    yagot_text advice = {0};
+    int result = yagot_advise(&x->graph, component, cycle, &advice);
+    finding->advice = yagot_text_take(&advice);
+    finding->steps = PyMem_RawCalloc(MOST_STEPS, sizeof *finding->steps);
+    if (result < 0 || finding->advice == NULL || finding->steps == NULL) {
+        return -1;
+    }
+    finding->cycle_length = cycle->cut ? cycle->length : cycle->count;
+    /* of a long cycle, the beginning and the last step */
+    for (uint32_t i = 0; i < cycle->count && finding->step_count < MOST_STEPS; i++) {
+        bool last = finding->step_count == MOST_STEPS - 1;
+        const yagot_step *step = &cycle->steps[last ? cycle->count - 1 : i];
+        if (tell_step(x->findings, x->get_traceback, step, &finding->steps[finding->step_count++]) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The finding that a component belongs to: told, and new if its signature is. */
+static uint32_t
+tell_component(explainer *x, uint32_t component, uint32_t label)
+{
+    yagot_cycle cycle;
+    if (yagot_cycle_find(&x->search, component, &cycle) < 0) {
+        return YAGOT_NONE;
+    }
+    uint32_t found = yagot_findings_find(x->findings, cycle.signature, label);
+    if (found == YAGOT_NONE) {
+        found = yagot_findings_add(x->findings, cycle.signature, label);
+        cycle.signature = NULL;
+        if (found != YAGOT_NONE && tell_finding(x, component, &cycle, &x->findings->items[found]) < 0) {
+            found = YAGOT_NONE;
+        }
+    }
+    yagot_cycle_fini(&cycle);
+    return found;
+}
+
+/* The test that made a component: the first known one among its members; 0 if there is none to blame. */
+static uint32_t
+label_of(explainer *x, uint32_t component)
+{
+    yagot_graph *g = &x->graph;
+    uint32_t found = 0;
+    for (uint32_t i = g->member_start[component]; i < g->member_start[component + 1]; i++) {
+        uint32_t label = yagot_findings_label(x->findings, g->objects[g->members[i]]);
+        if (label == YAGOT_TOLD) {
+            return 0;
+        }
+        found = found == 0 ? label : found;
+    }
+    return found;
+}
+
+static uint32_t
+finding_of(explainer *x, uint32_t component, uint32_t label)
+{
+    if (x->findings->labels != NULL) {
+        return tell_component(x, component, label);
+    }
+    if (x->findings->told < TOLD_ONE_BY_ONE) {
+        x->findings->told++;
+        return tell_component(x, component, 0);
+    }
+    uint64_t shape = shape_of(x, component);
+    uint32_t found = yagot_findings_shape(x->findings, shape);
+    if (found == YAGOT_NONE) {
+        found = tell_component(x, component, 0);
+        if (found != YAGOT_NONE) {
+            yagot_findings_add_shape(x->findings, shape, found);
+        }
+    }
+    return found;
+}
+
+/* -- all components ------------------------------------------------------------------------------- */
+
+static int
+add_members(explainer *x, uint32_t component, uint32_t index, yagot_snapshot *s, yagot_predictions *predictions)
+{
+    yagot_graph *g = &x->graph;
+    yagot_finding *finding = &x->findings->items[index];
+    for (uint32_t i = g->member_start[component]; i < g->member_start[component + 1]; i++) {
+        PyObject *object = g->objects[g->members[i]];
+        const char *name = type_name(x, Py_TYPE(object));
+        if (name == NULL || yagot_finding_count(finding, name, false) < 0) {
+            return -1;
+        }
+        finding->objects++;
+        if (!(s->flags[g->index[g->members[i]]] & YAGOT_LATER)) {
+            predictions->items[predictions->count++] =
+                (yagot_prediction){object, Py_TYPE(object), index, name};
+            predictions->finalizers |= Py_TYPE(object)->tp_finalize != NULL || Py_TYPE(object)->tp_del != NULL;
+        }
+    }
+    finding->held += x->bytes[component];
+    finding->count++;
+    return 0;
+}
+
+/* Before anything is told: telling may give instances their dicts, which then hold what they held. */
+static int
+measure_components(explainer *x)
+{
+    yagot_graph *g = &x->graph;
+    x->bytes = PyMem_RawCalloc(g->components + 1u, sizeof *x->bytes);
+    if (x->bytes == NULL) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < g->nodes; i++) {
+        size_t bytes;
+        if (yagot_held_add(&x->held, g->objects[i], &bytes) < 0) {
+            return -1;
+        }
+        x->bytes[g->cause[i]] += bytes;
+    }
+    return 0;
+}
+
+static int
+explain_components(explainer *x, yagot_snapshot *s, yagot_predictions *predictions)
+{
+    yagot_graph *g = &x->graph;
+    x->rank = PyMem_RawMalloc((g->nodes + 1u) * sizeof *x->rank);
+    predictions->items = PyMem_RawMalloc((g->nodes + 1u) * sizeof *predictions->items);
+    if (x->rank == NULL || predictions->items == NULL) {
+        return -1;
+    }
+    for (uint32_t c = 0; c < g->components; c++) {
+        for (uint32_t i = g->member_start[c]; i < g->member_start[c + 1]; i++) {
+            x->rank[g->members[i]] = i - g->member_start[c];
+        }
+    }
+    for (uint32_t c = 0; c < g->components; c++) {
+        if (g->member_start[c] == g->member_start[c + 1]) {
+            continue;           /* hangs off another component */
+        }
+        uint32_t label = label_of(x, c);
+        if (x->findings->labels != NULL && label == 0) {
+            continue;           /* older than the first test */
+        }
+        uint32_t found = finding_of(x, c, label);
+        if (found == YAGOT_NONE || add_members(x, c, found, s, predictions) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, PyObject *get_traceback,
+              yagot_predictions *predictions)
+{
+    explainer x = {.findings = findings, .get_traceback = get_traceback};
+    int result = -1;
+    *predictions = (yagot_predictions){0};
+    yagot_findings_forget_shapes(findings);
+    if (yagot_graph_init(&x.graph, snapshot) < 0) {
+        return -1;
+    }
+    if (yagot_search_init(&x.search, &x.graph) == 0 && yagot_held_init(&x.held, snapshot) == 0
+        && yagot_idtable_init(&x.type_index) == 0) {
+        result = measure_components(&x) < 0 ? -1 : explain_components(&x, snapshot, predictions);
+    }
+    yagot_search_fini(&x.search);
+    yagot_held_fini(&x.held);
+    yagot_idtable_fini(&x.type_index);
+    yagot_graph_fini(&x.graph);
+    PyMem_RawFree(x.type_names);
+    PyMem_RawFree(x.types);
+    PyMem_RawFree(x.rank);
+    PyMem_RawFree(x.bytes);
+    if (result < 0) {
+        PyMem_RawFree(predictions->items);
+        *predictions = (yagot_predictions){0};
+    }
+    return result;
+}
+
+/* -- objects on no cycle -------------------------------------------------------------------------- */
+
+int
+yagot_tell_object(yagot_findings *findings, yagot_finding *finding, PyObject *object, PyObject *get_traceback)
+{
+    char empty[] = "";
+    yagot_step step = {.head = object, .object = tell(yagot_add_object, object), .path = empty};
+    int result = -1;
+    finding->advice = copy("");
+    finding->steps = PyMem_RawCalloc(1, sizeof *finding->steps);
+    if (step.object != NULL && finding->advice != NULL && finding->steps != NULL) {
+        finding->step_count = 1;
+        result = tell_step(findings, get_traceback, &step, &finding->steps[0]);
+    }
+    PyMem_RawFree(step.object);
+    return result;
+}
+
+int
+yagot_finding_count_object(yagot_findings *findings, yagot_finding *finding, PyObject *object)
+{
+    const char *name = intern_type(findings, Py_TYPE(object));
+    if (name == NULL || yagot_finding_count(finding, name, false) < 0
+        || yagot_finding_count(finding, name, true) < 0) {
+        return -1;
+    }
+    finding->objects++;
+    finding->survivors++;
+    return 0;
+}

@@ -1,0 +1,31 @@
+/* explain.h - from a snapshot's garbage to findings. */
+#ifndef YAGOT_EXPLAIN_H
+#define YAGOT_EXPLAIN_H
+
+#include "explain/findings.h"
+#include "base/snapshot.h"
+
+/* An object that the next collection should release. The addresses are only compared. */
+typedef struct {
+    const void *address, *type;
+    uint32_t finding;
+    const char *name;           /* of the type; interned by the findings */
+} yagot_prediction;
+
+typedef struct {
+    yagot_prediction *items;    /* owned */
+    uint32_t count;
+    bool finalizers;            /* some have one: only then can any survive */
+} yagot_predictions;
+
+/* Adds the garbage of a snapshot to the findings, and tells what should go with the next collection.
+ * get_traceback: _tracemalloc's function when it traces, else NULL. */
+int yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, PyObject *get_traceback,
+                  yagot_predictions *predictions);
+
+/* Tells a finding's one object, which is on no cycle. */
+int yagot_tell_object(yagot_findings *findings, yagot_finding *finding, PyObject *object, PyObject *get_traceback);
+/* Counts one more object that will not be released. */
+int yagot_finding_count_object(yagot_findings *findings, yagot_finding *finding, PyObject *object);
+
+#endif

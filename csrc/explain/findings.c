@@ -1,0 +1,339 @@
+/* findings.c - see findings.h. libxml2's tables keep the names and the signatures. */
+#include "explain/findings.h"
+
+#include <string.h>
+
+enum { SHAPES = 1 << 12 };
+
+int
+yagot_findings_init(yagot_findings *findings)
+{
+    memset(findings, 0, sizeof *findings);
+    findings->names = xmlDictCreate();
+    findings->by_signature = xmlHashCreate(16);
+    if (findings->names == NULL || findings->by_signature == NULL) {
+        yagot_findings_fini(findings);
+        return -1;
+    }
+    return 0;
+}
+
+static void
+finding_fini(yagot_finding *finding)
+{
+    for (uint32_t i = 0; i < finding->step_count; i++) {
+        yagot_told_step *step = &finding->steps[i];
+        for (size_t j = 0; j < 3; j++) {
+            PyMem_RawFree(step->text[j]);
+        }
+        PyMem_RawFree(step->defined);
+        PyMem_RawFree(step->made);
+        Py_XDECREF(step->waiting);
+    }
+    PyMem_RawFree(finding->steps);
+    PyMem_RawFree(finding->signature);
+    PyMem_RawFree(finding->advice);
+    PyMem_RawFree(finding->types);
+    PyMem_RawFree(finding->survivor_types);
+}
+
+void
+yagot_findings_fini(yagot_findings *findings)
+{
+    for (uint32_t i = 0; i < findings->count; i++) {
+        finding_fini(&findings->items[i]);
+    }
+    PyMem_RawFree(findings->items);
+    PyMem_RawFree(findings->shapes);
+    if (findings->names != NULL) {
+        xmlDictFree(findings->names);
+    }
+    if (findings->by_signature != NULL) {
+        xmlHashFree(findings->by_signature, NULL);
+    }
+    memset(findings, 0, sizeof *findings);
+}
+
+int
+yagot_findings_clear(yagot_findings *findings)
+{
+    if (findings->count == 0 && findings->names != NULL) {
+        return 0;
+    }
+    bool wants_repr = findings->wants_repr;
+    yagot_findings_fini(findings);
+    int result = yagot_findings_init(findings);
+    findings->wants_repr = wants_repr;
+    return result;
+}
+
+uint32_t
+yagot_findings_label(yagot_findings *findings, PyObject *object)
+{
+    return findings->labels != NULL ? yagot_idtable_get(findings->labels, object) + 1 : 0;
+}
+
+/* The second key of a hash entry: the label as text. */
+static const xmlChar *
+label_key(uint32_t label, char *buffer, size_t size)
+{
+    PyOS_snprintf(buffer, size, "%u", label);
+    return (const xmlChar *)buffer;
+}
+
+uint32_t
+yagot_findings_find(yagot_findings *findings, const char *signature, uint32_t label)
+{
+    char buffer[16];
+    uintptr_t place = (uintptr_t)xmlHashLookup2(findings->by_signature, (const xmlChar *)signature,
+                                                label_key(label, buffer, sizeof buffer));
+    return (uint32_t)place - 1;
+}
+
+uint32_t
+yagot_findings_add(yagot_findings *findings, char *signature, uint32_t label)
+{
+    char buffer[16];
+    if (findings->count == findings->room) {
+        uint32_t room = findings->room * 2 + 4;
+        yagot_finding *grown = PyMem_RawRealloc(findings->items, room * sizeof *grown);
+        if (grown == NULL) {
+            PyMem_RawFree(signature);
+            return YAGOT_NONE;
+        }
+        findings->items = grown;
+        findings->room = room;
+    }
+    uintptr_t place = (uintptr_t)findings->count + 1;
+    if (xmlHashAddEntry2(findings->by_signature, (const xmlChar *)signature,
+                         label_key(label, buffer, sizeof buffer), (void *)place) != 0) {
+        PyMem_RawFree(signature);
+        return YAGOT_NONE;
+    }
+    findings->items[findings->count] = (yagot_finding){.signature = signature, .label = label};
+    return findings->count++;
+}
+
+/* -- shapes --------------------------------------------------------------------------------------- */
+
+static uint32_t
+shape_place(yagot_findings *findings, uint64_t shape)
+{
+    uint32_t i = (uint32_t)(shape >> 40) & (SHAPES - 1);
+    while (findings->shapes[i].key != 0 && findings->shapes[i].key != shape) {
+        i = (i + 1) & (SHAPES - 1);
+    }
+    return i;
+}
+
+uint32_t
+yagot_findings_shape(yagot_findings *findings, uint64_t shape)
+{
+    if (findings->shapes == NULL) {
+        return YAGOT_NONE;
+    }
+    uint32_t place = shape_place(findings, shape);
+    return findings->shapes[place].key == shape ? findings->shapes[place].finding : YAGOT_NONE;
+}
+
+void
+yagot_findings_forget_shapes(yagot_findings *findings)
+{
+    PyMem_RawFree(findings->shapes);
+    findings->shapes = NULL;
+    findings->shape_count = 0;
+}
+
+void
+yagot_findings_add_shape(yagot_findings *findings, uint64_t shape, uint32_t finding)
+{
+    if (findings->shapes == NULL) {
+        findings->shapes = PyMem_RawCalloc(SHAPES, sizeof *findings->shapes);
+    }
+    /* A shape that finds no room is told again: slower, not wrong. */
+    if (findings->shapes != NULL && findings->shape_count < SHAPES / 2) {
+        uint32_t place = shape_place(findings, shape);
+        findings->shape_count += findings->shapes[place].key == 0;
+        findings->shapes[place].key = shape;
+        findings->shapes[place].finding = finding;
+    }
+}
+
+/* -- types ---------------------------------------------------------------------------------------- */
+
+int
+yagot_finding_count(yagot_finding *finding, const char *name, bool survivor)
+{
+    yagot_type_count **types = survivor ? &finding->survivor_types : &finding->types;
+    uint32_t *count = survivor ? &finding->survivor_type_count : &finding->type_count;
+    for (uint32_t i = 0; i < *count; i++) {
+        if ((*types)[i].name == name) {
+            (*types)[i].count++;
+            return 0;
+        }
+    }
+    if ((*count & (*count - 1)) == 0) {         /* full at each power of two */
+        yagot_type_count *grown = PyMem_RawRealloc(*types, (*count * 2u + 1u) * sizeof *grown);
+        if (grown == NULL) {
+            return -1;
+        }
+        *types = grown;
+    }
+    (*types)[(*count)++] = (yagot_type_count){name, 1};
+    return 0;
+}
+
+void
+yagot_finding_uncount(yagot_finding *finding, const char *name)
+{
+    finding->objects--;
+    for (uint32_t i = 0; i < finding->type_count; i++) {
+        finding->types[i].count -= finding->types[i].name == name;
+    }
+}
+
+void
+yagot_findings_describe(yagot_findings *findings, PyObject *describe)
+{
+    for (uint32_t i = 0; i < findings->count; i++) {
+        for (uint32_t j = 0; j < findings->items[i].step_count; j++) {
+            yagot_told_step *step = &findings->items[i].steps[j];
+            if (step->waiting == NULL) {
+                continue;
+            }
+            PyObject *told = PyObject_CallOneArg(describe, step->waiting);
+            yagot_text text = {0};
+            yagot_text_add_str(&text, told, 2000);
+            char *taken = told != NULL ? yagot_text_take(&text) : NULL;
+            if (taken != NULL) {
+                PyMem_RawFree(step->text[2]);
+                step->text[2] = taken;
+            }
+            Py_XDECREF(told);
+            PyErr_Clear();
+            Py_CLEAR(step->waiting);
+        }
+    }
+}
+
+/* -- export --------------------------------------------------------------------------------------- */
+
+static int
+set_item(PyObject *dict, const char *key, PyObject *value)
+{
+    int result = value != NULL ? PyDict_SetItemString(dict, key, value) : -1;
+    Py_XDECREF(value);
+    return result;
+}
+
+static PyObject *
+new_text(const char *text)
+{
+    return PyUnicode_DecodeUTF8(text != NULL ? text : "", (Py_ssize_t)strlen(text != NULL ? text : ""), "replace");
+}
+
+static PyObject *
+export_steps(const yagot_finding *finding)
+{
+    PyObject *list = PyList_New(0);
+    for (uint32_t i = 0; list != NULL && i < finding->step_count; i++) {
+        const yagot_told_step *step = &finding->steps[i];
+        PyObject *item = PyTuple_New(5);
+        if (item != NULL) {
+            const char *texts[] = {step->text[0], step->text[1], step->text[2], step->defined, step->made};
+            bool complete = true;
+            for (Py_ssize_t j = 0; j < 5; j++) {
+                PyObject *text = new_text(texts[j]);
+                complete &= text != NULL;
+                PyTuple_SET_ITEM(item, j, text);
+            }
+            if (!complete || PyList_Append(list, item) < 0) {
+                Py_CLEAR(list);
+            }
+            Py_DECREF(item);
+        }
+        else {
+            Py_CLEAR(list);
+        }
+    }
+    return list;
+}
+
+static Py_ssize_t
+survivors_of_type(const yagot_finding *finding, const char *name)
+{
+    for (uint32_t i = 0; i < finding->survivor_type_count; i++) {
+        if (finding->survivor_types[i].name == name) {
+            return finding->survivor_types[i].count;
+        }
+    }
+    return 0;
+}
+
+static PyObject *
+export_types(const yagot_finding *finding, bool uncollectable)
+{
+    PyObject *types = PyDict_New();
+    for (uint32_t i = 0; types != NULL && i < finding->type_count; i++) {
+        const char *name = finding->types[i].name;
+        Py_ssize_t survivors = survivors_of_type(finding, name);
+        Py_ssize_t count = uncollectable ? survivors : finding->types[i].count - survivors;
+        PyObject *key = count > 0 ? new_text(name) : NULL;
+        if (count > 0) {
+            PyObject *value = PyLong_FromSsize_t(count);
+            if (key == NULL || value == NULL || PyDict_SetItem(types, key, value) < 0) {
+                Py_CLEAR(types);
+            }
+            Py_XDECREF(value);
+        }
+        Py_XDECREF(key);
+    }
+    return types;
+}
+
+static PyObject *
+export_finding(const yagot_finding *finding, bool uncollectable)
+{
+    PyObject *dict = PyDict_New();
+    Py_ssize_t objects = uncollectable ? finding->survivors : finding->objects - finding->survivors;
+    bool whole = finding->survivors == 0 || finding->survivors == finding->objects;
+    if (dict == NULL
+        || set_item(dict, "kind", PyUnicode_FromString(finding->kind != NULL ? finding->kind
+                                                      : uncollectable ? "uncollectable" : "collected")) < 0
+        || set_item(dict, "signature", new_text(finding->signature)) < 0
+        || set_item(dict, "objects", PyLong_FromSsize_t(objects)) < 0
+        || set_item(dict, "count", PyLong_FromSsize_t(finding->count)) < 0
+        || set_item(dict, "held_bytes", PyLong_FromSize_t(whole || uncollectable ? finding->held : 0)) < 0
+        || set_item(dict, "references", PyLong_FromSsize_t(finding->unexplained)) < 0
+        || set_item(dict, "untracked", PyBool_FromLong(finding->untracked)) < 0
+        || set_item(dict, "label", PyLong_FromUnsignedLong(finding->label)) < 0
+        || set_item(dict, "cycle_length", PyLong_FromLong((long)finding->cycle_length)) < 0
+        || set_item(dict, "advice", new_text(uncollectable ? "" : finding->advice)) < 0
+        || set_item(dict, "why", new_text(uncollectable ? finding->why : NULL)) < 0
+        || set_item(dict, "steps", export_steps(finding)) < 0
+        || set_item(dict, "types", export_types(finding, uncollectable)) < 0) {
+        Py_CLEAR(dict);
+    }
+    return dict;
+}
+
+PyObject *
+yagot_findings_export(yagot_findings *findings)
+{
+    PyObject *list = PyList_New(0);
+    for (uint32_t i = 0; i < findings->count; i++) {
+        const yagot_finding *finding = &findings->items[i];
+        const bool wanted[] = {finding->objects > finding->survivors, finding->survivors > 0};
+        for (int uncollectable = 0; uncollectable < 2 && list != NULL; uncollectable++) {
+            if (!wanted[uncollectable]) {
+                continue;
+            }
+            PyObject *item = export_finding(finding, uncollectable == 1);
+            if (item == NULL || PyList_Append(list, item) < 0) {
+                Py_CLEAR(list);
+            }
+            Py_XDECREF(item);
+        }
+    }
+    return list;
+}

@@ -1,0 +1,77 @@
+/* findings.h - what was found, as plain text and numbers; no live object is kept. */
+#ifndef YAGOT_FINDINGS_H
+#define YAGOT_FINDINGS_H
+
+#include "explain/cycle.h"
+
+#include <libxml/tree.h>
+#include <libxml/dict.h>
+#include <libxml/hash.h>
+
+typedef struct {
+    const char *name;           /* interned by yagot_findings */
+    Py_ssize_t count;
+} yagot_type_count;
+
+typedef struct {
+    char *text[3];              /* owned: object, path, contents */
+    char *defined, *made;       /* owned: "file:line", allocation traceback; may be empty */
+    PyObject *waiting;          /* owned while its repr is still to be asked for, else NULL */
+} yagot_told_step;
+
+typedef struct {
+    char *signature;            /* owned, as are all the arrays */
+    char *advice;
+    yagot_told_step *steps;
+    uint32_t step_count, cycle_length;
+    yagot_type_count *types, *survivor_types;
+    uint32_t type_count, survivor_type_count;
+    uint32_t label;             /* the number of who made the objects, or 0 */
+    Py_ssize_t count;           /* components of this structure */
+    Py_ssize_t objects;
+    Py_ssize_t survivors;       /* of these, still alive after a collection */
+    Py_ssize_t unexplained;     /* references that nobody holds */
+    bool untracked;             /* to objects that the collector does not track */
+    size_t held;
+    bool resurrects;            /* one of the survivors has a finalizer */
+    const char *why;            /* why objects survived; static */
+    const char *kind;           /* other than collected and uncollectable; static, or NULL */
+} yagot_finding;
+
+typedef struct {
+    yagot_finding *items;       /* owned */
+    uint32_t count, room;
+    xmlDictPtr names;           /* owned; type names */
+    xmlHashTablePtr by_signature;       /* owned; index + 1 */
+    struct { uint64_t key; uint32_t finding; } *shapes;     /* owned; open addressing */
+    yagot_idtable *labels;      /* borrowed, or NULL: findings are kept apart by these numbers */
+    uint32_t shape_count, told; /* components told one by one */
+    bool wants_repr;
+} yagot_findings;
+
+int yagot_findings_init(yagot_findings *findings);
+void yagot_findings_fini(yagot_findings *findings);
+/* Empties it for the next window. */
+int yagot_findings_clear(yagot_findings *findings);
+/* The finding of a signature and a label, or YAGOT_NONE. */
+uint32_t yagot_findings_find(yagot_findings *findings, const char *signature, uint32_t label);
+/* A new, empty finding (steals the signature); YAGOT_NONE when memory is short. */
+uint32_t yagot_findings_add(yagot_findings *findings, char *signature, uint32_t label);
+/* The label of an object, or 0; YAGOT_TOLD: its window has told of it, or was not to. */
+#define YAGOT_TOLD (UINT32_MAX - 1)
+uint32_t yagot_findings_label(yagot_findings *findings, PyObject *object);
+/* The finding of a component's shape, if one was told before; see explain.c. */
+uint32_t yagot_findings_shape(yagot_findings *findings, uint64_t shape);
+/* Shapes are made of addresses: they hold for one look only. */
+void yagot_findings_forget_shapes(yagot_findings *findings);
+void yagot_findings_add_shape(yagot_findings *findings, uint64_t shape, uint32_t finding);
+/* Counts an object of a type among the finding's, or among its survivors. */
+int yagot_finding_count(yagot_finding *finding, const char *name, bool survivor);
+/* One object less of a type. */
+void yagot_finding_uncount(yagot_finding *finding, const char *name);
+/* Asks `describe` for a text on each object that waits for it, and lets go of them. Runs Python code. */
+void yagot_findings_describe(yagot_findings *findings, PyObject *describe);
+/* A list of dicts, one per finding and kind (new reference), or NULL with an exception set. */
+PyObject *yagot_findings_export(yagot_findings *findings);
+
+#endif

@@ -1,0 +1,129 @@
+/* paths.c - explain: why an object is alive. See paths.h. */
+#include "explain/paths.h"
+
+#include "base/describe.h"
+#include "explain/edges.h"
+#include "base/snapshot.h"
+
+#include <string.h>
+
+enum { LONGEST_PATH = 40 };
+
+typedef struct {
+    yagot_snapshot all;
+    uint32_t *parent;           /* index + 1; 0: not reached */
+    uint32_t *queue, length, at;
+} search;
+
+static int
+visit_next(PyObject *child, void *arg)
+{
+    search *s = arg;
+    uint32_t index = yagot_snapshot_find(&s->all, child);
+    if (index != YAGOT_NONE && s->parent[index] == 0) {
+        s->parent[index] = s->at + 1;
+        s->queue[s->length++] = index;
+    }
+    return 0;
+}
+
+/* Modules of Python's make better reading than those of C. */
+static bool
+is_source(PyObject *module)
+{
+    PyObject *file = PyDict_GetItemString(PyModule_GetDict(module), "__file__");
+    const char *text = file != NULL && PyUnicode_Check(file) ? PyUnicode_AsUTF8(file) : NULL;
+    size_t length = text != NULL ? strlen(text) : 0;
+    PyErr_Clear();
+    return length > 3 && strcmp(text + length - 3, ".py") == 0;
+}
+
+static void
+start_at_modules(search *s, bool source)
+{
+    PyObject *modules = PyImport_GetModuleDict(), *name, *module;
+    Py_ssize_t position = 0;
+    while (modules != NULL && PyDict_CheckExact(modules) && PyDict_Next(modules, &position, &name, &module)) {
+        uint32_t index = PyModule_Check(module) ? yagot_snapshot_find(&s->all, module) : YAGOT_NONE;
+        if (index != YAGOT_NONE && s->parent[index] == 0 && is_source(module) == source) {
+            s->parent[index] = index + 1;       /* its own: a root */
+            s->queue[s->length++] = index;
+        }
+    }
+}
+
+/* Breadth first, so that the path is a shortest one. */
+static bool
+reach(search *s, uint32_t target)
+{
+    for (uint32_t i = 0, source = 2; source-- > 0 && s->parent[target] == 0;) {
+        start_at_modules(s, source == 1);
+        for (; i < s->length && s->parent[target] == 0; i++) {
+            s->at = s->queue[i];
+            yagot_traverse(s->all.objects[s->at], visit_next, s);
+        }
+    }
+    return s->parent[target] != 0;
+}
+
+static void
+add_module_name(yagot_text *text, PyObject *module)
+{
+    PyObject *name = PyDict_GetItemString(PyModule_GetDict(module), "__name__");
+    yagot_text_add_str(text, name, YAGOT_NAME_LIMIT);
+}
+
+static char *
+tell_path(search *s, uint32_t target)
+{
+    uint32_t path[LONGEST_PATH] = {target}, length = 1;
+    yagot_edge_name name = {0};
+    while (length < LONGEST_PATH && s->parent[path[length - 1]] != path[length - 1] + 1) {
+        path[length] = s->parent[path[length - 1]] - 1;
+        length++;
+    }
+    PyObject *root = s->all.objects[path[length - 1]];
+    if (PyModule_Check(root)) {
+        add_module_name(&name.shown, root);
+    }
+    else {
+        yagot_text_add(&name.shown, "\xE2\x80\xA6");    /* too deep: the beginning is left out */
+    }
+    bool is_part = false;
+    for (uint32_t i = length - 1; i > 0; i--) {
+        PyObject *from = s->all.objects[path[i]], *to = s->all.objects[path[i - 1]];
+        if (PyModule_Check(from) && PyModule_GetDict(from) == to) {
+            is_part = true;
+        }
+        else {
+            is_part = yagot_add_edge(&name, from, to, is_part);
+        }
+    }
+    yagot_text_fini(&name.general);
+    return yagot_text_take(&name.shown);
+}
+
+char *
+yagot_path_to(PyObject *object, PyObject *tracked)
+{
+    search s = {0};
+    char *path = NULL;
+    int result = yagot_snapshot_init(&s.all);
+    if (result == 0) {
+        result = yagot_snapshot_add_list(&s.all, tracked);
+    }
+    else {
+        Py_DECREF(tracked);
+    }
+    s.parent = PyMem_RawCalloc(s.all.count + 1u, sizeof *s.parent);
+    s.queue = PyMem_RawMalloc((s.all.count + 1u) * sizeof *s.queue);
+    if (result == 0 && s.parent != NULL && s.queue != NULL) {
+        uint32_t target = yagot_snapshot_find(&s.all, object);
+        yagot_text nothing = {0};
+        path = target != YAGOT_NONE && reach(&s, target) ? tell_path(&s, target) : yagot_text_take(&nothing);
+    }
+    PyMem_RawFree(s.parent);
+    PyMem_RawFree(s.queue);
+    yagot_snapshot_fini(&s.all);
+    return path;
+}

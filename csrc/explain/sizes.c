@@ -1,0 +1,119 @@
+/* sizes.c - see sizes.h. An untracked object (str, bytes, an array's buffer) goes with the garbage when all its
+ * references come from there; it is counted where the last of them is met. */
+#include "explain/sizes.h"
+
+#include "base/describe.h"
+
+int
+yagot_held_init(yagot_held *held, yagot_snapshot *snapshot)
+{
+    *held = (yagot_held){.snapshot = snapshot};
+    return yagot_snapshot_init(&held->shared);
+}
+
+void
+yagot_held_fini(yagot_held *held)
+{
+    PyMem_RawFree(held->pending);
+    yagot_snapshot_fini(&held->shared);
+}
+
+/* The __sizeof__ of a type if it is written in C; NULL for the one of object. */
+static PyObject *
+find_sizer(PyTypeObject *type)
+{
+    PyObject *sizer = yagot_type_lookup(type, "__sizeof__");
+    PyObject *standard = yagot_type_lookup(&PyBaseObject_Type, "__sizeof__");
+    bool is_c = sizer != NULL && Py_IS_TYPE(sizer, &PyMethodDescr_Type);
+#if PY_VERSION_HEX >= 0x030D0000
+    if ((!is_c || sizer == standard) && type->tp_flags & Py_TPFLAGS_INLINE_VALUES) {
+        return standard;        /* it knows how many attributes lie in the object */
+    }
+#endif
+    return is_c && sizer != standard ? sizer : NULL;
+}
+
+static size_t
+size_of(yagot_held *held, PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    size_t place = ((uintptr_t)type >> 5) & (YAGOT_SIZERS - 1);
+    if (held->sizers[place].type != type) {
+        held->sizers[place].type = type;
+        held->sizers[place].sizer = find_sizer(type);
+    }
+    size_t header = PyObject_IS_GC(object) ? 2 * sizeof(void *) : 0;
+    PyObject *sizer = held->sizers[place].sizer;
+    if (sizer == NULL) {
+        Py_ssize_t items = type->tp_itemsize > 0 ? Py_SIZE(object) : 0;
+        return header + (size_t)type->tp_basicsize + (size_t)type->tp_itemsize * (size_t)(items < 0 ? -items : items);
+    }
+    PyObject *result = PyObject_CallOneArg(sizer, object);
+    size_t size = result != NULL && PyLong_Check(result) ? PyLong_AsSize_t(result) : 0;
+    Py_XDECREF(result);
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+        size = (size_t)type->tp_basicsize;
+    }
+    return size + header;
+}
+
+static void
+push(yagot_held *held, PyObject *object)
+{
+    if (held->depth == held->room) {
+        uint32_t room = held->room * 2 + 16;
+        PyObject **grown = PyMem_RawRealloc(held->pending, room * sizeof *grown);
+        if (grown == NULL) {
+            held->failed = true;
+            return;
+        }
+        held->pending = grown;
+        held->room = room;
+    }
+    held->pending[held->depth++] = object;
+}
+
+static int
+visit_held(PyObject *child, void *arg)
+{
+    yagot_held *held = arg;
+    if (yagot_is_tracked(child) || PyType_Check(child)
+        || yagot_snapshot_find(held->snapshot, child) != YAGOT_NONE) {
+        return 0;
+    }
+    if (PyUnicode_CheckExact(child) && PyUnicode_CHECK_INTERNED(child)) {
+        return 0;               /* a name: others use it too */
+    }
+    Py_ssize_t refs = Py_REFCNT(child);
+    if (refs > 1) {
+        if (refs > INT32_MAX / 2) {
+            return 0;           /* immortal */
+        }
+        uint32_t index = yagot_snapshot_add(&held->shared, child, refs, 0);
+        if (index == YAGOT_NONE) {
+            held->failed = true;
+            return 1;
+        }
+        if (--held->shared.refs[index] != 0) {
+            return 0;
+        }
+    }
+    push(held, child);
+    return 0;
+}
+
+int
+yagot_held_add(yagot_held *held, PyObject *object, size_t *bytes)
+{
+    *bytes = size_of(held, object);
+    yagot_traverse(object, visit_held, held);
+    while (held->depth > 0) {
+        PyObject *child = held->pending[--held->depth];
+        *bytes += size_of(held, child);
+        if (PyObject_IS_GC(child)) {
+            yagot_traverse(child, visit_held, held);
+        }
+    }
+    return held->failed ? -1 : 0;
+}

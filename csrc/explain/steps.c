@@ -1,0 +1,231 @@
+/* steps.c - see steps.h. */
+#include "explain/steps.h"
+
+#include "base/describe.h"
+#include "explain/edges.h"
+
+#include <string.h>
+
+enum { LONGEST_TOLD = 400 };
+
+typedef struct {
+    yagot_graph *graph;
+    yagot_cycle *cycle;
+    bool all_heads;         /* nothing but plain containers: each is a step of its own */
+} teller;
+
+static PyObject *
+object_at(teller *t, uint32_t position)
+{
+    return t->graph->objects[t->cycle->nodes[position % t->cycle->length]];
+}
+
+static bool
+is_head(teller *t, uint32_t position)
+{
+    if (t->all_heads) {
+        return true;
+    }
+    PyObject *object = object_at(t, position);
+    return !yagot_is_plain_container(object) && !yagot_is_item(object, object_at(t, position + 1))
+           && !yagot_is_part(object_at(t, position + t->cycle->length - 1), object);
+}
+
+/* The variable that a cell of a function's closure stands for; a new reference, or NULL. */
+static PyObject *
+variable_of(PyObject *function, PyObject *closure, PyObject *cell)
+{
+    if (!PyFunction_Check(function) || PyFunction_GET_CLOSURE(function) != closure || !PyTuple_Check(closure)) {
+        return NULL;
+    }
+#if PY_VERSION_HEX >= 0x030B0000
+    PyObject *names = PyCode_GetFreevars(yagot_code_of(function));
+#else
+    PyObject *names = Py_XNewRef(yagot_code_of(function)->co_freevars);
+#endif
+    PyObject *variable = NULL;
+    for (Py_ssize_t i = 0; names != NULL && i < PyTuple_GET_SIZE(closure) && i < PyTuple_GET_SIZE(names); i++) {
+        if (PyTuple_GET_ITEM(closure, i) == cell) {
+            variable = Py_NewRef(PyTuple_GET_ITEM(names, i));
+            break;
+        }
+    }
+    Py_XDECREF(names);
+    PyErr_Clear();
+    return variable;
+}
+
+static void
+add_variable(yagot_edge_name *name, PyObject *variable)
+{
+    yagot_text *forms[] = {&name->shown, &name->general};
+    for (size_t i = 0; variable != NULL && i < 2; i++) {
+        yagot_text_add(forms[i], " (");
+        yagot_text_add_str(forms[i], variable, YAGOT_NAME_LIMIT);
+        yagot_text_add(forms[i], ")");
+    }
+}
+
+/* Appends the path from a head to the next one; returns the next head's position. */
+static uint32_t
+add_path(teller *t, uint32_t position, yagot_edge_name *name)
+{
+    bool is_part = false;
+    for (;;) {
+        PyObject *from = object_at(t, position), *to = object_at(t, position + 1);
+        is_part = yagot_add_edge(name, from, to, is_part);
+        if (PyCell_Check(from) && position >= 2) {
+            PyObject *variable = variable_of(object_at(t, position - 2), object_at(t, position - 1), from);
+            add_variable(name, variable);
+            Py_XDECREF(variable);
+        }
+        position++;
+        if (is_head(t, position)) {
+            return position;
+        }
+        if (t->cycle->cut && position >= LONGEST_TOLD) {
+            return position;
+        }
+    }
+}
+
+static int
+finish_step(yagot_step *step, yagot_edge_name *name)
+{
+    yagot_text object = {0}, general = {0};
+    yagot_add_object(&object, step->head);
+    yagot_text_add(&general, yagot_text_get(&object));
+    yagot_text_add(&general, yagot_text_get(&name->general));
+    step->object = yagot_text_take(&object);
+    step->path = yagot_text_take(&name->shown);
+    step->general = yagot_text_take(&general);
+    yagot_text_fini(&name->general);
+    return step->object != NULL && step->path != NULL && step->general != NULL ? 0 : -1;
+}
+
+static int
+tell(teller *t, uint32_t first, uint32_t end)
+{
+    yagot_cycle *cycle = t->cycle;
+    for (uint32_t position = first; position < end;) {
+        yagot_edge_name name = {0};
+        yagot_step *step = &cycle->steps[cycle->count++];
+        *step = (yagot_step){.head = object_at(t, position)};
+        position = add_path(t, position, &name);
+        if (finish_step(step, &name) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* -- signature ------------------------------------------------------------------------------------ */
+
+/* Drops repeats of a step that follow each other (a chain's length is no part of its cause), then
+ * repeats of the whole sequence (a ring of two is a ring of ten). Returns the number of steps left. */
+static uint32_t
+condense(const char **steps, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (kept == 0 || strcmp(steps[kept - 1], steps[i]) != 0) {
+            steps[kept++] = steps[i];
+        }
+    }
+    while (kept > 1 && strcmp(steps[0], steps[kept - 1]) == 0) {
+        kept--;
+    }
+    for (uint32_t period = 1; period <= kept / 2; period++) {
+        bool repeats = kept % period == 0;
+        for (uint32_t i = period; i < kept && repeats; i++) {
+            repeats = strcmp(steps[i], steps[i - period]) == 0;
+        }
+        if (repeats) {
+            return period;
+        }
+    }
+    return kept;
+}
+
+/* Where to begin so that the sequence of steps is the smallest of all its rotations. */
+static uint32_t
+smallest_rotation(const char **steps, uint32_t count)
+{
+    uint32_t best = 0;
+    for (uint32_t candidate = 1; candidate < count; candidate++) {
+        int order = 0;
+        for (uint32_t i = 0; i < count && order == 0; i++) {
+            order = strcmp(steps[(candidate + i) % count], steps[(best + i) % count]);
+        }
+        if (order < 0) {
+            best = candidate;
+        }
+    }
+    return best;
+}
+
+/* Begins the steps with the one that the signature begins with. */
+static int
+rotate_steps(yagot_cycle *cycle, const char *first)
+{
+    uint32_t shift = 0;
+    while (shift < cycle->count && strcmp(cycle->steps[shift].general, first) != 0) {
+        shift++;
+    }
+    yagot_step *rotated = PyMem_RawMalloc(cycle->count * sizeof *rotated);
+    if (rotated == NULL) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < cycle->count; i++) {
+        rotated[i] = cycle->steps[(shift + i) % cycle->count];
+    }
+    PyMem_RawFree(cycle->steps);
+    cycle->steps = rotated;
+    return 0;
+}
+
+static int
+sign(yagot_cycle *cycle)
+{
+    yagot_text text = {0};
+    const char **steps = PyMem_RawMalloc(cycle->count * sizeof *steps);
+    if (steps == NULL) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < cycle->count; i++) {
+        steps[i] = cycle->steps[i].general;
+    }
+    uint32_t count = condense(steps, cycle->count);
+    uint32_t first = smallest_rotation(steps, count);
+    for (uint32_t i = 0; i < count; i++) {
+        yagot_text_add(&text, i > 0 ? " \xE2\x86\x92 " : "");
+        yagot_text_add(&text, steps[(first + i) % count]);
+    }
+    int result = cycle->cut ? 0 : rotate_steps(cycle, steps[first]);
+    PyMem_RawFree(steps);
+    cycle->signature = yagot_text_take(&text);
+    return cycle->signature != NULL ? result : -1;
+}
+
+int
+yagot_tell_steps(yagot_graph *graph, yagot_cycle *cycle)
+{
+    teller t = {.graph = graph, .cycle = cycle, .all_heads = true};
+    uint32_t told = cycle->length, first = 0;
+    if (told > LONGEST_TOLD) {
+        cycle->cut = true;
+        told = LONGEST_TOLD;
+    }
+    for (uint32_t i = 0; i < told && t.all_heads; i++) {
+        PyObject *object = object_at(&t, i);
+        t.all_heads = yagot_is_plain_container(object) || yagot_is_item(object, object_at(&t, i + 1));
+    }
+    while (first < told - 1 && !is_head(&t, first)) {
+        first++;
+    }
+    cycle->steps = PyMem_RawCalloc(told + 1u, sizeof *cycle->steps);
+    if (cycle->steps == NULL) {
+        return -1;
+    }
+    return tell(&t, first, cycle->cut ? told : first + told) < 0 ? -1 : sign(cycle);
+}

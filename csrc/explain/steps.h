@@ -1,0 +1,10 @@
+/* steps.h - a cycle in words: steps from object to object, and the signature. */
+#ifndef YAGOT_STEPS_H
+#define YAGOT_STEPS_H
+
+#include "explain/cycle.h"
+
+/* Fills the steps and the signature of a cycle whose nodes are known. */
+int yagot_tell_steps(yagot_graph *graph, yagot_cycle *cycle);
+
+#endif

@@ -1,0 +1,334 @@
+/* garbage.c - trial deletion in a side table.
+ *
+ * The algorithm is the collector's own (CPython, InternalDocs/garbage_collector.md): subtract from each
+ * object's reference count the references that come from inside the set; what is left over comes from
+ * outside, and everything it leads to is alive. The rest is garbage. The collector keeps the counts in
+ * the objects' headers; here they are kept aside, so that a test's objects stay as the test left them.
+ *
+ * Owners (the test instance) are alive while we look, but only because the runner holds them. Their
+ * references from outside that existed when the window began are not counted as roots; then their release
+ * is simulated by reference counting, and what survives that is what the collector would have to do.
+ */
+#include "find/garbage.h"
+
+#include <string.h>
+
+typedef struct {
+    yagot_snapshot *snapshot;
+    uint32_t *stack, depth;     /* each object is pushed at most once */
+    uint32_t *seen, visitor;    /* the visitor that saw an object last, where frames borrow */
+    uint8_t set;                /* flag to set */
+} walk;
+
+static int
+walk_init(walk *w, yagot_snapshot *snapshot)
+{
+    *w = (walk){.snapshot = snapshot};
+    w->stack = PyMem_RawMalloc((snapshot->count + 1u) * sizeof *w->stack);
+    if (w->stack == NULL) {
+        return -1;
+    }
+#if YAGOT_BORROWING_FRAMES
+    w->seen = PyMem_RawCalloc(snapshot->count + 1u, sizeof *w->seen);
+    if (w->seen == NULL) {
+        PyMem_RawFree(w->stack);
+        return -1;
+    }
+#endif
+    return 0;
+}
+
+static void
+walk_fini(walk *w)
+{
+    PyMem_RawFree(w->stack);
+    PyMem_RawFree(w->seen);
+}
+
+/* A frame of 3.14+ may show a borrowed reference beside an owned one: count a referent once. That can
+ * only make an object look alive. */
+static inline bool
+already_counted(walk *w, uint32_t index)
+{
+    if (w->visitor == 0) {
+        return false;
+    }
+    if (w->seen[index] == w->visitor) {
+        return true;
+    }
+    w->seen[index] = w->visitor;
+    return false;
+}
+
+static inline void
+traverse_counting(walk *w, uint32_t index, visitproc visit)
+{
+    PyObject *object = w->snapshot->objects[index];
+#if YAGOT_BORROWING_FRAMES
+    bool borrows = PyGen_Check(object) || PyCoro_CheckExact(object) || PyAsyncGen_CheckExact(object)
+                   || PyFrame_Check(object);
+    w->visitor = borrows ? index + 1 : 0;
+#endif
+    yagot_traverse(object, visit, w);
+}
+
+static int
+visit_subtract(PyObject *child, void *arg)
+{
+    walk *w = arg;
+    uint32_t index = yagot_snapshot_find(w->snapshot, child);
+    if (index != YAGOT_NONE && !already_counted(w, index)) {
+        w->snapshot->refs[index]--;
+    }
+    return 0;
+}
+
+/* Follows references to unmarked objects of the set, and marks them with w->set. */
+static int
+visit_mark(PyObject *child, void *arg)
+{
+    walk *w = arg;
+    yagot_snapshot *s = w->snapshot;
+    uint32_t index = yagot_snapshot_find(s, child);
+    if (index != YAGOT_NONE && !(s->flags[index] & (YAGOT_REACHABLE | w->set))) {
+        s->flags[index] |= w->set;
+        w->stack[w->depth++] = index;
+    }
+    return 0;
+}
+
+static void
+mark_from_stack(walk *w)
+{
+    while (w->depth > 0) {
+        yagot_traverse(w->snapshot->objects[w->stack[--w->depth]], visit_mark, w);
+    }
+}
+
+static void
+mark_reachable(walk *w)
+{
+    yagot_snapshot *s = w->snapshot;
+    w->set = YAGOT_REACHABLE;
+    for (uint32_t i = 0; i < s->count; i++) {
+        bool root = s->refs[i] > 0 || !PyObject_IS_GC(s->objects[i]);   /* the collector passes over those, too */
+        if (root && !(s->flags[i] & YAGOT_REACHABLE)) {
+            s->flags[i] |= YAGOT_REACHABLE;
+            w->stack[w->depth++] = i;
+            mark_from_stack(w);
+        }
+    }
+}
+
+/* -- the simulated release of the owners ---------------------------------------------------------- */
+
+static int
+visit_add(PyObject *child, void *arg)
+{
+    walk *w = arg;
+    uint32_t index = yagot_snapshot_find(w->snapshot, child);
+    if (index != YAGOT_NONE && !already_counted(w, index)) {
+        w->snapshot->refs[index]++;
+    }
+    return 0;
+}
+
+static int
+visit_release(PyObject *child, void *arg)
+{
+    walk *w = arg;
+    yagot_snapshot *s = w->snapshot;
+    uint32_t index = yagot_snapshot_find(s, child);
+    if (index == YAGOT_NONE || s->flags[index] & (YAGOT_REACHABLE | YAGOT_RELEASED)
+        || already_counted(w, index)) {
+        return 0;
+    }
+    if (--s->refs[index] == 0) {
+        s->flags[index] |= YAGOT_RELEASED;
+        w->stack[w->depth++] = index;
+    }
+    return 0;
+}
+
+/* A new pass: no visitor has seen anything. */
+static void
+forget_seen(walk *w)
+{
+    if (w->seen != NULL) {
+        memset(w->seen, 0, w->snapshot->count * sizeof *w->seen);
+    }
+}
+
+static bool
+is_unreachable_owner(const yagot_snapshot *s, uint32_t index)
+{
+    return (s->flags[index] & (YAGOT_OWNER | YAGOT_REACHABLE)) == YAGOT_OWNER;
+}
+
+/* Counts the references among the unreachable and lets go of the owners that none of them holds. */
+static void
+release_owners(walk *w)
+{
+    yagot_snapshot *s = w->snapshot;
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (!(s->flags[i] & YAGOT_REACHABLE)) {
+            s->refs[i] = 0;
+        }
+    }
+    forget_seen(w);
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (!(s->flags[i] & YAGOT_REACHABLE)) {
+            traverse_counting(w, i, visit_add);
+        }
+    }
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (is_unreachable_owner(s, i) && s->refs[i] == 0 && !(s->flags[i] & YAGOT_RELEASED)) {
+            s->flags[i] |= YAGOT_RELEASED;
+            w->stack[w->depth++] = i;
+        }
+    }
+    forget_seen(w);
+    while (w->depth > 0) {
+        traverse_counting(w, w->stack[--w->depth], visit_release);
+    }
+}
+
+/* What an unreachable owner leads to becomes garbage when the owner really goes. */
+static void
+mark_later(walk *w)
+{
+    yagot_snapshot *s = w->snapshot;
+    w->set = YAGOT_LATER;
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (is_unreachable_owner(s, i) && !(s->flags[i] & YAGOT_LATER)) {
+            s->flags[i] |= YAGOT_LATER;
+            w->stack[w->depth++] = i;
+        }
+    }
+    mark_from_stack(w);
+}
+
+static void
+count_found(yagot_snapshot *s, yagot_found *found)
+{
+    *found = (yagot_found){0};
+    for (uint32_t i = 0; i < s->count; i++) {
+        bool is_birth = !(s->flags[i] & (YAGOT_OWNER | YAGOT_OWNED));
+        if (s->flags[i] & YAGOT_REACHABLE) {
+            found->alive += is_birth;
+            continue;
+        }
+        if (s->flags[i] & YAGOT_RELEASED) {
+            continue;
+        }
+        s->flags[i] |= YAGOT_GARBAGE;
+        found->garbage++;
+    }
+}
+
+int
+yagot_find_garbage(yagot_snapshot *s, yagot_found *found)
+{
+    walk w;
+    if (walk_init(&w, s) < 0) {
+        return -1;
+    }
+    bool owners = false;
+    for (uint32_t i = 0; i < s->count; i++) {
+        traverse_counting(&w, i, visit_subtract);
+    }
+    mark_reachable(&w);
+    for (uint32_t i = 0; i < s->count && !owners; i++) {
+        owners = is_unreachable_owner(s, i);
+    }
+    if (owners) {
+        release_owners(&w);
+        mark_later(&w);
+    }
+    count_found(s, found);
+    walk_fini(&w);
+    return 0;
+}
+
+/* -- what only the owners hold -------------------------------------------------------------------- */
+
+typedef struct {
+    yagot_snapshot *snapshot;
+    yagot_snapshot seen;        /* referents met so far; refs: references not yet met */
+    bool failed;
+} closure;
+
+static int
+visit_owned(PyObject *child, void *arg)
+{
+    closure *c = arg;
+    if (!yagot_is_tracked(child) || yagot_snapshot_find(c->snapshot, child) != YAGOT_NONE) {
+        return 0;
+    }
+    uint32_t index = yagot_snapshot_add(&c->seen, child, Py_REFCNT(child), 0);
+    if (index == YAGOT_NONE) {
+        c->failed = true;
+        return 0;
+    }
+    if (--c->seen.refs[index] == 0) {
+        if (yagot_snapshot_add(c->snapshot, child, Py_REFCNT(child), YAGOT_OWNED) == YAGOT_NONE) {
+            c->failed = true;
+        }
+        else {
+            Py_INCREF(child);       /* until yagot_snapshot_fini; its count was taken before */
+        }
+    }
+    return 0;
+}
+
+int
+yagot_add_owners(yagot_snapshot *s, const yagot_owner *owners, size_t count)
+{
+    closure c = {.snapshot = s};
+    if (count == 0) {
+        return 0;
+    }
+    if (yagot_snapshot_init(&c.seen) < 0) {
+        return -1;
+    }
+    uint32_t first = s->count;
+    for (size_t i = 0; i < count; i++) {
+        PyObject *object = owners[i].object;
+        uint32_t index = yagot_snapshot_add(s, object, Py_REFCNT(object), YAGOT_OWNER);
+        if (index == YAGOT_NONE) {
+            c.failed = true;
+            break;
+        }
+        s->refs[index] -= owners[i].outside;
+        if (index < first) {
+            yagot_traverse(object, visit_owned, &c);
+        }
+    }
+    for (uint32_t i = first; i < s->count && !c.failed; i++) {
+        yagot_traverse(s->objects[i], visit_owned, &c);
+    }
+    yagot_snapshot_fini(&c.seen);
+    return c.failed ? -1 : 0;
+}
+
+int
+yagot_owner_measure(yagot_owner *owner)
+{
+    yagot_snapshot s;
+    walk w;
+    int result = -1;
+    owner->outside = 0;
+    if (yagot_snapshot_init(&s) < 0) {
+        return -1;
+    }
+    if (yagot_add_owners(&s, owner, 1) == 0 && walk_init(&w, &s) == 0) {
+        for (uint32_t i = 0; i < s.count; i++) {
+            traverse_counting(&w, i, visit_subtract);
+        }
+        owner->outside = s.refs[0];
+        walk_fini(&w);
+        result = 0;
+    }
+    yagot_snapshot_fini(&s);
+    return result;
+}

@@ -1,0 +1,25 @@
+/* garbage.h - find: which objects of a snapshot could only the collector release? */
+#ifndef YAGOT_GARBAGE_H
+#define YAGOT_GARBAGE_H
+
+#include "base/snapshot.h"
+
+/* An object that is to be treated as released already, e.g. the test instance that its runner holds. */
+typedef struct {
+    PyObject *object;       /* borrowed */
+    Py_ssize_t outside;     /* references at the window's start from outside of what only it holds */
+} yagot_owner;
+
+typedef struct {
+    uint32_t garbage;       /* objects that only the collector can release */
+    uint32_t alive;         /* births that something outside holds */
+} yagot_found;
+
+/* Measures `outside` of an owner, at the window's start. */
+int yagot_owner_measure(yagot_owner *owner);
+/* Adds the owners, and what only they hold, to a snapshot. */
+int yagot_add_owners(yagot_snapshot *snapshot, const yagot_owner *owners, size_t count);
+/* Sets the flags of every object of the snapshot. Modifies nothing else, and runs no Python code. */
+int yagot_find_garbage(yagot_snapshot *snapshot, yagot_found *found);
+
+#endif

@@ -1,0 +1,140 @@
+/* holder_walk.c - find: what each object holds. See holders.h.
+ *
+ * A traversal of all tracked objects shows most references. The rest lies in objects that the collector does
+ * not track and in objects that have no traverse function at all; what is reachable from tracked objects is walked
+ * too, once each. What has neither is searched word by word (memory_scan.c).
+ */
+#include "base/describe.h"
+#include "find/holders.h"
+#include "find/memory_scan.h"
+
+static void
+walk_code(yagot_holders *h, PyCodeObject *code)
+{
+    yagot_holders_add(h, code->co_consts);
+    yagot_holders_add(h, code->co_names);
+    yagot_holders_add(h, code->co_name);
+    yagot_holders_add(h, code->co_filename);
+    yagot_holders_add(h, code->co_linetable);
+#if PY_VERSION_HEX >= 0x030B0000
+    yagot_holders_add(h, code->co_localsplusnames);
+    yagot_holders_add(h, code->co_localspluskinds);
+    yagot_holders_add(h, code->co_qualname);
+    yagot_holders_add(h, code->co_exceptiontable);
+#else
+    yagot_holders_add(h, code->co_varnames);
+    yagot_holders_add(h, code->co_freevars);
+    yagot_holders_add(h, code->co_cellvars);
+#endif
+#if PY_VERSION_HEX >= 0x030C0000
+    if (code->_co_cached != NULL) {
+        yagot_holders_add(h, code->_co_cached->_co_varnames);
+        yagot_holders_add(h, code->_co_cached->_co_cellvars);
+        yagot_holders_add(h, code->_co_cached->_co_freevars);
+    }
+#endif
+}
+
+static void
+walk_subclasses(yagot_holders *h, PyTypeObject *type)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    if (type->tp_flags & (1u << 1)) {       /* static and built in: the field is an index */
+        return;
+    }
+#endif
+    yagot_holders_add(h, (PyObject *)type->tp_subclasses);
+}
+
+/* What the traverse function of types leaves out; a static type has none to call. */
+static void
+walk_type(yagot_holders *h, PyTypeObject *type)
+{
+    walk_subclasses(h, type);
+    if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
+        yagot_holders_add(h, ((PyHeapTypeObject *)type)->ht_slots);
+        yagot_holders_add(h, ((PyHeapTypeObject *)type)->ht_name);
+        yagot_holders_add(h, ((PyHeapTypeObject *)type)->ht_qualname);
+        return;
+    }
+    yagot_holders_add(h, yagot_type_dict(type));
+    yagot_holders_add(h, type->tp_bases);
+    yagot_holders_add(h, type->tp_mro);
+    yagot_holders_add(h, type->tp_cache);
+}
+
+/* 3.13+: the traversal of an instance with inline values shows the values, but not the dict made of them. */
+static void
+walk_inline_dict(yagot_holders *h, PyObject *object)
+{
+#if PY_VERSION_HEX >= 0x030D0000 && !YAGOT_FREE_THREADED
+    if (Py_TYPE(object)->tp_flags & Py_TPFLAGS_INLINE_VALUES) {
+        (void)yagot_subtract_words(h, (PyObject **)object - 3, sizeof object);
+    }
+#else
+    (void)h;
+    (void)object;
+#endif
+}
+
+/* An object holds its type if a class statement or a module has made it; not all traverse functions show that. */
+static void
+walk_type_of(yagot_holders *h, PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    uint32_t index = h->types_wanted ? yagot_holders_find(h, (PyObject *)type) : YAGOT_NONE;
+    if (index != YAGOT_NONE && type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
+        h->wanted->refs[index] -= yagot_count_shown(object, (PyObject *)type) == 0;
+    }
+}
+
+/* The traversal of a dict whose keys are all strings leaves them out. */
+static void
+walk_keys(yagot_holders *h, PyObject *object)
+{
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    while (h->untracked && PyDict_Check(object) && PyDict_Next(object, &position, &key, &value)) {
+        if (PyUnicode_CheckExact(key) && !PyUnicode_CHECK_INTERNED(key)) {
+            yagot_holders_add(h, key);
+        }
+    }
+}
+
+static void
+walk(yagot_holders *h, PyObject *object)
+{
+    walk_type_of(h, object);
+    if (PyCode_Check(object)) {
+        walk_code(h, (PyCodeObject *)object);
+    }
+    else if (PyType_Check(object)) {
+        walk_type(h, (PyTypeObject *)object);
+        yagot_traverse(object, yagot_holders_visit, h);
+    }
+    else if (yagot_can_traverse(object)) {
+        yagot_traverse(object, yagot_holders_visit, h);
+        walk_keys(h, object);
+        walk_inline_dict(h, object);
+        yagot_subtract_array(h, object);
+    }
+    else {
+        yagot_subtract_body(h, object);
+    }
+}
+
+int
+yagot_holders_subtract(yagot_holders *h)
+{
+    Py_ssize_t count = PyList_GET_SIZE(h->tracked);
+    yagot_traverse(h->tracked, yagot_holders_visit, h);
+    for (Py_ssize_t i = 0; i < count && !h->failed; i++) {
+        __builtin_prefetch(PyList_GET_ITEM(h->tracked, i + YAGOT_LATELY < count ? i + YAGOT_LATELY : i));
+        walk(h, PyList_GET_ITEM(h->tracked, i));
+    }
+    yagot_holders_add_threads(h);
+    for (PyObject *object; (object = yagot_holders_next(h)) != NULL;) {
+        walk(h, object);
+    }
+    return h->failed ? -1 : 0;
+}

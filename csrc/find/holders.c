@@ -1,0 +1,134 @@
+/* holders.c - see holders.h. */
+#include "find/holders.h"
+
+/* Exact types that never refer to a tracked object. */
+static bool
+is_leaf(PyTypeObject *type)
+{
+    return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyBytes_Type || type == &PyFloat_Type
+           || type == &PyBool_Type || type == Py_TYPE(Py_None) || type == &PyComplex_Type;
+}
+
+/* Multiplying by 2^64 / golden ratio spreads addresses that lie close together. */
+static uint32_t
+filter_bit(const PyObject *object)
+{
+    return (uint32_t)(((uintptr_t)object >> 4) * 0x9E3779B97F4A7C15u >> 32) % YAGOT_FILTER_BITS;
+}
+
+void
+yagot_holders_push(yagot_holders *h, PyObject *object)
+{
+    uint32_t *slot = yagot_idtable_slot(&h->seen, object);
+    if (slot == NULL) {
+        h->failed = true;
+        return;
+    }
+    if (*slot != 0) {
+        return;
+    }
+    *slot = 1;
+    if (h->depth == h->room) {
+        size_t room = h->room * 2 + 256;
+        PyObject **grown = PyMem_RawRealloc(h->pending, room * sizeof *grown);
+        if (grown == NULL) {
+            h->failed = true;
+            return;
+        }
+        h->pending = grown;
+        h->room = room;
+    }
+    h->pending[h->depth++] = object;
+}
+
+/* The index of an object if it is wanted, else YAGOT_NONE. Nearly none is: a bit tells, and the table need not. */
+uint32_t
+yagot_holders_find(const yagot_holders *h, PyObject *object)
+{
+    uint32_t bit = filter_bit(object);
+    return h->filter[bit / 64] >> bit % 64 & 1 ? yagot_snapshot_find(h->wanted, object) : YAGOT_NONE;
+}
+
+static void
+examine(yagot_holders *h, PyObject *child)
+{
+    if (!is_leaf(Py_TYPE(child)) && (h->frozen || !yagot_is_tracked(child))) {
+        yagot_holders_push(h, child);
+    }
+}
+
+/* What an object is, its own memory must tell. It is asked some visits later, when it has been fetched. */
+static void
+examine_later(yagot_holders *h, PyObject *child)
+{
+    PyObject *earlier = h->lately[h->turn];
+    __builtin_prefetch(child);
+    h->lately[h->turn] = child;
+    h->turn = (h->turn + 1) % YAGOT_LATELY;
+    if (earlier != NULL) {
+        examine(h, earlier);
+    }
+}
+
+int
+yagot_holders_visit(PyObject *child, void *arg)
+{
+    yagot_holders *h = arg;
+    uint32_t index = yagot_holders_find(h, child);
+    if (index != YAGOT_NONE) {
+        h->wanted->refs[index]--;
+    }
+    if (index == YAGOT_NONE || h->untracked) {  /* else it is tracked, and walked in its turn */
+        examine_later(h, child);
+    }
+    return 0;
+}
+
+PyObject *
+yagot_holders_next(yagot_holders *h)
+{
+    for (size_t i = 0; h->depth == 0 && i < YAGOT_LATELY; i++) {
+        PyObject *object = h->lately[i];
+        h->lately[i] = NULL;
+        if (object != NULL) {
+            examine(h, object);
+        }
+    }
+    return h->depth > 0 && !h->failed ? h->pending[--h->depth] : NULL;
+}
+
+int
+yagot_holders_init(yagot_holders *h)
+{
+    if (yagot_idtable_init(&h->seen) < 0) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < h->wanted->count; i++) {
+        uint32_t bit = filter_bit(h->wanted->objects[i]);
+        h->filter[bit / 64] |= (uint64_t)1 << bit % 64;
+        h->types_wanted |= PyType_Check(h->wanted->objects[i]);
+    }
+    /* where tracked objects are followed too, none may be walked twice */
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
+        PyObject *object = PyList_GET_ITEM(h->tracked, i);
+        bool suspended = !PyObject_IS_GC(object);       /* a greenlet, which does not say that it is tracked */
+        h->stacks |= suspended;
+        uint32_t *slot = h->frozen || suspended ? yagot_idtable_slot(&h->seen, object) : NULL;
+        if (slot == NULL && !h->frozen && !suspended) {
+            continue;
+        }
+        if (slot == NULL) {
+            return -1;
+        }
+        *slot = 1;
+    }
+    return 0;
+}
+
+void
+yagot_holders_fini(yagot_holders *h)
+{
+    yagot_idtable_fini(&h->seen);
+    PyMem_RawFree(h->pending);
+    h->pending = NULL;
+}

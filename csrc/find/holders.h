@@ -1,0 +1,52 @@
+/* holders.h - find: every reference that exists to a few objects. */
+#ifndef YAGOT_HOLDERS_H
+#define YAGOT_HOLDERS_H
+
+#include "base/snapshot.h"
+
+enum { YAGOT_FILTER_BITS = 1 << 16, YAGOT_LATELY = 16 };
+
+typedef struct {
+    yagot_snapshot *wanted;     /* the objects asked about; refs: references not yet explained */
+    PyObject *tracked;          /* all tracked objects: a list that the collector does not know; borrowed */
+    bool untracked;             /* some of the wanted objects are not tracked */
+    bool types_wanted;          /* some of the wanted objects are types */
+    bool frozen;                /* some tracked objects are not in that list */
+    traverseproc plain_traverse;    /* of classes written in Python */
+    yagot_idtable seen;         /* untracked objects that were walked */
+    PyObject **pending;         /* owned array of borrowed objects, still to walk */
+    size_t depth, room;
+    uint64_t filter[YAGOT_FILTER_BITS / 64];    /* a bit for each wanted object: most others have none */
+    PyObject *lately[YAGOT_LATELY];     /* borrowed; visited, not examined yet */
+    size_t turn;
+    bool stacks;                /* there are objects with a C stack of their own, which may hold anything */
+    bool failed;
+} yagot_holders;
+
+/* Takes what the caller has filled in: wanted, tracked, frozen and plain_traverse. */
+int yagot_holders_init(yagot_holders *holders);
+void yagot_holders_fini(yagot_holders *holders);
+/* The index of an object if it is wanted, else YAGOT_NONE. Nearly none is: a bit tells, and the table need not. */
+uint32_t yagot_holders_find(const yagot_holders *holders, PyObject *object);
+/* Has an object walked once, later; and the next such object, or NULL. */
+void yagot_holders_push(yagot_holders *holders, PyObject *object);
+PyObject *yagot_holders_next(yagot_holders *holders);
+/* A visitproc: one reference to `child`. */
+int yagot_holders_visit(PyObject *child, void *holders);
+
+/* One reference, or NULL. */
+static inline void
+yagot_holders_add(yagot_holders *holders, PyObject *object)
+{
+    if (object != NULL) {
+        (void)yagot_holders_visit(object, holders);
+    }
+}
+
+/* holder_walk.c: subtracts from the wanted objects' refs every reference that is found: in tracked objects and in what
+ * they lead to, in code, types, running frames and the interpreter. Runs no Python code. */
+int yagot_holders_subtract(yagot_holders *holders);
+/* threads.c: what thread states and running frames hold, which no traverse function shows. */
+void yagot_holders_add_threads(yagot_holders *holders);
+
+#endif

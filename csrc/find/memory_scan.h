@@ -1,0 +1,26 @@
+/* memory_scan.h - find: references in memory that no traversal shows; each is subtracted from the wanted objects'
+ * refs. */
+#ifndef YAGOT_WORDS_H
+#define YAGOT_WORDS_H
+
+#include "find/holders.h"
+
+/* Every word there that is the address of a wanted object; how many were. size: in bytes. */
+Py_ssize_t yagot_subtract_words(yagot_holders *holders, const void *memory, size_t size);
+/* Those in the body of an object that has no traverse function. */
+void yagot_subtract_body(yagot_holders *holders, PyObject *object);
+/* The items of one of NumPy's arrays of objects; nothing if it is something else. */
+void yagot_subtract_array(yagot_holders *holders, PyObject *object);
+/* The references that an object holds where its traverse function does not show them; how many there were. */
+Py_ssize_t yagot_subtract_hidden(yagot_holders *holders, PyObject *object);
+/* Untracked objects whose addresses lie in an object's body: few traverse functions show strings. */
+void yagot_subtract_untracked(yagot_holders *holders, PyObject *object);
+/* What lies in the writable data of shared libraries: caches in C. */
+void yagot_subtract_static(yagot_holders *holders);
+
+/* How often a traversal of an object shows another one. */
+Py_ssize_t yagot_count_shown(PyObject *object, PyObject *wanted);
+/* The C type that an object is of: its own, or of a class written in Python the nearest base that is not. */
+PyTypeObject *yagot_c_type_of(const yagot_holders *holders, PyObject *object);
+
+#endif

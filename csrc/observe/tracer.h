@@ -1,0 +1,42 @@
+/* tracer.h - observe: objects that the collector does not track, made in a window and alive after it. */
+#ifndef YAGOT_TRACER_H
+#define YAGOT_TRACER_H
+
+#include "base/idtable.h"
+
+#define YAGOT_HAS_TRACER (PY_VERSION_HEX >= 0x030E0000 && !YAGOT_FREE_THREADED)
+
+typedef struct {
+    PyObject *object;           /* borrowed; NULL: a free place */
+    uint32_t next;              /* of the free places */
+    uint32_t window;            /* the number of the window it was made in */
+} yagot_made;
+
+typedef struct {
+    yagot_idtable places;       /* address -> place in made */
+    yagot_made *made;           /* owned */
+    size_t count, room, alive;
+    uint32_t free;              /* the first free place, or YAGOT_NONE */
+    uint32_t window;            /* the open window's number */
+    bool recording;             /* a window is open */
+#if YAGOT_HAS_TRACER
+    PyInterpreterState *interpreter;    /* the only one we listen to: another may run at the same time */
+    PyRefTracer before;         /* who was told until now, tracemalloc for one, and is told by us */
+    void *before_data;
+#endif
+} yagot_tracer;
+
+/* Is this Python one that tells of all? -1 with an exception set. */
+int yagot_tracer_check(void);
+/* A window opens: what is made is kept until it is destroyed or forgotten. -1 with an exception set. */
+int yagot_tracer_resume(yagot_tracer *tracer, uint32_t window);
+/* The window closes. If somebody else listens instead of us by now, all is forgotten: it may be gone. */
+void yagot_tracer_pause(yagot_tracer *tracer);
+/* Forgets what was made in a window; YAGOT_NONE: in any. */
+void yagot_tracer_forget(yagot_tracer *tracer, uint32_t window);
+/* Listens no more. */
+void yagot_tracer_fini(yagot_tracer *tracer);
+/* May a living object be asked who holds it? Not one that all share. */
+bool yagot_tracer_wants(const yagot_made *made);
+
+#endif

@@ -1,0 +1,1 @@
+"""The commands of ``yagot``, one module each."""

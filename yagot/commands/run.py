@@ -1,0 +1,94 @@
+"""``yagot run``: unittest's program, each test checked."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+import unittest
+from typing import TYPE_CHECKING, Any
+
+from yagot.config import Config, ConfigError, load
+from yagot.report.reporters import make_reporters
+
+if TYPE_CHECKING:
+    from yagot.model import TestInfo, TestReport
+
+USAGE_ERROR = 2
+NO_TESTS = 5
+
+_EPILOG = "Everything else is passed on to unittest:"
+
+
+def _show_help(parser: argparse.ArgumentParser) -> None:
+    parser.print_help()
+    print(f"\n{_EPILOG}\n")
+    sys.stdout.flush()
+    unittest.main(module=None, argv=["python -m unittest", "--help"])
+
+
+class _Durations:
+    """What unittest's --durations shows from 3.12 on, for earlier ones."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._timed: list[tuple[float, str]] = []
+
+    def started(self, test: TestInfo) -> None:
+        pass
+
+    def finished(self, report: TestReport, fails: bool) -> None:
+        self._timed.append((report.seconds, report.test.id))
+
+    def close(self) -> None:
+        self._timed.sort(reverse=True)
+        print("\nSlowest test durations", file=sys.stderr)
+        for seconds, name in self._timed[: self._count or None]:
+            print(f"{seconds:8.3f}s     {name}", file=sys.stderr)
+
+
+def run(options: argparse.Namespace, rest: list[str]) -> int:
+    if options.help:
+        _show_help(options.parser)
+    if sys.implementation.name != "cpython":
+        print(f"yagot: needs CPython; this is {sys.implementation.name}", file=sys.stderr)
+        return USAGE_ERROR
+    # imported here: the parts that need the core
+    from yagot.files import UnusablePath
+    from yagot.observe.checker import Checker
+    from yagot.runner import TextTestRunner
+
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Config)}
+    try:
+        config, _ = load(given)
+        checker = Checker(config)
+    except ConfigError as error:
+        print(f"yagot: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    runners: list[TextTestRunner] = []
+
+    class Runner(TextTestRunner):
+        def __init__(self, *args: Any, **keywords: Any) -> None:
+            super().__init__(*args, checker=checker, **keywords)
+            runners.append(self)
+
+    class Program(unittest.TestProgram):
+        def createTests(self, *args: Any, **keywords: Any) -> None:
+            """Called when the arguments are known to be good, and before anything is imported: reports begin here."""
+            checker.run.reporters += make_reporters(config, "all")
+            if getattr(options, "durations", None) is not None:
+                checker.run.reporters.append(_Durations(options.durations))
+            super().createTests(*args, **keywords)
+
+    sys.path.insert(0, os.getcwd())
+    try:
+        program = Program(module=None, argv=["yagot run", *rest], testRunner=Runner, exit=False)
+    except (UnusablePath, ConfigError) as error:
+        print(f"yagot: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    if any(runner.failed_to_report for runner in runners):
+        return USAGE_ERROR
+    if program.result.testsRun == 0 and not program.result.skipped and program.result.wasSuccessful():
+        return NO_TESTS
+    return 0 if program.result.wasSuccessful() else 1

@@ -1,0 +1,136 @@
+"""``yagot report`` and ``yagot graph``: a saved run (``--json``) shown again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from yagot.config import ConfigError
+from yagot.files import UnusablePath, check_writable
+from yagot.model import Finding, TestReport, from_json
+from yagot.report.causes import CauseReport, CauseTotals
+from yagot.report.drawings import dot, draw, mermaid, one_line
+from yagot.report.json import SCHEMA_VERSION
+from yagot.report.markdown import MarkdownReport
+from yagot.report.totals import Summary
+from yagot.report.wording import describe, plural
+
+if TYPE_CHECKING:
+    from yagot.observe.run import Reporter
+
+USAGE_ERROR = 2
+
+
+class UnreadableReport(Exception):
+    """A file is no JSON report of ours; the text is one clear line."""
+
+
+def read(path: str) -> list[TestReport]:
+    """The tests of a JSON report. Raises UnreadableReport."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            data = json.load(file)
+        if data["version"] != SCHEMA_VERSION:
+            raise UnreadableReport(f"{path}: version {data['version']!r} of the JSON report is not known here")
+        return [from_json(test) for test in data["tests"]]
+    except OSError as error:
+        raise UnreadableReport(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise UnreadableReport(f"{path} is no JSON report of yagot") from None
+
+
+def _complain(text: object) -> int:
+    print(f"yagot: {text}", file=sys.stderr)
+    return USAGE_ERROR
+
+
+def _write(
+    tests: Sequence[TestReport], markdown: str | None, html: str | None, previous: Sequence[TestReport] | None
+) -> bool:
+    """Writes the files that are wanted; was there one? Raises UnusablePath, ConfigError."""
+    reporters: list[Reporter] = []
+    if markdown is not None:
+        check_writable(markdown)
+        reporters.append(MarkdownReport(markdown))
+    if html is not None:
+        from yagot.report.html import HTMLReport
+
+        check_writable(html)
+        reporters.append(HTMLReport(html, previous))
+    for reporter in reporters:
+        for test in tests:
+            reporter.finished(test, False)
+        reporter.close()
+    return bool(reporters)
+
+
+def report(path: str, markdown: str | None, html: str | None, previous: str | None) -> int:
+    """Shows the causes and totals of a run, or writes them to files; returns the exit status."""
+    try:
+        tests = read(path)
+        if _write(tests, markdown, html, read(previous) if previous is not None else None):
+            return 0
+    except (UnreadableReport, UnusablePath, ConfigError) as error:
+        return _complain(error)
+    summary = Summary()
+    for test in tests:
+        summary.add(test)
+    for line in (*summary.cause_lines(), *summary.lines()):
+        print(line)
+    return 0
+
+
+def _leaks(path: str) -> dict[str, CauseTotals]:
+    causes = CauseReport()
+    for test in read(path):
+        causes.finished(test, False)
+    return {cause.finding.signature: cause for cause in causes.ranked()}
+
+
+def diff(old: str, new: str) -> int:
+    """Prints which causes of leaks are new, and which are gone; returns the exit status: 1 if some are new."""
+    try:
+        before, after = _leaks(old), _leaks(new)
+    except UnreadableReport as error:
+        return _complain(error)
+    for word, here, there in (("new", after, before), ("gone", before, after)):
+        for signature in here.keys() - there.keys():
+            cause = here[signature]
+            first, *_ = describe(cause.finding)
+            print(f"{word}: {signature} in {plural(len(cause.tests), 'test')}, the first {cause.tests[0].id}")
+            print(f"    {first}\n    {one_line(cause.finding.cause)}")
+    print(
+        f"yagot: {plural(len(after), 'cause')}: {len(after.keys() - before.keys())} new, "
+        f"{len(after.keys() & before.keys())} as before; {len(before.keys() - after.keys())} gone"
+    )
+    return 1 if after.keys() - before.keys() else 0
+
+
+def _cycles(tests: Iterable[TestReport], wanted: str) -> Iterator[Finding]:
+    """Findings with a cycle whose signature begins like that; with none wanted, of leaks."""
+    for test in tests:
+        for finding in test.findings:
+            if finding.steps and (finding.signature.startswith(wanted) if wanted else finding.verdict == "leak"):
+                yield finding
+
+
+def graph(path: str, signature: str, form: str) -> int:
+    """Prints the cycle of a finding, by default of the leak that holds most; returns the exit status."""
+    try:
+        tests = read(path)
+    except UnreadableReport as error:
+        return _complain(error)
+    found = max(_cycles(tests, signature), key=lambda finding: finding.held_bytes, default=None)
+    if found is None:
+        named = f"with the signature {signature}" if signature else "of a leak"
+        return _complain(f"{path}: there is no cycle {named}")
+    drawing = "\n".join((mermaid if form == "mermaid" else dot)(found))
+    if form == "svg":
+        images = draw([drawing])
+        if not images:
+            return _complain("svg needs yagot[html] and Graphviz's dot")
+        drawing = images[0]
+    print(drawing)
+    return 0

@@ -1,0 +1,1 @@
+"""Judge: which findings count."""

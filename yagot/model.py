@@ -1,0 +1,307 @@
+"""Findings and test reports: plain values, never a live object."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+try:  # hashlib's own source for it; hashlib itself brings OpenSSL along, 4 MB
+    from _blake2 import blake2s
+except ImportError:
+    from hashlib import blake2s
+
+if TYPE_CHECKING:
+    from yagot._core import _Finding
+
+CRASH = "yagot.Crash"
+"""The type of the problem of a test whose process died."""
+
+UNTRACKED = "untracked"
+"""Why a suspect is unsure: many caches in C hold objects that the collector does not track, and all look alike."""
+
+LATER = " [later]"
+"""Behind the name of a test: what was told of it after its end."""
+BEFORE = " [before]"
+"""Behind the name of a test: what was made before it, e.g. by setUpClass."""
+
+OUTCOMES = ("passed", "failed", "error", "skipped", "expected_failure", "unexpected_success")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One object on a cycle and how it refers to the next one."""
+
+    object: str
+    """What it is: ``tree.Node``, ``function tree.make.<locals>.walk``."""
+    path: str
+    """The reference, as source would write it: ``.children[0]``."""
+    contents: str = ""
+    """Lengths, keys, attributes and primitive values; bounded."""
+    defined: str = ""
+    """``file:line`` of the function or class, or empty."""
+    made: str = ""
+    """``file:line`` of the allocation (newest frame first), if tracemalloc traced it."""
+
+    def __str__(self) -> str:
+        return self.object + self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause: a reference cycle and what hangs off it."""
+
+    kind: str
+    """``collected``, ``uncollectable``, ``growth`` (see
+    yagot.observe.growth) or ``hidden``: a C type that does not show what it holds."""
+    cause: str
+    """The cycle without indices, addresses and counts: the same on every run."""
+    objects: int
+    """Tracked objects, all components together."""
+    types: Mapping[str, int]
+    """Objects by type, ``module.qualname`` without ``builtins.``."""
+    held_bytes: int
+    """Memory that goes with them, untracked objects included."""
+    count: int = 1
+    """Components of this structure."""
+    steps: tuple[Step, ...] = ()
+    """The shortest cycle; of a long one, the beginning and the last step."""
+    cycle_length: int = 0
+    advice: str = ""
+    """Where the cycle could be broken; empty if there is no sound suggestion."""
+    why: str = ""
+    """Why the collector could not release the objects (uncollectable ones)."""
+    references: int = 0
+    """References to the objects that are counted and that nobody holds (uncollectable ones)."""
+    suspected: bool = False
+    """Not confirmed: some place in C memory may hold them."""
+    owner: str = ""
+    """Whose it is; see yagot.judge.owners."""
+    verdict: str = "leak"
+    """``leak``, ``note``, ``allowed``, ``known`` or ``suspected``."""
+    reason: str = ""
+    """The rule behind a verdict other than ``leak``."""
+
+    @property
+    def is_pythons_own(self) -> bool:
+        """Does it blame a type of Python's own (as _io.StringIO before 3.12) for what it hides? Nobody mends those."""
+        name = self.cause.partition(" ")[0]
+        own = "." not in name or name.partition(".")[0] in sys.stdlib_module_names
+        return self.kind == "hidden" and own
+
+    @property
+    def signature(self) -> str:
+        """Twelve hexadecimal digits that stand for kind and cause (BLAKE2s)."""
+        return blake2s(f"{self.kind}\n{self.cause}".encode(), digest_size=6).hexdigest()
+
+    @property
+    def cycle(self) -> tuple[str, ...]:
+        """The steps as text."""
+        return tuple(map(str, self.steps))
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as the JSON report has it (docs: reference, JSON)."""
+        return {
+            "kind": self.kind,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "signature": self.signature,
+            "cause": self.cause,
+            "objects": self.objects,
+            "types": dict(self.types),
+            "held_bytes": self.held_bytes,
+            "cycle": list(self.cycle),
+            "cycle_length": self.cycle_length,
+            "count": self.count,
+            "advice": self.advice,
+            "why": self.why,
+            "references": self.references,
+            "suspected": self.suspected,
+            "owner": self.owner,
+            "steps": [
+                {"object": s.object, "path": s.path, "contents": s.contents, "defined": s.defined, "made": s.made}
+                for s in self.steps
+            ],
+        }
+
+
+_ADDRESS = re.compile(r"(?<![0-9A-Za-z])(?=[a-f]*[0-9])[0-9a-f]{8,}(?![0-9A-Za-z])")
+
+
+def lasting(cause: str) -> str:
+    """A cause without addresses and hashes in names: code made at run time may be in ``templates_7f14cfed63d0``."""
+    return _ADDRESS.sub("*", cause)
+
+
+def from_core(found: _Finding, cause: str | None = None) -> Finding:
+    """A finding as the core reports it, or under another cause."""
+    return Finding(
+        kind=found["kind"],
+        cause=lasting(found["signature"]) if cause is None else cause,
+        objects=found["objects"],
+        types=found["types"],
+        held_bytes=found["held_bytes"],
+        count=found["count"],
+        steps=tuple(Step(*step) for step in found["steps"]),
+        cycle_length=found["cycle_length"],
+        advice=found["advice"],
+        why=found["why"],
+        references=found["references"],
+        reason=UNTRACKED if found["untracked"] else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TestInfo:
+    """Which test: its names for people and for reports."""
+
+    __test__ = False
+
+    id: str
+    """As the framework names it: ``package.module.Class.method``."""
+    module: str
+    """Dotted; tests of one module are one suite of the XML report."""
+    classname: str
+    name: str
+    file: str | None = None
+    line: int | None = None
+
+    @property
+    def main_id(self) -> str:
+        """The id of the test itself, where this stands for what was told later."""
+        return self.id.removesuffix(LATER).removesuffix(BEFORE)
+
+    @property
+    def place(self) -> str:
+        """``path:line: test``, as far as it is known."""
+        where = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
+        return where + self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a test did not pass."""
+
+    type: str
+    """The exception's type."""
+    message: str
+    text: str = ""
+    """The traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """What one window saw."""
+
+    __test__ = False
+
+    test: TestInfo
+    outcome: str
+    """One of OUTCOMES: the test's own, leaks left aside."""
+    seconds: float
+    checked: bool = False
+    """Failed, skipped and expected-failure tests are not: their tracebacks live in the result."""
+    check_seconds: float = 0.0
+    """What looking has taken, after the test."""
+    born: int = 0
+    survivors: int = 0
+    incomplete: str | None = None
+    """Why the window was not seen whole."""
+    findings: Sequence[Finding] = field(default_factory=tuple)
+    missing: tuple[str, ...] = ()
+    """Leaks that the test says it has, and has not."""
+    problem: Problem | None = None
+    """The failure or skip that the framework told of."""
+
+    @property
+    def leaks(self) -> list[Finding]:
+        """The findings that count, the largest memory first."""
+        return sorted((f for f in self.findings if f.verdict == "leak"), key=lambda f: -f.held_bytes)
+
+    def fails(self, report_only: bool) -> bool:
+        """Do the leaks make the test fail? Expected ones that are gone do in any case."""
+        return bool(self.missing) or (not report_only and any(finding.verdict == "leak" for finding in self.findings))
+
+    def as_json(self) -> dict[str, Any]:
+        """The test as the JSON report has it."""
+        return {
+            **dataclasses.asdict(self.test),
+            "outcome": self.outcome,
+            "seconds": round(self.seconds, 6),
+            "checked": self.checked,
+            "check_seconds": round(self.check_seconds, 6),
+            "incomplete": self.incomplete,
+            "born": self.born,
+            "survivors": self.survivors,
+            "missing": list(self.missing),
+            "findings": [finding.as_json() for finding in self.findings],
+        }
+
+
+def _checked(value: Any, example: Any) -> Any:
+    """The *value*, if its fields are of the same types as the example's; else TypeError."""
+    for item in dataclasses.fields(value):
+        found, wanted = type(getattr(value, item.name)), type(getattr(example, item.name))
+        if found is not wanted:
+            raise TypeError(f"{item.name} is of type {found.__name__}")
+    return value
+
+
+def _finding_from_json(data: Mapping[str, Any]) -> Finding:
+    names = {field.name for field in dataclasses.fields(Finding)}
+    kept = {name: value for name, value in data.items() if name in names}
+    steps = tuple(_checked(Step(**step), Step("", "")) for step in data["steps"])
+    finding: Finding = _checked(Finding(**{**kept, "steps": steps}), Finding("", "", 0, {}, 0))
+    if not all(type(count) is int for count in finding.types.values()):
+        raise TypeError("types has counts that are no numbers")
+    return finding
+
+
+def from_json(data: Mapping[str, Any]) -> TestReport:
+    """The report that as_json() wrote, but for its problem. Raises KeyError, TypeError."""
+    names = {field.name for field in dataclasses.fields(TestReport)} - {"test", "problem"}
+    test = TestInfo(**{field.name: data[field.name] for field in dataclasses.fields(TestInfo)})
+    _checked(dataclasses.replace(test, file=None, line=None), TestInfo("", "", "", ""))
+    return TestReport(
+        **{
+            **{name: data[name] for name in names},
+            "test": test,
+            "missing": tuple(data["missing"]),
+            "findings": tuple(map(_finding_from_json, data["findings"])),
+        }
+    )
+
+
+def as_dict(report: TestReport) -> dict[str, Any]:
+    """A report for another process: plain dicts, lists, numbers and strings."""
+    data = dataclasses.asdict(report)
+    data["findings"] = [dataclasses.asdict(finding) for finding in report.findings]
+    return data
+
+
+def from_dict(data: Mapping[str, Any]) -> TestReport:
+    """The report that as_dict() was given."""
+    return TestReport(
+        **{
+            **data,
+            "test": TestInfo(**data["test"]),
+            "missing": tuple(data["missing"]),
+            "problem": Problem(**data["problem"]) if data["problem"] else None,
+            "findings": tuple(
+                Finding(**{**finding, "steps": tuple(Step(**step) for step in finding["steps"])})
+                for finding in data["findings"]
+            ),
+        }
+    )
+
+
+def count_types(findings: Sequence[Finding]) -> Counter[str]:
+    """Objects of all findings by type."""
+    total: Counter[str] = Counter()
+    for finding in findings:
+        total.update(finding.types)
+    return total

@@ -1,0 +1,1 @@
+"""Observe: windows around tests, boundaries between them, repetitions."""

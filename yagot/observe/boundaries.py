@@ -1,0 +1,91 @@
+"""Boundaries: where a class, a module or the run ends, all objects are looked at.
+
+What outlives its test is not its garbage yet; a cache that is emptied or a tearDownClass can make it garbage later.
+The core remembers which test each survivor was born in, so the report names that test, and where the object became
+garbage.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+
+from yagot import _core
+from yagot.config import Config
+from yagot.judge.rules import Rule
+from yagot.model import BEFORE, LATER, Finding, TestInfo, from_core
+
+FREE_SECONDS = 0.05
+SHARE = 0.02
+
+Judged = tuple[TestInfo, Sequence[Rule], bool]
+"""A test with its rules, and whether it was noisy: see yagot.observe.references."""
+
+
+def _place(test: TestInfo, at: str) -> str:
+    return {"test": f"test {test.id}", "class": f"class {test.classname}", "module": f"module {test.module}"}[at]
+
+
+class Boundaries:
+    """Knows the tests by their numbers, and when to look."""
+
+    def __init__(self, ledger: _core.Ledger, config: Config) -> None:
+        self._ledger = ledger
+        self.at = config.check_at if _core.GENERATIONS else "never"
+        self._tests: list[Judged] = []
+        self._previous: TestInfo | None = None
+        self._began = time.process_time()
+        self._spent = 0.0
+
+    def begin(self, test: TestInfo) -> int:
+        """The number of a test that begins."""
+        self._previous = test
+        self._tests.append((test, (), True))
+        return len(self._tests)
+
+    def end(self, rules: Sequence[Rule], noisy: bool) -> None:
+        """A test is through: its rules hold for what it leaves to later."""
+        if self._tests:
+            self._tests[-1] = (self._tests[-1][0], rules, noisy)
+
+    def due(self, following: TestInfo | None) -> bool:
+        """Does something end between the last test and the *following* one? What is too dear now is looked at at the
+        next boundary; the end of the run (None) is always looked at."""
+        previous = self._previous
+        if previous is None or self.at == "never":
+            return False
+        if following is None:
+            return True
+        if self._spent > FREE_SECONDS + SHARE * (time.process_time() - self._began):
+            return False
+        parts = {"test": ("id",), "class": ("module", "classname"), "module": ("module",)}.get(self.at, ())
+        return any(getattr(previous, part) != getattr(following, part) for part in parts)
+
+    def look(
+        self, references: bool, following: TestInfo | None
+    ) -> list[tuple[Judged, list[Finding]]]:
+        """What has become garbage, by the test that made it."""
+        previous, self._previous = self._previous, None
+        assert previous is not None
+        before = time.thread_time()
+        found = self._ledger.check(references=references)
+        self._spent += time.thread_time() - before
+        ended = "the run" if following is None or self.at == "session" else _place(previous, self.at)
+        by_label: dict[int, list[Finding]] = defaultdict(list)
+        for item in found:
+            finding = from_core(item)
+            if finding.kind == "collected":
+                finding = dataclasses.replace(
+                    finding, why=f"it outlived its test, and was garbage by the end of {ended}"
+                )
+            by_label[item["label"]].append(finding)
+        return [(self._who(label), findings) for label, findings in sorted(by_label.items()) if label]
+
+    def _who(self, label: int) -> Judged:
+        """The test with its rules; for what was made between tests, a name that says so."""
+        test, rules, noisy = self._tests[(label - 1) // 2]
+        if label % 2 == 0:
+            return dataclasses.replace(test, id=test.id + LATER, name=test.name + LATER), rules, noisy
+        return dataclasses.replace(test, id=test.id + BEFORE, name=test.name + BEFORE, line=None), (), True

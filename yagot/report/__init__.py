@@ -1,0 +1,1 @@
+"""Report: findings for people and for programs."""

@@ -1,0 +1,46 @@
+"""On GitHub Actions: an annotation for each cause, where the test that leaks is shown in a pull request."""
+
+from __future__ import annotations
+
+import sys
+
+from yagot.model import TestInfo, TestReport
+from yagot.report.wording import describe, headline
+
+SHOWN = 10
+"""GitHub shows ten errors a step."""
+
+_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
+
+
+def annotation(report: TestReport) -> str:
+    """A workflow command: ``::error file=…,line=…,title=…::…``, as GitHub's documentation of them has it."""
+    test = report.test
+    properties = {"file": test.file, "line": test.line, "title": f"{test.name} leaks"}
+    given = ",".join(f"{key}={str(value).translate(_PROPERTY)}" for key, value in properties.items() if value)
+    lines = [headline(report), *describe(report.leaks[0])]
+    return f"::error {given}::{chr(10).join(lines).translate(_DATA)}"
+
+
+class GitHubAnnotations:
+    """A reporter that tells the first test of each cause at the end."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._lines: list[str] = []
+
+    def started(self, test: TestInfo) -> None:
+        """Nothing to do before a test's end."""
+
+    def finished(self, report: TestReport, fails: bool) -> None:
+        """Keeps the annotation of a test that fails with a cause not seen before."""
+        signatures = {finding.signature for finding in report.leaks}
+        if fails and not signatures <= self._told and len(self._lines) < SHOWN:
+            self._told |= signatures
+            self._lines.append(annotation(report))
+
+    def close(self) -> None:
+        """Writes to stderr, which is the log that GitHub reads."""
+        for line in self._lines:
+            print(line, file=sys.stderr)

@@ -1,0 +1,73 @@
+"""The page: one file without any network, from the template page.html. Needs yagot[html].
+
+Jinja2 fills it in, and escapes every text; Graphviz draws the cycles, if it is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from yagot.config import ConfigError
+from yagot.files import shown_places, write_atomically
+from yagot.model import TestReport
+from yagot.report.causes import CauseReport, CauseTotals
+from yagot.report.drawings import dot, draw, one_line
+from yagot.report.wording import plural, size, types_text
+
+DRAWN = 200
+"""At most so many cycles are drawn: some kilobytes each."""
+SHOWN_TESTS = 20
+
+
+class HTMLReport(CauseReport):
+    """Writes the page at the end of the run."""
+
+    verdicts = ("leak", "known", "suspected", "allowed", "note")
+
+    def __init__(self, path: str, previous: Sequence[TestReport] | None = None) -> None:
+        """*previous*: an earlier run to compare with. Raises ConfigError if a package is missing."""
+        super().__init__()
+        try:
+            import graphviz  # noqa: F401
+            import jinja2
+        except ImportError as error:
+            raise ConfigError(f"html: {error.name} is missing: pip install yagot[html]") from None
+        self._path = path
+        loader = jinja2.PackageLoader("yagot.report", "")
+        environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        environment.filters.update(size=size, plural=plural, types=types_text, line=one_line, places=shown_places)
+        self._template = environment.get_template("page.html")
+        self._previous: CauseReport | None = None
+        if previous is not None:
+            self._previous = CauseReport()
+            for report in previous:
+                self._previous.finished(report, False)
+
+    def _drawings(self, causes: Sequence[CauseTotals]) -> dict[str, str]:
+        wanted = {c.finding.signature: c.finding for c in causes if c.finding.cycle_length}
+        chosen = list(wanted.items())[:DRAWN]
+        images = draw(["\n".join(dot(finding)) for _, finding in chosen]) if chosen else []
+        return {signature: image for (signature, _), image in zip(chosen, images, strict=False)}
+
+    def text(self) -> str:
+        """The page."""
+        causes = self.ranked()
+        leaks = {cause.finding.signature for cause in causes if cause.finding.verdict == "leak"}
+        earlier = self._previous.ranked() if self._previous is not None else []
+        return self._template.render(
+            report=self,
+            causes=causes,
+            leaks=leaks,
+            drawings=self._drawings(causes),
+            kinds=sorted({cause.finding.kind for cause in causes}),
+            verdicts=[v for v in self.verdicts if any(cause.finding.verdict == v for cause in causes)],
+            owners=sorted({cause.finding.owner for cause in causes} - {""}),
+            previous=self._previous,
+            before={cause.finding.signature for cause in earlier},
+            gone=[cause for cause in earlier if cause.finding.signature not in leaks],
+            shown_tests=SHOWN_TESTS,
+        )
+
+    def close(self) -> None:
+        """Writes the file. Raises UnusablePath."""
+        write_atomically(self._path, self.text())

@@ -1,0 +1,34 @@
+"""The JSON report (docs: reference, JSON)."""
+
+from __future__ import annotations
+
+import json
+import platform
+
+from yagot._core import __version__
+from yagot.files import check_writable, write_atomically
+from yagot.model import TestInfo, TestReport
+
+SCHEMA_VERSION = 1
+
+
+class JSONReport:
+    """Keeps the reports of all tests and writes them at the end."""
+
+    def __init__(self, path: str) -> None:
+        """Raises UnusablePath."""
+        check_writable(path)
+        self._path = path
+        self._tests: list[str] = []
+
+    def started(self, test: TestInfo) -> None:
+        """Nothing to do: there is no entry for a test before its end."""
+
+    def finished(self, report: TestReport, fails: bool) -> None:
+        """Adds a test."""
+        self._tests.append(json.dumps(report.as_json()))
+
+    def close(self) -> None:
+        """Writes the file. Raises UnusablePath."""
+        head = json.dumps({"version": SCHEMA_VERSION, "yagot": __version__, "python": platform.python_version()})
+        write_atomically(self._path, head[:-1] + ', "tests": [' + ",\n".join(self._tests) + "]}\n")

@@ -1,0 +1,55 @@
+"""Which reporters a run has."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from yagot.config import Config
+    from yagot.observe.run import Reporter
+
+
+def make_reporters(config: Config, content: str = "leaks") -> list[Reporter]:
+    """The reporters that the settings ask for. Raises yagot.files.UnusablePath and yagot.config.ConfigError."""
+    reporters: list[Reporter] = []
+    if config.baseline is not None:
+        from yagot.judge.baseline import Baseline
+
+        reporters.append(Baseline(config))
+    if config.json is not None:
+        from yagot.report.json import JSONReport
+
+        reporters.append(JSONReport(config.json))
+    if config.markdown is not None:
+        from yagot.files import check_writable
+        from yagot.report.markdown import MarkdownReport
+
+        check_writable(config.markdown)
+        reporters.append(MarkdownReport(config.markdown))
+    elif os.environ.get("GITHUB_STEP_SUMMARY"):
+        from yagot.report.markdown import JobSummary
+
+        reporters.append(JobSummary(os.environ["GITHUB_STEP_SUMMARY"]))
+    if config.html is not None:
+        from yagot.files import check_writable
+        from yagot.report.html import HTMLReport
+
+        check_writable(config.html)
+        reporters.append(HTMLReport(config.html))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from yagot.report.github import GitHubAnnotations
+
+        reporters.append(GitHubAnnotations())
+    if config.junit_xml is not None:
+        from yagot.report.junit import JUnitReport
+
+        reporters.append(
+            JUnitReport(
+                config.junit_xml,
+                "leaks" if content == "leaks" else "all",
+                config.junit_family,
+                config.junit_attachments,
+            )
+        )
+    return reporters

@@ -1,0 +1,144 @@
+"""The end of a run: totals by cause.
+
+Only numbers and strings are kept of each finding: a run's memory, and what its own collections have to walk, must not
+grow with the number of leaks.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from yagot.judge.owners import BUILTIN
+from yagot.model import Finding, TestReport
+from yagot.observe.references import UNHELD
+from yagot.report.wording import describe, plural, size
+
+SHOWN_CAUSES = 10
+
+
+@dataclass(slots=True)
+class Cause:
+    """What a run knows of one signature."""
+
+    verdict: str
+    reason: str
+    owner: str
+    text: str
+    """The first finding, described."""
+    first: str
+    """The first test."""
+    what: str
+    """The cause, without the usual words."""
+    tests: int = 0
+    objects: int = 0
+    held_bytes: int = 0
+
+    def add(self, finding: Finding) -> None:
+        """Counts one more test with this cause."""
+        self.tests += 1
+        self.objects += finding.objects
+        self.held_bytes += finding.held_bytes
+
+
+class Summary:
+    """Adds up the reports of a run."""
+
+    def __init__(self, slowest: int = 0) -> None:
+        """*slowest*: how many of the checks that took longest to tell."""
+        self._show_slowest = slowest
+        self._slowest: list[tuple[float, str]] = []
+        self.tests = 0
+        self._leaking: set[str] = set()
+        self.gone = 0
+        self.incomplete = 0
+        self.first_incomplete = ""
+        self.unknown_sources: list[str] = []
+        self.causes: dict[tuple[str, str], Cause] = {}
+
+    def add(self, report: TestReport) -> None:
+        """Adds a test."""
+        self.tests += report.test.main_id == report.test.id
+        if any(finding.verdict == "leak" for finding in report.findings):
+            self._leaking.add(report.test.main_id)
+        self.gone += bool(report.missing)
+        if self._show_slowest:
+            self._slowest.append((report.check_seconds, report.test.id))
+            self._slowest = heapq.nlargest(self._show_slowest, self._slowest)
+        if report.incomplete:
+            self.incomplete += 1
+            self.first_incomplete = self.first_incomplete or f"{report.test.id}: {report.incomplete}"
+        for finding in report.findings:
+            key = (finding.verdict, finding.kind + finding.cause)
+            cause = self.causes.get(key)
+            if cause is None:
+                text = "\n".join(describe(finding)) if finding.verdict == "leak" else ""
+                what = finding.cause.removesuffix(UNHELD)
+                cause = Cause(finding.verdict, finding.reason, finding.owner, text, report.test.id, what)
+                self.causes[key] = cause
+            cause.add(finding)
+
+    @property
+    def leaking(self) -> int:
+        """How many tests leaked."""
+        return len(self._leaking)
+
+    def by_verdict(self, verdict: str) -> list[Cause]:
+        """The causes with a verdict, the largest memory first."""
+        return sorted((c for c in self.causes.values() if c.verdict == verdict), key=lambda c: -c.held_bytes)
+
+    def lines(self, report_only: bool = False) -> Iterator[str]:
+        """The totals."""
+        leaks, notes = self.by_verdict("leak"), self.by_verdict("note")
+        if not self.tests:
+            yield "yagot: no tests were checked in this process"
+        elif leaks:
+            yield (
+                f"yagot: {plural(self.leaking, 'test')} of {self.tests:,} leaked "
+                f"{plural(sum(c.objects for c in leaks), 'object')}, {size(sum(c.held_bytes for c in leaks))}, "
+                f"from {plural(len(leaks), 'cause')}{' (reported only)' if report_only else ''}"
+            )
+        else:
+            new = "new " if self.by_verdict("known") else ""
+            yield f"yagot: no {new}leaks in {plural(self.tests, 'test')}"
+        if self.gone:
+            yield f"yagot: {plural(self.gone, 'test')} without the leak that is expected of it"
+        owners = {cause.owner for cause in leaks} - {BUILTIN}
+        if len(owners) > 1:
+            parts = [f"{owner} {sum(c.owner == owner for c in leaks):,}" for owner in sorted(owners)]
+            yield f"yagot: causes by owner: {', '.join(parts)} (--source chooses whose leaks count)"
+        for source in self.unknown_sources:
+            yield f"yagot: source {source!r}: no directory, and no module of this name was imported"
+        if notes:
+            yield (
+                f"yagot: notes: {plural(sum(c.objects for c in notes), 'object')} from "
+                f"{plural(len(notes), 'cause')} that do not count ({', '.join(sorted({c.reason for c in notes}))})"
+            )
+        known = self.by_verdict("known")
+        if known:
+            objects = sum(cause.objects for cause in known)
+            yield f"yagot: known: {plural(objects, 'object')} from {plural(len(known), 'cause')}"
+        suspected = self.by_verdict("suspected")
+        if suspected:
+            yield (
+                f"yagot: suspected: {plural(sum(c.objects for c in suspected), 'object')} with references that "
+                f"nobody holds, not confirmed; the first, {suspected[0].what}, in {suspected[0].first}. Run alone, a "
+                "test is repeated to confirm it"
+            )
+        if self.incomplete:
+            yield f"yagot: {plural(self.incomplete, 'test')} not seen whole, the first {self.first_incomplete}"
+        if self._slowest:
+            yield "yagot: slowest checks:"
+            yield from (f"  {1000 * seconds:9.1f} ms  {test}" for seconds, test in self._slowest)
+
+    def cause_lines(self) -> Iterator[str]:
+        """The leaks by cause, each once: for runs whose tests do not fail for them."""
+        leaks = self.by_verdict("leak")
+        for number, cause in enumerate(leaks[:SHOWN_CAUSES], 1):
+            first, *rest = cause.text.splitlines()
+            yield f"{number}. in {plural(cause.tests, 'test')}, {size(cause.held_bytes)} in all; {cause.first}:"
+            yield f"   {first}"
+            yield from (f"   {line}" for line in rest)
+        if len(leaks) > SHOWN_CAUSES:
+            yield f"… {plural(len(leaks) - SHOWN_CAUSES, 'more cause')} in the JSON and XML reports"
