@@ -28,6 +28,8 @@ LATER = " [later]"
 """Behind the name of a test: what was told of it after its end."""
 BEFORE = " [before]"
 """Behind the name of a test: what was made before it, e.g. by setUpClass."""
+AFTER = " [after]"
+"""Behind the name of the last test: what was made after it, e.g. by tearDownModule."""
 
 OUTCOMES = ("passed", "failed", "error", "skipped", "expected_failure", "unexpected_success")
 
@@ -79,6 +81,8 @@ class Finding:
     """References to the objects that are counted and that nobody holds (uncollectable ones)."""
     suspected: bool = False
     """Not confirmed: some place in C memory may hold them."""
+    origin: str = "test"
+    """When the objects on the cycle were made: in the ``test``, or while a module was imported (``import``)."""
     owner: str = ""
     """Whose it is; see yagot.judge.owners."""
     verdict: str = "leak"
@@ -151,6 +155,7 @@ def from_core(found: _Finding, cause: str | None = None) -> Finding:
         advice=found["advice"],
         why=found["why"],
         references=found["references"],
+        origin="import" if found["origin"] == "import" else "test",
         reason=UNTRACKED if found["untracked"] else "",
     )
 
@@ -173,7 +178,7 @@ class TestInfo:
     @property
     def main_id(self) -> str:
         """The id of the test itself, where this stands for what was told later."""
-        return self.id.removesuffix(LATER).removesuffix(BEFORE)
+        return self.id.removesuffix(LATER).removesuffix(BEFORE).removesuffix(AFTER)
 
     @property
     def place(self) -> str:

@@ -110,6 +110,7 @@ class TextTestRunner(unittest.TextTestRunner):
             return super().run(test)
         if not _core.GENERATIONS:
             self.stream.writeln("yagot: the collector of this Python has no generations: checks cost more")
+        self.checker.start()
         try:
             result = super().run(wrap_tests(test, self.checker))
         finally:

@@ -37,6 +37,14 @@ yagot_type_lookup(PyTypeObject *type, const char *name)
     return NULL;
 }
 
+PyObject *
+yagot_module_str(PyObject *module, const char *name)
+{
+    PyObject *dict = PyModule_GetDict(module);
+    PyObject *value = dict != NULL ? PyDict_GetItemString(dict, name) : NULL;
+    return value != NULL && PyUnicode_Check(value) ? value : NULL;
+}
+
 void
 yagot_add_type_name(yagot_text *text, PyTypeObject *type)
 {
@@ -287,8 +295,7 @@ yagot_add_object(yagot_text *text, PyObject *object)
     }
     else if (PyModule_CheckExact(object)) {
         yagot_text_add(text, "module ");
-        PyObject *dict = PyModule_GetDict(object);
-        yagot_text_add_str(text, dict != NULL ? PyDict_GetItemString(dict, "__name__") : NULL, YAGOT_NAME_LIMIT);
+        yagot_text_add_str(text, yagot_module_str(object, "__name__"), YAGOT_NAME_LIMIT);
     }
     else if (PyCFunction_CheckExact(object)) {
         yagot_text_addf(text, "builtin %.80s", ((PyCFunctionObject *)object)->m_ml->ml_name);
@@ -423,14 +430,13 @@ module_file(PyObject *class_dict)
         return NULL;
     }
     PyObject *module = PyDict_GetItem(modules, name);
-    PyObject *dict = module != NULL && PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
-    return dict != NULL ? PyDict_GetItemString(dict, "__file__") : NULL;
+    return module != NULL && PyModule_Check(module) ? yagot_module_str(module, "__file__") : NULL;
 }
 
 static bool
 is_in_file(PyCodeObject *code, PyObject *file)
 {
-    return file == NULL || !PyUnicode_Check(file) || PyUnicode_Compare(code->co_filename, file) == 0;
+    return file == NULL || PyUnicode_Compare(code->co_filename, file) == 0;
 }
 
 /* The method of a class that comes first in its file; NULL if it has none. What a decorator has made is elsewhere. */

@@ -9,6 +9,8 @@
 PyObject *yagot_type_dict(PyTypeObject *type);
 /* An attribute of a type, found along its MRO without running descriptors; borrowed, or NULL. */
 PyObject *yagot_type_lookup(PyTypeObject *type, const char *name);
+/* A str of a module's, such as "__name__", borrowed; NULL if there is none, or no dict (3.10, before __init__). */
+PyObject *yagot_module_str(PyObject *module, const char *name);
 /* Appends "module.qualname", without "builtins.". */
 void yagot_add_type_name(yagot_text *text, PyTypeObject *type);
 /* Appends what an object is: its type, for code and classes their kind and name. */

@@ -209,18 +209,36 @@ tell_component(explainer *x, uint32_t component, uint32_t label)
     return found;
 }
 
-/* The test that made a component: the first known one among its members; 0 if there is none to blame. */
+/* In a window: the label of imports if an import has made all of a component, else 0. */
+static uint32_t
+import_label_of(explainer *x, uint32_t component)
+{
+    const yagot_graph *g = &x->graph;
+    const uint32_t *members = &g->members[g->member_start[component]];
+    for (uint32_t i = 0; x->findings->imports != NULL && i < g->own_size[component]; i++) {
+        if (yagot_labels_get(x->findings->imports, g->objects[members[i]]) != x->findings->import) {
+            return 0;
+        }
+    }
+    return x->findings->imports != NULL ? x->findings->import : 0;
+}
+
+/* The label of who made a component: the first that an object of its own has, of a test rather than of an import; else
+ * of what hangs off it. 0 if there is nobody to blame. */
 static uint32_t
 label_of(explainer *x, uint32_t component)
 {
-    yagot_graph *g = &x->graph;
-    uint32_t found = 0;
-    for (uint32_t i = g->member_start[component]; i < g->member_start[component + 1]; i++) {
+    const yagot_graph *g = &x->graph;
+    uint32_t first = g->member_start[component], found = 0;
+    for (uint32_t i = first; i < g->member_start[component + 1]; i++) {
         uint32_t label = yagot_findings_label(x->findings, g->objects[g->members[i]]);
-        if (label == YAGOT_TOLD) {
+        bool own = i - first < g->own_size[component];
+        if (label == YAGOT_TOLD && own) {
             return 0;
         }
-        found = found == 0 ? label : found;
+        if (label != 0 && label != YAGOT_TOLD && (found == 0 || (own && yagot_label_origin(found) == YAGOT_IMPORT))) {
+            found = label;
+        }
     }
     return found;
 }
@@ -228,7 +246,7 @@ label_of(explainer *x, uint32_t component)
 static uint32_t
 finding_of(explainer *x, uint32_t component, uint32_t label)
 {
-    if (x->findings->labels != NULL) {
+    if (label != 0) {
         return tell_component(x, component, label);
     }
     if (x->findings->told < TOLD_ONE_BY_ONE) {
@@ -262,7 +280,7 @@ add_members(explainer *x, uint32_t component, uint32_t index, yagot_snapshot *s,
         finding->objects++;
         if (!(s->flags[g->index[g->members[i]]] & YAGOT_LATER)) {
             predictions->items[predictions->count++] =
-                (yagot_prediction){object, Py_TYPE(object), index, name};
+                (yagot_prediction){.address = object, .type = Py_TYPE(object), .finding = index, .name = name};
             predictions->finalizers |= Py_TYPE(object)->tp_finalize != NULL || Py_TYPE(object)->tp_del != NULL;
         }
     }
@@ -308,9 +326,9 @@ explain_components(explainer *x, yagot_snapshot *s, yagot_predictions *predictio
         if (g->member_start[c] == g->member_start[c + 1]) {
             continue;           /* hangs off another component */
         }
-        uint32_t label = label_of(x, c);
+        uint32_t label = x->findings->labels != NULL ? label_of(x, c) : import_label_of(x, c);
         if (x->findings->labels != NULL && label == 0) {
-            continue;           /* older than the first test */
+            continue;           /* older than the first test, or reported already */
         }
         uint32_t found = finding_of(x, c, label);
         if (found == YAGOT_NONE || add_members(x, c, found, s, predictions) < 0) {

@@ -60,10 +60,12 @@ yagot_findings_clear(yagot_findings *findings)
     if (findings->count == 0 && findings->names != NULL) {
         return 0;
     }
-    bool wants_repr = findings->wants_repr;
+    const yagot_findings old = *findings;
     yagot_findings_fini(findings);
     int result = yagot_findings_init(findings);
-    findings->wants_repr = wants_repr;
+    findings->wants_repr = old.wants_repr;
+    findings->imports = old.imports;
+    findings->import = old.import;
     return result;
 }
 
@@ -291,6 +293,13 @@ export_types(const yagot_finding *finding, bool uncollectable)
     return types;
 }
 
+static const char *
+origin_of(const yagot_finding *finding)
+{
+    uint32_t origin = yagot_label_origin(finding->label);
+    return origin == YAGOT_BEFORE ? "before" : origin == YAGOT_IMPORT ? "import" : "test";
+}
+
 static PyObject *
 export_finding(const yagot_finding *finding, bool uncollectable)
 {
@@ -306,7 +315,8 @@ export_finding(const yagot_finding *finding, bool uncollectable)
         || set_item(dict, "held_bytes", PyLong_FromSize_t(whole || uncollectable ? finding->held : 0)) < 0
         || set_item(dict, "references", PyLong_FromSsize_t(finding->unexplained)) < 0
         || set_item(dict, "untracked", PyBool_FromLong(finding->untracked)) < 0
-        || set_item(dict, "label", PyLong_FromUnsignedLong(finding->label)) < 0
+        || set_item(dict, "window", PyLong_FromUnsignedLong(yagot_label_window(finding->label))) < 0
+        || set_item(dict, "origin", PyUnicode_FromString(origin_of(finding))) < 0
         || set_item(dict, "cycle_length", PyLong_FromLong((long)finding->cycle_length)) < 0
         || set_item(dict, "advice", new_text(uncollectable ? "" : finding->advice)) < 0
         || set_item(dict, "why", new_text(uncollectable ? finding->why : NULL)) < 0

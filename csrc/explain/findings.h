@@ -3,6 +3,7 @@
 #define YAGOT_FINDINGS_H
 
 #include "explain/cycle.h"
+#include "observe/test_labels.h"
 
 #include <libxml/tree.h>
 #include <libxml/dict.h>
@@ -26,7 +27,7 @@ typedef struct {
     uint32_t step_count, cycle_length;
     yagot_type_count *types, *survivor_types;
     uint32_t type_count, survivor_type_count;
-    uint32_t label;             /* the number of who made the objects, or 0 */
+    uint32_t label;             /* of who made the objects, or 0 */
     Py_ssize_t count;           /* components of this structure */
     Py_ssize_t objects;
     Py_ssize_t survivors;       /* of these, still alive after a collection */
@@ -44,7 +45,9 @@ typedef struct {
     xmlDictPtr names;           /* owned; type names */
     xmlHashTablePtr by_signature;       /* owned; index + 1 */
     struct { uint64_t key; uint32_t finding; } *shapes;     /* owned; open addressing */
-    yagot_idtable *labels;      /* borrowed, or NULL: findings are kept apart by these numbers */
+    yagot_idtable *labels;      /* borrowed, or NULL: findings are kept apart by these labels (observe/test_labels.h) */
+    yagot_idtable *imports;     /* borrowed, or NULL: the same, but only the label `import` matters */
+    uint32_t import;
     uint32_t shape_count, told; /* components told one by one */
     bool wants_repr;
 } yagot_findings;
@@ -57,8 +60,7 @@ int yagot_findings_clear(yagot_findings *findings);
 uint32_t yagot_findings_find(yagot_findings *findings, const char *signature, uint32_t label);
 /* A new, empty finding (steals the signature); YAGOT_NONE when memory is short. */
 uint32_t yagot_findings_add(yagot_findings *findings, char *signature, uint32_t label);
-/* The label of an object, or 0; YAGOT_TOLD: its window has told of it, or was not to. */
-#define YAGOT_TOLD (UINT32_MAX - 1)
+/* The label of an object, or 0; YAGOT_TOLD: it was reported, or was not to be. */
 uint32_t yagot_findings_label(yagot_findings *findings, PyObject *object);
 /* The finding of a component's shape, if one was told before; see explain.c. */
 uint32_t yagot_findings_shape(yagot_findings *findings, uint64_t shape);

@@ -31,8 +31,8 @@ visit_next(PyObject *child, void *arg)
 static bool
 is_source(PyObject *module)
 {
-    PyObject *file = PyDict_GetItemString(PyModule_GetDict(module), "__file__");
-    const char *text = file != NULL && PyUnicode_Check(file) ? PyUnicode_AsUTF8(file) : NULL;
+    PyObject *file = yagot_module_str(module, "__file__");
+    const char *text = file != NULL ? PyUnicode_AsUTF8(file) : NULL;
     size_t length = text != NULL ? strlen(text) : 0;
     PyErr_Clear();
     return length > 3 && strcmp(text + length - 3, ".py") == 0;
@@ -69,8 +69,7 @@ reach(search *s, uint32_t target)
 static void
 add_module_name(yagot_text *text, PyObject *module)
 {
-    PyObject *name = PyDict_GetItemString(PyModule_GetDict(module), "__name__");
-    yagot_text_add_str(text, name, YAGOT_NAME_LIMIT);
+    yagot_text_add_str(text, yagot_module_str(module, "__name__"), YAGOT_NAME_LIMIT);
 }
 
 static char *

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Container, Sequence
 
 from yagot.config import Config
-from yagot.judge.owners import BUILTIN, PROJECT, counts, is_in_modules, owner_of
+from yagot.judge.owners import counts, owner_of
 from yagot.judge.rules import Rule
 from yagot.model import UNTRACKED, Finding
 
@@ -50,26 +50,24 @@ def _matches(finding: Finding, pattern: str) -> bool:
     return any(fnmatch.fnmatchcase(subject, pattern) for subject in subjects)
 
 
-def is_of_import(finding: Finding, imported: Collection[str]) -> bool:
-    """Is it of other people's modules that the test was the first to import? Decorators and class builders leave
-    cycles then, once."""
-    return finding.owner not in (PROJECT, BUILTIN) and is_in_modules(finding, imported)
-
-
-def _default_rule(finding: Finding, config: Config, imported: Collection[str]) -> str | None:
+def _default_rule(finding: Finding, config: Config) -> str | None:
     """The default rule that makes a note of a finding."""
     if finding.kind == "hidden":
         return HIDDEN
-    if finding.kind != "collected" or config.strict:
+    if finding.kind != "collected":
+        return None
+    if finding.origin == "import":
+        return FIRST_IMPORT  # it leaves that once, and which test comes first is chance
+    if config.strict:
         return None
     if is_class_machinery(finding):
         return INHERENT_CLASS
     if is_scaffold(finding):
         return SCAFFOLD
-    return FIRST_IMPORT if is_of_import(finding, imported) else None
+    return None
 
 
-def judge(finding: Finding, config: Config, imported: Collection[str] = ()) -> Finding:
+def judge(finding: Finding, config: Config) -> Finding:
     """The finding with its verdict. *allow* comes first, then the default rules, then whose it is."""
     for pattern in config.allow:
         if _matches(finding, pattern):
@@ -78,7 +76,7 @@ def judge(finding: Finding, config: Config, imported: Collection[str] = ()) -> F
         return dataclasses.replace(finding, verdict="suspected", reason=finding.reason or "unconfirmed")
     if finding.kind == "collected" and config.leaks_only:
         return _note(finding, LEAKS_ONLY)
-    rule = _default_rule(finding, config, imported)
+    rule = _default_rule(finding, config)
     if rule is not None and rule not in config.disable_rules:
         return _note(finding, rule)
     if (config.source or config.omit) and not counts(finding, config.source, config.omit):
@@ -91,15 +89,14 @@ def judge_all(
     config: Config,
     rules: Sequence[Rule] = (),
     known: Container[str] = (),
-    imported: Collection[str] = (),
 ) -> tuple[Finding, ...]:
     """All findings of a test with their verdicts. The test's own *rules* come first, then the signatures that are
-    *known*, the configuration, and the defaults. *imported*: modules that the test has."""
+    *known*, the configuration, and the defaults."""
     judged = []
     for finding in findings:
         finding = dataclasses.replace(finding, owner=owner_of(finding))
         rule = next((rule for rule in rules if rule.matches(finding)), None)
-        verdict = judge(finding, config, imported)
+        verdict = judge(finding, config)
         if rule is not None:
             verdict = dataclasses.replace(finding, verdict="allowed", reason=rule.reason or "expected")
         elif verdict.verdict == "leak" and (config.update_baseline or finding.signature in known):

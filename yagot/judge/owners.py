@@ -9,7 +9,7 @@ import fnmatch
 import functools
 import os
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from yagot.files import shown_path
 from yagot.model import Finding
@@ -80,11 +80,6 @@ def owner_of(finding: Finding) -> str:
         return PROJECT
     third = sorted(owners - {STANDARD_LIBRARY})
     return third[0] if third else STANDARD_LIBRARY if owners else BUILTIN
-
-
-def is_in_modules(finding: Finding, modules: Collection[str]) -> bool:
-    """Does a type, class, function or frame of it come from one of the modules?"""
-    return any(name.startswith(f"{module}.") for module in modules for name in _names(finding))
 
 
 def _is_in(finding: Finding, sources: Sequence[str]) -> bool:

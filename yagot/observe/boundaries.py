@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from yagot import _core
 from yagot.config import Config
 from yagot.judge.rules import Rule
-from yagot.model import BEFORE, LATER, Finding, TestInfo, from_core
+from yagot.model import AFTER, BEFORE, LATER, Finding, TestInfo, from_core
 
 FREE_SECONDS = 0.05
 SHARE = 0.02
@@ -26,6 +26,11 @@ Judged = tuple[TestInfo, Sequence[Rule], bool]
 
 def _place(test: TestInfo, at: str) -> str:
     return {"test": f"test {test.id}", "class": f"class {test.classname}", "module": f"module {test.module}"}[at]
+
+
+def _named(test: TestInfo, when: str) -> TestInfo:
+    """A name for what was made around a test."""
+    return dataclasses.replace(test, id=test.id + when, name=test.name + when, line=None)
 
 
 class Boundaries:
@@ -73,19 +78,25 @@ class Boundaries:
         found = self._ledger.check(references=references)
         self._spent += time.thread_time() - before
         ended = "the run" if following is None or self.at == "session" else _place(previous, self.at)
-        by_label: dict[int, list[Finding]] = defaultdict(list)
+        by_window: dict[tuple[int, str], list[Finding]] = defaultdict(list)
         for item in found:
             finding = from_core(item)
             if finding.kind == "collected":
                 finding = dataclasses.replace(
                     finding, why=f"it outlived its test, and was garbage by the end of {ended}"
                 )
-            by_label[item["label"]].append(finding)
-        return [(self._who(label), findings) for label, findings in sorted(by_label.items()) if label]
+            if item["origin"] != "import":  # nobody's: an import leaves them once
+                by_window[item["window"], item["origin"]].append(finding)
+        return [
+            (self._who(window, origin, previous, following), findings)
+            for (window, origin), findings in sorted(by_window.items())
+        ]
 
-    def _who(self, label: int) -> Judged:
+    def _who(self, window: int, origin: str, previous: TestInfo, following: TestInfo | None) -> Judged:
         """The test with its rules; for what was made between tests, a name that says so."""
-        test, rules, noisy = self._tests[(label - 1) // 2]
-        if label % 2 == 0:
-            return dataclasses.replace(test, id=test.id + LATER, name=test.name + LATER), rules, noisy
-        return dataclasses.replace(test, id=test.id + BEFORE, name=test.name + BEFORE, line=None), (), True
+        test, rules, noisy = self._tests[window - 1] if window <= len(self._tests) else (following, (), True)
+        if test is None:  # made after the last test
+            return _named(previous, AFTER), (), True
+        if origin == "test":
+            return dataclasses.replace(_named(test, LATER), line=test.line), rules, noisy
+        return _named(test, BEFORE), (), True

@@ -68,6 +68,11 @@ class Checker:
 
             tracemalloc.start(self.config.trace)
 
+    def start(self) -> None:
+        """The tests are collected and about to run: what is made from now on has a maker, be it a fixture."""
+        if self.config.check_at != "never":
+            self._ledger.start()
+
     def begin(self, test: TestInfo, owners: tuple[object, ...] = ()) -> None:
         """Opens the window of a test. *owners*: see _core.Ledger.begin. Raises RuntimeError if one is open."""
         if Checker.watching:
@@ -100,7 +105,6 @@ class Checker:
         if test is None:
             raise RuntimeError("no test is being watched")
         seen = self._references.end(outcome == "passed", not late)
-        imported = self._references.imported()
         findings = self._settled(seen["findings"], again, test) if seen is not None else []
         if seen is not None and self._growth is not None:
             findings += self._growth.findings(again)
@@ -109,7 +113,7 @@ class Checker:
         if seen is None:
             report = TestReport(test, outcome, seconds, problem=problem)
         else:
-            judged = judge_all(findings, config or self.config, rules, self._known, imported)
+            judged = judge_all(findings, config or self.config, rules, self._known)
             report = TestReport(
                 test,
                 outcome,
