@@ -11,11 +11,32 @@ from yagot.judge.rules import Rule
 from yagot.model import Finding, Step
 
 NODE = Finding(
-    "collected", "a.Node.parent → a.Node.children[]", 4, {"a.Node": 2, "list": 2}, 100, steps=(Step("a.Node", ".x"),)
+    "collected",
+    "a.Node.parent → a.Node.children[]",
+    4,
+    {"a.Node": 2, "list": 2},
+    100,
+    parts=("a.Node.parent", "a.Node.children[]"),
+    steps=(Step("a.Node", ".x", kind="instance", module="a", qualname="Node"),),
 )
-CLASS = Finding("collected", "class a.C.__mro__[]", 5, {"type": 1}, 100, steps=(Step("class a.C", ".__mro__[0]"),))
+CLASS = Finding(
+    "collected",
+    "class a.C.__mro__[]",
+    5,
+    {"type": 1},
+    100,
+    steps=(Step("class a.C", ".__mro__[0]", kind="class", module="a", qualname="C"),),
+)
 PYTEST = Finding(
-    "collected", "x", 5, {"x": 1}, 100, steps=(Step("_pytest._code.code.ExceptionInfo", "._excinfo[0]"),)
+    "collected",
+    "x",
+    5,
+    {"x": 1},
+    100,
+    steps=(
+        Step("x.X", ".x", kind="instance", module="x", qualname="X"),
+        Step("frame _pytest.runner.call", " local 'x'", kind="frame", module="_pytest.runner", qualname="call"),
+    ),
 )
 STUCK = Finding("uncollectable", "a.Bird.me", 1, {"a.Bird": 1}, 100)
 

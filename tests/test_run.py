@@ -119,7 +119,7 @@ def test_the_text_can_be_acted_on(suite):
 def test_json_has_the_documented_keys(suite):
     suite.tests("test_shapes")
     data = json.loads((suite.path / "yagot.json").read_text())
-    assert data["version"] == 1
+    assert data["version"] == 2
     test = next(test for test in data["tests"] if test["id"] == "test_shapes.TestShapes.test_leak")
     assert {"id", "outcome", "checked", "born", "survivors", "findings"} <= test.keys()
     (finding,) = test["findings"]
@@ -129,6 +129,9 @@ def test_json_has_the_documented_keys(suite):
     assert finding["types"]["test_shapes.Node"] == 1
     assert finding["cycle"] == ["test_shapes.Node.me"]
     assert finding["held_bytes"] > 0
+    (step,) = finding["steps"]
+    assert (step["kind"], step["module"], step["qualname"]) == ("instance", "test_shapes", "Node")
+    assert step["edges"] == [["attribute", "me"]]
 
 
 def test_report_only(suite):

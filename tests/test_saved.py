@@ -85,7 +85,7 @@ def test_a_cycle_by_its_signature(saved):
         lambda text: text[: len(text) // 2],
         lambda text: "[" * 100_000,
         lambda text: "[]",
-        lambda text: text.replace('"version": 1', '"version": 9'),
+        lambda text: text.replace('"version": 2', '"version": 9'),
         lambda text: text.replace('"held_bytes": ', '"held_bytes": "x", "x": '),
         lambda text: text.replace('"steps": [', '"steps": [4, '),
         lambda text: re.sub(r'"id": "[^"]*"', '"id": 7', text),
@@ -100,6 +100,20 @@ def test_what_is_no_report_of_ours(saved, command, change):
     result = yagot(saved, command, "bad.json", check=2)
     assert re.fullmatch("yagot: bad.json.*\n", result.stderr)
     assert not result.stdout
+
+
+def test_a_report_of_the_version_before(saved):
+    data = json.loads((saved.path / "out.json").read_text())
+    data["version"] = 1
+    for finding in (finding for test in data["tests"] for finding in test["findings"]):
+        del finding["parts"], finding["subject"]
+        for step in finding["steps"]:
+            for name in ("kind", "module", "qualname", "general", "edges"):
+                del step[name]
+    (saved.path / "old.json").write_text(json.dumps(data))
+    for command in (["report"], ["graph"], ["diff", "out.json"]):
+        old = yagot(saved, *command, "old.json", check=0).stdout
+        assert old == yagot(saved, *command, "out.json", check=0).stdout
 
 
 def test_files_that_are_not_there(saved):

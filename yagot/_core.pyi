@@ -5,9 +5,23 @@ GENERATIONS: bool
 LIBXML2_VERSION: str
 __version__: str
 
+class _Step(TypedDict):
+    object: str
+    path: str
+    contents: str
+    general: str
+    defined: str
+    made: str
+    kind: str
+    module: str
+    qualname: str
+    edges: list[tuple[str, str]]
+
 class _Finding(TypedDict):
     kind: str
     signature: str
+    parts: list[str]
+    subject: str
     objects: int
     count: int
     held_bytes: int
@@ -18,7 +32,7 @@ class _Finding(TypedDict):
     untracked: bool
     window: int
     origin: Literal["test", "before", "import"]
-    steps: list[tuple[str, str, str, str, str]]
+    steps: list[_Step]
     types: dict[str, int]
 
 class _Observation(TypedDict):

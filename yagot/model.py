@@ -48,6 +48,24 @@ class Step:
     """``file:line`` of the function or class, or empty."""
     made: str = ""
     """``file:line`` of the allocation (newest frame first), if tracemalloc traced it."""
+    kind: str = ""
+    """``instance``, ``class``, ``function``, ``frame``, ``generator``, ``coroutine``, ``async_generator``, ``method``,
+    ``module``, ``builtin`` (a function in C) or ``container``."""
+    module: str = ""
+    """The module of the class, function or frame; of an instance, of its class. Empty if unknown."""
+    qualname: str = ""
+    """The name within the module."""
+    general: str = ""
+    """Object and path without indices, as in causes."""
+    edges: tuple[tuple[str, str], ...] = ()
+    """Kind and name of each reference of the path, eight at most: ``("attribute", "children"), ("item", "0")``. The
+    kinds: ``attribute``, ``field`` (of the interpreter or a C type), ``item``, ``key`` (is one), ``member`` (of a set),
+    ``local``, ``cell``, ``iterated``, ``unknown``."""
+
+    @property
+    def name(self) -> str:
+        """Module and name, as far as they are known."""
+        return ".".join(filter(None, (self.module, self.qualname)))
 
     def __str__(self) -> str:
         return self.object + self.path
@@ -70,6 +88,10 @@ class Finding:
     """Memory that goes with them, untracked objects included."""
     count: int = 1
     """Components of this structure."""
+    parts: tuple[str, ...] = ()
+    """The steps that the cause consists of; none if it is no cycle."""
+    subject: str = ""
+    """What the cause says something of, if it is no cycle: ``list of int``."""
     steps: tuple[Step, ...] = ()
     """The shortest cycle; of a long one, the beginning and the last step."""
     cycle_length: int = 0
@@ -93,8 +115,7 @@ class Finding:
     @property
     def is_pythons_own(self) -> bool:
         """Does it blame a type of Python's own (as _io.StringIO before 3.12) for what it hides? Nobody mends those."""
-        name = self.cause.partition(" ")[0]
-        own = "." not in name or name.partition(".")[0] in sys.stdlib_module_names
+        own = "." not in self.subject or self.subject.partition(".")[0] in sys.stdlib_module_names
         return self.kind == "hidden" and own
 
     @property
@@ -115,6 +136,8 @@ class Finding:
             "reason": self.reason,
             "signature": self.signature,
             "cause": self.cause,
+            "parts": list(self.parts),
+            "subject": self.subject,
             "objects": self.objects,
             "types": dict(self.types),
             "held_bytes": self.held_bytes,
@@ -126,10 +149,7 @@ class Finding:
             "references": self.references,
             "suspected": self.suspected,
             "owner": self.owner,
-            "steps": [
-                {"object": s.object, "path": s.path, "contents": s.contents, "defined": s.defined, "made": s.made}
-                for s in self.steps
-            ],
+            "steps": [dataclasses.asdict(step) for step in self.steps],
         }
 
 
@@ -150,7 +170,9 @@ def from_core(found: _Finding, cause: str | None = None) -> Finding:
         types=found["types"],
         held_bytes=found["held_bytes"],
         count=found["count"],
-        steps=tuple(Step(*step) for step in found["steps"]),
+        parts=tuple(map(lasting, found["parts"])),
+        subject=found["subject"],
+        steps=tuple(map(_step_from_json, found["steps"])),
         cycle_length=found["cycle_length"],
         advice=found["advice"],
         why=found["why"],
@@ -256,11 +278,19 @@ def _checked(value: Any, example: Any) -> Any:
     return value
 
 
+def _step_from_json(data: Mapping[str, Any]) -> Step:
+    """Version 1 of the JSON report has no edges."""
+    edges = tuple((str(kind), str(name)) for kind, name in data.get("edges", ()))
+    step: Step = _checked(Step(**{**data, "edges": edges}), Step("", ""))
+    return step
+
+
 def _finding_from_json(data: Mapping[str, Any]) -> Finding:
     names = {field.name for field in dataclasses.fields(Finding)}
     kept = {name: value for name, value in data.items() if name in names}
-    steps = tuple(_checked(Step(**step), Step("", "")) for step in data["steps"])
-    finding: Finding = _checked(Finding(**{**kept, "steps": steps}), Finding("", "", 0, {}, 0))
+    steps = tuple(map(_step_from_json, data["steps"]))
+    parts = tuple(data["parts"] if "parts" in data else data["cause"].split(" → "))
+    finding: Finding = _checked(Finding(**{**kept, "steps": steps, "parts": parts}), Finding("", "", 0, {}, 0))
     if not all(type(count) is int for count in finding.types.values()):
         raise TypeError("types has counts that are no numbers")
     return finding
@@ -297,7 +327,13 @@ def from_dict(data: Mapping[str, Any]) -> TestReport:
             "missing": tuple(data["missing"]),
             "problem": Problem(**data["problem"]) if data["problem"] else None,
             "findings": tuple(
-                Finding(**{**finding, "steps": tuple(Step(**step) for step in finding["steps"])})
+                Finding(
+                    **{
+                        **finding,
+                        "parts": tuple(finding["parts"]),
+                        "steps": tuple(map(_step_from_json, finding["steps"])),
+                    }
+                )
                 for finding in data["findings"]
             ),
         }

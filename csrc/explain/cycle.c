@@ -47,6 +47,7 @@ yagot_cycle_fini(yagot_cycle *cycle)
     PyMem_RawFree(cycle->steps);
     PyMem_RawFree(cycle->nodes);
     PyMem_RawFree(cycle->signature);
+    PyMem_RawFree(cycle->parts);
     memset(cycle, 0, sizeof *cycle);
 }
 

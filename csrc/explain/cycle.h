@@ -4,12 +4,15 @@
 
 #include "explain/graph.h"
 #include "base/text.h"
+#include "explain/edges.h"
 
 /* One line of an explanation: an object and how it refers to the next step's object. */
 typedef struct {
     PyObject *head;         /* borrowed from the snapshot */
     char *object, *path;    /* owned; "tree.Node", ".children[0]" */
     char *general;          /* owned; both, without indices: "tree.Node.children[]" */
+    yagot_edge edges[YAGOT_MOST_EDGES];     /* the first references of the path */
+    uint32_t edge_count;
 } yagot_step;
 
 typedef struct {
@@ -18,6 +21,7 @@ typedef struct {
     uint32_t count;
     bool cut;                   /* too long to tell: the middle is left out */
     char *signature;            /* owned; the same for the same cause, whatever the run and the version */
+    char *parts;                /* owned; the steps of the signature, a line each: no name has a line break */
 } yagot_cycle;
 
 /* Working memory for all searches in one graph. */

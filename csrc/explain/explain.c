@@ -161,10 +161,14 @@ tell_step(yagot_findings *findings, PyObject *get_traceback, const yagot_step *s
     told->text[0] = copy(step->object);
     told->text[1] = copy(step->path);
     told->text[2] = tell(yagot_add_contents, step->head);
+    told->general = copy(step->general);
+    memcpy(told->edges, step->edges, sizeof told->edges);
+    told->edge_count = step->edge_count;
     told->defined = tell(yagot_add_definition, step->head);
     told->waiting = findings->wants_repr ? Py_NewRef(step->head) : NULL;
     told->made = tell_allocation(get_traceback, step->head);
-    return told->text[0] && told->text[1] && told->text[2] && told->defined && told->made ? 0 : -1;
+    bool complete = told->text[0] && told->text[1] && told->text[2] && told->general && told->defined && told->made;
+    return yagot_identify(step->head, &told->identity) == 0 && complete ? 0 : -1;
 }
 
 static int
@@ -177,6 +181,7 @@ tell_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_f
     if (result < 0 || finding->advice == NULL || finding->steps == NULL) {
         return -1;
     }
+    finding->parts = cycle->parts != NULL ? copy(cycle->parts) : NULL;
     finding->cycle_length = cycle->cut ? cycle->length : cycle->count;
     /* of a long cycle, the beginning and the last step */
     for (uint32_t i = 0; i < cycle->count && finding->step_count < MOST_STEPS; i++) {
@@ -375,6 +380,7 @@ yagot_tell_object(yagot_findings *findings, yagot_finding *finding, PyObject *ob
 {
     char empty[] = "";
     yagot_step step = {.head = object, .object = tell(yagot_add_object, object), .path = empty};
+    step.general = step.object;
     int result = -1;
     finding->advice = copy("");
     finding->steps = PyMem_RawCalloc(1, sizeof *finding->steps);

@@ -2,6 +2,7 @@
 #ifndef YAGOT_FINDINGS_H
 #define YAGOT_FINDINGS_H
 
+#include "base/identity.h"
 #include "explain/cycle.h"
 #include "observe/test_labels.h"
 
@@ -16,12 +17,18 @@ typedef struct {
 
 typedef struct {
     char *text[3];              /* owned: object, path, contents */
+    char *general;              /* owned: object and path without indices */
+    yagot_identity identity;    /* owned */
+    yagot_edge edges[YAGOT_MOST_EDGES];     /* parts of the path */
+    uint32_t edge_count;
     char *defined, *made;       /* owned: "file:line", allocation traceback; may be empty */
     PyObject *waiting;          /* owned while its repr is still to be asked for, else NULL */
 } yagot_told_step;
 
 typedef struct {
     char *signature;            /* owned, as are all the arrays */
+    char *parts;                /* owned; the signature's steps, a line each; NULL if it is no cycle */
+    size_t subject;             /* so many bytes of the signature name an object of which it says something, or 0 */
     char *advice;
     yagot_told_step *steps;
     uint32_t step_count, cycle_length;

@@ -55,17 +55,6 @@ variable_of(PyObject *function, PyObject *closure, PyObject *cell)
     return variable;
 }
 
-static void
-add_variable(yagot_edge_name *name, PyObject *variable)
-{
-    yagot_text *forms[] = {&name->shown, &name->general};
-    for (size_t i = 0; variable != NULL && i < 2; i++) {
-        yagot_text_add(forms[i], " (");
-        yagot_text_add_str(forms[i], variable, YAGOT_NAME_LIMIT);
-        yagot_text_add(forms[i], ")");
-    }
-}
-
 /* Appends the path from a head to the next one; returns the next head's position. */
 static uint32_t
 add_path(teller *t, uint32_t position, yagot_edge_name *name)
@@ -76,7 +65,9 @@ add_path(teller *t, uint32_t position, yagot_edge_name *name)
         is_part = yagot_add_edge(name, from, to, is_part);
         if (PyCell_Check(from) && position >= 2) {
             PyObject *variable = variable_of(object_at(t, position - 2), object_at(t, position - 1), from);
-            add_variable(name, variable);
+            if (variable != NULL) {
+                yagot_name_variable(name, variable);
+            }
             Py_XDECREF(variable);
         }
         position++;
@@ -99,7 +90,9 @@ finish_step(yagot_step *step, yagot_edge_name *name)
     step->object = yagot_text_take(&object);
     step->path = yagot_text_take(&name->shown);
     step->general = yagot_text_take(&general);
-    yagot_text_fini(&name->general);
+    memcpy(step->edges, name->edges, sizeof step->edges);
+    step->edge_count = name->count;
+    yagot_edge_name_fini(name);
     return step->object != NULL && step->path != NULL && step->general != NULL ? 0 : -1;
 }
 
@@ -187,7 +180,7 @@ rotate_steps(yagot_cycle *cycle, const char *first)
 static int
 sign(yagot_cycle *cycle)
 {
-    yagot_text text = {0};
+    yagot_text text = {0}, parts = {0};
     const char **steps = PyMem_RawMalloc(cycle->count * sizeof *steps);
     if (steps == NULL) {
         return -1;
@@ -200,11 +193,14 @@ sign(yagot_cycle *cycle)
     for (uint32_t i = 0; i < count; i++) {
         yagot_text_add(&text, i > 0 ? " \xE2\x86\x92 " : "");
         yagot_text_add(&text, steps[(first + i) % count]);
+        yagot_text_add(&parts, i > 0 ? "\n" : "");
+        yagot_text_add(&parts, steps[(first + i) % count]);
     }
     int result = cycle->cut ? 0 : rotate_steps(cycle, steps[first]);
     PyMem_RawFree(steps);
     cycle->signature = yagot_text_take(&text);
-    return cycle->signature != NULL ? result : -1;
+    cycle->parts = yagot_text_take(&parts);
+    return cycle->signature != NULL && cycle->parts != NULL ? result : -1;
 }
 
 int

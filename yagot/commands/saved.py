@@ -12,7 +12,7 @@ from yagot.files import UnusablePath, check_writable
 from yagot.model import Finding, TestReport, from_json
 from yagot.report.causes import CauseReport, CauseTotals
 from yagot.report.drawings import dot, draw, mermaid, one_line
-from yagot.report.json import SCHEMA_VERSION
+from yagot.report.json import READABLE
 from yagot.report.markdown import MarkdownReport
 from yagot.report.totals import Summary
 from yagot.report.wording import describe, plural
@@ -32,7 +32,7 @@ def read(path: str) -> list[TestReport]:
     try:
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
-        if data["version"] != SCHEMA_VERSION:
+        if data["version"] not in READABLE:
             raise UnreadableReport(f"{path}: version {data['version']!r} of the JSON report is not known here")
         return [from_json(test) for test in data["tests"]]
     except OSError as error:

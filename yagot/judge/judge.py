@@ -11,7 +11,7 @@ import fnmatch
 from collections.abc import Container, Sequence
 
 from yagot.config import Config
-from yagot.judge.owners import counts, owner_of
+from yagot.judge.owners import counts, is_within, owner_of
 from yagot.judge.rules import Rule
 from yagot.model import UNTRACKED, Finding
 
@@ -26,19 +26,19 @@ UNSEEN = "unseen-stacks"
 IGNORE_TYPES = "ignore-types"
 
 FRAMEWORKS = (
-    "_pytest.", "pluggy.", "xdist.", "nose.", "nose2.", "pytest_asyncio.", "anyio._backends._asyncio.TestRunner",
-    "anyio.pytest_plugin.",
+    "_pytest", "pluggy", "xdist", "nose", "nose2", "pytest_asyncio", "anyio._backends._asyncio.TestRunner",
+    "anyio.pytest_plugin",
 )  # fmt: skip
 
 
 def is_class_machinery(finding: Finding) -> bool:
     """Is it the cycle that every class made at run time is in: with its MRO, its descriptors?"""
-    return bool(finding.steps) and all(step.object.startswith("class ") for step in finding.steps)
+    return bool(finding.steps) and all(step.kind == "class" for step in finding.steps)
 
 
 def is_scaffold(finding: Finding) -> bool:
     """Is a framework's own object on the cycle, as in ``with pytest.raises(…) as info``?"""
-    return any(step.object.startswith(FRAMEWORKS) for step in finding.steps)
+    return any(is_within(step.name, FRAMEWORKS) for step in finding.steps)
 
 
 def _note(finding: Finding, reason: str) -> Finding:
@@ -46,7 +46,7 @@ def _note(finding: Finding, reason: str) -> Finding:
 
 
 def _matches(finding: Finding, pattern: str) -> bool:
-    subjects = (finding.signature, finding.cause, *finding.types, *finding.cause.split(" → "))
+    subjects = (finding.signature, finding.cause, *finding.types, *finding.parts)
     return any(fnmatch.fnmatchcase(subject, pattern) for subject in subjects)
 
 

@@ -9,7 +9,7 @@ import fnmatch
 import functools
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from yagot.files import shown_path
 from yagot.model import Finding
@@ -18,7 +18,6 @@ STANDARD_LIBRARY = "the standard library"
 PROJECT = "the project"
 BUILTIN = "builtins"
 
-_KINDS = ("function ", "class ", "frame ", "generator ", "coroutine ", "async_generator ", "method ", "module ")
 _PLACES = ("site-packages", "dist-packages")
 
 
@@ -28,10 +27,8 @@ def _names(finding: Finding) -> Iterator[str]:
         if "." in name:
             yield name
     for step in finding.steps:
-        kind = next((kind for kind in _KINDS if step.object.startswith(kind)), "")
-        name = step.object.removeprefix(kind)
-        if "." in name and kind != "method ":  # a method's name has no module
-            yield name
+        if step.module and step.module != "builtins":
+            yield step.name
 
 
 def _files(finding: Finding) -> Iterator[str]:
@@ -82,9 +79,14 @@ def owner_of(finding: Finding) -> str:
     return third[0] if third else STANDARD_LIBRARY if owners else BUILTIN
 
 
+def is_within(name: str, places: Iterable[str]) -> bool:
+    """Is a dotted name one of the places, or in one?"""
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
 def _is_in(finding: Finding, sources: Sequence[str]) -> bool:
     for source in sources:
-        if any(name == source or name.startswith(source + ".") for name in _names(finding)):
+        if any(is_within(name, (source,)) for name in _names(finding)):
             return True
         directory = os.path.join(os.path.abspath(source), "")
         if any(os.path.abspath(path).startswith(directory) for path in _files(finding)):

@@ -38,7 +38,7 @@ class Rule:
         """Is it one of those findings?"""
         return (
             (self.type is None or any(fnmatch.fnmatchcase(name, self.type) for name in finding.types))
-            and (self.edge is None or any(fnmatch.fnmatchcase(s, self.edge) for s in finding.cause.split(" → ")))
+            and (self.edge is None or any(fnmatch.fnmatchcase(s, self.edge) for s in finding.parts or (finding.cause,)))
             and (self.signature is None or self.signature == finding.signature)
             and (self.kind is None or self.kind == finding.kind)
         )

@@ -9,7 +9,9 @@ from yagot._core import __version__
 from yagot.files import check_writable, write_atomically
 from yagot.model import TestInfo, TestReport
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE = (1, 2)
+"""Version 1 had no data on what a step is."""
 
 
 class JSONReport:

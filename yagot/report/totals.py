@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from yagot.judge.owners import BUILTIN
 from yagot.model import Finding, TestReport
-from yagot.observe.references import UNHELD
 from yagot.report.wording import describe, plural, size
 
 SHOWN_CAUSES = 10
@@ -30,7 +29,7 @@ class Cause:
     first: str
     """The first test."""
     what: str
-    """The cause, without the usual words."""
+    """The cause, or what it is about."""
     tests: int = 0
     objects: int = 0
     held_bytes: int = 0
@@ -74,7 +73,7 @@ class Summary:
             cause = self.causes.get(key)
             if cause is None:
                 text = "\n".join(describe(finding)) if finding.verdict == "leak" else ""
-                what = finding.cause.removesuffix(UNHELD)
+                what = finding.subject or finding.cause
                 cause = Cause(finding.verdict, finding.reason, finding.owner, text, report.test.id, what)
                 self.causes[key] = cause
             cause.add(finding)
