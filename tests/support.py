@@ -24,7 +24,7 @@ def postponed(*arguments):
     """A script: `yagot run` with these arguments, all looks at references put off to the boundary."""
     return f"""
         import sys
-        from yagot import references
+        from yagot.observe import references
 
         references.References.affordable = lambda self: False
         from yagot.__main__ import main
