@@ -84,7 +84,7 @@ def suite(project, leaky_directory):
 
 @needs_tracer
 def test_leaks_are_found_and_nothing_else(suite):
-    tests = suite.tests("--native", "test_native", env=suite.environment, check=1)
+    tests = suite.tests("--native", "--confirm", "test_native", env=suite.environment, check=1)
     found = {name: [kind for f in test["findings"] for kind in f["types"]] for name, test in tests.items()}
     assert {name: kinds for name, kinds in found.items() if kinds} == {name: [kind] for name, kind in TYPES.items()}
     assert len(tests) == 12 and "with str: 'text" in suite.result.stderr
@@ -92,14 +92,15 @@ def test_leaks_are_found_and_nothing_else(suite):
 
 @needs_tracer
 def test_under_pytest(suite):
-    result = suite.python("-m", "pytest", "--yagot", "--yagot-native", "test_native.py", env=suite.environment, check=1)
+    options = ["--yagot", "--yagot-native", "--yagot-confirm"]
+    result = suite.python("-m", "pytest", *options, "test_native.py", env=suite.environment, check=1)
     assert "12 passed" in result.stdout and "4 errors" in result.stdout
 
 
 @needs_tracer
 def test_where_they_were_made(suite):
     suite.yagot("--native", "--trace", "1", "test_native.TestHeld", env=suite.environment, check=0)
-    options = ["--native", "--trace", "1", "test_native.TestLeaks.test_str"]
+    options = ["--native", "--confirm", "--trace", "1", "test_native.TestLeaks.test_str"]
     result = suite.yagot(*options, env=suite.environment, check=1)
     assert "test_native.py:10" in result.stderr
 

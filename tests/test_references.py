@@ -267,7 +267,7 @@ def suite(project, leaky_directory):
 
 @pytest.mark.parametrize("options", [[], ["--leaks-only"]])
 def test_the_leaking_test_fails_and_the_object_is_named(suite, options):
-    tests = suite.tests(*options, "test_ext", env=suite.environment, check=1)
+    tests = suite.tests("--confirm", *options, "test_ext", env=suite.environment, check=1)
     assert {name for name, test in tests.items() if any(f["verdict"] == "leak" for f in test["findings"])} == {
         "test_leaky"
     }
@@ -278,8 +278,7 @@ def test_the_leaking_test_fails_and_the_object_is_named(suite, options):
 
 
 def test_pytest_confirms_too(suite):
-    suite.python("-m", "pytest", "--yagot", "--yagot-json", "out.json", "-q", env=suite.environment, check=1)
-    result = suite.python("-m", "pytest", "--yagot", "-q", env=suite.environment, check=1)
+    result = suite.python("-m", "pytest", "--yagot", "--yagot-confirm", "-q", env=suite.environment, check=1)
     assert "ERROR test_ext.py::TestLeaky::test_leaky" in result.stdout
     assert result.stdout.count("ERROR test_ext") == 1
 
@@ -322,7 +321,7 @@ def test_contents_that_differ_each_time(suite):
                 leaky.keep_first([1])               # the first one
         """,
     )
-    tests = suite.tests("test_keys", env=suite.environment, check=1)
+    tests = suite.tests("--confirm", "test_keys", env=suite.environment, check=1)
     causes = {name: [f["cause"] for f in test["findings"]] for name, test in tests.items()}
     assert causes == {
         "test_keys": ["dict with a reference that nobody holds"],
@@ -366,7 +365,7 @@ AT_A_BOUNDARY = """
 @needs_generations
 def test_a_boundary_tells_what_no_test_has_told(suite):
     suite.write("test_late.py", AT_A_BOUNDARY)
-    tests = suite.tests("test_late", env=suite.environment, check=1)
+    tests = suite.tests("--confirm", "test_late", env=suite.environment, check=1)
     told = {name: [(f["verdict"], f["cause"]) for f in test["findings"]] for name, test in tests.items()}
     assert {name: found for name, found in told.items() if found} == {
         "test_leak": [("leak", "list of int with a reference that nobody holds")],
@@ -379,7 +378,8 @@ def test_without_confirmation_it_is_suspected(suite):
     tests = suite.tests("--no-confirm", "test_ext", env=suite.environment, check=0)
     assert [f["verdict"] for f in tests["test_leaky"]["findings"]] == ["suspected"]
     assert "yagot: suspected: 1 object" in suite.result.stderr
-    suite.tests("--no-confirm", "--leaks-only", "test_ext", env=suite.environment, check=1)
+    assert "yagot: to confirm it: yagot run --confirm test_ext.TestLeaky.test_leaky\n" in suite.result.stderr
+    suite.tests("--leaks-only", "test_ext", env=suite.environment, check=1)
 
 
 @needs_generations
@@ -408,7 +408,7 @@ def test_a_test_without_suspects_runs_once(suite):
                 self.assertEqual(RUNS, ["clean", "cache", "leak", "leak"])
         """,
     )
-    tests = suite.tests("test_once", env=suite.environment, check=1)
+    tests = suite.tests("--confirm", "test_once", env=suite.environment, check=1)
     assert tests["test_d"]["outcome"] == "passed"
 
 

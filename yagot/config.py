@@ -53,8 +53,12 @@ class Config:
     """``W:N``: run each test W times more to warm up and N times counted, and report what grows each time."""
     native: bool = False
     """Look for references that nobody holds to strings, numbers and other untracked objects, too (CPython 3.14+)."""
+    confirm: bool = False
+    """Run a test again to confirm a reference that nobody holds. Without it no test runs twice, and what is left at the
+    end of the run is suspected."""
     no_confirm: bool = False
-    """Never run a test a second time to confirm a reference that nobody holds; such are suspected then."""
+    """Accepted from older configurations, without effect: no test runs twice unless ``confirm`` or ``repeat`` asks for
+    it."""
     html: str | None = None
     """A page to write; needs ``yagot[html]``."""
     junit_xml: str | None = None
@@ -93,7 +97,8 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "check_at": ("WHERE", "look at all objects at the end of each test, class, module (default), session; or never"),
     "repeat": ("W:N", "run each test W+N times more, and report what grows each time"),
     "native": ("", "find reference leaks of strings, numbers and other untracked objects too (CPython 3.14+)"),
-    "no_confirm": ("", "never run a test again to confirm a suspected reference leak"),
+    "confirm": ("", "run a test again to confirm a reference that nobody holds"),
+    "no_confirm": ("", "accepted, without effect: no test runs twice unless you ask for it"),
     "junit_xml": ("FILE", "write a JUnit XML report; of a directory (DIR/), TEST-yagot.xml in it"),
     "junit_attachments": ("DIR", "write the findings of leaking tests beside the XML, as JSON and pictures"),
     "junit_family": ("FAMILY", "the XML's dialect: xunit2 (default), xunit1 or ant"),

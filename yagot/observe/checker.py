@@ -53,7 +53,9 @@ class Checker:
             self._ledger = _core.Ledger(guarded_repr if self.config.repr else None, native=self.config.native)
         except RuntimeError as error:
             raise ConfigError(f"native: {error}") from None
-        self._references = References(self._ledger, not self.config.no_confirm, native=self.config.native)
+        self._references = References(
+            self._ledger, self.config.confirm or bool(self.config.repeat), native=self.config.native
+        )
         repeat = parse_repeat(self.config.repeat)
         self._growth: Growth | None = None
         if repeat is not None:
@@ -105,7 +107,7 @@ class Checker:
         if test is None:
             raise RuntimeError("no test is being watched")
         seen = self._references.end(outcome == "passed", not late)
-        findings = self._settled(seen["findings"], again, test) if seen is not None else []
+        findings = self._settled(seen["findings"], again) if seen is not None else []
         if seen is not None and self._growth is not None:
             findings += self._growth.findings(again)
         Checker.watching = False
@@ -135,7 +137,7 @@ class Checker:
         """After end(late=True): the report of references that nobody holds, if there are any."""
         Checker.watching = True
         try:
-            findings = self._settled(self._references.late(), again, report.test) if report.checked else []
+            findings = self._settled(self._references.late(), again) if report.checked else []
         finally:
             Checker.watching = False
         if not findings:
@@ -176,9 +178,9 @@ class Checker:
             told.append(dataclasses.replace(finding, suspected=unsure))
         return told
 
-    def _settled(self, found: list[_Finding], again: Again | None, test: TestInfo) -> list[Finding]:
+    def _settled(self, found: list[_Finding], again: Again | None) -> list[Finding]:
         """The findings without references that have turned out to be held."""
-        settled = self._references.settle(found, again, test.id)
+        settled = self._references.settle(found, again)
         findings = []
         for item in found:
             cause = item["signature"]

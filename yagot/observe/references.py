@@ -1,8 +1,8 @@
 """References that nobody holds: when to look for them, and which of those found are leaks.
 
 A survivor whose reference count is higher than all references that can be found is a suspect: caches in C look the
-same. So its test is run again, in a fresh instance: if the object is still there then, and a new one like it has
-joined it, it is a leak.
+same. With --confirm its test is run again, in a fresh instance: if the object is still there then, and a new one like
+it has joined it, it is a leak. Without, no test runs twice, and suspects stay suspects.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import atexit
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from yagot import _core
@@ -61,7 +61,6 @@ class References:
         self._looks = 0
         self._spent = 0.0
         self.passing: dict[str, int] = {}
-        self._tests: dict[str, str] = {}
         self._modules = self._at_exit = 0
         self._threads: set[int] = set()
         self.confirmed: set[str] = set()
@@ -116,7 +115,7 @@ class References:
         """Is there a stack that cannot be seen: of a thread that the test has started, of a suspended greenlet?"""
         return self._ledger.stacks or bool(sys._current_frames().keys() - self._threads)
 
-    def settle(self, found: list[_Finding], again: Again | None, test: str) -> Settled:
+    def settle(self, found: list[_Finding], again: Again | None) -> Settled:
         """Which suspects are leaks, and which may be. The others have another explanation."""
         suspects = Counter({finding["signature"]: finding["count"] for finding in found if finding["references"]})
         if atexit._ncallbacks() > self._at_exit:
@@ -127,7 +126,7 @@ class References:
         try:
             if new:
                 before = {finding["signature"]: finding["references"] for finding in found if finding["references"]}
-                settled = self._settle(new, suspects, before, untracked, again, test)
+                settled = self._settle(new, suspects, before, untracked, again)
         finally:
             self._ledger.forget(bool(settled.confirmed or settled.suspected))
         self.confirmed |= set(map(self.lasting, settled.confirmed - untracked))
@@ -140,7 +139,6 @@ class References:
         before: Mapping[str, int],
         untracked: Set[str],
         again: Again | None,
-        test: str,
     ) -> Settled:
         recurring = self._repeat(again, before, untracked) if self._confirm and again is not None else None
         if recurring is not None:
@@ -150,8 +148,7 @@ class References:
         elif len(sys.modules) != self._modules:
             return Settled()  # what an import makes is no suspect
         else:
-            sure = self._seen_before(new - untracked, test)
-            unsure = new - sure
+            sure, unsure = set(), new
         return Settled(set(), sure | unsure, unseen=True) if self._unseen() else Settled(sure, unsure)
 
     def lasting(self, cause: str) -> str:
@@ -161,10 +158,6 @@ class References:
     def alone(self) -> bool:
         """At a boundary: is there no stack that cannot be seen, as of xdist's thread that reads from its pipe?"""
         return len(sys._current_frames()) == 1 and not self._ledger.stacks
-
-    def _seen_before(self, causes: Iterable[str], test: str) -> set[str]:
-        """Those that another test has had before."""
-        return {cause for cause in causes if self._tests.setdefault(cause, test) != test}
 
     def _repeat(self, again: Again, before: Mapping[str, int], untracked: Set[str]) -> set[str] | None:
         """The causes that were there after the test and are still, and whose like has joined them: a new object, or one

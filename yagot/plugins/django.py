@@ -48,6 +48,7 @@ class LeakCheckMixin:
         except (ConfigError, UnusablePath) as error:
             print(f"yagot: {error}", file=sys.stderr)
             sys.exit(2)
+        checker.run.summary.confirm_command = "YAGOT_CONFIRM=1 python manage.py test {test}"
         options = self.get_test_runner_kwargs()  # type: ignore[attr-defined]
         return TextTestRunner(checker=checker, **options).run(suite)
 

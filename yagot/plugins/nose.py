@@ -43,6 +43,7 @@ class Yagot(Plugin):  # type: ignore[misc]
         except (ConfigError, UnusablePath) as error:
             print(f"yagot: {error}", file=sys.stderr)
             sys.exit(2)
+        self.checker.run.summary.confirm_command = "nosetests --with-yagot --yagot-confirm {module}"
 
     def prepareTestCase(self, test: Any) -> Callable[[Any], Any]:
         """The test inside a window."""

@@ -53,6 +53,7 @@ class Yagot(Plugin):  # type: ignore[misc]
         except (ConfigError, UnusablePath) as error:
             print(f"yagot: {error}", file=sys.stderr)
             sys.exit(2)
+        checker.run.summary.confirm_command = "nose2 --plugin yagot.plugins.nose2 --yagot --yagot-confirm {test}"
         event.suite = wrap_tests(event.suite, checker)
 
     def registerInSubprocess(self, event: Any) -> None:

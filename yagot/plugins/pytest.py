@@ -325,6 +325,7 @@ class Reports:
             self.run: Run = Run(config, make_reporters(config))
         except (UnusablePath, ConfigError) as error:
             raise pytest.UsageError(f"yagot: {error}") from None
+        self.run.summary.confirm_command = "pytest --yagot --yagot-confirm {test}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:

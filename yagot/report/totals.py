@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from yagot.judge.owners import BUILTIN
-from yagot.model import Finding, TestReport
+from yagot.model import BEFORE, LATER, Finding, TestReport
 from yagot.report.wording import describe, plural, size
 
 SHOWN_CAUSES = 10
@@ -30,6 +30,8 @@ class Cause:
     """The first test."""
     what: str
     """The cause, or what it is about."""
+    module: str = ""
+    """The first test's."""
     tests: int = 0
     objects: int = 0
     held_bytes: int = 0
@@ -43,6 +45,10 @@ class Cause:
 
 class Summary:
     """Adds up the reports of a run."""
+
+    confirm_command = "yagot run --confirm {test}"
+    """What a user types to have a suspect confirmed or cleared; adapters set their own. It may name the test and its
+    module."""
 
     def __init__(self, slowest: int = 0) -> None:
         """*slowest*: how many of the checks that took longest to tell."""
@@ -73,8 +79,8 @@ class Summary:
             cause = self.causes.get(key)
             if cause is None:
                 text = "\n".join(describe(finding)) if finding.verdict == "leak" else ""
-                what = finding.subject or finding.cause
-                cause = Cause(finding.verdict, finding.reason, finding.owner, text, report.test.id, what)
+                what, test = finding.subject or finding.cause, report.test
+                cause = Cause(finding.verdict, finding.reason, finding.owner, text, test.id, what, test.module)
                 self.causes[key] = cause
             cause.add(finding)
 
@@ -120,16 +126,21 @@ class Summary:
             yield f"yagot: known: {plural(objects, 'object')} from {plural(len(known), 'cause')}"
         suspected = self.by_verdict("suspected")
         if suspected:
-            yield (
-                f"yagot: suspected: {plural(sum(c.objects for c in suspected), 'object')} with references that "
-                f"nobody holds, not confirmed; the first, {suspected[0].what}, in {suspected[0].first}. Run alone, a "
-                "test is repeated to confirm it"
-            )
+            yield from self._suspected_lines(suspected)
         if self.incomplete:
             yield f"yagot: {plural(self.incomplete, 'test')} not seen whole, the first {self.first_incomplete}"
         if self._slowest:
             yield "yagot: slowest checks:"
             yield from (f"  {1000 * seconds:9.1f} ms  {test}" for seconds, test in self._slowest)
+
+    def _suspected_lines(self, suspected: list[Cause]) -> Iterator[str]:
+        first = suspected[0]
+        test = first.first.removesuffix(LATER).removesuffix(BEFORE)
+        yield (
+            f"yagot: suspected: {plural(sum(c.objects for c in suspected), 'object')} with references that nobody "
+            f"holds, not confirmed; the first, {first.what}, in {first.first}"
+        )
+        yield f"yagot: to confirm it: {self.confirm_command.format(test=test, module=first.module)}"
 
     def cause_lines(self) -> Iterator[str]:
         """The leaks by cause, each once: for runs whose tests do not fail for them."""
