@@ -145,7 +145,7 @@ export_finding(const yagot_finding *finding, bool uncollectable)
         || set_item(dict, "untracked", PyBool_FromLong(finding->untracked)) < 0
         || set_item(dict, "label", PyLong_FromUnsignedLong(finding->label)) < 0
         || set_item(dict, "cycle_length", PyLong_FromLong((long)finding->cycle_length)) < 0
-        || set_item(dict, "advice", new_text(uncollectable ? "" : finding->advice)) < 0
+        || set_item(dict, "hops", yagot_hops_export(finding->hops, uncollectable ? 0 : finding->hop_count)) < 0
         || set_item(dict, "why", new_text(uncollectable ? finding->why : NULL)) < 0
         || set_item(dict, "steps", export_steps(finding)) < 0
         || set_item(dict, "types", export_types(finding, uncollectable)) < 0) {
