@@ -17,6 +17,19 @@ class _Step(TypedDict):
     qualname: str
     edges: list[tuple[str, str]]
 
+class _Hop(TypedDict):
+    kind: str
+    what: str
+    module: str
+    name: str
+    defined: str
+    state: str
+    edge: str
+    cut: str
+    line: int
+    weak: bool
+    breaks: bool
+
 class _Finding(TypedDict):
     kind: str
     signature: str
@@ -26,7 +39,7 @@ class _Finding(TypedDict):
     count: int
     held_bytes: int
     cycle_length: int
-    advice: str
+    hops: list[_Hop]
     why: str
     references: int
     untracked: bool

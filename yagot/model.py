@@ -16,7 +16,7 @@ except ImportError:
     from hashlib import blake2s
 
 if TYPE_CHECKING:
-    from yagot._core import _Finding
+    from yagot._core import _Finding, _Hop
 
 CRASH = "yagot.Crash"
 """The type of the problem of a test whose process died."""
@@ -72,6 +72,30 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """The reference to break, and the line to edit for it."""
+
+    kind: str
+    """The rule behind it; see yagot.explain.advice."""
+    object: str
+    """Whose reference: ``shop.Category``, ``frame shop.order``."""
+    reference: str
+    """``.parent``, ``local 'failure'``."""
+    file: str = ""
+    """Where it is set; empty if the source is not known."""
+    line: int = 0
+    snippet: str = ""
+    """What to write there, or next to it; may have several lines."""
+    frees: int = 0
+    """How many of the finding's objects go without the reference."""
+
+    @property
+    def place(self) -> str:
+        """``file:line``, or empty."""
+        return f"{self.file}:{self.line}" if self.file else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One cause: a reference cycle and what hangs off it."""
 
@@ -96,7 +120,9 @@ class Finding:
     """The shortest cycle; of a long one, the beginning and the last step."""
     cycle_length: int = 0
     advice: str = ""
-    """Where the cycle could be broken; empty if there is no sound suggestion."""
+    """What to change, in a sentence; empty if there is no sound suggestion."""
+    cut: Cut | None = None
+    """The same as data."""
     why: str = ""
     """Why the collector could not release the objects (uncollectable ones)."""
     references: int = 0
@@ -111,6 +137,9 @@ class Finding:
     """``leak``, ``note``, ``allowed``, ``known`` or ``suspected``."""
     reason: str = ""
     """The rule behind a verdict other than ``leak``."""
+
+    hops: tuple[_Hop, ...] = ()
+    """The cycle, object by object; only until the advice is chosen."""
 
     @property
     def is_pythons_own(self) -> bool:
@@ -145,6 +174,7 @@ class Finding:
             "cycle_length": self.cycle_length,
             "count": self.count,
             "advice": self.advice,
+            "cut": dataclasses.asdict(self.cut) if self.cut is not None else None,
             "why": self.why,
             "references": self.references,
             "suspected": self.suspected,
@@ -174,7 +204,7 @@ def from_core(found: _Finding, cause: str | None = None) -> Finding:
         subject=found["subject"],
         steps=tuple(map(_step_from_json, found["steps"])),
         cycle_length=found["cycle_length"],
-        advice=found["advice"],
+        hops=tuple(found["hops"]),
         why=found["why"],
         references=found["references"],
         origin="import" if found["origin"] == "import" else "test",
@@ -290,7 +320,9 @@ def _finding_from_json(data: Mapping[str, Any]) -> Finding:
     kept = {name: value for name, value in data.items() if name in names}
     steps = tuple(map(_step_from_json, data["steps"]))
     parts = tuple(data["parts"] if "parts" in data else data["cause"].split(" → "))
-    finding: Finding = _checked(Finding(**{**kept, "steps": steps, "parts": parts}), Finding("", "", 0, {}, 0))
+    cut = _checked(Cut(**data["cut"]), Cut("", "", "")) if data.get("cut") is not None else None
+    finding: Finding = Finding(**{**kept, "steps": steps, "parts": parts, "cut": None, "hops": ()})
+    finding = dataclasses.replace(_checked(finding, Finding("", "", 0, {}, 0)), cut=cut)
     if not all(type(count) is int for count in finding.types.values()):
         raise TypeError("types has counts that are no numbers")
     return finding
@@ -332,6 +364,7 @@ def from_dict(data: Mapping[str, Any]) -> TestReport:
                         **finding,
                         "parts": tuple(finding["parts"]),
                         "steps": tuple(map(_step_from_json, finding["steps"])),
+                        "cut": Cut(**finding["cut"]) if finding["cut"] else None,
                     }
                 )
                 for finding in data["findings"]

@@ -39,6 +39,13 @@ bool yagot_is_gentle(void);
 /* The code of a function, frame or generator (borrowed), or NULL. */
 PyCodeObject *yagot_code_of(PyObject *object);
 
+/* Was the type made by a class statement? Others are not the user's to change. */
+static inline bool
+yagot_is_python_class(PyTypeObject *type)
+{
+    return type->tp_flags & Py_TPFLAGS_HEAPTYPE && ((PyHeapTypeObject *)type)->ht_module == NULL;
+}
+
 static inline bool
 yagot_is_generator(PyObject *object)
 {

@@ -90,6 +90,29 @@ in_container(yagot_edge_name *name, PyObject *from, PyObject *to, bool attribute
     return PyCell_Check(from) && PyCell_GET(from) == to && yagot_name_field(name, ".cell_contents");
 }
 
+PyObject *
+yagot_closure_variable(PyObject *function, PyObject *closure, PyObject *cell)
+{
+    if (!PyFunction_Check(function) || PyFunction_GET_CLOSURE(function) != closure || !PyTuple_Check(closure)) {
+        return NULL;
+    }
+#if PY_VERSION_HEX >= 0x030B0000
+    PyObject *names = PyCode_GetFreevars(yagot_code_of(function));
+#else
+    PyObject *names = Py_XNewRef(yagot_code_of(function)->co_freevars);
+#endif
+    PyObject *variable = NULL;
+    for (Py_ssize_t i = 0; names != NULL && i < PyTuple_GET_SIZE(closure) && i < PyTuple_GET_SIZE(names); i++) {
+        if (PyTuple_GET_ITEM(closure, i) == cell) {
+            variable = Py_NewRef(PyTuple_GET_ITEM(names, i));
+            break;
+        }
+    }
+    Py_XDECREF(names);
+    PyErr_Clear();
+    return variable;
+}
+
 /* -- code, frames, types -------------------------------------------------------------------------- */
 
 /* A function's closure with the name of the variable, told while its tuple is looked at. */
@@ -121,11 +144,12 @@ in_function(yagot_edge_name *name, PyObject *from, PyObject *to)
 static bool
 in_frame_variables(yagot_edge_name *name, PyFrameObject *frame, PyObject *variables, PyObject *to)
 {
+    PyObject *wanted = PyCell_Check(to) ? PyCell_GET(to) : to;      /* a frame has cells, and tells what is in them */
     for (Py_ssize_t i = 0; variables != NULL && i < PyTuple_GET_SIZE(variables); i++) {
         PyObject *variable = PyTuple_GET_ITEM(variables, i);
         PyObject *value = PyFrame_GetVar(frame, variable);
         Py_XDECREF(value);      /* the frame keeps it */
-        if (value == to) {
+        if (value != NULL && value == wanted) {
             return yagot_name_local(name, variable);
         }
     }
@@ -158,10 +182,10 @@ in_frame_locals(yagot_edge_name *name, PyFrameObject *frame, PyObject *to)
         locals = Py_XNewRef(frame->f_locals);
     }
 #  endif
-    PyObject *key, *value, *variable = NULL;
+    PyObject *key, *value, *variable = NULL, *wanted = PyCell_Check(to) ? PyCell_GET(to) : to;
     Py_ssize_t position = 0;
     while (locals != NULL && PyDict_Check(locals) && PyDict_Next(locals, &position, &key, &value)) {
-        if (value == to && PyUnicode_CheckExact(key)) {
+        if (value != NULL && value == wanted && PyUnicode_CheckExact(key)) {
             variable = key;
             break;
         }

@@ -45,5 +45,7 @@ void yagot_name_variable(yagot_edge_name *name, PyObject *variable);
 
 /* Is `to` an item of `from`, a list, tuple or dict of whatever class? */
 bool yagot_is_item(PyObject *from, PyObject *to);
+/* The variable that a cell of a function's closure stands for; a new reference, or NULL. */
+PyObject *yagot_closure_variable(PyObject *function, PyObject *closure, PyObject *cell);
 
 #endif

@@ -6,8 +6,8 @@
  */
 #include "explain/explain.h"
 
-#include "explain/advice.h"
 #include "base/describe.h"
+#include "explain/hops.h"
 #include "explain/sizes.h"
 
 #include <string.h>
@@ -174,11 +174,9 @@ tell_step(yagot_findings *findings, PyObject *get_traceback, const yagot_step *s
 static int
 tell_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_finding *finding)
 {
-    yagot_text advice = {0};
-    int result = yagot_advise(&x->graph, component, cycle, &advice);
-    finding->advice = yagot_text_take(&advice);
+    finding->hops = yagot_hops(&x->graph, component, cycle, &finding->hop_count);
     finding->steps = PyMem_RawCalloc(MOST_STEPS, sizeof *finding->steps);
-    if (result < 0 || finding->advice == NULL || finding->steps == NULL) {
+    if (finding->hops == NULL || finding->steps == NULL) {
         return -1;
     }
     finding->parts = cycle->parts != NULL ? copy(cycle->parts) : NULL;
@@ -382,9 +380,8 @@ yagot_tell_object(yagot_findings *findings, yagot_finding *finding, PyObject *ob
     yagot_step step = {.head = object, .object = tell(yagot_add_object, object), .path = empty};
     step.general = step.object;
     int result = -1;
-    finding->advice = copy("");
     finding->steps = PyMem_RawCalloc(1, sizeof *finding->steps);
-    if (step.object != NULL && finding->advice != NULL && finding->steps != NULL) {
+    if (step.object != NULL && finding->steps != NULL) {
         finding->step_count = 1;
         result = tell_step(findings, get_traceback, &step, &finding->steps[0]);
     }

@@ -153,7 +153,7 @@ export_finding(const yagot_finding *finding, bool uncollectable)
         || set_item(dict, "window", PyLong_FromUnsignedLong(yagot_label_window(finding->label))) < 0
         || set_item(dict, "origin", PyUnicode_FromString(origin_of(finding))) < 0
         || set_item(dict, "cycle_length", PyLong_FromLong((long)finding->cycle_length)) < 0
-        || set_item(dict, "advice", new_text(uncollectable ? "" : finding->advice)) < 0
+        || set_item(dict, "hops", yagot_hops_export(finding->hops, uncollectable ? 0 : finding->hop_count)) < 0
         || set_item(dict, "why", new_text(uncollectable ? finding->why : NULL)) < 0
         || set_item(dict, "steps", export_steps(finding)) < 0
         || set_item(dict, "types", export_types(finding, uncollectable)) < 0) {

@@ -35,7 +35,7 @@ finding_fini(yagot_finding *finding)
     PyMem_RawFree(finding->steps);
     PyMem_RawFree(finding->signature);
     PyMem_RawFree(finding->parts);
-    PyMem_RawFree(finding->advice);
+    yagot_hops_free(finding->hops, finding->hop_count);
     PyMem_RawFree(finding->types);
     PyMem_RawFree(finding->survivor_types);
 }

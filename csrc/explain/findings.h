@@ -3,7 +3,7 @@
 #define YAGOT_FINDINGS_H
 
 #include "base/identity.h"
-#include "explain/cycle.h"
+#include "explain/hops.h"
 #include "observe/test_labels.h"
 
 #include <libxml/tree.h>
@@ -29,7 +29,8 @@ typedef struct {
     char *signature;            /* owned, as are all the arrays */
     char *parts;                /* owned; the signature's steps, a line each; NULL if it is no cycle */
     size_t subject;             /* so many bytes of the signature name an object of which it says something, or 0 */
-    char *advice;
+    yagot_hop *hops;            /* of the first component */
+    uint32_t hop_count;
     yagot_told_step *steps;
     uint32_t step_count, cycle_length;
     yagot_type_count *types, *survivor_types;

@@ -31,28 +31,13 @@ is_head(teller *t, uint32_t position)
            && !yagot_is_part(object_at(t, position + t->cycle->length - 1), object);
 }
 
-/* The variable that a cell of a function's closure stands for; a new reference, or NULL. */
-static PyObject *
-variable_of(PyObject *function, PyObject *closure, PyObject *cell)
+/* A frame's cell has the name of the variable already. */
+static bool
+is_named(teller *t, uint32_t position)
 {
-    if (!PyFunction_Check(function) || PyFunction_GET_CLOSURE(function) != closure || !PyTuple_Check(closure)) {
-        return NULL;
-    }
-#if PY_VERSION_HEX >= 0x030B0000
-    PyObject *names = PyCode_GetFreevars(yagot_code_of(function));
-#else
-    PyObject *names = Py_XNewRef(yagot_code_of(function)->co_freevars);
-#endif
-    PyObject *variable = NULL;
-    for (Py_ssize_t i = 0; names != NULL && i < PyTuple_GET_SIZE(closure) && i < PyTuple_GET_SIZE(names); i++) {
-        if (PyTuple_GET_ITEM(closure, i) == cell) {
-            variable = Py_NewRef(PyTuple_GET_ITEM(names, i));
-            break;
-        }
-    }
-    Py_XDECREF(names);
-    PyErr_Clear();
-    return variable;
+    PyObject *before = position > 0 ? object_at(t, position - 1) : NULL;
+    return before != NULL && PyCell_Check(object_at(t, position))
+           && (PyFrame_Check(before) || yagot_is_generator(before));
 }
 
 /* Appends the path from a head to the next one; returns the next head's position. */
@@ -62,9 +47,10 @@ add_path(teller *t, uint32_t position, yagot_edge_name *name)
     bool is_part = false;
     for (;;) {
         PyObject *from = object_at(t, position), *to = object_at(t, position + 1);
-        is_part = yagot_add_edge(name, from, to, is_part);
+        is_part = is_named(t, position) ? false : yagot_add_edge(name, from, to, is_part);
         if (PyCell_Check(from) && position >= 2) {
-            PyObject *variable = variable_of(object_at(t, position - 2), object_at(t, position - 1), from);
+            PyObject *variable = yagot_closure_variable(object_at(t, position - 2),
+                                                         object_at(t, position - 1), from);
             if (variable != NULL) {
                 yagot_name_variable(name, variable);
             }

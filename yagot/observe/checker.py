@@ -29,6 +29,15 @@ if TYPE_CHECKING:
     from yagot.observe.growth import Growth
 
 
+def _advised(findings: tuple[Finding, ...], test: TestInfo) -> tuple[Finding, ...]:
+    """With advice; what finds it is loaded only if there is something to advise on."""
+    if not any(finding.hops for finding in findings):
+        return findings
+    from yagot.explain.advice import advised
+
+    return advised(findings, test)
+
+
 class LeakError(AssertionError):
     """A test left garbage behind. The text is the whole report."""
 
@@ -115,7 +124,7 @@ class Checker:
         if seen is None:
             report = TestReport(test, outcome, seconds, problem=problem)
         else:
-            judged = judge_all(findings, config or self.config, rules, self._known)
+            judged = _advised(judge_all(findings, config or self.config, rules, self._known), test)
             report = TestReport(
                 test,
                 outcome,
@@ -143,7 +152,7 @@ class Checker:
         if not findings:
             return None
         test = dataclasses.replace(report.test, id=report.test.id + LATER, name=report.test.name + LATER)
-        judged = judge_all(findings, config, rules, self._known)
+        judged = _advised(judge_all(findings, config, rules, self._known), report.test)
         further = TestReport(test, "passed", 0.0, checked=True, findings=judged)
         self.run.finished(further)
         return further
@@ -158,6 +167,7 @@ class Checker:
         reports = []
         for (test, rules, noisy), found in looked:
             findings = judge_all(self._told(found, alone and not noisy), self.config, rules, self._known)
+            findings = _advised(findings, test)
             reports.append(TestReport(test, "passed", 0.0, checked=True, findings=findings))
         self._references.postponed = False
         # notes are mostly on what frameworks do between tests

@@ -1,0 +1,73 @@
+"""Which reference to cut, and how: advice that works as it stands, or none.
+
+The core says for each reference of a finding's shortest cycle whether the cycles are gone without it; the source says
+where it is set and what it gets. The rules below are asked in order, and the first that knows an answer gives it. Each
+cause is looked at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from yagot.explain import exceptions, functions, ownership
+from yagot.explain.exceptions import Advice
+from yagot.explain.links import Cycle
+from yagot.model import Finding, TestInfo
+
+_ADVISED = ("leak", "known", "suspected")
+_MOST = 5000
+"""So many causes are remembered."""
+
+RULES: Sequence[Callable[[Cycle], Advice | None]] = (
+    exceptions.advise,
+    functions.served,
+    functions.argument,
+    functions.recursive,
+    functions.cache,
+    ownership.release,
+    functions.method,
+    functions.captured,
+    ownership.weak,
+    functions.generator,
+    ownership.close,
+)
+
+_known: dict[str, tuple[Advice | None, int]] = {}
+
+
+def _choose(cycle: Cycle) -> Advice | None:
+    if not any(cycle.edits(link.file) for link in cycle.links):
+        return ownership.release(cycle)
+    for rule in RULES:
+        advice = rule(cycle)
+        if advice is not None:
+            return advice
+    return None
+
+
+def advised(findings: Sequence[Finding], test: TestInfo | None) -> tuple[Finding, ...]:
+    """The findings with the advice for those that count; the cycles as data are dropped."""
+    return tuple(_advised(finding, test) for finding in findings)
+
+
+def _advised(finding: Finding, test: TestInfo | None) -> Finding:
+    if not finding.hops:
+        return finding
+    if finding.verdict not in _ADVISED:
+        return dataclasses.replace(finding, hops=())
+    key = finding.signature
+    if key not in _known:
+        if len(_known) >= _MOST:
+            _known.clear()
+        try:
+            found = _choose(Cycle(finding.hops, finding.objects, test))
+        except RecursionError:  # an expression nested beyond reason
+            found = None
+        _known[key] = found, finding.objects
+    advice, _ = _known[key]
+    if advice is None:
+        return dataclasses.replace(finding, hops=())
+    cut, sentence = advice
+    cut = dataclasses.replace(cut, frees=finding.objects if cut.frees else 0)
+    return dataclasses.replace(finding, hops=(), cut=cut, advice=sentence)

@@ -1,0 +1,139 @@
+"""Advice for objects that refer to each other: which reference is the weak one, or who takes them apart."""
+
+from __future__ import annotations
+
+import ast
+
+from yagot.explain.exceptions import Advice
+from yagot.explain.functions import cached_attributes, is_made
+from yagot.explain.holders import is_kept
+from yagot.explain.links import Cycle, Link
+from yagot.explain.source import Place, may_be_none, methods, parameters, releases, setters
+from yagot.model import Cut
+
+_BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "outer", "manager", "controller", "proxy")
+
+
+def _goes_back(cycle: Cycle, link: Link) -> str:
+    """How the attribute gets what it leads to: as a ``parameter``, as the ``self`` of the code that sets it, or ``""``:
+    it may be the only one that holds it."""
+    if link.is_item or link.source is link.target:
+        return "self" if link.source is link.target and not link.is_item else ""
+    found = ""
+    for place in cycle.setters(link):
+        value = place.value
+        names = parameters(place.function)
+        if isinstance(value, ast.Constant) and value.value is None:
+            continue
+        if not isinstance(value, ast.Name) or value.id not in names:
+            return ""
+        is_method = names[0] in ("self", "cls") and value.id == names[0]
+        found = "self" if is_method else found or "parameter"
+    return found
+
+
+def _is_kept(cycle: Cycle, link: Link, how: str) -> bool:
+    if link.source is link.target:
+        return True
+    of, holder = link.target["name"].rpartition(".")[2], link.class_name
+    return is_kept(of, holder, cycle.sources(), cycle.test_name, by_parameter=how == "parameter") is True
+
+
+def weak(cycle: Cycle) -> Advice | None:
+    """A reference back to what is held elsewhere."""
+    found: list[tuple[bool, int, Link]] = []
+    for link in cycle.attributes():
+        can = link.target["weak"] and link.target["kind"] == "instance" and link.source["kind"] == "instance"
+        if not can or not link.breaks or link.attribute in cached_attributes(cycle):
+            continue
+        how = _goes_back(cycle, link)
+        if how and not _is_fixed(cycle, link) and _is_kept(cycle, link, how):
+            found.append((not any(word in link.attribute for word in _BACK), len(found), link))
+    if not found:
+        return None
+    link = min(found, key=lambda item: item[:2])[2]
+    place = next((p for p in cycle.setters(link) if isinstance(p.value, ast.Name)), None)
+    return cycle.cut("weak", link, place, _snippet(cycle, link, place)), (
+        f"make `.{link.attribute}` a weak reference (weakref.ref), read through a property: something else holds the "
+        f"{link.target['name'].rpartition('.')[2]}"
+    )
+
+
+def _is_fixed(cycle: Cycle, link: Link) -> bool:
+    """Can the class not have a property of this name: has it slots, or is it a dataclass?"""
+    for _, cls in cycle.classes(link):
+        slots = any(isinstance(n, ast.Assign) and "__slots__" in ast.dump(n.targets[0]) for n in cls.body)
+        fields = any(isinstance(n, ast.AnnAssign) and n.value is not None for n in cls.body)
+        own = {m.name for m in methods(cls)} | {n.target.id for n in cls.body
+               if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}  # fmt: skip
+        made = {d for n in cls.decorator_list for d in [ast.dump(n)] if "dataclass" in d or "define" in d}
+        if slots or link.attribute in own or (made and fields) or made:
+            return True
+    return False
+
+
+def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
+    """Two lines: the weak reference, and the property that reads it."""
+    name, hidden = link.attribute, f"_{link.attribute.lstrip('_')}_ref"
+    everywhere = [p for source in cycle.sources() for p in setters(source, name, item=False)]
+    value = place.value if place is not None else None
+    if place is None or not isinstance(value, ast.Name) or len(everywhere) > 1:
+        return (
+            f"def _set_{name.lstrip('_')}(self, it): "
+            f"self.{hidden} = weakref.ref(it) if it is not None else lambda: None\n"
+            f"{name} = property(lambda self: self.{hidden}(), _set_{name.lstrip('_')})"
+        )
+    weak_value = f"weakref.ref({value.id})"
+    if may_be_none(place.function, value.id):
+        weak_value += f" if {value.id} is not None else lambda: None"
+    owner = next((n for n in ast.walk(place.node) if isinstance(n, ast.Attribute) and n.attr == name), None)
+    receiver = place.source.text(owner.value) if owner is not None else "self"
+    return f"{receiver}.{hidden} = {weak_value}\n{name} = property(lambda self: self.{hidden}())"
+
+
+# -- taking apart ------------------------------------------------------------------------------------
+
+
+def release(cycle: Cycle) -> Advice | None:
+    """A method of the class that takes the cycle apart already, of whoever's class it is."""
+    for link in cycle.links:
+        name = link.attribute
+        if link.source["kind"] != "instance" or not name or not link.breaks:
+            continue
+        for source, cls in cycle.classes(link):
+            for method in releases(cls, name):
+                where = next(m for m in methods(cls) if m.name == method)
+                place = Place(source, where, where)
+                cut = cycle.cut("release", link, place, f"{link.class_name.lower()}.{method}()")
+                return cut, f"call {method}() of the {link.class_name} when it is no longer needed: it clears `.{name}`"
+    return None
+
+
+def close(cycle: Cycle) -> Advice | None:
+    """Whoever is done with the object says so: always sound, and the last resort."""
+    cached = cached_attributes(cycle)
+    found: list[tuple[int, Link]] = []
+    for link in cycle.attributes():
+        if link.breaks:
+            made = not link.is_item and link.target["kind"] == "instance" and is_made(cycle, link)
+            found.append((2 * made + link.is_item, link))
+    if not found:
+        return None
+    link = min(found, key=lambda item: item[0])[1]
+    name = link.attribute
+    place = next((p for p in cycle.setters(link)), None)
+    if name in cached:
+        body = f"del self.{name}"
+    elif link.is_item:
+        body = f"self.{name}.clear()" if _is_emptied(link) else f"self.{name} = None"
+    else:
+        body = f"self.{name} = None"
+    cut: Cut = cycle.cut("close", link, place, f"def close(self): {body}")
+    sentence = f"give {link.class_name} a close() that lets go of `.{name}`, and call it when the object is done with"
+    return cut, sentence
+
+
+def _is_emptied(link: Link) -> bool:
+    """Is the attribute's own container one that can be emptied?"""
+    return ".__" not in link.path and link.path.count("[") == 1 and "over" not in link.path
+
