@@ -90,6 +90,7 @@ class JUnitWriter:
         hostname: str,
         properties: tuple[tuple[str, str], ...],
         family: Literal["xunit2", "xunit1", "ant"] = "xunit2",
+        path: bytes | None = None,
     ) -> JUnitWriter: ...
     def write(
         self,
