@@ -62,22 +62,8 @@ yagot_add_type_name(yagot_text *text, PyTypeObject *type)
     yagot_text_add_str(text, ((PyHeapTypeObject *)type)->ht_qualname, YAGOT_NAME_LIMIT);
 }
 
-static _Thread_local bool be_gentle;
-
-void
-yagot_be_gentle(bool gentle)
-{
-    be_gentle = gentle;
-}
-
 bool
-yagot_is_gentle(void)
-{
-    return be_gentle;
-}
-
-static bool
-has_managed_dict(PyTypeObject *type)
+yagot_has_managed_dict(PyTypeObject *type)
 {
 #ifdef Py_TPFLAGS_MANAGED_DICT
     return (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0;
@@ -94,10 +80,10 @@ yagot_instance_dict(PyObject *object)
     if (PyType_Check(object) || PyModule_Check(object)) {
         return NULL;
     }
-    if (!has_managed_dict(type) && type->tp_dictoffset > 0) {
+    if (!yagot_has_managed_dict(type) && type->tp_dictoffset > 0) {
         return *(PyObject **)((char *)object + type->tp_dictoffset);
     }
-    if (be_gentle || (!has_managed_dict(type) && type->tp_dictoffset == 0)) {
+    if (yagot_is_gentle() || (!yagot_has_managed_dict(type) && type->tp_dictoffset == 0)) {
         return NULL;
     }
     PyObject *dict = PyObject_GenericGetDict(object, NULL);
@@ -107,70 +93,6 @@ yagot_instance_dict(PyObject *object)
     }
     Py_DECREF(dict);        /* the object keeps it */
     return dict;
-}
-
-/* Does the object have this attribute of its own, with this value? The type must not define it, so that no
- * descriptor runs. */
-static bool
-is_attribute(PyObject *object, PyObject *name, PyObject *value)
-{
-    const char *text = PyUnicode_AsUTF8(name);
-    if (text == NULL || yagot_type_lookup(Py_TYPE(object), text) != NULL) {
-        PyErr_Clear();
-        return false;
-    }
-    PyObject *found = PyObject_GenericGetAttr(object, name);
-    Py_XDECREF(found);
-    PyErr_Clear();
-    return found == value;
-}
-
-static PyObject *
-guess_from_code(PyCodeObject *code, PyObject *object, PyObject *value)
-{
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_names); i++) {
-        PyObject *name = PyTuple_GET_ITEM(code->co_names, i);
-        if (is_attribute(object, name, value)) {
-            return name;
-        }
-    }
-    return NULL;
-}
-
-static PyObject *
-guess_from_methods(PyTypeObject *type, PyObject *object, PyObject *value)
-{
-    PyObject *dict = yagot_type_dict(type), *key, *method, *found = NULL;
-    Py_ssize_t position = 0;
-    while (found == NULL && dict != NULL && PyDict_Next(dict, &position, &key, &method)) {
-        if (PyFunction_Check(method)) {
-            found = guess_from_code((PyCodeObject *)PyFunction_GET_CODE(method), object, value);
-        }
-    }
-    return found;
-}
-
-PyObject *
-yagot_guess_attribute(PyObject *object, PyObject *value)
-{
-    PyObject *found = NULL;
-    if (!has_managed_dict(Py_TYPE(object))) {
-        return NULL;
-    }
-    for (PyTypeObject *type = Py_TYPE(object); type != NULL && found == NULL; type = type->tp_base) {
-        found = guess_from_methods(type, object, value);
-    }
-    PyFrameObject *frame = found == NULL ? PyEval_GetFrame() : NULL;
-    Py_XINCREF(frame);
-    while (frame != NULL) {
-        PyCodeObject *code = PyFrame_GetCode(frame);
-        found = guess_from_code(code, object, value);
-        Py_DECREF(code);
-        PyFrameObject *back = found == NULL ? PyFrame_GetBack(frame) : NULL;
-        Py_DECREF(frame);
-        frame = back;
-    }
-    return found;
 }
 
 static PyObject *
@@ -188,7 +110,7 @@ yagot_suspended_frame(PyObject *object)
 {
     const char *name = PyGen_CheckExact(object) ? "gi_frame" : PyCoro_CheckExact(object) ? "cr_frame"
                        : PyAsyncGen_CheckExact(object) ? "ag_frame" : NULL;
-    PyObject *frame = name != NULL && !be_gentle ? read_attribute(object, name) : NULL;
+    PyObject *frame = name != NULL && !yagot_is_gentle() ? read_attribute(object, name) : NULL;
     if (frame != NULL && !PyFrame_Check(frame)) {
         Py_CLEAR(frame);    /* None: the generator has finished */
     }

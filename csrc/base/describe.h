@@ -2,7 +2,7 @@
 #ifndef YAGOT_DESCRIBE_H
 #define YAGOT_DESCRIBE_H
 
-#include "core.h"
+#include "base/attributes.h"
 #include "base/text.h"
 
 /* The dict of a type, borrowed; NULL if it has none. */
@@ -19,9 +19,8 @@ void yagot_add_object(yagot_text *text, PyObject *object);
 void yagot_add_contents(yagot_text *text, PyObject *object);
 /* Appends "file:line" where a function, frame or class was defined; nothing if unknown. */
 void yagot_add_definition(yagot_text *text, PyObject *object);
-/* Telling names may make objects that Python makes when they are asked for: an instance's dict, a generator's
- * frame. The collector would count them; while the test itself collects, we do without (per thread). */
-void yagot_be_gentle(bool gentle);
+/* Do instances of the type keep their attributes without a dict until somebody asks for it (from 3.11 on)? */
+bool yagot_has_managed_dict(PyTypeObject *type);
 /* The instance's __dict__ (borrowed), or NULL if it has none. */
 PyObject *yagot_instance_dict(PyObject *object);
 /* Is an object told as a part of another: an instance's __dict__, a generator's frame? Newer Pythons often have
@@ -31,11 +30,6 @@ bool yagot_is_part(PyObject *owner, PyObject *part);
 bool yagot_is_plain_container(PyObject *object);
 /* The frame of a generator, coroutine or async generator (new reference), or NULL. */
 PyObject *yagot_suspended_frame(PyObject *object);
-/* An attribute's name, guessed from the names that the type's methods and the running frames use; borrowed, NULL
- * if none of them leads to the value. For instances whose dict must not be made. */
-PyObject *yagot_guess_attribute(PyObject *object, PyObject *value);
-/* Does a frame's variable have to be read without making anything? */
-bool yagot_is_gentle(void);
 /* The code of a function, frame or generator (borrowed), or NULL. */
 PyCodeObject *yagot_code_of(PyObject *object);
 

@@ -75,7 +75,8 @@ int yagot_window_begin(yagot_ledger *self, PyObject *owners, uint32_t test);
 int yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, PyObject **alive);
 /* Closes a window without a look and without labels, as at the end of the process. */
 int yagot_window_drop(yagot_ledger *self);
-/* From now on what is made is labelled; what is garbage now is nobody's. `young`: the label of what is young now, or 0. */
+/* From now on what is made is labelled; what is garbage now is nobody's. What is young now gets a label, unless that
+ * is 0. */
 int yagot_start_labelling(yagot_ledger *self, uint32_t young);
 void yagot_window_fini(yagot_window *window);
 

@@ -46,7 +46,8 @@ yagot_start_labelling(yagot_ledger *self, uint32_t young)
     return 0;
 }
 
-/* What was made since the last window belongs to this one, as made before it; its garbage is looked at before it goes. */
+/* What was made since the last window belongs to this one, as made before it; its garbage is looked at before it
+ * goes. */
 static int
 label_what_is_there(yagot_ledger *self, uint32_t test)
 {

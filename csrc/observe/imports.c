@@ -37,7 +37,7 @@ yagot_imports_remove(yagot_imports *m)
     if (now == m->replacement && now != NULL) {
         result = PyObject_SetAttrString(m->importlib, FUNCTION, m->original);
         Py_CLEAR(m->importlib);
-        Py_CLEAR(m->replacement);       /* it refers to the ledger; the original is needed as long as it may be called */
+        Py_CLEAR(m->replacement);       /* it refers to the ledger; the original may still be called */
     }
     Py_XDECREF(now);
     PyErr_Clear();
