@@ -129,8 +129,8 @@ export_types(const yagot_finding *finding, bool uncollectable)
 static const char *
 origin_of(const yagot_finding *finding)
 {
-    uint32_t origin = yagot_label_origin(finding->label);
-    return origin == YAGOT_BEFORE ? "before" : origin == YAGOT_IMPORT ? "import" : "test";
+    return yagot_label_is_import(finding->label) ? "import"
+           : yagot_label_origin(finding->label) == YAGOT_BEFORE ? "before" : "test";
 }
 
 static PyObject *

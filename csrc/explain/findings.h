@@ -55,7 +55,7 @@ typedef struct {
     struct { uint64_t key; uint32_t finding; } *shapes;     /* owned; open addressing */
     yagot_idtable *labels;      /* borrowed, or NULL: findings are kept apart by these labels (observe/test_labels.h) */
     yagot_idtable *imports;     /* borrowed, or NULL: the same, but only the label `import` matters */
-    uint32_t import;
+    uint32_t import;            /* with labels: one that does not matter; or 0 */
     uint32_t shape_count, told; /* components told one by one */
     bool wants_repr;
 } yagot_findings;

@@ -16,7 +16,8 @@ static int
 label_garbage(yagot_ledger *self, const yagot_snapshot *all)
 {
     for (uint32_t i = 0; i < all->count; i++) {
-        if (all->flags[i] & YAGOT_GARBAGE && yagot_labels_get(&self->labels, all->objects[i]) != 0
+        uint32_t label = yagot_labels_get(&self->labels, all->objects[i]);
+        if (all->flags[i] & YAGOT_GARBAGE && label != 0 && label != self->late.import
             && yagot_label(self, all->objects[i], YAGOT_TOLD) < 0) {
             return -1;
         }
@@ -30,6 +31,7 @@ look_late(yagot_ledger *self, yagot_snapshot *all)
 {
     yagot_found found;
     self->late.labels = &self->labels;
+    self->late.import = self->window.open ? yagot_label_of_window(self->test, YAGOT_IMPORT) : 0;
     int result = yagot_look(self, &self->late, all, &found);
     yagot_forget_predictions(self);
     return result == 0 && found.garbage > 0 ? label_garbage(self, all) : result;
@@ -120,7 +122,7 @@ static int
 look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references)
 {
     if (yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(self),
-                               yagot_label_of_window(self->test + 1, YAGOT_IMPORT)) < 0) {
+                               yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE)) < 0) {
         return -1;
     }
     PyObject *list = yagot_gc_all_objects(&self->gc);

@@ -46,7 +46,7 @@ look_in_window(yagot_ledger *self, int generation)
 static int
 label_young(yagot_ledger *self)
 {
-    uint32_t label = yagot_label_between(self), import = yagot_label_of_window(yagot_label_window(label), YAGOT_IMPORT);
+    uint32_t label = yagot_label_between(self), import = yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE);
     return yagot_imports_label(&self->imports, &self->labels, &self->gc, import) < 0 ? -1
            : yagot_labels_put_young(&self->labels, &self->gc, label, import);
 }
@@ -63,13 +63,11 @@ look_between(yagot_ledger *self, PyObject *info)
 
 /* -- both ----------------------------------------------------------------------------------------- */
 
-/* What births have the addresses of is not theirs: they must not pass for what an earlier test has left. */
+/* Births must not pass for what an earlier test has left: a label that they have is of what was there before. */
 static int
 unlabel_births(yagot_ledger *self)
 {
-    uint32_t import = yagot_label_of_window(self->test, YAGOT_IMPORT);
-    return yagot_imports_label(&self->imports, &self->labels, &self->gc, import) < 0 ? -1
-           : yagot_labels_put_young(&self->labels, &self->gc, 0, import);
+    return yagot_labels_put_young(&self->labels, &self->gc, 0, yagot_label_of_window(self->test, YAGOT_IMPORT));
 }
 
 static int
@@ -77,6 +75,10 @@ look(yagot_ledger *self, int generation, PyObject *info)
 {
     if (!self->window.open) {
         return look_between(self, info);
+    }
+    uint32_t import = yagot_label_of_window(self->test, YAGOT_IMPORT);
+    if (yagot_imports_label(&self->imports, &self->labels, &self->gc, import) < 0) {
+        return -1;
     }
     if (generation > 0 && self->number != 0
         && (unlabel_births(self) < 0 || (is_full(self, info) && yagot_look_at_labelled(self) < 0))) {

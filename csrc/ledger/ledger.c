@@ -51,13 +51,14 @@ ledger_on_import(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
         return NULL;
     }
     bool watched = self->window.open || self->labelling;
-    uint32_t window = self->window.open ? self->test : self->test + 1;
+    uint32_t label = self->window.open ? yagot_label_of_window(self->test, YAGOT_IMPORT)
+                                       : yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE);
     if (watched) {
         yagot_imports_enter(&self->imports, &self->gc);
     }
     PyObject *result = PyObject_Vectorcall(original, args, (size_t)count, NULL);
     if (watched) {
-        yagot_imports_leave(&self->imports, &self->labels, &self->gc, yagot_label_of_window(window, YAGOT_IMPORT));
+        yagot_imports_leave(&self->imports, &self->labels, &self->gc, label);
     }
     return result;
 }
@@ -311,7 +312,7 @@ ledger_dealloc(yagot_ledger *self)
     yagot_findings_fini(&self->late);
     yagot_window_fini(&self->window);
     yagot_idtable_fini(&self->gc.old);
-    yagot_idtable_fini(&self->imports.before);
+    yagot_imports_fini(&self->imports);
     yagot_tracer_fini(&self->tracer);
     yagot_idtable_fini(&self->labels);
     Py_CLEAR(self->module);

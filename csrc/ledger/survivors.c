@@ -107,6 +107,30 @@ list_survivors(yagot_ledger *self, yagot_idtable *predicted, int generation)
     return list;
 }
 
+static int
+visit_dict(PyObject *child, void *arg)
+{
+    bool own = PyDict_CheckExact(child) && Py_REFCNT(child) == 1 && yagot_is_tracked(child);
+    return own && yagot_snapshot_add(arg, child, 1, 0) == YAGOT_NONE ? -1 : 0;
+}
+
+/* The dicts of instances: they were made when the cycle was described, and hold what the instances held. */
+static int
+add_dicts(yagot_snapshot *survivors, uint32_t count)
+{
+    int result = 0;
+    for (uint32_t i = 0; i < count && result == 0; i++) {
+        traverseproc traverse = Py_TYPE(survivors->objects[i])->tp_traverse;
+        if (traverse != NULL && yagot_can_traverse(survivors->objects[i])) {
+            result = traverse(survivors->objects[i], visit_dict, survivors) < 0 ? -1 : 0;
+        }
+    }
+    if (result < 0) {
+        PyErr_NoMemory();
+    }
+    return result;
+}
+
 /* Finds out which survivors something older than the collection holds, or a survivor that is held so: those are
  * flagged as reachable. What the collection itself has made is in the youngest generation: it is no reason, but for a
  * plain container, which a finalizer may have made to store it in. */
@@ -117,6 +141,9 @@ find_stored(yagot_ledger *self, yagot_snapshot *survivors, PyObject *list)
     Py_ssize_t count = PyList_GET_SIZE(list);
     if (yagot_snapshot_add_list(survivors, list) < 0) {
         PyErr_NoMemory();
+        return -1;
+    }
+    if (add_dicts(survivors, (uint32_t)count) < 0) {
         return -1;
     }
     PyObject *made = self->state->generations ? yagot_gc_objects(&self->gc, 0) : yagot_gc_new_hidden_list(0);

@@ -58,7 +58,7 @@ label_what_is_there(yagot_ledger *self, uint32_t test)
         return 0;
     }
     self->test = test != 0 ? test - 1 : self->test;
-    uint32_t import = yagot_label_of_window(self->test + 1, YAGOT_IMPORT);
+    uint32_t import = yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE);
     return yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(self), import) < 0 ? -1
            : yagot_look_at_young(self, 1);
 }

@@ -81,22 +81,87 @@ yagot_imports_enter(yagot_imports *m, yagot_gc *gc)
 }
 
 typedef struct {
-    yagot_idtable *before, *labels;
+    yagot_imports *imports;
+    yagot_idtable *labels;
     uint32_t label;
+    bool remember;
 } labelling;
+
+static int
+remember(yagot_imports *m, const void *address)
+{
+    if (m->labelled_count == m->labelled_room) {
+        size_t room = m->labelled_room * 2 + 256;
+        const void **grown = PyMem_RawRealloc(m->labelled, room * sizeof *grown);
+        if (grown == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        m->labelled = grown;
+        m->labelled_room = room;
+    }
+    m->labelled[m->labelled_count++] = address;
+    return 0;
+}
 
 static int
 visit_new(PyObject *object, void *arg)
 {
     labelling *l = arg;
-    return yagot_idtable_get(l->before, object) == YAGOT_NONE ? yagot_labels_put(l->labels, object, l->label) : 0;
+    if (yagot_idtable_get(&l->imports->before, object) != YAGOT_NONE) {
+        return 0;
+    }
+    return l->remember && remember(l->imports, object) < 0 ? -1 : yagot_labels_put(l->labels, object, l->label);
+}
+
+static int
+label_new(yagot_imports *m, yagot_idtable *labels, yagot_gc *gc, uint32_t label, bool remembered)
+{
+    labelling l = {m, labels, label, remembered};
+    return m->depth > 0 && m->before.pages != NULL ? visit_young(gc, visit_new, &l) : 0;
 }
 
 int
 yagot_imports_label(yagot_imports *m, yagot_idtable *labels, yagot_gc *gc, uint32_t label)
 {
-    labelling l = {&m->before, labels, label};
-    return m->depth > 0 && m->before.pages != NULL ? visit_young(gc, visit_new, &l) : 0;
+    return label_new(m, labels, gc, label, true);
+}
+
+/* -- what has gone since a collection labelled it -------------------------------------------------- */
+
+typedef struct {
+    yagot_idtable *labels, alive;
+    uint32_t label;
+    bool failed;
+} survey;
+
+static int
+visit_alive(PyObject *object, void *arg)
+{
+    survey *s = arg;
+    if (yagot_labels_get(s->labels, object) == s->label && yagot_idtable_put(&s->alive, object, 0) < 0) {
+        s->failed = true;
+    }
+    return !s->failed;
+}
+
+/* What the test makes at such an address must not pass for the import's. */
+static int
+unlabel_dead(yagot_imports *m, yagot_idtable *labels, yagot_gc *gc, uint32_t label)
+{
+    survey s = {.labels = labels, .label = label};
+    if (m->labelled_count == 0) {
+        return 0;
+    }
+    int result = yagot_idtable_init(&s.alive) < 0 ? -1 : yagot_gc_visit_all(gc, visit_alive, &s);
+    for (size_t i = 0; i < m->labelled_count && result == 0 && !s.failed; i++) {
+        if (yagot_idtable_get(&s.alive, m->labelled[i]) == YAGOT_NONE) {
+            result = yagot_labels_put(labels, m->labelled[i], 0);
+        }
+    }
+    yagot_idtable_fini(&s.alive);
+    m->labelled_count = 0;
+    return result;
 }
 
 void
@@ -105,10 +170,19 @@ yagot_imports_leave(yagot_imports *m, yagot_idtable *labels, yagot_gc *gc, uint3
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     if (m->depth == 1) {
-        (void)yagot_imports_label(m, labels, gc, label);
+        (void)label_new(m, labels, gc, label, false);
+        (void)unlabel_dead(m, labels, gc, label);
         PyErr_Clear();
         yagot_idtable_fini(&m->before);
     }
     m->depth -= m->depth > 0;
     PyErr_Restore(type, value, traceback);
+}
+
+void
+yagot_imports_fini(yagot_imports *m)
+{
+    yagot_idtable_fini(&m->before);
+    PyMem_RawFree(m->labelled);
+    m->labelled = NULL;
 }

@@ -14,12 +14,13 @@
 enum {
     YAGOT_BEFORE = 1,       /* made before the window, after the one before it */
     YAGOT_TEST = 2,         /* made in the window */
-    YAGOT_IMPORT = 3,       /* made while a module was imported, in the window or before it */
-    YAGOT_ORIGIN_BITS = 2,
+    YAGOT_IMPORT = 3,       /* made in the window while a module was imported */
+    YAGOT_IMPORT_BEFORE = 4,    /* the same, before the window */
+    YAGOT_ORIGIN_BITS = 3,
 };
 
 /* Already reported, or not to be reported: its test did not pass. */
-#define YAGOT_TOLD (UINT32_MAX - 1)
+#define YAGOT_TOLD (UINT32_MAX - 1)     /* its origin is none of those */
 
 static inline uint32_t
 yagot_label_of_window(uint32_t window, uint32_t origin)
@@ -31,6 +32,12 @@ static inline uint32_t
 yagot_label_origin(uint32_t label)
 {
     return label & ((1u << YAGOT_ORIGIN_BITS) - 1);
+}
+
+static inline bool
+yagot_label_is_import(uint32_t label)
+{
+    return yagot_label_origin(label) >= YAGOT_IMPORT && label != YAGOT_TOLD;
 }
 
 static inline uint32_t
