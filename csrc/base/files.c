@@ -50,6 +50,8 @@ yagot_read_at(int file, char *bytes, size_t size, off_t at)
 
 /* -- a file that stays the same one --------------------------------------------------------------- */
 
+enum { ROOM = 8192 };               /* files grow by multiples of this */
+
 /* A descriptor for the same file, with a number that hardly any test meets or closes; the old one if there is none. */
 static int
 lift(int descriptor)
@@ -114,6 +116,7 @@ reopen(yagot_file *file, struct stat *status)
         return -1;
     }
     file->descriptor = lift(descriptor);
+    file->reopened = true;
     return 0;
 }
 
@@ -153,6 +156,30 @@ yagot_file_write(yagot_file *file, const char *bytes, size_t size, off_t at)
         file->size = end;
     }
     return result;
+}
+
+static int
+grow(yagot_file *file, off_t size)
+{
+    char blank[ROOM];
+    memset(blank, '\n', sizeof blank);
+    while (file->size < size) {
+        off_t rest = size - file->size;
+        size_t part = rest < (off_t)sizeof blank ? (size_t)rest : sizeof blank;
+        if (yagot_file_write(file, blank, part, file->size) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+yagot_file_reserve(yagot_file *file, off_t size)
+{
+    if (size <= file->size) {
+        return 0;
+    }
+    return grow(file, (size / ROOM + 1) * ROOM) == 0 ? 0 : grow(file, size);
 }
 
 /* Is there no file at the path any more, or another one? */
@@ -195,7 +222,7 @@ yagot_file_close(yagot_file *file)
     }
     int error = errno;
     free(file->path);
-    *file = (yagot_file){.descriptor = -1};
+    *file = (yagot_file){.descriptor = -1, .reopened = file->reopened};
     errno = error;
     return result;
 }
