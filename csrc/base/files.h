@@ -19,6 +19,7 @@ typedef struct {
     ino_t inode;
     off_t size;                 /* what was written so far, and must still be there */
     bool reopened;
+    bool unlimited;             /* do not mind a limit on sizes, if it may be raised: what was begun is to be ended */
     char *path;                 /* owned; absolute; NULL: the file cannot be opened again */
 } yagot_file;
 

@@ -203,6 +203,7 @@ static int
 take_back(junit_writer *self)
 {
     forget_pending(self);
+    self->file.unlimited = true;
     yagot_xml_reset(&self->xml);
     end_suite(self);
     yagot_xml_raw(&self->xml, "</testsuites>\n");
