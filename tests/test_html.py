@@ -113,7 +113,7 @@ def test_a_missing_package_is_one_line(project):
     project.write("jinja2.py", "raise ImportError('no', name='jinja2')")
     project.write("test_page.py", SUITE)
     result = project.yagot("--html", "out.html", "test_page", check=2)
-    assert result.stderr == "yagot: html: jinja2 is missing: pip install yagot[html]\n"
+    assert result.stderr == "yagot: html: jinja2 is missing: pip install jinja2 graphviz\n"
     result = project.python("-m", "pytest", "--yagot", "--yagot-html", "out.html", "test_page.py", check=4)
     assert "yagot: html: jinja2 is missing" in result.stderr
 

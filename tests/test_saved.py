@@ -171,7 +171,7 @@ def test_a_cycle_drawn(saved):
 
 def test_a_drawing_without_graphviz(saved):
     result = yagot(saved, "graph", "out.json", "--format", "svg", env={"PATH": "/nowhere"}, check=2)
-    assert result.stderr == "yagot: svg needs yagot[html] and Graphviz's dot\n"
+    assert result.stderr == "yagot: svg needs the package graphviz (pip install graphviz) and Graphviz's dot\n"
 
 
 def test_the_slowest_checks(saved):

@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="show a saved run (--json) again", allow_abbrev=False)
     report.add_argument("input", metavar="FILE.json")
     report.add_argument("--markdown", metavar="OUT", help="write it as Markdown instead")
-    report.add_argument("--html", metavar="OUT", help="write it as a page instead; needs yagot[html]")
+    report.add_argument("--html", metavar="OUT", help="write it as a page instead; needs jinja2 and graphviz")
     report.add_argument("--previous", metavar="OLD.json", help="an earlier run to compare the page with")
     graph = commands.add_parser("graph", help="print a cycle of a saved run for graph drawers", allow_abbrev=False)
     graph.add_argument("input", metavar="FILE.json")

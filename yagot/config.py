@@ -60,13 +60,13 @@ class Config:
     """Accepted from older configurations, without effect: no test runs twice unless ``confirm`` or ``repeat`` asks for
     it."""
     html: str | None = None
-    """A page to write; needs ``yagot[html]``."""
+    """A page to write; needs the packages jinja2 and graphviz."""
     junit_xml: str | None = None
     """A JUnit XML report to write; a directory (``…/``) for ``TEST-yagot.xml`` in it, under tox with the environment's
     name."""
     junit_attachments: str | None = None
     """A directory for files that go with the XML report: each leaking test's findings as JSON, and a picture of the
-    cycle (needs ``yagot[html]`` and Graphviz)."""
+    cycle (needs the package graphviz, and Graphviz)."""
     junit_family: str = "xunit2"
     """The dialect of the XML: ``xunit2``, ``xunit1`` (cases with file and line) or ``ant`` (Ant's schema)."""
     json: str | None = None
@@ -104,7 +104,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "junit_family": ("FAMILY", "the XML's dialect: xunit2 (default), xunit1 or ant"),
     "json": ("FILE", "write a JSON report"),
     "markdown": ("FILE", "write a Markdown report, with the cycles as Mermaid graphs"),
-    "html": ("FILE", "write a page to look at; needs yagot[html]"),
+    "html": ("FILE", "write a page to look at; needs the packages jinja2 and graphviz"),
     "show_slowest": ("N", "tell which N checks took longest"),
     "trace": ("N", "tell where objects were made (N frames of tracemalloc)"),
 }

@@ -125,7 +125,7 @@ class TextTestRunner(unittest.TextTestRunner):
             self.stream.writeln(f"yagot: {error}")
             self.failed_to_report = True
         if checker.config.report_only:
-            for line in checker.run.summary.cause_lines():
+            for line in checker.run.cause_lines():
                 self.stream.writeln(line)
         for line in checker.run.lines():
             self.stream.writeln(line)

@@ -18,6 +18,8 @@ typedef struct {
     dev_t device;
     ino_t inode;
     off_t size;                 /* what was written so far, and must still be there */
+    bool reopened;
+    bool unlimited;             /* do not mind a limit on sizes, if it may be raised: what was begun is to be ended */
     char *path;                 /* owned; absolute; NULL: the file cannot be opened again */
 } yagot_file;
 
@@ -29,6 +31,8 @@ typedef struct {
 int yagot_file_take(yagot_file *file, int descriptor, const char *path);
 /* Writes at an offset. -1 with errno set; SIGXFSZ is never raised. */
 int yagot_file_write(yagot_file *file, const char *bytes, size_t size, off_t at);
+/* Sees to it that the file has so many bytes, by line feeds at its end; rarely has to. -1 with errno set. */
+int yagot_file_reserve(yagot_file *file, off_t size);
 /* Cuts the file, flushes it to the disk and looks whether it is still the one at its path. -1 with errno set. */
 int yagot_file_finish(yagot_file *file, off_t size);
 /* Closes the descriptor if it is still ours, and forgets the path. -1 with errno set. */

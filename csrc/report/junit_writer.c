@@ -16,8 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROOM = 8192 };               /* the file grows by multiples of this */
-
 typedef struct {
     PyObject_HEAD
     yagot_file file;
@@ -55,32 +53,6 @@ checked(int result)
     return result;
 }
 
-/* Writes white space from the end of the file on. -1 with errno set. */
-static int
-grow(yagot_file *file, off_t size)
-{
-    char blank[ROOM];
-    memset(blank, '\n', sizeof blank);
-    while (file->size < size) {
-        off_t rest = size - file->size;
-        size_t part = rest < (off_t)sizeof blank ? (size_t)rest : sizeof blank;
-        if (yagot_file_write(file, blank, part, file->size) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* Sees to it that the file has so many bytes, and rarely has to. -1 with errno set. */
-static int
-reserve(yagot_file *file, off_t size)
-{
-    if (size <= file->size) {
-        return 0;
-    }
-    return grow(file, (size / ROOM + 1) * ROOM) == 0 ? 0 : grow(file, size);
-}
-
 /* Writes the fragment where the next case goes, over the old tail; what is left of that becomes white space. -1 with
  * errno set. */
 static int
@@ -98,7 +70,7 @@ write_tail(junit_writer *self)
         errno = ENOMEM;
         return -1;
     }
-    if (reserve(&self->file, self->next_at + (off_t)size) < 0) {
+    if (yagot_file_reserve(&self->file, self->next_at + (off_t)size) < 0) {
         return -1;
     }
     self->end = self->next_at + (off_t)size;    /* until all is there, white space begins behind it at the earliest */
@@ -231,6 +203,7 @@ static int
 take_back(junit_writer *self)
 {
     forget_pending(self);
+    self->file.unlimited = true;
     yagot_xml_reset(&self->xml);
     end_suite(self);
     yagot_xml_raw(&self->xml, "</testsuites>\n");
@@ -466,6 +439,18 @@ static PyMethodDef junit_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *
+junit_reopened(junit_writer *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(self->file.reopened);
+}
+
+static PyGetSetDef junit_attributes[] = {
+    {"reopened", (getter)(void (*)(void))junit_reopened, NULL,
+     "Was the descriptor closed by somebody, and the file opened again?", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 PyDoc_STRVAR(junit_doc,
 "JUnitWriter(file, name, timestamp, hostname, properties, family='xunit2', path=None)\n--\n\n"
 "Writes JUnit XML over what an open file has (a descriptor, which it takes over). properties is a tuple of\n"
@@ -477,6 +462,7 @@ static PyType_Slot junit_slots[] = {
     {Py_tp_new, junit_new},
     {Py_tp_dealloc, junit_dealloc},
     {Py_tp_methods, junit_methods},
+    {Py_tp_getset, junit_attributes},
     {0, NULL},
 };
 

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 
 from yagot import _core
-from yagot.files import UnusablePath, new_file_beside
+from yagot.files import Output, UnusablePath
 from yagot.report.wording import plural
 
 NAME = "yagot"
@@ -53,15 +53,7 @@ def _write(merger: _core.JUnitMerger, path: str, cases: int = 0, size: int = 0) 
     """Writes the report, in parts if it must be; a part is complete before it has its name. Raises UnusablePath."""
     written = []
     for part in _numbered(path):
-        file, name = new_file_beside(part)
-        try:
-            more = merger.write(file, NAME, cases, size)
-            os.replace(name, part)
-        except OSError as error:
-            os.unlink(name)
-            raise UnusablePath(f"cannot write {part}: {error.strerror or error}") from None
-        finally:
-            os.close(file)
+        more = Output(part).fill(lambda file: merger.write(file, NAME, cases, size))
         written.append(part)
         if not more:
             return written

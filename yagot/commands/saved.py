@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from yagot.config import ConfigError
-from yagot.files import UnusablePath, check_writable
+from yagot.files import UnusablePath, check_different, readable
 from yagot.model import Finding, TestReport, from_json
 from yagot.report.causes import CauseReport, CauseTotals
 from yagot.report.drawings import dot, draw, mermaid, one_line
@@ -33,12 +33,13 @@ def read(path: str) -> list[TestReport]:
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
         if data["version"] not in READABLE:
-            raise UnreadableReport(f"{path}: version {data['version']!r} of the JSON report is not known here")
+            version = f"version {data['version']!r} of the JSON report"
+            raise UnreadableReport(f"{readable(path)}: {version} is not known here")
         return [from_json(test) for test in data["tests"]]
     except OSError as error:
-        raise UnreadableReport(f"cannot read {path}: {error.strerror or error}") from None
+        raise UnreadableReport(f"cannot read {readable(path)}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise UnreadableReport(f"{path} is no JSON report of yagot") from None
+        raise UnreadableReport(f"{readable(path)} is no JSON report of yagot") from None
 
 
 def _complain(text: object) -> int:
@@ -51,13 +52,12 @@ def _write(
 ) -> bool:
     """Writes the files that are wanted; was there one? Raises UnusablePath, ConfigError."""
     reporters: list[Reporter] = []
+    check_different({"--markdown": markdown, "--html": html})
     if markdown is not None:
-        check_writable(markdown)
         reporters.append(MarkdownReport(markdown))
     if html is not None:
         from yagot.report.html import HTMLReport
 
-        check_writable(html)
         reporters.append(HTMLReport(html, previous))
     for reporter in reporters:
         for test in tests:
@@ -130,7 +130,7 @@ def graph(path: str, signature: str, form: str) -> int:
     if form == "svg":
         images = draw([drawing])
         if not images:
-            return _complain("svg needs yagot[html] and Graphviz's dot")
+            return _complain("svg needs the package graphviz (pip install graphviz) and Graphviz's dot")
         drawing = images[0]
     print(drawing)
     return 0

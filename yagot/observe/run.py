@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from yagot.config import Config
-from yagot.judge.baseline import Baseline
+from yagot.files import UnusablePath
 from yagot.model import TestInfo, TestReport
 from yagot.report.totals import Summary
 
@@ -23,22 +24,40 @@ class Reporter(Protocol):
     def close(self) -> None:
         """The run is over."""
 
+    # A reporter may also have lines(), for the end of the run in words, and an output (yagot.files.Output).
+
 
 class Run:
-    """A whole run: its reporters and totals. Where tests run in other processes, this is the part that stays."""
+    """A whole run: its reporters and totals. Where tests run in other processes, this is the part that stays.
+
+    A forked child that returns from its test runs the rest of the suite, too: there nothing is reported.
+    """
+
+    _process = staticmethod(os.getpid)
+    """Kept here, where a test does not replace it."""
 
     def __init__(self, config: Config, reporters: Sequence[Reporter] = ()) -> None:
         self.config = config
         self.reporters = list(reporters)
         self.summary = Summary(config.show_slowest)
+        self._owner = self._process()
+
+    @property
+    def is_copy(self) -> bool:
+        """Is this a forked child's copy of the run?"""
+        return self._process() != self._owner
 
     def started(self, test: TestInfo) -> None:
         """A test is about to run."""
+        if self.is_copy:
+            return
         for reporter in self.reporters:
             reporter.started(test)
 
     def finished(self, report: TestReport) -> None:
         """A test is through, or something outside of tests failed, e.g. setUpClass."""
+        if self.is_copy:
+            return
         self.summary.add(report)
         for reporter in self.reporters:
             reporter.finished(report, self.fails(report))
@@ -49,12 +68,31 @@ class Run:
 
     def lines(self) -> Iterator[str]:
         """The end of the run in words."""
+        if self.is_copy:
+            return
         yield from self.summary.lines(self.config.report_only)
+        written = []
         for reporter in self.reporters:
-            if isinstance(reporter, Baseline):
-                yield from reporter.lines()
+            yield from getattr(reporter, "lines", tuple)()
+            output = getattr(reporter, "output", None)
+            if output is not None:
+                written.append(output.shown)
+        if written:
+            yield f"yagot: {'reports' if len(written) > 1 else 'report'}: {', '.join(written)}"
+
+    def cause_lines(self) -> Iterator[str]:
+        """The leaks by cause."""
+        return iter(()) if self.is_copy else self.summary.cause_lines()
 
     def close(self) -> None:
         """The run is over: closes the reports. Raises UnusablePath."""
+        if self.is_copy:
+            return
+        problems = []
         for reporter in self.reporters:
-            reporter.close()
+            try:
+                reporter.close()
+            except UnusablePath as error:  # the others are written all the same
+                problems.append(str(error))
+        if problems:
+            raise UnusablePath("; ".join(problems))

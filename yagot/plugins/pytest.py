@@ -372,7 +372,7 @@ class Reports:
         if self.failure is not None:
             terminalreporter.write_line(self.failure, red=True)
         if self.config.report_only:
-            for line in self.run.summary.cause_lines():
+            for line in self.run.cause_lines():
                 terminalreporter.write_line(line)
         for line in self.run.lines():
             terminalreporter.write_line(line)

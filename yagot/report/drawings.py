@@ -64,7 +64,7 @@ def dot(finding: Finding) -> Iterator[str]:
 
 
 def draw(dots: Sequence[str]) -> list[str]:
-    """Each graph in DOT as an <svg> element; none if Graphviz, or the package for it (yagot[html]), is missing."""
+    """Each graph in DOT as an <svg> element; none if Graphviz, or the package graphviz, is missing."""
     try:
         import graphviz
 

@@ -1,4 +1,4 @@
-"""The page: one file without any network, from the template page.html. Needs yagot[html].
+"""The page: one file without any network, from the template page.html. Needs the packages jinja2 and graphviz.
 
 Jinja2 fills it in, and escapes every text; Graphviz draws the cycles, if it is installed.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from yagot.config import ConfigError
-from yagot.files import shown_places, write_atomically
+from yagot.files import Output, shown_places
 from yagot.model import TestReport
 from yagot.report.causes import CauseReport, CauseTotals
 from yagot.report.drawings import dot, draw, one_line
@@ -25,14 +25,14 @@ class HTMLReport(CauseReport):
     verdicts = ("leak", "known", "suspected", "allowed", "note")
 
     def __init__(self, path: str, previous: Sequence[TestReport] | None = None) -> None:
-        """*previous*: an earlier run to compare with. Raises ConfigError if a package is missing."""
+        """*previous*: an earlier run to compare with. Raises ConfigError if a package is missing, and UnusablePath."""
         super().__init__()
         try:
             import graphviz  # noqa: F401
             import jinja2
         except ImportError as error:
-            raise ConfigError(f"html: {error.name} is missing: pip install yagot[html]") from None
-        self._path = path
+            raise ConfigError(f"html: {error.name} is missing: pip install jinja2 graphviz") from None
+        self.output = Output(path)
         loader = jinja2.PackageLoader("yagot.report", "")
         environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
         environment.filters.update(size=size, plural=plural, types=types_text, line=one_line, places=shown_places)
@@ -70,4 +70,4 @@ class HTMLReport(CauseReport):
 
     def close(self) -> None:
         """Writes the file. Raises UnusablePath."""
-        write_atomically(self._path, self.text())
+        self.output.write(self.text())

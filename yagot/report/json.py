@@ -6,7 +6,7 @@ import json
 import platform
 
 from yagot._core import __version__
-from yagot.files import check_writable, write_atomically
+from yagot.files import Output
 from yagot.model import TestInfo, TestReport
 
 SCHEMA_VERSION = 2
@@ -19,8 +19,7 @@ class JSONReport:
 
     def __init__(self, path: str) -> None:
         """Raises UnusablePath."""
-        check_writable(path)
-        self._path = path
+        self.output = Output(path)
         self._tests: list[str] = []
 
     def started(self, test: TestInfo) -> None:
@@ -33,4 +32,4 @@ class JSONReport:
     def close(self) -> None:
         """Writes the file. Raises UnusablePath."""
         head = json.dumps({"version": SCHEMA_VERSION, "yagot": __version__, "python": platform.python_version()})
-        write_atomically(self._path, head[:-1] + ', "tests": [' + ",\n".join(self._tests) + "]}\n")
+        self.output.write(head[:-1] + ', "tests": [' + ",\n".join(self._tests) + "]}\n")
