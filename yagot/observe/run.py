@@ -7,7 +7,7 @@ from typing import Protocol
 
 from yagot.config import Config
 from yagot.judge.baseline import Baseline
-from yagot.model import TestInfo, TestReport
+from yagot.model import INTERRUPTED, Problem, TestInfo, TestReport
 from yagot.report.totals import Summary
 
 
@@ -31,17 +31,39 @@ class Run:
         self.config = config
         self.reporters = list(reporters)
         self.summary = Summary(config.show_slowest)
+        self._under_way: TestInfo | tuple[TestReport, list[Reporter]] | None = None
 
     def started(self, test: TestInfo) -> None:
         """A test is about to run."""
+        self._under_way = test
         for reporter in self.reporters:
             reporter.started(test)
 
     def finished(self, report: TestReport) -> None:
         """A test is through, or something outside of tests failed, e.g. setUpClass."""
+        self._under_way = (report, list(self.reporters))
         self.summary.add(report)
-        for reporter in self.reporters:
-            reporter.finished(report, self.fails(report))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Reports to those who have not heard yet: Ctrl-C may come between any two."""
+        if isinstance(self._under_way, tuple):
+            report, left = self._under_way
+            while left:
+                left[0].finished(report, self.fails(report))
+                del left[0]
+        self._under_way = None
+
+    def interrupted(self) -> None:
+        """What was under way ends here: the test that was started, or the report of one."""
+        if isinstance(self._under_way, TestInfo):
+            problem = Problem(INTERRUPTED, "interrupted: the run was stopped while this test was running")
+            self.finished(TestReport(self._under_way, "interrupted", 0.0, problem=problem))
+        self._tell()
+
+    def passed_over(self) -> None:
+        """The test that was started is over, and there is nothing to report of it."""
+        self._under_way = None
 
     def fails(self, report: TestReport) -> bool:
         """Do the test's leaks make it fail?"""
@@ -55,6 +77,7 @@ class Run:
                 yield from reporter.lines()
 
     def close(self) -> None:
-        """The run is over: closes the reports. Raises UnusablePath."""
+        """The run is over: closes the reports. A test that is still under way was interrupted. Raises UnusablePath."""
+        self.interrupted()
         for reporter in self.reporters:
             reporter.close()

@@ -26,6 +26,7 @@ _KINDS: dict[str, _Kind] = {
     "skipped": "skipped",
     "expected_failure": "skipped",
     "unexpected_success": "failure",
+    "interrupted": "error",
 }
 
 _CRASH = "CRASH: the test process died while this test was running"
