@@ -107,6 +107,32 @@ list_survivors(yagot_ledger *self, yagot_idtable *predicted, int generation)
     return list;
 }
 
+typedef struct {
+    yagot_snapshot *survivors;
+    bool failed;
+} dicts;
+
+static int
+visit_dict(PyObject *child, void *arg)
+{
+    dicts *d = arg;
+    if (PyDict_CheckExact(child) && yagot_is_tracked(child)) {
+        d->failed |= yagot_snapshot_add(d->survivors, child, Py_REFCNT(child), 0) == YAGOT_NONE;
+    }
+    return 0;
+}
+
+/* An instance's dict may have been made while we looked, so it was not predicted. It holds what the instance holds. */
+static int
+add_dicts(yagot_snapshot *survivors, uint32_t count)
+{
+    dicts d = {.survivors = survivors};
+    for (uint32_t i = 0; i < count; i++) {
+        yagot_traverse(survivors->objects[i], visit_dict, &d);
+    }
+    return d.failed ? -1 : 0;
+}
+
 /* Finds out which survivors something older than the collection holds, or a survivor that is held so: those are
  * flagged as reachable. What the collection itself has made is in the youngest generation: it is no reason, but for a
  * plain container, which a finalizer may have made to store it in. */
@@ -123,7 +149,7 @@ find_stored(yagot_ledger *self, yagot_snapshot *survivors, PyObject *list)
     if (made == NULL) {
         return -1;
     }
-    if (yagot_snapshot_add_list(survivors, made) < 0) {
+    if (yagot_snapshot_add_list(survivors, made) < 0 || add_dicts(survivors, (uint32_t)count) < 0) {
         PyErr_NoMemory();
         return -1;
     }

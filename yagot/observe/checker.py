@@ -223,6 +223,13 @@ class Checker:
         """The exception that stands for the test's leaks."""
         return LeakError(f"{headline(report)}\n{describe_report(report)}")
 
+    def skip(self) -> None:
+        """Closes the window without looking: the test is not to be checked, and nothing is reported of it."""
+        self._ledger.end(look=False)
+        Checker.watching = False
+        self._test = None
+        self.run.passed_over()
+
     def abort(self) -> None:
         """Closes the window without looking: the test was interrupted, as the reports will say, and the run with it."""
         if self._test is not None:

@@ -196,7 +196,8 @@ class Windows:
         changes: dict[str, Any] = {}
         for mark in item.iter_markers("yagot"):
             changes = {**mark.kwargs, **changes}
-        if not changes.pop("check", True):
+        changes.pop("check", None)
+        if not _is_checked(item):
             return None
         wrong = changes.keys() - {field.name for field in dataclasses.fields(self.config)}
         if wrong:
@@ -227,7 +228,7 @@ class Windows:
             return (yield)
         self.outcome, self.problem, self.found, self.report = "passed", None, [], None
         self.settings, self.rules = self._settings(item), _rules(item)
-        if self.settings is not None and not self.checker.watching:
+        if not self.checker.watching:
             self.checker.begin(info_of(item), _owners(item))
         return (yield)
 
@@ -297,7 +298,10 @@ class Windows:
         from yagot.model import as_dict
 
         settings = self.settings
-        if settings is None or not self.checker.watching:
+        if not self.checker.watching:
+            return ""
+        if settings is None:
+            self.checker.skip()
             return ""
         again = self._again(item, nextitem)
 
@@ -387,6 +391,10 @@ class Windows:
         self.checker.finish()
 
 
+def _is_checked(item: pytest.Item) -> bool:
+    return next((bool(mark.kwargs["check"]) for mark in item.iter_markers("yagot") if "check" in mark.kwargs), True)
+
+
 def _rules(item: Any) -> tuple[Rule, ...]:
     """The test's rules: from decorators, and the markers yagot_allow and yagot_expect."""
     from yagot.judge.rules import Rule, rules_of
@@ -434,7 +442,7 @@ class Reports:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Tells the reporters which test is about to run, in case the process dies."""
-        if self.run.reporters:
+        if self.run.reporters and _is_checked(item):
             self.run.started(info_of(item))
         result = yield
         self.run.passed_over()
