@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CRASH = "yagot.Crash"
 """The type of the problem of a test whose process died."""
 
+INTERRUPTED = "yagot.Interrupted"
+"""The type of the problem of a test that Ctrl-C has stopped, or whatever else ended the run."""
+
 UNTRACKED = "untracked"
 """Why a suspect is unsure: many caches in C hold objects that the collector does not track, and all look alike."""
 
@@ -31,7 +34,7 @@ BEFORE = " [before]"
 AFTER = " [after]"
 """Behind the name of the last test: what was made after it, e.g. by tearDownModule."""
 
-OUTCOMES = ("passed", "failed", "error", "skipped", "expected_failure", "unexpected_success")
+OUTCOMES = ("passed", "failed", "error", "skipped", "expected_failure", "unexpected_success", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)

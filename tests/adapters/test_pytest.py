@@ -8,9 +8,7 @@ from support import needs_generations
 
 
 def run(project, *arguments, **keywords):
-    # of the editable install, not of yagot
-    quiet = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
-    return project.python("-m", "pytest", "-q", "-p", "no:cacheprovider", *quiet, *arguments, **keywords)
+    return project.python("-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, **keywords)
 
 
 def run_json(project, *arguments, **keywords):

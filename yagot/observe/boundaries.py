@@ -8,7 +8,6 @@ garbage.
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -16,6 +15,8 @@ from yagot import _core
 from yagot.config import Config
 from yagot.judge.rules import Rule
 from yagot.model import AFTER, BEFORE, LATER, Finding, TestInfo, from_core
+from yagot.observe.release import Ledger
+from yagot.originals import originals
 
 FREE_SECONDS = 0.05
 SHARE = 0.02
@@ -36,12 +37,12 @@ def _named(test: TestInfo, when: str) -> TestInfo:
 class Boundaries:
     """Knows the tests by their numbers, and when to look."""
 
-    def __init__(self, ledger: _core.Ledger, config: Config) -> None:
+    def __init__(self, ledger: Ledger, config: Config) -> None:
         self._ledger = ledger
         self.at = config.check_at if _core.GENERATIONS else "never"
         self._tests: list[Judged] = []
         self._previous: TestInfo | None = None
-        self._began = time.process_time()
+        self._began = originals.process_time()
         self._spent = 0.0
 
     def begin(self, test: TestInfo) -> int:
@@ -63,7 +64,7 @@ class Boundaries:
             return False
         if following is None:
             return True
-        if self._spent > FREE_SECONDS + SHARE * (time.process_time() - self._began):
+        if self._spent > FREE_SECONDS + SHARE * (originals.process_time() - self._began):
             return False
         parts = {"test": ("id",), "class": ("module", "classname"), "module": ("module",)}.get(self.at, ())
         return any(getattr(previous, part) != getattr(following, part) for part in parts)
@@ -74,9 +75,9 @@ class Boundaries:
         """What has become garbage, by the test that made it."""
         previous, self._previous = self._previous, None
         assert previous is not None
-        before = time.thread_time()
+        before = originals.thread_time()
         found = self._ledger.check(references=references)
-        self._spent += time.thread_time() - before
+        self._spent += originals.thread_time() - before
         ended = "the run" if following is None or self.at == "session" else _place(previous, self.at)
         by_window: dict[tuple[int, str], list[Finding]] = defaultdict(list)
         for item in found:

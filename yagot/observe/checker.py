@@ -6,8 +6,8 @@ last test. The checker observes through the core, judges, and tells its reporter
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import time
 from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,8 +20,10 @@ from yagot.judge.rules import Rule
 from yagot.model import LATER, Finding, Problem, TestInfo, TestReport, from_core
 from yagot.observe.boundaries import Boundaries
 from yagot.observe.references import Again, References
-from yagot.observe.reprs import guarded_repr
+from yagot.observe.release import Ledger
+from yagot.observe.reprs import guarded_repr, interrupted
 from yagot.observe.run import Reporter, Run
+from yagot.originals import originals
 from yagot.report.wording import describe_report, headline
 
 if TYPE_CHECKING:
@@ -49,8 +51,6 @@ class Checker:
 
     watching: ClassVar[bool] = False
     """Is any checker's window open? Tests that run inside a test are left alone."""
-    _clock = staticmethod(time.perf_counter)
-    """Kept here, where freezegun and the like do not replace it."""
 
     def __init__(self, config: Config | None = None, reporters: Sequence[Reporter] = ()) -> None:
         self.config = config or Config()
@@ -59,9 +59,10 @@ class Checker:
         if self.config.baseline is not None and self.config.baseline_mode == "ratchet":
             self._known = read(self.config.baseline)
         try:
-            self._ledger = _core.Ledger(guarded_repr if self.config.repr else None, native=self.config.native)
+            ledger = _core.Ledger(guarded_repr if self.config.repr else None, native=self.config.native)
         except RuntimeError as error:
             raise ConfigError(f"native: {error}") from None
+        self._ledger = Ledger(ledger)
         self._references = References(
             self._ledger, self.config.confirm or bool(self.config.repeat), native=self.config.native
         )
@@ -73,6 +74,7 @@ class Checker:
             self._growth = Growth(self._ledger, *repeat)
         self._boundaries = Boundaries(self._ledger, self.config)
         self._test: TestInfo | None = None
+        self._interrupted = self._started = False
         self._began = 0.0
         if self.config.trace:
             import tracemalloc
@@ -80,18 +82,23 @@ class Checker:
             tracemalloc.start(self.config.trace)
 
     def start(self) -> None:
-        """The tests are collected and about to run: what is made from now on has a maker, be it a fixture."""
-        if self.config.check_at != "never":
-            self._ledger.start()
+        """The tests are collected and about to run: what is made from now on has a maker, be it a fixture; what is
+        garbage already is nobody's. begin() does the same, if nobody has."""
+        if not self._started:
+            self._started = True
+            self._ledger.call(self._ledger.start if self.config.check_at != "never" else originals.collect)
 
     def begin(self, test: TestInfo, owners: tuple[object, ...] = ()) -> None:
         """Opens the window of a test. *owners*: see _core.Ledger.begin. Raises RuntimeError if one is open."""
         if Checker.watching:
             raise RuntimeError("a test is being watched already")
-        self.run.started(test)
+        self.start()
+        self._interrupted = False
+        self._test = test  # first: from now on an interrupt finds it here
         Checker.watching = True
-        self._test = test
-        self._began = self._clock()
+        self.run.started(test)
+        self._ledger.stand_for(test)
+        self._began = originals.perf_counter()
         self._references.begin()
         self._ledger.begin(owners, self._boundaries.begin(test))
 
@@ -110,16 +117,16 @@ class Checker:
         more, should that be needed to confirm a leak. *late*: end_late() will follow, from where no call in
         progress holds what the test has made.
         """
-        ended = self._clock()
+        ended = originals.perf_counter()
         seconds = ended - self._began
-        test, self._test = self._test, None
+        test = self._test
         if test is None:
             raise RuntimeError("no test is being watched")
         seen = self._references.end(outcome == "passed", not late)
+        self._stop_if_interrupted()
         findings = self._settled(seen["findings"], again) if seen is not None else []
         if seen is not None and self._growth is not None:
             findings += self._growth.findings(again)
-        Checker.watching = False
         self._boundaries.end(rules, self._references.noisy())
         if seen is None:
             report = TestReport(test, outcome, seconds, problem=problem)
@@ -130,15 +137,24 @@ class Checker:
                 outcome,
                 seconds,
                 checked=True,
-                check_seconds=self._clock() - ended,
+                check_seconds=originals.perf_counter() - ended,
                 born=seen["born"],
                 survivors=seen["survivors"],
                 incomplete=seen["incomplete"],
                 missing=missing(judged, rules),
                 findings=judged,
             )
+        Checker.watching = False
+        self._test = None
         self.run.finished(report)
         return report
+
+    @staticmethod
+    def _stop_if_interrupted() -> None:
+        """Ctrl-C during a repr(), which was called by the core."""
+        if interrupted:
+            interrupted.clear()
+            raise KeyboardInterrupt
 
     def end_late(
         self, report: TestReport, config: Config, rules: Sequence[Rule], again: Again | None
@@ -160,9 +176,10 @@ class Checker:
     def boundary(self, following: TestInfo | None = None) -> list[TestReport]:
         """To be called before a test begins, and with None before the run's results are shown: looks at all objects
         if a class, module or the run (Config.check_at) is over. Returns reports of what has become garbage since."""
-        if Checker.watching or not self._boundaries.due(following):
+        if Checker.watching or self._interrupted or not self._boundaries.due(following):
             return []
         looked = self._boundaries.look(self._references.postponed, following)
+        self._stop_if_interrupted()
         alone = self._references.alone()
         reports = []
         for (test, rules, noisy), found in looked:
@@ -206,17 +223,29 @@ class Checker:
         """The exception that stands for the test's leaks."""
         return LeakError(f"{headline(report)}\n{describe_report(report)}")
 
+    def skip(self) -> None:
+        """Closes the window without looking: the test is not to be checked, and nothing is reported of it."""
+        self._ledger.end(look=False)
+        Checker.watching = False
+        self._test = None
+        self.run.passed_over()
+
     def abort(self) -> None:
-        """Closes the window without looking."""
+        """Closes the window without looking: the test was interrupted, as the reports will say, and the run with it."""
         if self._test is not None:
-            self._test = None
+            self._interrupted = True
+            with contextlib.suppress(RuntimeError):  # it was interrupted before the window was open, or after its end
+                self._ledger.end(look=False)
             Checker.watching = False
-            self._ledger.end(look=False)
+            self._test = None
+            self.run.interrupted()
 
     def finish(self) -> None:
         """Ends the run. Raises UnusablePath if a report could not be written."""
-        self.abort()
-        self.boundary()
-        self._ledger.close()
-        self.run.summary.unknown_sources = unknown_sources(self.config.source)
-        self.run.close()
+        try:
+            self.abort()
+            self.boundary()
+            self._ledger.close()
+        finally:
+            self.run.summary.unknown_sources = unknown_sources(self.config.source)
+            self.run.close()

@@ -6,12 +6,9 @@ that are held on purpose and too long, strings and numbers, memory of C code, de
 
 from __future__ import annotations
 
-import gc
 import itertools
 import os
 import sys
-import threading
-import time
 from array import array
 from collections import Counter
 from collections.abc import Iterator
@@ -20,9 +17,12 @@ from typing import TYPE_CHECKING
 from yagot import _core
 from yagot.model import Finding
 from yagot.observe.references import Again
+from yagot.originals import originals
 
 if TYPE_CHECKING:
     from tracemalloc import Snapshot
+
+    from yagot.observe.release import Ledger
 
 SHOWN_TYPES = 5
 ROUNDS = 60
@@ -34,7 +34,7 @@ NAMES = ("allocated blocks", "bytes of the C heap", "file descriptors", "threads
 def _descriptors() -> int:
     """Open file descriptors; 0 where there is no /proc."""
     try:
-        return len(os.listdir("/proc/self/fd"))
+        return len(originals.listdir("/proc/self/fd"))
     except OSError:
         return 0
 
@@ -42,11 +42,11 @@ def _descriptors() -> int:
 def _measure(place: array[int], at: int) -> None:
     """Writes the process's numbers to a place made before: what a measurement keeps would be measured. A full
     collection empties the interpreter's free lists, which grow with any test."""
-    gc.collect()
-    place[at] = sys.getallocatedblocks()
+    originals.collect()
+    place[at] = originals.getallocatedblocks()
     place[at + 1] = _core.heap_bytes() or 0
     place[at + 2] = _descriptors()
-    place[at + 3] = threading.active_count()
+    place[at + 3] = originals.active_count()
 
 
 def _step(steps: list[int], exact: bool) -> int:
@@ -67,7 +67,7 @@ def _traced() -> Snapshot | None:
 class Growth:
     """Repeats a test and compares."""
 
-    def __init__(self, ledger: _core.Ledger, warm: int, counted: int) -> None:
+    def __init__(self, ledger: Ledger, warm: int, counted: int) -> None:
         self._ledger = ledger
         self._warm, self._counted = warm, counted
 
@@ -101,8 +101,8 @@ class Growth:
         something else takes a block."""
         votes: dict[str, list[int]] = {name: [] for name in NAMES}
         silent = rounds = 0
-        began = time.perf_counter()
-        while silent < 2 and rounds < ROUNDS and (rounds < 2 or time.perf_counter() - began < SECONDS):
+        began = originals.perf_counter()
+        while silent < 2 and rounds < ROUNDS and (rounds < 2 or originals.perf_counter() - began < SECONDS):
             grown = self._count(again, place)
             for name, by in grown.items():
                 votes[name].append(by)

@@ -7,18 +7,17 @@ it has joined it, it is a leak. Without, no test runs twice, and suspects stay s
 
 from __future__ import annotations
 
-import atexit
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING, NamedTuple
 
-from yagot import _core
 from yagot.model import lasting
+from yagot.originals import originals
 
 if TYPE_CHECKING:
     from yagot._core import _Finding, _Observation
+    from yagot.observe.release import Ledger
 
 Again = Callable[[Callable[[tuple[object, ...]], None]], str | None]
 """Runs the test once more in a fresh instance, after calling its argument with the new owners; returns the outcome.
@@ -53,11 +52,11 @@ class Settled(NamedTuple):
 class References:
     """What a run knows of such references."""
 
-    def __init__(self, ledger: _core.Ledger, confirm: bool, native: bool = False) -> None:
+    def __init__(self, ledger: Ledger, confirm: bool, native: bool = False) -> None:
         self._ledger = ledger
         self._confirm = confirm
         self._share = NATIVE_SHARE if native else SHARE
-        self._began = time.process_time()
+        self._began = originals.process_time()
         self._looks = 0
         self._spent = 0.0
         self.passing: dict[str, int] = {}
@@ -71,14 +70,14 @@ class References:
     def begin(self) -> None:
         """A window opens."""
         self._modules = len(sys.modules)
-        self._at_exit = atexit._ncallbacks()
-        self._threads = set(sys._current_frames())
+        self._at_exit = originals.registered_at_exit()
+        self._threads = set(originals.current_frames())
 
     def affordable(self) -> bool:
         """May this test be looked at? A look walks the whole heap: some looks are free, then they may take two per
         cent of the run; forty where objects that the collector does not track are looked for, which nearly every test
         leaves. What is not looked at now is at the next boundary."""
-        allowed = FREE_SECONDS + self._share * (time.process_time() - self._began)
+        allowed = FREE_SECONDS + self._share * (originals.process_time() - self._began)
         return self._looks < FREE_LOOKS or self._spent <= allowed
 
     def _count(self, seconds: float) -> None:
@@ -88,37 +87,37 @@ class References:
     def end(self, look: bool, now: bool) -> _Observation | None:
         """Closes the ledger's window. *now*: where calls in progress hold nothing that was born in it; else
         late() is called where that is so."""
-        before = time.thread_time()  # a busy machine makes no look dearer
+        before = originals.thread_time()  # a busy machine makes no look dearer
         references = look and now and self.affordable()
         seen = self._ledger.end(look=look, references=references, keep=look and not now and self.affordable())
         self._held = seen is not None and seen["held"] > 0
         self.postponed |= self._held and not self.affordable()
         if references and seen is not None and seen["held"]:
-            self._count(time.thread_time() - before)
+            self._count(originals.thread_time() - before)
         return seen
 
     def late(self) -> list[_Finding]:
         """The references of the last window, if end() was not to look for them."""
         if not self._held:
             return []
-        before = time.thread_time()
+        before = originals.thread_time()
         found = self._ledger.references()
-        self._count(time.thread_time() - before)
+        self._count(originals.thread_time() - before)
         return found
 
     def noisy(self) -> bool:
         """Could the test have made a place that nobody can look into? Imports do, and the list of what is called at
         exit is one; a new thread may hold what it likes."""
-        return len(sys.modules) != self._modules or atexit._ncallbacks() > self._at_exit or self._unseen()
+        return len(sys.modules) != self._modules or originals.registered_at_exit() > self._at_exit or self._unseen()
 
     def _unseen(self) -> bool:
         """Is there a stack that cannot be seen: of a thread that the test has started, of a suspended greenlet?"""
-        return self._ledger.stacks or bool(sys._current_frames().keys() - self._threads)
+        return self._ledger.stacks or bool(originals.current_frames().keys() - self._threads)
 
     def settle(self, found: list[_Finding], again: Again | None) -> Settled:
         """Which suspects are leaks, and which may be. The others have another explanation."""
         suspects = Counter({finding["signature"]: finding["count"] for finding in found if finding["references"]})
-        if atexit._ncallbacks() > self._at_exit:
+        if originals.registered_at_exit() > self._at_exit:
             suspects.clear()  # the interpreter holds what is called at its exit, where nobody can look
         untracked = _untracked(found)  # one cache must not hide another's leak: all strings look alike
         new = {cause for cause, count in suspects.items() if cause in untracked or count > self.passing.get(cause, 0)}
@@ -157,7 +156,7 @@ class References:
 
     def alone(self) -> bool:
         """At a boundary: is there no stack that cannot be seen, as of xdist's thread that reads from its pipe?"""
-        return len(sys._current_frames()) == 1 and not self._ledger.stacks
+        return len(originals.current_frames()) == 1 and not self._ledger.stacks
 
     def _repeat(self, again: Again, before: Mapping[str, int], untracked: Set[str]) -> set[str] | None:
         """The causes that were there after the test and are still, and whose like has joined them: a new object, or one

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from yagot.config import Config
 from yagot.files import UnusablePath
-from yagot.model import TestInfo, TestReport
+from yagot.model import INTERRUPTED, Problem, TestInfo, TestReport
 from yagot.report.totals import Summary
 
 
@@ -40,6 +40,7 @@ class Run:
         self.config = config
         self.reporters = list(reporters)
         self.summary = Summary(config.show_slowest)
+        self._under_way: TestInfo | tuple[TestReport, list[Reporter]] | None = None
         self._owner = self._process()
 
     @property
@@ -51,6 +52,7 @@ class Run:
         """A test is about to run."""
         if self.is_copy:
             return
+        self._under_way = test
         for reporter in self.reporters:
             reporter.started(test)
 
@@ -58,9 +60,29 @@ class Run:
         """A test is through, or something outside of tests failed, e.g. setUpClass."""
         if self.is_copy:
             return
+        self._under_way = (report, list(self.reporters))
         self.summary.add(report)
-        for reporter in self.reporters:
-            reporter.finished(report, self.fails(report))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Reports to those who have not heard yet: Ctrl-C may come between any two."""
+        if isinstance(self._under_way, tuple):
+            report, left = self._under_way
+            while left:
+                left[0].finished(report, self.fails(report))
+                del left[0]
+        self._under_way = None
+
+    def interrupted(self) -> None:
+        """What was under way ends here: the test that was started, or the report of one."""
+        if isinstance(self._under_way, TestInfo):
+            problem = Problem(INTERRUPTED, "interrupted: the run was stopped while this test was running")
+            self.finished(TestReport(self._under_way, "interrupted", 0.0, problem=problem))
+        self._tell()
+
+    def passed_over(self) -> None:
+        """The test that was started is over, and there is nothing to report of it."""
+        self._under_way = None
 
     def fails(self, report: TestReport) -> bool:
         """Do the test's leaks make it fail?"""
@@ -85,9 +107,10 @@ class Run:
         return iter(()) if self.is_copy else self.summary.cause_lines()
 
     def close(self) -> None:
-        """The run is over: closes the reports. Raises UnusablePath."""
+        """The run is over: closes the reports. A test that is still under way was interrupted. Raises UnusablePath."""
         if self.is_copy:
             return
+        self.interrupted()
         problems = []
         for reporter in self.reporters:
             try:

@@ -32,6 +32,7 @@ _KINDS: dict[str, _Kind] = {
     "skipped": "skipped",
     "expected_failure": "skipped",
     "unexpected_success": "failure",
+    "interrupted": "error",
 }
 
 _EMPTY = b'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n</testsuites>\n'
