@@ -9,6 +9,7 @@
 #include "explain/edge_names.h"
 
 #include "base/describe.h"
+#include "base/frames.h"
 
 #include <string.h>
 
@@ -140,61 +141,41 @@ in_function(yagot_edge_name *name, PyObject *from, PyObject *to)
     return false;
 }
 
-#if PY_VERSION_HEX >= 0x030C0000
-static bool
-in_frame_variables(yagot_edge_name *name, PyFrameObject *frame, PyObject *variables, PyObject *to)
+typedef struct {
+    PyObject *to;
+    PyObject *variable;         /* borrowed from the code; NULL until it is found */
+} variable_search;
+
+static int
+is_variable(PyObject *name, PyObject *value, bool Py_UNUSED(in_cell), void *arg)
 {
-    PyObject *wanted = PyCell_Check(to) ? PyCell_GET(to) : to;      /* a frame has cells, and tells what is in them */
-    for (Py_ssize_t i = 0; variables != NULL && i < PyTuple_GET_SIZE(variables); i++) {
-        PyObject *variable = PyTuple_GET_ITEM(variables, i);
-        PyObject *value = PyFrame_GetVar(frame, variable);
-        Py_XDECREF(value);      /* the frame keeps it */
-        if (value != NULL && value == wanted) {
-            return yagot_name_local(name, variable);
+    variable_search *search = arg;
+    search->variable = value == search->to && PyUnicode_CheckExact(name) ? name : NULL;
+    return search->variable != NULL;
+}
+
+static int
+is_item(PyObject *namespace, variable_search *search)
+{
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    while (PyDict_Next(namespace, &position, &key, &value)) {
+        if (is_variable(key, value, false, search)) {
+            return 1;
         }
     }
-    PyErr_Clear();              /* NameError: unbound */
-    return false;
+    return 0;
 }
-#endif
 
 static bool
 in_frame_locals(yagot_edge_name *name, PyFrameObject *frame, PyObject *to)
 {
-#if PY_VERSION_HEX >= 0x030C0000
-    PyCodeObject *code = PyFrame_GetCode(frame);
-    PyObject *locals = PyCode_GetVarnames(code), *cells = PyCode_GetCellvars(code);
-    PyObject *free = PyCode_GetFreevars(code);
-    bool found = in_frame_variables(name, frame, locals, to) || in_frame_variables(name, frame, cells, to)
-                 || in_frame_variables(name, frame, free, to);
-    Py_XDECREF(locals);
-    Py_XDECREF(cells);
-    Py_XDECREF(free);
-    Py_DECREF(code);
-    PyErr_Clear();
-    return found;
-#else
-#  if PY_VERSION_HEX >= 0x030B0000
-    PyObject *locals = yagot_is_gentle() ? NULL : PyFrame_GetLocals(frame);
-#  else
-    PyObject *locals = NULL;
-    if (!yagot_is_gentle() && PyFrame_FastToLocalsWithError(frame) == 0) {
-        locals = Py_XNewRef(frame->f_locals);
-    }
-#  endif
-    PyObject *key, *value, *variable = NULL, *wanted = PyCell_Check(to) ? PyCell_GET(to) : to;
-    Py_ssize_t position = 0;
-    while (locals != NULL && PyDict_Check(locals) && PyDict_Next(locals, &position, &key, &value)) {
-        if (value != NULL && value == wanted && PyUnicode_CheckExact(key)) {
-            variable = key;
-            break;
-        }
-    }
-    bool found = variable != NULL && yagot_name_local(name, variable);
-    Py_XDECREF(locals);
-    PyErr_Clear();
-    return found;
-#endif
+    variable_search search = {.to = PyCell_Check(to) ? PyCell_GET(to) : to};    /* values come out of their cells */
+    PyObject *namespace = yagot_frame_namespace(frame);
+    bool found = search.to != NULL
+                 && (yagot_visit_variables(frame, is_variable, &search)
+                     || (namespace != NULL && PyDict_Check(namespace) && is_item(namespace, &search)));
+    return found && yagot_name_local(name, search.variable);
 }
 
 static bool

@@ -4,54 +4,24 @@
  * it runs. Of the frame's stack of temporaries nothing can be known: whoever asks must do so where none of them was
  * born in the window.
  */
+#include "base/frames.h"
 #include "find/holders.h"
 
-#if PY_VERSION_HEX >= 0x030C0000
-static void
-add_variables(yagot_holders *h, PyFrameObject *frame, PyObject *names)
+#if PY_VERSION_HEX >= 0x030B0000
+static int
+add_variable(PyObject *Py_UNUSED(name), PyObject *value, bool in_cell, void *holders)
 {
-    for (Py_ssize_t i = 0; names != NULL && i < PyTuple_GET_SIZE(names); i++) {
-        PyObject *value = PyFrame_GetVar(frame, PyTuple_GET_ITEM(names, i));
-        yagot_holders_add(h, value);
-        Py_XDECREF(value);      /* the frame keeps it */
-        PyErr_Clear();          /* NameError: unbound */
+    if (!in_cell) {             /* a cell shows what is in it */
+        yagot_holders_add(holders, value);
     }
-    Py_XDECREF(names);
+    return 0;
 }
 
 static void
 add_frame(yagot_holders *h, PyFrameObject *frame)
 {
-    PyCodeObject *code = PyFrame_GetCode(frame);
-    add_variables(h, frame, PyCode_GetVarnames(code));
-    Py_DECREF(code);
-    PyErr_Clear();
-}
-#elif PY_VERSION_HEX >= 0x030B0000
-static void
-add_copy(yagot_holders *h, PyFrameObject *frame, PyObject *locals)
-{
-    PyObject *key, *value;
-    Py_ssize_t position = 0;
-    while (PyDict_Next(locals, &position, &key, &value)) {
-        yagot_holders_add(h, value);
-    }
-    PyCodeObject *code = PyFrame_GetCode(frame);
-    if (code->co_flags & CO_OPTIMIZED) {
-        PyDict_Clear(locals);   /* a copy that the frame keeps */
-    }
-    Py_DECREF(code);
-}
-
-static void
-add_frame(yagot_holders *h, PyFrameObject *frame)
-{
-    PyObject *locals = PyFrame_GetLocals(frame);
-    if (locals != NULL && PyDict_Check(locals)) {
-        add_copy(h, frame, locals);
-    }
-    Py_XDECREF(locals);
-    PyErr_Clear();
+    (void)yagot_visit_variables(frame, add_variable, h);
+    yagot_holders_add(h, yagot_frame_namespace(frame));
 }
 #else
 static void

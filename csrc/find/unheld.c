@@ -14,6 +14,18 @@
 
 /* -- which survivors to ask about ----------------------------------------------------------------- */
 
+/* Compared by characters: a name may have some that no encoding takes. */
+static bool
+starts_with(PyObject *text, const char *prefix)
+{
+    Py_ssize_t length = (Py_ssize_t)strlen(prefix);
+    bool same = PyUnicode_GET_LENGTH(text) > length;
+    for (Py_ssize_t i = 0; i < length && same; i++) {
+        same = PyUnicode_READ_CHAR(text, i) == (Py_UCS4)prefix[i];
+    }
+    return same;
+}
+
 /* Our own functions and methods, which are being called. */
 static bool
 is_ours(PyObject *object)
@@ -26,8 +38,7 @@ is_ours(PyObject *object)
         object = PyMethod_GET_FUNCTION(object);
     }
     PyObject *module = PyFunction_Check(object) ? ((PyFunctionObject *)object)->func_module : NULL;
-    return module != NULL && PyUnicode_Check(module) && PyUnicode_GET_LENGTH(module) > 6
-           && strncmp(PyUnicode_AsUTF8(module), "yagot.", 6) == 0;
+    return module != NULL && PyUnicode_Check(module) && starts_with(module, "yagot.");
 }
 
 /* Frames and cells are held by running frames in ways that cannot be seen, contexts by threads. */

@@ -1,0 +1,127 @@
+/* frames.c - see frames.h.
+ *
+ * A frame's f_locals is a dict that belongs to the program before 3.13: a debugger keeps its changes there, and exec()
+ * the variables of the code that it runs. Asking for it overwrites it, so the variables are read where they are.
+ */
+#include "base/frames.h"
+
+#if PY_VERSION_HEX >= 0x030C0000
+
+static PyObject *
+read_variable(PyFrameObject *frame, PyCodeObject *code, Py_ssize_t i)
+{
+    PyObject *value = PyFrame_GetVar(frame, PyTuple_GET_ITEM(code->co_localsplusnames, i));
+    PyErr_Clear();              /* NameError: unbound */
+    Py_XDECREF(value);          /* the frame keeps it */
+    return value;
+}
+
+PyObject *
+yagot_frame_namespace(PyFrameObject *frame)
+{
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    bool plain = !(code->co_flags & CO_OPTIMIZED) && code->co_nlocalsplus == 0;
+    PyObject *namespace = plain ? PyFrame_GetLocals(frame) : NULL;
+    Py_DECREF(code);
+    PyErr_Clear();
+    Py_XDECREF(namespace);      /* the frame keeps it */
+    return namespace;
+}
+
+#elif PY_VERSION_HEX >= 0x030B0000
+
+/* What 3.11 keeps of a call; no other version has this layout. A frame object's second field leads there. */
+typedef struct {
+    PyObject *function, *globals, *builtins, *locals;
+    PyCodeObject *code;
+    PyFrameObject *object;
+    void *previous, *instruction;
+    int stack_top;
+    bool entry;
+    char owner;
+    PyObject *variables[1];
+} call_of_3_11;
+
+enum { FRAME_HAS_IT = 2 };      /* an owner: the call has ended, and the frame object kept its variables */
+
+/* NULL unless it leads back to the frame. */
+static const call_of_3_11 *
+call_of(PyFrameObject *frame, const PyCodeObject *code)
+{
+    const call_of_3_11 *call = ((void **)((PyObject *)frame + 1))[1];
+    bool belongs = call != NULL && call->code == code && (call->object == frame || call->owner == FRAME_HAS_IT);
+    return belongs ? call : NULL;
+}
+
+static PyObject *
+read_variable(PyFrameObject *frame, PyCodeObject *code, Py_ssize_t i)
+{
+    const call_of_3_11 *call = call_of(frame, code);
+    PyObject *value = call != NULL ? call->variables[i] : NULL;
+    return value != NULL && PyCell_Check(value) ? PyCell_GET(value) : value;
+}
+
+PyObject *
+yagot_frame_namespace(PyFrameObject *frame)
+{
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    const call_of_3_11 *call = call_of(frame, code);
+    PyObject *namespace = call != NULL && !(code->co_flags & CO_OPTIMIZED) ? call->locals : NULL;
+    Py_DECREF(code);
+    return namespace;
+}
+
+#endif
+
+#if PY_VERSION_HEX >= 0x030B0000
+
+enum { IN_CELL = 0x40 | 0x80 };         /* a kind of variable: a cell of the function's own or of an outer one */
+
+int
+yagot_visit_variables(PyFrameObject *frame, yagot_variable_visitor visit, void *arg)
+{
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    int result = 0;
+    for (Py_ssize_t i = 0; i < code->co_nlocalsplus && result == 0; i++) {
+        bool in_cell = PyBytes_AS_STRING(code->co_localspluskinds)[i] & IN_CELL;
+        PyObject *value = read_variable(frame, code, i);
+        if (value != NULL) {
+            result = visit(PyTuple_GET_ITEM(code->co_localsplusnames, i), value, in_cell, arg);
+        }
+    }
+    Py_DECREF(code);
+    return result;
+}
+
+#else
+
+static int
+visit_names(PyFrameObject *frame, Py_ssize_t *place, PyObject *names, yagot_variable_visitor visit, void *arg)
+{
+    int result = 0;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names) && result == 0; i++) {
+        PyObject *value = frame->f_localsplus[(*place)++];
+        bool in_cell = value != NULL && PyCell_Check(value);
+        value = in_cell ? PyCell_GET(value) : value;
+        result = value != NULL ? visit(PyTuple_GET_ITEM(names, i), value, in_cell, arg) : 0;
+    }
+    return result;
+}
+
+int
+yagot_visit_variables(PyFrameObject *frame, yagot_variable_visitor visit, void *arg)
+{
+    PyCodeObject *code = frame->f_code;
+    Py_ssize_t place = 0;
+    int result = visit_names(frame, &place, code->co_varnames, visit, arg);
+    result = result != 0 ? result : visit_names(frame, &place, code->co_cellvars, visit, arg);
+    return result != 0 ? result : visit_names(frame, &place, code->co_freevars, visit, arg);
+}
+
+PyObject *
+yagot_frame_namespace(PyFrameObject *frame)
+{
+    return frame->f_code->co_flags & CO_OPTIMIZED ? NULL : frame->f_locals;
+}
+
+#endif

@@ -1,0 +1,17 @@
+/* frames.h - the variables of frames, read without changing anything of them. */
+#ifndef YAGOT_FRAMES_H
+#define YAGOT_FRAMES_H
+
+#include "core.h"
+
+/* Called with a variable's name and value, both borrowed; in_cell: the frame holds a cell, and that the value. Anything
+ * but 0 ends the walk. */
+typedef int (*yagot_variable_visitor)(PyObject *name, PyObject *value, bool in_cell, void *arg);
+
+/* Visits the variables that are bound; what the visitor has ended with, or 0. No exception is left behind. */
+int yagot_visit_variables(PyFrameObject *frame, yagot_variable_visitor visit, void *arg);
+/* The dict that code outside of functions keeps its variables in; borrowed, NULL if there is none or it cannot be asked
+ * for without changing it. */
+PyObject *yagot_frame_namespace(PyFrameObject *frame);
+
+#endif
