@@ -48,7 +48,7 @@ def served(cycle: Cycle) -> Advice | None:
                     continue
                 elsewhere = [node for function, node in reads(cls, link.attribute) if function is not place.function]
                 inside = [node.lineno for function, node in reads(cls, link.attribute) if function is place.function]
-                if elsewhere or link.is_item and not inside:
+                if elsewhere or (link.is_item and not inside):
                     continue
                 line = max([place.line, *inside])
                 me = parameters(place.function)[0]

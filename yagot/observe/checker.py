@@ -199,7 +199,7 @@ class Checker:
 
     def error(self, report: TestReport) -> LeakError:
         """The exception that stands for the test's leaks."""
-        return LeakError(f"{headline(report)}\n{describe_report(report)}")
+        return LeakError(f"{headline(report)}\n{describe_report(report, self.config.details)}")
 
     def abort(self) -> None:
         """Closes the window without looking."""
