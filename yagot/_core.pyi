@@ -15,6 +15,7 @@ class _Step(TypedDict):
     kind: str
     module: str
     qualname: str
+    line: int
     edges: list[tuple[str, str]]
 
 class _Hop(TypedDict):

@@ -75,6 +75,8 @@ class Config:
     """A Markdown report to write, e.g. for $GITHUB_STEP_SUMMARY."""
     repr: bool = False
     """Show the repr() of objects on cycles: runs their code."""
+    details: bool = False
+    """Show types, signatures, and where objects were defined and made; so does ``-v`` of ``yagot run`` and pytest."""
     show_slowest: int = 0
     """Tell at the end of the run which N checks took longest."""
     trace: int = 0
@@ -86,6 +88,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "report_only": ("", "report leaks, but fail no test for them"),
     "strict": ("", "let inherent cycles (of classes made in a test, of the framework) fail too"),
     "repr": ("", "show the repr() of objects on cycles: runs their code"),
+    "details": ("", "show types, signatures and places, too; so does -v"),
     "ignore_types": ("TYPE[,TYPE…]", "do not judge tests that leave objects of these types"),
     "source": ("PKG[,PKG…]", "only leaks of these packages or directories count"),
     "omit": ("PATTERN[,…]", "leaks of which all files and names match do not count"),

@@ -58,6 +58,8 @@ class Step:
     """The module of the class, function or frame; of an instance, of its class. Empty if unknown."""
     qualname: str = ""
     """The name within the module."""
+    line: int = 0
+    """Where a frame is, or was left; else 0."""
     general: str = ""
     """Object and path without indices, as in causes."""
     edges: tuple[tuple[str, str], ...] = ()

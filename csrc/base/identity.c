@@ -137,11 +137,25 @@ identify(names *n, PyObject *object)
     return yagot_is_plain_container(object) ? "container" : "instance";
 }
 
+static int
+line_of(PyObject *object)
+{
+    if (PyFrame_Check(object)) {
+        return PyFrame_GetLineNumber((PyFrameObject *)object);
+    }
+    PyObject *line = PyTraceBack_Check(object) ? yagot_get_attribute(object, "tb_lineno") : NULL;
+    long number = line != NULL && PyLong_Check(line) ? PyLong_AsLong(line) : 0;
+    Py_XDECREF(line);
+    PyErr_Clear();
+    return (int)number;
+}
+
 int
 yagot_identify(PyObject *object, yagot_identity *identity)
 {
     names n = {{0}, {0}};
     identity->kind = identify(&n, object);
+    identity->line = line_of(object);
     identity->module = yagot_text_take(&n.module);
     identity->qualname = yagot_text_take(&n.qualname);
     return identity->module != NULL && identity->qualname != NULL ? 0 : -1;

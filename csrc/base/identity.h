@@ -7,6 +7,7 @@
 typedef struct {
     const char *kind;           /* static: "instance", "class", "function", "frame", … */
     char *module, *qualname;    /* owned; of instances those of the class; empty if unknown */
+    int line;                   /* where a frame or traceback is; else 0 */
 } yagot_identity;
 
 /* Fills in all fields; -1 when memory is short. */

@@ -65,6 +65,9 @@ export_step(const yagot_told_step *step)
             Py_CLEAR(dict);
         }
     }
+    if (dict != NULL && set_item(dict, "line", PyLong_FromLong(step->identity.line)) < 0) {
+        Py_CLEAR(dict);
+    }
     if (dict != NULL && set_item(dict, "edges", export_edges(step)) < 0) {
         Py_CLEAR(dict);
     }

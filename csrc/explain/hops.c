@@ -81,19 +81,6 @@ name_cell(yagot_hop *hop, PyObject *function, PyObject *closure, PyObject *cell)
     return hop->name != NULL ? 0 : -1;
 }
 
-static int
-line_of(PyObject *object)
-{
-    if (PyFrame_Check(object)) {
-        return PyFrame_GetLineNumber((PyFrameObject *)object);
-    }
-    PyObject *line = PyTraceBack_Check(object) ? yagot_get_attribute(object, "tb_lineno") : NULL;
-    long number = line != NULL && PyLong_Check(line) ? PyLong_AsLong(line) : 0;
-    Py_XDECREF(line);
-    PyErr_Clear();
-    return (int)number;
-}
-
 static char *
 text_of(void (*add)(yagot_text *, PyObject *), PyObject *object)
 {
@@ -107,7 +94,6 @@ describe_object(yagot_hop *hop, PyObject *object)
 {
     yagot_identity identity;
     hop->kind = kind_of(object);
-    hop->line = line_of(object);
     hop->weak = can_be_weak(object);
     hop->what = text_of(yagot_add_object, object);
     hop->defined = text_of(yagot_add_definition, object);
@@ -117,6 +103,7 @@ describe_object(yagot_hop *hop, PyObject *object)
     }
     hop->module = identity.module;
     hop->name = identity.qualname;
+    hop->line = identity.line;
     return hop->what != NULL && hop->defined != NULL && hop->state != NULL ? 0 : -1;
 }
 

@@ -221,7 +221,7 @@ class Checker:
 
     def error(self, report: TestReport) -> LeakError:
         """The exception that stands for the test's leaks."""
-        return LeakError(f"{headline(report)}\n{describe_report(report)}")
+        return LeakError(f"{headline(report)}\n{describe_report(report, self.config.details)}")
 
     def skip(self) -> None:
         """Closes the window without looking: the test is not to be checked, and nothing is reported of it."""

@@ -64,6 +64,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if options["ignore_types"]:
         options["ignore_types"] = ",".join(options["ignore_types"])
     try:
+        if config.getoption("verbose", 0) > 0:
+            options["details"] = True
         settings, _ = load(options, Path(config.rootpath))
     except ConfigError as error:
         raise pytest.UsageError(f"yagot: {error}") from None

@@ -25,6 +25,12 @@ def inert(text: str) -> str:
     return _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", one_line(text))
 
 
+def fenced(code: str) -> str:
+    """Code as a block of Markdown."""
+    lines = (one_line(line).replace("`", "'") for line in code.splitlines())
+    return "\n".join(["```python", *lines, "```"])
+
+
 def _edges(finding: Finding) -> Iterator[tuple[int, int, str]]:
     """From, to, label. Where steps of a long cycle were left out, the label says so."""
     last = len(finding.steps) - 1

@@ -12,7 +12,7 @@ from yagot.files import Output, shown_places
 from yagot.model import TestReport
 from yagot.report.causes import CauseReport, CauseTotals
 from yagot.report.drawings import dot, draw, one_line
-from yagot.report.wording import plural, size, types_text
+from yagot.report.wording import cut_text, plural, size, types_text
 
 DRAWN = 200
 """At most so many cycles are drawn: some kilobytes each."""
@@ -35,7 +35,7 @@ class HTMLReport(CauseReport):
         self.output = Output(path)
         loader = jinja2.PackageLoader("yagot.report", "")
         environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        environment.filters.update(size=size, plural=plural, types=types_text, line=one_line, places=shown_places)
+        environment.filters.update(cut=cut_text, size=size, plural=plural, types=types_text, line=one_line, places=shown_places)
         self._template = environment.get_template("page.html")
         self._previous: CauseReport | None = None
         if previous is not None:

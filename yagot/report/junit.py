@@ -209,7 +209,7 @@ class JUnitReport:
         if fails:
             output = self._attach(report)
             kind, type_, message = "failure", leak_type(report), headline(report)
-            text = f"{message}\n{describe_report(report)}\n"
+            text = f"{message}\n{describe_report(report, details=True)}\n"
         elif report.problem is not None and report.problem.type == CRASH:
             kind, type_, message, text = "error", CRASH, report.problem.message, report.problem.message
         elif report.outcome != "passed" and self._leaks:

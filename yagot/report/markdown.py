@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from yagot.files import Output
 from yagot.report.causes import CauseReport, CauseTotals
-from yagot.report.drawings import inert, mermaid
-from yagot.report.wording import plural, size, types_text
+from yagot.report.drawings import fenced, inert, mermaid
+from yagot.report.wording import cut_text, plural, size, types_text
 
 SHOWN_CAUSES = 20
 SHOWN_TESTS = 5
@@ -48,9 +48,12 @@ class MarkdownReport(CauseReport):
         yield f"<details><summary>{inert(finding.cause)}</summary>"
         yield ""
         yield f"{finding.kind}: {plural(finding.objects, 'object')} ({inert(types_text(finding.types))})"
-        for text in (finding.why, finding.advice and f"to break it: {finding.advice}"):
-            if text:
-                yield f"\n{inert(text)}"
+        if finding.why:
+            yield f"\n{inert(finding.why)}"
+        if finding.cut is not None:
+            yield f"\nCut: {inert(cut_text(finding))}: {inert(finding.advice)}"
+            if finding.cut.snippet:
+                yield f"\n{fenced(finding.cut.snippet)}"
         if finding.cycle_length:
             yield ""
             yield "```mermaid"
