@@ -51,6 +51,8 @@ class Config:
     ``never``."""
     repeat: str = ""
     """``W:N``: run each test W times more to warm up and N times counted, and report what grows each time."""
+    repeat_seconds: int = 5
+    """With repeat: after so many seconds a test whose growth has not ended is not run again."""
     native: bool = False
     """Look for references that nobody holds to strings, numbers and other untracked objects, too (CPython 3.14+)."""
     confirm: bool = False
@@ -99,6 +101,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "update_baseline": ("", "write the leaks of this run into the baseline"),
     "check_at": ("WHERE", "look at all objects at the end of each test, class, module (default), session; or never"),
     "repeat": ("W:N", "run each test W+N times more, and report what grows each time"),
+    "repeat_seconds": ("SECONDS", "with --repeat: how long to go on while something grows (default 5, for each test)"),
     "native": ("", "find reference leaks of strings, numbers and other untracked objects too (CPython 3.14+)"),
     "confirm": ("", "run a test again to confirm a reference that nobody holds"),
     "no_confirm": ("", "accepted, without effect: no test runs twice unless you ask for it"),

@@ -27,6 +27,9 @@ INTERRUPTED = "yagot.Interrupted"
 UNTRACKED = "untracked"
 """Why a suspect is unsure: many caches in C hold objects that the collector does not track, and all look alike."""
 
+BOUNDED = "bounded-cache"
+"""Why growth is no leak: it is in a cache that has a bound."""
+
 LATER = " [later]"
 """Behind the name of a test: what was told of it after its end."""
 BEFORE = " [before]"

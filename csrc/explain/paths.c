@@ -72,15 +72,37 @@ add_module_name(yagot_text *text, PyObject *module)
     yagot_text_add_str(text, yagot_module_str(module, "__name__"), YAGOT_NAME_LIMIT);
 }
 
-static char *
-tell_path(search *s, uint32_t target)
+/* The indices from the target back to the root; returns their number. */
+static uint32_t
+find_way(const search *s, uint32_t target, uint32_t path[LONGEST_PATH])
 {
-    uint32_t path[LONGEST_PATH] = {target}, length = 1;
-    yagot_edge_name name = {0};
+    uint32_t length = 1;
+    path[0] = target;
     while (length < LONGEST_PATH && s->parent[path[length - 1]] != path[length - 1] + 1) {
         path[length] = s->parent[path[length - 1]] - 1;
         length++;
     }
+    return length;
+}
+
+static int
+list_holders(const search *s, uint32_t target, PyObject *holders)
+{
+    uint32_t path[LONGEST_PATH], length = find_way(s, target, path);
+    for (uint32_t i = length - 1; i > 0; i--) {
+        if (PyList_Append(holders, s->all.objects[path[i]]) < 0) {
+            PyErr_Clear();
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static char *
+tell_path(search *s, uint32_t target)
+{
+    uint32_t path[LONGEST_PATH], length = find_way(s, target, path);
+    yagot_edge_name name = {0};
     PyObject *root = s->all.objects[path[length - 1]];
     if (PyModule_Check(root)) {
         add_module_name(&name.shown, root);
@@ -103,7 +125,7 @@ tell_path(search *s, uint32_t target)
 }
 
 char *
-yagot_path_to(PyObject *object, PyObject *tracked)
+yagot_path_to(PyObject *object, PyObject *tracked, PyObject *holders)
 {
     search s = {0};
     char *path = NULL;
@@ -114,12 +136,15 @@ yagot_path_to(PyObject *object, PyObject *tracked)
     else {
         Py_DECREF(tracked);
     }
+    uint32_t target = result == 0 ? yagot_snapshot_add(&s.all, object, 0, 0) : YAGOT_NONE;
     s.parent = PyMem_RawCalloc(s.all.count + 1u, sizeof *s.parent);
     s.queue = PyMem_RawMalloc((s.all.count + 1u) * sizeof *s.queue);
-    if (result == 0 && s.parent != NULL && s.queue != NULL) {
-        uint32_t target = yagot_snapshot_find(&s.all, object);
+    if (target != YAGOT_NONE && s.parent != NULL && s.queue != NULL) {
         yagot_text nothing = {0};
-        path = target != YAGOT_NONE && reach(&s, target) ? tell_path(&s, target) : yagot_text_take(&nothing);
+        bool reached = reach(&s, target);
+        if (holders == NULL || !reached || list_holders(&s, target, holders) == 0) {
+            path = reached ? tell_path(&s, target) : yagot_text_take(&nothing);
+        }
     }
     PyMem_RawFree(s.parent);
     PyMem_RawFree(s.queue);

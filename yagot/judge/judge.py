@@ -13,7 +13,7 @@ from collections.abc import Container, Sequence
 from yagot.config import Config
 from yagot.judge.owners import counts, is_within, owner_of
 from yagot.judge.rules import Rule
-from yagot.model import UNTRACKED, Finding
+from yagot.model import BOUNDED, UNTRACKED, Finding
 
 INHERENT_CLASS = "inherent-class"
 SCAFFOLD = "framework-scaffold"
@@ -54,6 +54,8 @@ def _default_rule(finding: Finding, config: Config) -> str | None:
     """The default rule that makes a note of a finding."""
     if finding.kind == "hidden":
         return HIDDEN
+    if finding.kind == "growth" and finding.reason == BOUNDED:
+        return BOUNDED
     if finding.kind != "collected":
         return None
     if finding.origin == "import":
