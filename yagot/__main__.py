@@ -65,19 +65,34 @@ def _add_merge(commands: Any) -> None:
     merge.add_argument("--keep-going", action="store_true", help="merge what can be read; the exit status is 1 then")
     merge.add_argument("--split-cases", metavar="N", type=_positive, default=0, help="at most N test cases a file")
     merge.add_argument("--split-bytes", metavar="N", type=_positive, default=0, help="about N bytes a file at most")
-    repair = commands.add_parser("repair", help="make a torn JUnit XML file whole", allow_abbrev=False)
+    merge.add_argument(
+        "--duplicates", choices=("keep", "last", "worst"), default="worst",
+        help="of a test case in several files keep all results, the last, or the worst (the default)",
+    )  # fmt: skip
+    repair = commands.add_parser("repair", help="make a damaged JUnit XML file whole", allow_abbrev=False)
     repair.add_argument("input", metavar="FILE")
     repair.add_argument("-o", "--output", metavar="OUT", help="write there instead of over FILE")
+    repair.add_argument("--force", action="store_true", help="write over FILE even if something of it is left out")
 
 
 def _merge(options: argparse.Namespace) -> int:
-    from yagot.commands.merge import merge, repair
+    from yagot.commands.merge import merge
 
-    if options.command == "repair":
-        return repair(options.input, options.output)
     return merge(
-        options.inputs, options.output, options.prefix, options.keep_going, options.split_cases, options.split_bytes
+        options.inputs,
+        options.output,
+        options.prefix,
+        options.keep_going,
+        options.split_cases,
+        options.split_bytes,
+        options.duplicates,
     )
+
+
+def _repair(options: argparse.Namespace) -> int:
+    from yagot.commands.repair import repair
+
+    return repair(options.input, options.output, options.force)
 
 
 def _show_saved(options: argparse.Namespace) -> int:
@@ -102,7 +117,7 @@ _OTHERS = {
     "graph": _show_saved,
     "diff": _show_saved,
     "merge": _merge,
-    "repair": _merge,
+    "repair": _repair,
 }
 
 
