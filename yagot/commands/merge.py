@@ -102,7 +102,7 @@ def _wrong_prefixes(prefixes: Sequence[str], count: int) -> str | None:
     for prefix in prefixes:
         found = _UNWRITABLE.search(prefix)
         if found:
-            return f"--prefix {ascii(prefix)}: XML cannot hold the character U+{ord(found[0]):04X}"
+            return f"--prefix {prefix!a}: XML cannot hold the character U+{ord(found[0]):04X}"
     return None
 
 

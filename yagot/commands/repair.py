@@ -29,7 +29,7 @@ def repair(path: str, output: str | None = None, force: bool = False) -> int:
     merger = new_merger()
     problem = read(merger, path)
     left_out = dropped = 0
-    if os.path.isfile(path) and (problem is not None and problem[1] or merger.missing[0]):
+    if os.path.isfile(path) and ((problem is not None and problem[1]) or merger.missing[0]):
         mended, mender, second = _mended(path)
         if second is None and (problem is not None or mended.cases > merger.cases):
             problem = problem or (f"{path}: a CDATA section without an end takes in test cases", True)

@@ -71,7 +71,7 @@ class Checker:
         if repeat is not None:
             from yagot.observe.growth import Growth
 
-            self._growth = Growth(self._ledger, *repeat, self.config.repeat_seconds, self._clock)
+            self._growth = Growth(self._ledger, *repeat, self.config.repeat_seconds, originals.perf_counter)
         self._boundaries = Boundaries(self._ledger, self.config)
         self._test: TestInfo | None = None
         self._interrupted = self._started = False
