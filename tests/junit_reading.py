@@ -93,7 +93,12 @@ class Report:
 
 def recount(element):
     """The counters of a suite as its cases have them, with those of the suites in it."""
-    found = Counter(outcome(case)[0] for case in element.iter() if local(case.tag) == "testcase")
+    cases = [outcome(case)[0] for case in element.iter() if local(case.tag) == "testcase"]
+    of_suites = [
+        local(child.tag) for suite in element.iter() if local(suite.tag) in ("testsuite", "testsuites", "testrun")
+        for child in suite if local(child.tag) in RESULTS
+    ]  # fmt: skip
+    found = Counter(cases + of_suites)
     return {
         "tests": sum(found.values()),
         "failures": found["failure"],

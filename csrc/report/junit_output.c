@@ -250,7 +250,7 @@ add_counters(output *out, uint32_t index, bool first)
     const yagot_suite *suite = &out->spool->suites[index];
     const yagot_sums *sums = out->sums != NULL ? &out->sums[index] : &suite->sums;
     for (int i = 0; i < YAGOT_COUNTERS; i++) {
-        if ((i == YAGOT_DISABLEDS && !suite->counts_disabled)
+        if ((i == YAGOT_DISABLEDS && !suite->has_disabled)
             || (i == YAGOT_SKIPS && index == 0 && !suite->counts_skipped)) {
             continue;
         }

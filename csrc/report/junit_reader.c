@@ -137,8 +137,8 @@ start_result(yagot_reading *r, const char *name, const yagot_attributes *attribu
     if (suite == 0) {
         return;
     }
-    const char *classname = r->depth > 0 ? yagot_text_get(&r->path) + yagot_innermost(r)->path : yagot_text_get(&r->loose_name);
-    classname += r->depth > 1 ? strlen(" / ") : 0;
+    const char *classname = r->depth > 0 ? yagot_text_get(&r->path) + yagot_innermost(r)->name
+                                         : yagot_text_get(&r->loose_name);
     identify_case(r, suite, classname, strlen(classname), title, strlen(title));
     if (!begin_record(r)) {
         return;

@@ -61,7 +61,8 @@ read_counters(yagot_reading *r, yagot_opened *o, const yagot_attributes *attribu
         o->said[i] = yagot_attribute_number(yagot_attribute_find(attributes, counter_names[i]));
     }
     suite->counts_skipped |= o->said[YAGOT_SKIPS] >= 0;
-    suite->counts_disabled |= o->said[YAGOT_DISABLEDS] >= 0;
+    suite->has_disabled |= o->said[YAGOT_DISABLEDS] >= 0;
+    suite->counts_disabled |= o->said[YAGOT_DISABLEDS] > 0;
     int64_t assertions = yagot_attribute_number(yagot_attribute_find(attributes, "assertions"));
     if (assertions >= 0) {
         suite->assertions = (suite->assertions > 0 ? suite->assertions : 0) + assertions;
@@ -95,7 +96,7 @@ find_suite(yagot_reading *r, uint32_t parent, const yagot_attributes *attributes
     static const char *const not_written[] = {"name", "tests", "failures", "errors", "skipped", "disabled", "time",
                                               "assertions", NULL};
     static const char *const not_distinct[] = {"name", "tests", "failures", "errors", "skipped", "disabled", "time",
-                                               "assertions", "timestamp", "package", "hostname", "id", "file", NULL};
+                                               "assertions", "package", "hostname", "id", "file", NULL};
     yagot_xml written = {.bytes = r->attributes}, others = {.bytes = r->others};
     yagot_text_empty(&written.bytes);
     yagot_text_empty(&others.bytes);
@@ -132,7 +133,7 @@ yagot_enter_suite(yagot_reading *r, const yagot_attributes *attributes)
         return;
     }
     size_t path = r->path.size;
-    yagot_text_add(&r->path, path > 0 ? " / " : "");
+    yagot_text_add(&r->path, r->depth > 0 ? " / " : "");
     size_t from = r->path.size;
     yagot_add_prefixed(&r->path, r->prefix, own != NULL ? yagot_attribute_value(own) : "tests",
                  own != NULL ? yagot_attribute_size(own) : strlen("tests"));
@@ -143,7 +144,7 @@ yagot_enter_suite(yagot_reading *r, const yagot_attributes *attributes)
         return;
     }
     yagot_opened *o = &r->open[++r->depth];
-    *o = (yagot_opened){.suite = suite, .path = path, .said_milliseconds = -1};
+    *o = (yagot_opened){.suite = suite, .path = path, .name = from, .said_milliseconds = -1};
     read_counters(r, o, attributes, name);
 }
 

@@ -10,7 +10,7 @@ enum { YAGOT_DEEPEST_SUITE = 200 };
 /* A suite that is read. */
 typedef struct {
     uint32_t suite;
-    size_t path;                            /* how long the path is without it */
+    size_t path, name;                      /* how long the path is without it; where its name begins there */
     int64_t said[YAGOT_COUNTERS], said_milliseconds;    /* of its counters; -1: it has none */
     yagot_sums sums;                        /* of its test cases in this file */
     yagot_surplus surplus;                  /* of the suites in it */

@@ -69,7 +69,7 @@ yagot_sums_counter(const yagot_sums *sums, int counter, bool counts_disabled)
     case YAGOT_SKIPS:
         return outcomes[YAGOT_SKIPPED] + (counts_disabled ? 0 : outcomes[YAGOT_DISABLED]);
     case YAGOT_DISABLEDS:
-        return outcomes[YAGOT_DISABLED];
+        return counts_disabled ? outcomes[YAGOT_DISABLED] : 0;
     default:
         return outcomes[YAGOT_PASSED] + outcomes[YAGOT_DISABLED] + outcomes[YAGOT_SKIPPED] + outcomes[YAGOT_FAILURE]
                + outcomes[YAGOT_ERROR];
@@ -89,7 +89,8 @@ typedef struct {
     uint32_t hash;              /* of its identity */
     uint32_t whole;             /* the hash of its attributes */
     uint32_t file, distinct;    /* the last file that had it, and the hash of what it had there beside its identity */
-    bool counts_disabled, counts_skipped;           /* a file has such a counter */
+    bool has_disabled, counts_skipped;              /* a file has such a counter */
+    bool counts_disabled;       /* and a number there */
     int64_t assertions;         /* as the files count them; -1: they do not */
     yagot_sums sums;            /* of its test cases, and of the suites in it */
     yagot_surplus surplus;      /* also with theirs */

@@ -236,8 +236,11 @@ read_duration(const char *text, yagot_time *time)
         any = true;
         text++;
     }
-    time->milliseconds = total < 1e15 ? (int64_t)(total + 0.5) : 0;
-    return any;
+    if (!any || total >= 1e15) {
+        return false;
+    }
+    time->milliseconds = (int64_t)(total + 0.5);
+    return true;
 }
 
 /* Hours, minutes and seconds: 00:00:03.14. */
@@ -248,8 +251,11 @@ read_clock(const char *text, yagot_time *time)
     double minutes = *text == ':' ? take_number(text + 1, &text) : -1;
     double rest = *text == ':' ? take_number(text + 1, &text) : -1;
     double total = hours * 3600 + minutes * 60 + rest;
-    time->milliseconds = total < 1e15 ? (int64_t)(total + 0.5) : 0;
-    return *text == '\0' && hours >= 0 && minutes >= 0 && rest >= 0;
+    if (*text != '\0' || hours < 0 || minutes < 0 || rest < 0 || total >= 1e15) {
+        return false;
+    }
+    time->milliseconds = (int64_t)(total + 0.5);
+    return true;
 }
 
 static bool
