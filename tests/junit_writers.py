@@ -312,6 +312,10 @@ Generated test.log (if the file is not UTF-8, then this may be unreadable):
         """<testsuites name="all" version="3"><properties><property name="p">long value</property><property name="q" value="1"/></properties><error message="runner died">core dumped</error><testcase name="alone" classname="x"/><testsuite name="s" url="u" log="l"><measurement><name>t</name><value>3</value></measurement><testcase name="a"/></testsuite><system-err>bye</system-err></testsuites>""",
         (3, 0, 1, 0),
     ),
+    "unnamed-parents": (
+        """<testsuites><testsuite name=""><testsuite name="a"><error message="m"/></testsuite></testsuite><testsuite><testcase/></testsuite></testsuites>""",
+        (2, 0, 1, 0),
+    ),
     "xml11": ("""<?xml version="1.1" encoding="UTF-8"?><testsuite name="s" tests="1"><testcase name="a"/></testsuite>""", (1, 0, 0, 0)),
     "utf16": (
         """<?xml version="1.0" encoding="UTF-16"?><testsuite name="\u00fc" tests="1"><testcase name="\U0001f600"><failure><![CDATA[<\u00df>]]></failure></testcase></testsuite>""",

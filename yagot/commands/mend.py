@@ -22,6 +22,7 @@ _OPENING_END = re.compile(rb"\s*(/?)>")
 _CLOSING = re.compile(rb"</(?:%s:)?(%s)\s*>" % (_NAME, _NAME))
 _DECLARATION = re.compile(rb"<!DOCTYPE[^\[>]*(\[.*?\]\s*)?>", re.DOTALL | re.IGNORECASE)
 _ENCODING = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)[\"']")
+_BOUNDARY = re.compile(rb"<(/?)(?:%s:)?(testcase|testsuites?)\b[^<>]*>?" % _NAME)
 _LIKE_A_TAG = re.compile(rb"<[^\s<>=&][^<>]*?(=\s*[\"'][^<>]*|/)>")
 _SECTION, _SECTION_END = b"<![CDATA[", b"]]>"
 _PIECE = 1 << 20
@@ -133,11 +134,13 @@ _Piece = str | tuple[int, int, Callable[[bytes], str]]
 class Mender:
     """Writes what is complete in a damaged file; then *left_out* test cases are known to be lost, *dropped* other tags."""
 
-    def __init__(self, data: mmap.mmap | bytes, out: BinaryIO) -> None:
-        self._data, self._out = data, out
+    def __init__(self, data: mmap.mmap | bytes, out: BinaryIO, seems_good: bool = False) -> None:
+        """*seems_good*: the file can be read as it is."""
+        self._data, self._out, self._seems_good = data, out, seems_good
         self._size = len(data)
         self._prefixes: dict[bytes, bytes] = {}
-        self._depth = 0
+        self._root, self._root_name = -1, b"testsuites"
+        self._open: list[bytes] = []
         self._waiting: list[list[_Piece]] = []
         self.left_out = self.dropped = 0
 
@@ -159,6 +162,8 @@ class Mender:
         if closing is None and lenient:
             stop = self._data.find(b"<", end)
             limit = self._data.find(b">", end, stop if stop >= 0 else self._size)
+            # a value that lost its end has taken in what is before the next quote
+            found = {key: value for key, value in found.items() if not value[:-1].endswith(b"=")}
             for attribute in _ATTRIBUTE.finditer(self._data, end, limit if limit >= 0 else end):
                 found.setdefault(attribute[1], attribute[2])
             self.dropped += 1
@@ -196,12 +201,16 @@ class Mender:
                 return (stop + len(end), True) if stop >= 0 and case < 0 else None
         return None
 
-    def _section_end(self, at: int) -> int:
-        """Where the text of a CDATA section ends; -1 if that is torn: another begins, or the file ends, before."""
+    def _section_end(self, at: int, element: bytes) -> int:
+        """Where the text of a CDATA section in an element ends; -1 if that is torn: another begins, or the file ends,
+        before. Of a file that seems to be good, the text must also close what is open here."""
         stop = self._data.find(_SECTION_END, at)
         if stop < 0:
             return -1
         torn = self._data.find(_SECTION, at, stop) >= 0 and self._data.find(b"testcase", at, stop) >= 0
+        if torn and self._seems_good:
+            closing = re.compile(rb"</(?:%s:)?%s\s*>\s*</(?:%s:)?test(case|suite)\s*>" % (_NAME, re.escape(element), _NAME))
+            torn = closing.search(self._data, at, stop) is not None
         return -1 if torn else stop
 
     def _element(self, at: int, only_known: bool = False) -> tuple[list[_Piece], int]:
@@ -223,7 +232,7 @@ class Mender:
         """Takes what begins with < inside an element; returns where it ends."""
         if self._data[at : at + len(_SECTION)] == _SECTION:
             start = at + len(_SECTION)
-            end = self._section_end(start)
+            end = self._section_end(start, path[-1])
             if end < 0:
                 return start
             pieces.append((start, end, _section))
@@ -314,27 +323,40 @@ class Mender:
         name, attributes, end, empty = self._tag(at, lenient=True)
         if name != b"testsuites":
             self._write(f"<testsuite{attributes}>\n" + ("</testsuite>\n" if empty else ""))
-            self._depth += not empty
+            self._open += [] if empty else [name]
         return end
 
-    def _close_suite(self, name: bytes) -> None:
+    def _close_suite(self) -> None:
         self._flush()
-        while self._depth > 0:
-            self._depth -= 1
+        if self._open:
+            self._open.pop()
             self._write("</testsuite>\n")
-            if name != b"testsuites":
-                return
+
+    def _close_suites(self) -> None:
+        self._flush()
+        while self._open:
+            self._close_suite()
 
     def _take_closing(self, closing: re.Match[bytes]) -> int:
-        if closing[1] == b"testcase":
+        name = closing[1]
+        if name == b"testcase":
             # its beginning is lost, and what there was of it is no suite's
             self._waiting.clear()
             self.left_out += 1
-        elif closing[1] not in _KNOWN:
-            self._close_suite(closing[1])
+        elif name in (b"testsuites", self._root_name):
+            self._close_suites()
+        elif name in self._open or name.startswith(b"test") or name.endswith(b"suite"):
+            self._close_suite()
         else:
             self.dropped += 1
         return closing.end()
+
+    def _behind_case(self, at: int) -> int:
+        """Where to go on behind a test case that is damaged here: it ends where another begins, or the suite ends."""
+        boundary = _BOUNDARY.search(self._data, at)
+        if boundary is None:
+            return self._size
+        return boundary.end() if boundary[1] and boundary[2] == b"testcase" else boundary.start()
 
     def _take_element(self, at: int, name: bytes) -> int:
         """An element of a suite; returns where to go on."""
@@ -348,8 +370,7 @@ class Mender:
                 return self._open_suite(at)
             else:
                 self.dropped += 1
-            # what is inside is looked at again: but a test case's own elements are not the suite's
-            return damage.at if name == b"testcase" and damage.at > at else at + 1
+            return self._behind_case(max(damage.at, at + 1)) if name == b"testcase" else at + 1
         if name in _RESULTS:
             self._waiting.append(pieces)
         else:
@@ -373,27 +394,32 @@ class Mender:
             return self._open_suite(at)
         return self._take_element(at, opening[1])
 
+    def _find_root(self) -> str:
+        """The attributes of the root, which is no suite; each of several files has one, and the first counts."""
+        found = re.search(rb"<(?:%s:)?testsuites\b" % _NAME, self._data)
+        if found is None:
+            found = re.search(rb"<(?:%s:)?%s" % (_NAME, _NAME), self._data)
+        opening = _OPENING.match(self._data, found.start()) if found else None
+        if opening is None or opening[1] in (b"testsuite", b"testcase"):
+            return ""
+        self._root, self._root_name = opening.start(), opening[1]
+        return self._tag(self._root, lenient=True)[1]
+
     def mend(self) -> None:
         """Writes the file anew."""
-        self._write('<?xml version="1.0" encoding="UTF-8"?>\n')
-        root = self._data.find(b"<testsuites")
-        attributes = ""
-        if root >= 0:
-            with contextlib.suppress(_Damage):
-                attributes = self._tag(root)[1]
-        self._write(f"<testsuites{attributes}>\n")
+        self._write(f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites{self._find_root()}>\n')
+        self.dropped = 0
         at = self._data.find(b"<")
         while at >= 0:
-            at = self._data.find(b"<", self._take(at))
-        self._flush()
-        self._close_suite(b"testsuites")
+            at = self._data.find(b"<", self._tag(at, lenient=True)[2] if at == self._root else self._take(at))
+        self._close_suites()
         self._write("</testsuites>\n")
 
 
-def mend(path: str, out: BinaryIO) -> Mender:
+def mend(path: str, out: BinaryIO, seems_good: bool = False) -> Mender:
     """Writes what is complete in a file to another. Raises OSError."""
     with _as_utf8(path) as data:
-        mender = Mender(data, out)
+        mender = Mender(data, out, seems_good)
         mender.mend()
     out.flush()
     return mender

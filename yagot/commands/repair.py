@@ -12,11 +12,11 @@ from yagot.files import UnusablePath
 from yagot.report.wording import plural
 
 
-def _mended(path: str) -> tuple[_core.JUnitMerger, Mender, str | None]:
+def _mended(path: str, seems_good: bool) -> tuple[_core.JUnitMerger, Mender, str | None]:
     """What can be read of the file, and what the core says of that, if anything."""
     merger = new_merger()
     with tempfile.NamedTemporaryFile() as copy:
-        mender = mend(path, copy)  # type: ignore[arg-type]
+        mender = mend(path, copy, seems_good)  # type: ignore[arg-type]
         problem = read(merger, copy.name)
     return merger, mender, problem[0] if problem else None
 
@@ -29,8 +29,8 @@ def repair(path: str, output: str | None = None, force: bool = False) -> int:
     merger = new_merger()
     problem = read(merger, path)
     left_out = dropped = 0
-    if os.path.isfile(path) and ((problem is not None and problem[1]) or merger.missing[0]):
-        mended, mender, second = _mended(path)
+    if os.path.isfile(path) and (problem is None or problem[1]):
+        mended, mender, second = _mended(path, problem is None and not merger.missing[0])
         if second is None and (problem is not None or mended.cases > merger.cases):
             problem = problem or (f"{path}: a CDATA section without an end takes in test cases", True)
             merger, left_out, dropped = mended, mender.left_out, mender.dropped
