@@ -1,4 +1,4 @@
-"""An independent reader of JUnit XML, for the tests of yagot merge: ElementTree, and the rules as the documentation has them.
+"""An independent reader of JUnit XML, for the tests of yagot merge: ElementTree, and the documentation's rules.
 
 What is directly below a suite and is a result of no test case is read as the case that Jenkins makes of it.
 """

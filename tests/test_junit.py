@@ -241,7 +241,7 @@ KILLED = """
 
 def test_a_killed_process_leaves_a_valid_file_at_any_moment(project):
     """SIGKILL at random moments: the file can be read, or repaired, and names the test that was running."""
-    from yagot.commands.merge import repair
+    from yagot.commands.repair import repair
 
     project.write("test_many.py", KILLED)
     kills, torn, named = int(os.environ.get("YAGOT_TEST_KILLS", "20")), 0, 0

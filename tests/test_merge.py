@@ -97,7 +97,7 @@ def test_the_last_of_duplicates_or_all(files, tmp_path, capsys):
     assert [kind for _, _, kind in cases(out)["s"]] == ["failure", None, None, "skipped", "skipped"]
     assert "warning" not in capsys.readouterr().err
     with pytest.raises(ValueError, match="'first'"):
-        _core.JUnitMerger(os.dup(2), "first")
+        _core.JUnitMerger(os.dup(2), os.dup(2), "first")
 
 
 def test_cases_of_one_name_in_one_file_are_different_ones(files, tmp_path, capsys):
@@ -220,7 +220,10 @@ HOSTILE = {
         "",
     ),
     "remote": (b'<!DOCTYPE a SYSTEM "http://192.0.2.1/x.dtd"><testsuites/>', "document type"),
-    "encoding": (b'<?xml version="1.0" encoding="UTF-8"?><testsuites name="\xff\xfe"/>', "the byte 0xFF, which is not UTF-8"),
+    "encoding": (
+        b'<?xml version="1.0" encoding="UTF-8"?><testsuites name="\xff\xfe"/>',
+        "the byte 0xFF, which is not UTF-8",
+    ),
     "unknown encoding": (b'<?xml version="1.0" encoding="nonsense"?><testsuites/>', "an encoding that is not known"),
     "control": (b"<testsuites>\x01</testsuites>", "the character U+0001, which XML cannot hold"),
     "escape": (CASE % b"\x1b[31m", "line 1: the character U+001B, which XML cannot hold ('yagot repair' keeps"),
@@ -229,7 +232,7 @@ HOSTILE = {
     "less": (CASE % b"a < b", "the character < that begins no tag"),
     "twice": (b'<testsuites name="a" name="b"/>', "the attribute 'name' twice in one tag"),
     "prefix": (b'<testsuites x:name="a"/>', "the prefix 'x', which is not declared"),
-    "header": (b'<?xml version="1.0"?><?xml version="1.0"?><testsuites/>', "XML declaration that is not at the beginning"),
+    "header": (b'<?xml version="1.0"?><?xml version="1.0"?><testsuites/>', "declaration that is not at the beginning"),
     "log": (b'started\n<?xml version="1.0"?><testsuites/>', "something before the first tag"),
     "long name": (b"<testsuites><t\xc3\xa9" + b"\xc3\xa9" * 300 + b"></b></testsuites>", "is closed by </b>"),
     "deep": (b"<testsuites>" + b"<testsuite>" * 10**6, ""),

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from junit_reading import Report
-from junit_writers import WRITERS, encoded
+from junit_writers import COUNTS, path_of
 
 from yagot.commands.repair import repair
 
@@ -37,13 +37,13 @@ def suite(*cases, name="s"):
 
 
 def case(name, text=None, kind="failure"):
-    return f'<testcase name="{name}"/>' if text is None else f'<testcase name="{name}"><{kind}>{text}</{kind}></testcase>'
+    return f'<testcase name="{name}">' + (f"<{kind}>{text}</{kind}>" if text is not None else "") + "</testcase>"
 
 
 def test_characters_that_xml_cannot_hold_are_shown(repaired):
     found, said, _ = repaired(
-        suite(case("escape", "\x1b[31mred"), case("nul", "a\0b"), case("reference", "&#27;&#x0;&#xFFFE;&#65;&#99999999;"),
-              case("noncharacter", "\ufffe"), '<testcase name="attribute\x07"/>')
+        suite(case("escape", "\x1b[31mred"), case("nul", "a\0b"),
+              case("reference", "&#27;&#x0;&#xFFFE;&#65;&#99999999;"), case("noncharacter", "\ufffe"), '<testcase name="attribute\x07"/>')
     )  # fmt: skip
     assert {name: text for name, (_, _, text) in found.items()} == {
         "escape": "\\x1b[31mred",
@@ -60,7 +60,8 @@ def test_bytes_that_are_no_utf8(repaired):
     found, said, _ = repaired(suite(case("a", "caf\u00e9 ")).encode() .replace(b"</failure>", b"caf\xe9</failure>"))
     assert found["a"][2] == "caf\u00e9 caf\\xe9"
     assert "the byte 0xE9, which is not UTF-8" in said
-    found, _, _ = repaired(b'<?xml version="1.0" encoding="latin-1"?>' + suite(case("\u00e9", "x & y")).encode("latin-1"))
+    latin = suite(case("\u00e9", "x & y")).encode("latin-1")
+    found, _, _ = repaired(b'<?xml version="1.0" encoding="latin-1"?>' + latin)
     assert found == {"\u00e9": ("failure", None, "x & y")}
     found, _, _ = repaired(b'<?xml version="1.0" encoding="UTF-16"?>' + suite(case("a", "x & y")).encode())
     assert found == {"a": ("failure", None, "x & y")}
@@ -135,9 +136,9 @@ def test_what_is_not_complete_is_left_out_and_counted(repaired):
 
 
 def test_a_suite_whose_tag_is_damaged(repaired):
-    found, _, report = repaired(
-        '<testsuites><testsuite name="one tests="1"><testcase name="a"/></testsuite><uestsuite name="two"><testcase name="b"/>'
-        '</uestsuite><testsuite name="three"><testcase name="c"/></testsuite></testsuites>'
+    _, _, report = repaired(
+        '<testsuites><testsuite name="one tests="1"><testcase name="a"/></testsuite><uestsuite name="two">'
+        '<testcase name="b"/></uestsuite><testsuite name="three"><testcase name="c"/></testsuite></testsuites>'
     )
     assert [(key[0][-1], key[2]) for key in report.cases] == [("tests", "a"), ("two", "b"), ("three", "c")]
 
@@ -176,14 +177,12 @@ def test_the_command_line(project):
     project.python("-m", "yagot", "repair", "b.xml", check=0)
 
 
-@pytest.mark.parametrize("name", WRITERS)
-def test_the_mended_file_of_a_writer_is_the_file(repaired, tmp_path, name):
+@pytest.mark.parametrize("name", COUNTS)
+def test_the_mended_file_of_a_writer_is_the_file(repaired, name):
     """With something behind its end: all the rest is there."""
-    text, _ = WRITERS[name]
-    whole = tmp_path / "whole.xml"
-    whole.write_bytes(encoded(text))
-    wanted = Report(whole)
-    _, _, report = repaired(encoded(text + "<oops"))
+    wanted = Report(path_of(name))
+    end = "<oops".encode("utf-16")[2:] if name == "utf16" else b"<oops"
+    _, _, report = repaired(path_of(name).read_bytes() + end)
     assert report.cases == wanted.cases
     assert report.rest == wanted.rest
 
@@ -191,8 +190,9 @@ def test_the_mended_file_of_a_writer_is_the_file(repaired, tmp_path, name):
 # -- random damage ----------------------------------------------------------------------------------
 
 BODIES = (
-    "", "<failure message='no %d'>tr &lt;x&gt; \u00e9</failure>", '<failure message="m"><![CDATA[ if (a < b) <x> %d ]]></failure>',
-    "<skipped/>", "<system-out><![CDATA[out %d]]></system-out>", "<properties><property name='q' value='%d'/></properties>",
+    "", "<failure message='no %d'>tr &lt;x&gt; \u00e9</failure>", "<skipped/>",
+    '<failure message="m"><![CDATA[ if (a < b) <x> %d ]]></failure>', "<system-out><![CDATA[out %d]]></system-out>",
+    "<properties><property name='q' value='%d'/></properties>",
     '<error message="e" type="T">\n  at x\n</error><system-err>e</system-err>',
 )  # fmt: skip
 
@@ -221,7 +221,8 @@ def random_report(generator):
 
 
 def damage(generator, pieces):
-    """Cuts the report off, or changes some bytes, or both; the damaged bytes, and the names of what is whole in them."""
+    """Cuts the report off, or changes some bytes, or both; the damaged bytes, and the names of the whole cases in
+    them."""
     data = bytearray(b"".join(text for text, _ in pieces))
     how = generator.randrange(3)
     cut = generator.randrange(len(data)) if how != 1 else len(data)

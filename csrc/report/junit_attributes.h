@@ -1,4 +1,4 @@
-/* junit_attributes.h - attributes of a JUnit file's elements, as the parser gives them and as they are written again. */
+/* junit_attributes.h - the attributes of a JUnit file's elements, read and written again. */
 #ifndef YAGOT_JUNIT_ATTRIBUTES_H
 #define YAGOT_JUNIT_ATTRIBUTES_H
 

@@ -2,6 +2,7 @@
 #include "report/junit_output.h"
 
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     PyObject_HEAD
@@ -25,18 +26,20 @@ read_policy(const char *name)
 static PyObject *
 merger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"spool", "duplicates", NULL};
-    int file;
+    static char *names[] = {"spool", "table", "duplicates", NULL};
+    int file, table;
     const char *duplicates = "worst";
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "i|s:JUnitMerger", names, &file, &duplicates)) {
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "ii|s:JUnitMerger", names, &file, &table, &duplicates)) {
         return NULL;
     }
     int policy = read_policy(duplicates);
     merger *self = policy >= 0 ? (merger *)type->tp_alloc(type, 0) : NULL;
     if (self == NULL) {
+        (void)close(file);
+        (void)close(table);
         return NULL;
     }
-    if (yagot_spool_init(&self->spool, file, (yagot_policy)policy) < 0) {
+    if (yagot_spool_init(&self->spool, file, table, (yagot_policy)policy) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -117,7 +120,8 @@ merger_notes(merger *self, void *which)
     if (notes->examples.failed) {
         return PyErr_NoMemory();
     }
-    PyObject *text = PyUnicode_DecodeUTF8(yagot_text_get(&notes->examples), (Py_ssize_t)notes->examples.size, "replace");
+    Py_ssize_t size = (Py_ssize_t)notes->examples.size;
+    PyObject *text = PyUnicode_DecodeUTF8(yagot_text_get(&notes->examples), size, "replace");
     PyObject *lines = text != NULL ? PyUnicode_Splitlines(text, 0) : NULL;
     Py_XDECREF(text);
     return lines != NULL ? Py_BuildValue("nN", notes->count, lines) : NULL;
@@ -131,16 +135,16 @@ static PyMethodDef merger_methods[] = {
 
 static PyGetSetDef merger_getset[] = {
     {"cases", (getter)merger_cases, NULL, "test cases read, without duplicates", NULL},
-    {"duplicates", (getter)merger_notes, NULL, "cases that were in another file: how many, and the first few", (void *)0},
-    {"missing", (getter)merger_notes, NULL, "suites with higher counters than cases: how many, the first few", (void *)1},
-    {"times", (getter)merger_notes, NULL, "times that could not be read: how many, and the first few", (void *)2},
+    {"duplicates", (getter)merger_notes, NULL, "cases that another file had: a number, and the first", (void *)0},
+    {"missing", (getter)merger_notes, NULL, "suites with fewer cases than they say: so, too", (void *)1},
+    {"times", (getter)merger_notes, NULL, "times that could not be read: so, too", (void *)2},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyDoc_STRVAR(merger_doc,
-"JUnitMerger(spool, duplicates='worst')\n--\n\n"
-"Reads JUnit XML files and writes one. spool is the descriptor of an empty file, which it takes over: all texts lie there\n"
-"meanwhile; in memory 14 bytes a test case and 180 a suite stay. Of a case that is in several files the\n"
+"JUnitMerger(spool, table, duplicates='worst')\n--\n\n"
+"Reads JUnit XML files and writes one. spool and table are descriptors of empty files, which it takes over: all that is\n"
+"read lies there meanwhile; in memory 14 bytes a test case and 10 a suite stay. Of a case that is in several files the\n"
 "worst or the last result stays, or all are kept.");
 
 static PyType_Slot merger_slots[] = {

@@ -33,18 +33,20 @@ begin_suite_at(uint32_t suite)
 
 /* Moves to the next record of the suite; NULL behind the last. The cursor is behind the record then. */
 static const yagot_record *
-next_record(const yagot_spool *s, yagot_cursor *at)
+next_record(yagot_spool *s, yagot_cursor *at)
 {
     if (!at->begun) {
         at->begun = true;
-        at->run = s->suites[at->suite].first_run;
+        at->run = YAGOT_OWN_RUN;
         at->done = 0;
     }
-    while (at->run != YAGOT_NONE && at->done == s->runs[at->run].count) {
-        at->run = s->runs[at->run].next;
+    const yagot_run *run = yagot_suite_run(s, at->suite, at->run);
+    while (at->done == run->count && run->next != YAGOT_NONE) {
+        at->run = run->next;
         at->done = 0;
+        run = yagot_suite_run(s, at->suite, at->run);
     }
-    return at->run != YAGOT_NONE ? &s->records[s->runs[at->run].first + at->done++] : NULL;
+    return at->done < run->count ? &s->records[run->first + at->done++] : NULL;
 }
 
 static bool
@@ -293,7 +295,7 @@ close_suite(output *out, uint32_t index, bool last)
 
 /* -- the walk ------------------------------------------------------------------------------------- */
 
-/* Opens the suites around the place where the part starts; they were begun in an earlier one, unless it is the first. */
+/* Opens the suites around the place where the part starts: they were begun in an earlier part. */
 static int
 open_path(output *out, const char *name)
 {

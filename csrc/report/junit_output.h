@@ -11,8 +11,8 @@ typedef struct {
     bool begun;
 } yagot_cursor;
 
-/* Writes from `next` on, with at most so many test cases and about so many bytes (0: no limit), and moves it behind that.
- * `name`: the report's if no file gives it one. -1 with an exception set. */
+/* Writes from `next` on, with at most so many test cases and about so many bytes (0: no limit), and moves it behind
+ * that. `name`: the report's if no file gives it one. -1 with an exception set. */
 int yagot_write_report(yagot_spool *spool, yagot_cursor *next, int file, const char *name, long long cases,
                        long long bytes);
 

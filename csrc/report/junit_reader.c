@@ -128,7 +128,7 @@ start_case(yagot_reading *r, const yagot_attributes *attributes)
     r->kind = kind_of_case(attributes);
 }
 
-/* A result that is no test case's, but a suite's (its class could not be loaded), becomes one's: Jenkins shows it so. */
+/* A result that is a suite's (its class could not be loaded) becomes a test case's: Jenkins shows it so. */
 static void
 start_result(yagot_reading *r, const char *name, const yagot_attributes *attributes)
 {

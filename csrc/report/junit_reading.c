@@ -247,8 +247,9 @@ yagot_enter_root(yagot_reading *r, const yagot_attributes *attributes)
     static const char *const not_written[] = {"name", "tests", "failures", "errors", "skipped", "disabled", "time",
                                               "assertions", NULL};
     const yagot_attribute *name = yagot_attribute_find(attributes, "name");
-    const char *named = yagot_attribute_size(name) > 0 ? yagot_attribute_value(name) : "tests";
-    yagot_add_prefixed(&r->loose_name, r->prefix, named, yagot_attribute_size(name) > 0 ? yagot_attribute_size(name) : 5);
+    size_t size = yagot_attribute_size(name);
+    yagot_add_prefixed(&r->loose_name, r->prefix, size > 0 ? yagot_attribute_value(name) : "tests",
+                       size > 0 ? size : strlen("tests"));
     add_root_name(&r->spool->root_name, name);
     yagot_attributes_write(&r->root, attributes, not_written);
     read_counters(r, &r->open[0], attributes, "the whole report");

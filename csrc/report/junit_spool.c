@@ -67,6 +67,7 @@ yagot_spool_looked(yagot_spool *s, uint64_t bytes)
     if (s->looks > KEPT_PAGES) {
         s->looks = 0;
         (void)madvise((void *)(uintptr_t)s->map, s->mapped, MADV_DONTNEED);
+        yagot_suites_release(s);
     }
 }
 
@@ -158,8 +159,10 @@ yagot_spool_begin(yagot_spool *s)
     }
     s->open = s->end;
     yagot_spooled head = {.identity = (uint32_t)identity->size, .file = s->file_number};
-    return yagot_spool_bytes(s, &head, sizeof head) < 0 ? -1
-                                                        : yagot_spool_bytes(s, yagot_text_get(identity), identity->size);
+    if (yagot_spool_bytes(s, &head, sizeof head) < 0) {
+        return -1;
+    }
+    return yagot_spool_bytes(s, yagot_text_get(identity), identity->size);
 }
 
 /* Completes the head of the record at the end. */
@@ -365,7 +368,8 @@ append_case(yagot_spool *s, uint32_t suite, yagot_record record, int64_t millise
 
 /* A case that another file had. The record stays in its place; what it points to may become the new one. */
 static int
-resolve(yagot_spool *s, uint32_t suite, yagot_record *old, yagot_spooled *head, yagot_record record, int64_t milliseconds)
+resolve(yagot_spool *s, uint32_t suite, yagot_record *old, yagot_spooled *head, yagot_record record,
+        int64_t milliseconds)
 {
     yagot_kind was = yagot_record_kind(old), is = yagot_record_kind(&record);
     note_duplicate(s);
@@ -451,9 +455,9 @@ yagot_spool_finish(yagot_spool *s, uint32_t suite, yagot_kind kind, int64_t mill
 }
 
 int
-yagot_spool_init(yagot_spool *s, int file, yagot_policy policy)
+yagot_spool_init(yagot_spool *s, int file, int table_file, yagot_policy policy)
 {
-    *s = (yagot_spool){.file = file, .policy = policy};
+    *s = (yagot_spool){.file = file, .table_file = table_file, .policy = policy};
     return yagot_suites_init(s);
 }
 
@@ -467,7 +471,8 @@ yagot_spool_fini(yagot_spool *s)
     yagot_spool_unmap(s);
     yagot_text_fini(&s->identity);
     yagot_text_fini(&s->root_name);
-    PyMem_RawFree(s->suites);
+    yagot_suites_fini(s);
+    PyMem_RawFree(s->suite_hashes);
     PyMem_RawFree(s->suite_table);
     PyMem_RawFree(s->runs);
     PyMem_RawFree(s->records);
@@ -476,5 +481,5 @@ yagot_spool_fini(yagot_spool *s)
     if (s->file >= 0) {
         (void)close(s->file);
     }
-    *s = (yagot_spool){.file = -1};
+    *s = (yagot_spool){.file = -1, .table_file = -1};
 }

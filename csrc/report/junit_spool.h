@@ -28,6 +28,9 @@ typedef struct {
     uint32_t first, count, next;    /* next: the suite's next run, or YAGOT_NONE */
 } yagot_run;
 
+/* The number of the run that a suite has itself; those behind it are in an array. */
+#define YAGOT_OWN_RUN (YAGOT_NONE - 1)
+
 /* How the identity of a test case begins; then come its class and its name with a NUL each. A property's has a number
  * that is no case's, and its attributes. */
 typedef struct {
@@ -84,9 +87,9 @@ typedef struct {
 /* A suite; the first is the root, of which all others are parts. */
 typedef struct {
     uint32_t parent, child, last_child, sibling;    /* suites, or YAGOT_NONE */
-    uint32_t first_run, last_run;                   /* or YAGOT_NONE */
+    yagot_run run;              /* its first; has no records if the suite has none */
+    uint32_t last_run;
     uint32_t offset;            /* in the spool: its identity, and its attributes as XML */
-    uint32_t hash;              /* of its identity */
     uint32_t whole;             /* the hash of its attributes */
     uint32_t file, distinct;    /* the last file that had it, and the hash of what it had there beside its identity */
     bool has_disabled, counts_skipped;              /* a file has such a counter */
@@ -115,8 +118,10 @@ typedef struct {
     uint32_t *table, table_size;        /* owned; record + 1; open addressing */
     yagot_run *runs;            /* owned */
     uint32_t run_count, run_room;
-    yagot_suite *suites;        /* owned */
+    int table_file;             /* owned descriptor: the suites lie there, too; the system keeps in memory what is used */
+    yagot_suite *suites;        /* owned: mapped */
     uint32_t suite_count, suite_room;
+    uint32_t *suite_hashes, hash_room;          /* owned; of their identities: not in the file, which is looked at less */
     uint32_t *suite_table, suite_table_size;    /* owned; suite + 1 */
     uint32_t file_number;       /* of the file that is read, from 1 */
     yagot_text identity;        /* of the record that is being written */
@@ -124,8 +129,8 @@ typedef struct {
     yagot_notes duplicates, missing, times;
 } yagot_spool;
 
-/* Takes over a descriptor of an empty file, also on errors. -1 with an exception set. */
-int yagot_spool_init(yagot_spool *spool, int file, yagot_policy policy);
+/* Takes over descriptors of two empty files, also on errors. -1 with an exception set. */
+int yagot_spool_init(yagot_spool *spool, int file, int table_file, yagot_policy policy);
 void yagot_spool_fini(yagot_spool *spool);
 
 /* Begins a record at the end; `identity` is its identity until it is finished. -1 with an exception set. */
@@ -160,6 +165,11 @@ void yagot_note(yagot_notes *notes, const char *first, const char *second);
 
 /* junit_suites.c: makes the root. -1 with an exception set. */
 int yagot_suites_init(yagot_spool *spool);
+void yagot_suites_fini(yagot_spool *spool);
+/* The system gets the pages of the suites back, which are in the file. */
+void yagot_suites_release(yagot_spool *spool);
+/* A run of a suite by its number. */
+yagot_run *yagot_suite_run(yagot_spool *spool, uint32_t suite, uint32_t run);
 /* The suite of a parent with the spool's identity and these attributes (XML), made if it is new. `others` are those
  * that tell suites of one identity in one file apart. YAGOT_NONE with an exception set. */
 uint32_t yagot_spool_suite(yagot_spool *spool, uint32_t parent, const yagot_text *attributes, const yagot_text *others);
@@ -178,8 +188,8 @@ int yagot_hash(const yagot_text *text, uint32_t *hash);
 /* Room for one more in an array, a fourth more at a time. -1 with an exception set. */
 int yagot_reserve(void **array, uint32_t *room, uint32_t count, size_t size);
 
-/* junit_reader.c: adds what a JUnit file holds (a descriptor, left open). -1 with an exception set, or with `error` filled:
- * what was read until then is in the spool. */
+/* junit_reader.c: adds what a JUnit file holds (a descriptor, left open). -1 with an exception set, or with `error`
+ * filled: what was read until then is in the spool. */
 typedef struct {
     char text[360];
     bool damaged;               /* the file is no good XML: there is hope for a repair */

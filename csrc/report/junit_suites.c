@@ -1,7 +1,82 @@
 /* junit_suites.c - report: the tree of suites that are merged, and what is in each. See junit_spool.h. */
 #include "report/junit_spool.h"
 
+#include "base/files.h"
+
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* -- the file --------------------------------------------------------------------------------------- */
+
+enum { RELEASED_AT_ONCE = 4096 };
+
+void
+yagot_suites_release(yagot_spool *s)
+{
+    if (s->suites != NULL) {
+        (void)madvise(s->suites, s->suite_room * sizeof *s->suites, MADV_DONTNEED);
+    }
+}
+
+void
+yagot_suites_fini(yagot_spool *s)
+{
+    if (s->suites != NULL) {
+        (void)munmap(s->suites, s->suite_room * sizeof *s->suites);
+        s->suites = NULL;
+    }
+    if (s->table_file >= 0) {
+        (void)close(s->table_file);
+    }
+}
+
+/* Makes the file larger by bytes that are really there: a full disk is an error here, not a signal later. */
+static int
+extend_file(int file, uint64_t from, uint64_t to)
+{
+    static const char zeros[1 << 12];
+    while (from < to) {
+        size_t part = to - from < sizeof zeros ? (size_t)(to - from) : sizeof zeros;
+        if (yagot_write_at(file, zeros, part, (off_t)from) < 0) {
+            PyErr_SetFromErrno(PyExc_OSError);
+            return -1;
+        }
+        from += part;
+    }
+    return 0;
+}
+
+/* Room for one more suite. */
+static int
+reserve_suite(yagot_spool *s)
+{
+    if (s->suite_count % RELEASED_AT_ONCE == 0) {
+        yagot_suites_release(s);
+    }
+    if (s->suite_count < s->suite_room) {
+        return 0;
+    }
+    uint64_t room = (uint64_t)s->suite_room * 3 / 2 + 64, size = room * sizeof *s->suites;
+    if (room >= YAGOT_OWN_RUN) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (extend_file(s->table_file, s->suite_room * sizeof *s->suites, size) < 0) {
+        return -1;
+    }
+    void *map = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, s->table_file, 0);
+    if (map == MAP_FAILED) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    if (s->suites != NULL) {
+        (void)munmap(s->suites, s->suite_room * sizeof *s->suites);
+    }
+    s->suites = map;
+    s->suite_room = (uint32_t)room;
+    return 0;
+}
 
 /* -- finding -------------------------------------------------------------------------------------- */
 
@@ -11,9 +86,9 @@ find_place(yagot_spool *s, uint32_t hash)
 {
     uint32_t i = hash % s->suite_table_size;
     for (; s->suite_table[i] != 0; i = i + 1 < s->suite_table_size ? i + 1 : 0) {
-        const yagot_suite *suite = &s->suites[s->suite_table[i] - 1];
+        uint32_t suite = s->suite_table[i] - 1;
         yagot_spooled head;
-        int same = suite->hash == hash ? yagot_spool_is(s, suite->offset, &s->identity, &head) : 0;
+        int same = s->suite_hashes[suite] == hash ? yagot_spool_is(s, s->suites[suite].offset, &s->identity, &head) : 0;
         if (same != 0) {
             return same < 0 ? NULL : &s->suite_table[i];
         }
@@ -24,7 +99,7 @@ find_place(yagot_spool *s, uint32_t hash)
 static int
 grow_table(yagot_spool *s)
 {
-    uint64_t size = (uint64_t)s->suite_count * 2 + 64;
+    uint64_t size = (uint64_t)s->suite_count * 3 / 2 + 64;
     PyMem_RawFree(s->suite_table);
     s->suite_table = size < UINT32_MAX ? PyMem_RawCalloc((size_t)size, sizeof *s->suite_table) : NULL;
     s->suite_table_size = s->suite_table != NULL ? (uint32_t)size : 0;
@@ -33,7 +108,7 @@ grow_table(yagot_spool *s)
         return -1;
     }
     for (uint32_t suite = 0; suite < s->suite_count; suite++) {
-        uint32_t i = s->suites[suite].hash % s->suite_table_size;
+        uint32_t i = s->suite_hashes[suite] % s->suite_table_size;
         while (s->suite_table[i] != 0) {
             i = i + 1 < s->suite_table_size ? i + 1 : 0;
         }
@@ -63,14 +138,15 @@ static uint32_t
 add_suite(yagot_spool *s, uint32_t parent, uint32_t hash, const yagot_text *attributes)
 {
     yagot_suite suite = {
-        .parent = parent, .child = YAGOT_NONE, .last_child = YAGOT_NONE, .sibling = YAGOT_NONE, .first_run = YAGOT_NONE,
-        .last_run = YAGOT_NONE, .hash = hash, .file = s->file_number, .assertions = -1,
+        .parent = parent, .child = YAGOT_NONE, .last_child = YAGOT_NONE, .sibling = YAGOT_NONE,
+        .run.next = YAGOT_NONE, .last_run = YAGOT_OWN_RUN, .file = s->file_number, .assertions = -1,
     };
     if (yagot_hash(attributes, &suite.whole) < 0 || yagot_spool_begin(s) < 0
         || yagot_spool_bytes(s, yagot_text_get(attributes), attributes->size) < 0
         || yagot_spool_store(s, &suite.offset) < 0
-        || yagot_reserve((void **)&s->suites, &s->suite_room, s->suite_count, sizeof suite) < 0
-        || (s->suite_count * 10ULL >= s->suite_table_size * 7ULL && grow_table(s) < 0)) {
+        || reserve_suite(s) < 0
+        || yagot_reserve((void **)&s->suite_hashes, &s->hash_room, s->suite_count, sizeof hash) < 0
+        || (s->suite_count * 10ULL >= s->suite_table_size * 8ULL && grow_table(s) < 0)) {
         return YAGOT_NONE;
     }
     uint32_t *place = find_place(s, hash);
@@ -79,6 +155,7 @@ add_suite(yagot_spool *s, uint32_t parent, uint32_t hash, const yagot_text *attr
     }
     uint32_t index = s->suite_count++;
     s->suites[index] = suite;
+    s->suite_hashes[index] = hash;
     *place = index + 1;
     if (parent != YAGOT_NONE) {
         attach(s, index, parent);
@@ -147,27 +224,29 @@ yagot_spool_suite(yagot_spool *s, uint32_t parent, const yagot_text *attributes,
 
 /* -- what is in them ------------------------------------------------------------------------------ */
 
+yagot_run *
+yagot_suite_run(yagot_spool *s, uint32_t suite, uint32_t run)
+{
+    return run == YAGOT_OWN_RUN ? &s->suites[suite].run : &s->runs[run];
+}
+
 int
 yagot_suite_record(yagot_spool *s, uint32_t suite)
 {
     yagot_suite *owner = &s->suites[suite];
-    if (owner->last_run != YAGOT_NONE) {
-        yagot_run *last = &s->runs[owner->last_run];
-        if (last->first + last->count == s->count) {
-            last->count++;
-            return 0;
-        }
+    yagot_run *last = yagot_suite_run(s, suite, owner->last_run);
+    if (last->count == 0) {
+        last->first = s->count;
+    }
+    if (last->first + last->count == s->count) {
+        last->count++;
+        return 0;
     }
     if (yagot_reserve((void **)&s->runs, &s->run_room, s->run_count, sizeof *s->runs) < 0) {
         return -1;
     }
+    yagot_suite_run(s, suite, owner->last_run)->next = s->run_count;
     s->runs[s->run_count] = (yagot_run){.first = s->count, .count = 1, .next = YAGOT_NONE};
-    if (owner->first_run == YAGOT_NONE) {
-        owner->first_run = s->run_count;
-    }
-    else {
-        s->runs[owner->last_run].next = s->run_count;
-    }
     owner->last_run = s->run_count++;
     return 0;
 }

@@ -87,9 +87,31 @@ is_plain(const char *text)
     return digits > 0 && *text == '\0';
 }
 
+/* Most times are short: 0.012. -1: this one is not. */
+static int64_t
+short_milliseconds(const char *plain)
+{
+    size_t whole = count_digits(plain), decimals = plain[whole] == '.' ? count_digits(plain + whole + 1) : 0;
+    int64_t number = 0;
+    if (whole == 0 || whole > 9 || plain[whole + (plain[whole] == '.') + decimals] != '\0') {
+        return -1;
+    }
+    for (size_t i = 0; i < whole; i++) {
+        number = number * 10 + (plain[i] - '0');
+    }
+    for (size_t i = 1; i <= 3; i++) {
+        number = number * 10 + (i <= decimals ? plain[whole + i] - '0' : 0);
+    }
+    return number + (decimals > 3 && plain[whole + 4] >= '5');
+}
+
 static int64_t
 to_milliseconds(const char *plain, double factor)
 {
+    int64_t milliseconds = factor >= 1 ? short_milliseconds(plain) : -1;
+    if (milliseconds >= 0) {
+        return milliseconds;
+    }
     double seconds = PyOS_string_to_double(plain, NULL, NULL) * factor;
     if (PyErr_Occurred()) {
         PyErr_Clear();
@@ -131,7 +153,7 @@ are_thousands(const grouping *g, size_t count)
     return good;
 }
 
-/* The index of the group that is decimals; the number of groups if none is. 0 if it could be either, or is no number. */
+/* The index of the group that is decimals; the number of groups if none is; 0 if nobody can say. */
 static size_t
 find_decimals(const grouping *g, const char *text, unsigned *commas)
 {

@@ -54,7 +54,7 @@ memory_file(const char *name)
 static PyObject *
 new_merger(const char *duplicates)
 {
-    PyObject *merger = PyObject_CallFunction(merger_type, "is", memory_file("spool"), duplicates);
+    PyObject *merger = PyObject_CallFunction(merger_type, "iis", memory_file("spool"), memory_file("table"), duplicates);
     insist(merger != NULL, "JUnitMerger()");
     return merger;
 }

@@ -1,7 +1,7 @@
 """Damaged JUnit XML made readable: every complete test case of it, wherever the damage is.
 
-The file is looked at tag by tag, as bytes. What is complete is written again as good XML, which the core then reads; what
-is not is counted. Nothing is held in memory but the place.
+The file is looked at tag by tag, as bytes. What is complete is written again as good XML, which the core then reads;
+what is not is counted. Only places in the file are held in memory.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ _DECLARATION = re.compile(rb"<!DOCTYPE[^\[>]*(\[.*?\]\s*)?>", re.DOTALL | re.IGN
 _ENCODING = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)[\"']")
 _BOUNDARY = re.compile(rb"<(/?)(?:%s:)?(testcase|testsuites?)\b[^<>]*>?" % _NAME)
 _LIKE_A_TAG = re.compile(rb"<[^\s<>=&][^<>]*?(=\s*[\"'][^<>]*|/)>")
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"),
+)  # fmt: skip
 _SECTION, _SECTION_END = b"<![CDATA[", b"]]>"
 _PIECE = 1 << 20
 
@@ -40,8 +44,8 @@ _AMPERSAND = re.compile(r"&(?:(?:amp|lt|gt|quot|apos);|#(?:(\d{1,7})|x([0-9a-fA-
 
 
 class _Damage(Exception):
-    """An element that begins here is not complete. *at*: where the rest of the file may be looked at again; *inside*: it
-    has test cases in it."""
+    """An element is not complete. *at*: where the rest of the file may be looked at again; *inside*: a test case or a
+    suite begins in it."""
 
     def __init__(self, at: int, inside: bool = False) -> None:
         self.at, self.inside = at, inside
@@ -89,10 +93,9 @@ def _attribute(quoted: bytes) -> str:
 
 def _encoding_of(head: bytes) -> str | None:
     """The encoding of a file whose bytes are not nearly ASCII's; None for UTF-8 and what is taken for it."""
-    for mark, name in ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
-                       (codecs.BOM_UTF16_BE, "utf-16"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be")):  # fmt: skip
+    for mark, encoding in _MARKS:
         if head.startswith(mark):
-            return name
+            return encoding
     declared = _ENCODING.match(head.removeprefix(codecs.BOM_UTF8))
     try:
         name = codecs.lookup(declared[1].decode()).name if declared else "utf-8"
@@ -115,7 +118,7 @@ def _as_utf8(path: str) -> Iterator[mmap.mmap | bytes]:
                 while data := file.read(_PIECE):
                     copy.write(decoder.decode(data).encode("utf-8", "backslashreplace"))
                 copy.write(decoder.decode(b"", final=True).encode("utf-8", "backslashreplace"))
-                file = copy  # type: ignore[assignment]
+                file = copy
             except (LookupError, UnicodeError):
                 file.seek(0)
         file.flush()
@@ -132,7 +135,8 @@ _Piece = str | tuple[int, int, Callable[[bytes], str]]
 
 
 class Mender:
-    """Writes what is complete in a damaged file; then *left_out* test cases are known to be lost, *dropped* other tags."""
+    """Writes what is complete in a damaged file; then *left_out* test cases are known to be lost, and *dropped* other
+    tags."""
 
     def __init__(self, data: mmap.mmap | bytes, out: BinaryIO, seems_good: bool = False) -> None:
         """*seems_good*: the file can be read as it is."""
@@ -147,7 +151,8 @@ class Mender:
     # markup
 
     def _tag(self, at: int, lenient: bool = False) -> tuple[bytes, str, int, bool]:
-        """The start tag there: its name, its attributes as markup, where it ends, whether it is empty. Raises _Damage."""
+        """The start tag there: its name, its attributes as markup, where it ends, whether it is empty. Raises _Damage;
+        *lenient*: takes what can be read of it."""
         name = _OPENING.match(self._data, at)
         if name is None:
             raise _Damage(at + 1)
@@ -209,8 +214,8 @@ class Mender:
             return -1
         torn = self._data.find(_SECTION, at, stop) >= 0 and self._data.find(b"testcase", at, stop) >= 0
         if torn and self._seems_good:
-            closing = re.compile(rb"</(?:%s:)?%s\s*>\s*</(?:%s:)?test(case|suite)\s*>" % (_NAME, re.escape(element), _NAME))
-            torn = closing.search(self._data, at, stop) is not None
+            closing = rb"</(?:%s:)?%s\s*>\s*</(?:%s:)?test(case|suite)\s*>" % (_NAME, re.escape(element), _NAME)
+            torn = re.compile(closing).search(self._data, at, stop) is not None
         return -1 if torn else stop
 
     def _element(self, at: int, only_known: bool = False) -> tuple[list[_Piece], int]:

@@ -25,8 +25,8 @@ def say(text: str) -> None:
 
 
 def new_merger(duplicates: str = "worst") -> _core.JUnitMerger:
-    with tempfile.TemporaryFile() as spool:
-        return _core.JUnitMerger(os.dup(spool.fileno()), duplicates)
+    with tempfile.TemporaryFile() as spool, tempfile.TemporaryFile() as table:
+        return _core.JUnitMerger(os.dup(spool.fileno()), os.dup(table.fileno()), duplicates)
 
 
 def read(merger: _core.JUnitMerger, path: str, prefix: str = "") -> tuple[str, bool] | None:
@@ -80,8 +80,8 @@ def warn(merger: _core.JUnitMerger, duplicates: str = "worst") -> None:
     """Says what was not as it should be in what was read."""
     if merger.duplicates[0]:
         say(
-            f"warning: {plural(merger.duplicates[0], 'test case')} of a suite, class and name that another file had: the "
-            f"{duplicates} result of each is kept (--prefix tells shards apart, --duplicates says which is kept): "
+            f"warning: {plural(merger.duplicates[0], 'test case')} of a suite, class and name that another file had: "
+            f"the {duplicates} result of each is kept (--prefix tells shards apart, --duplicates says which is kept): "
             + _examples(merger.duplicates)
         )
     if merger.missing[0]:

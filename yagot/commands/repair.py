@@ -22,7 +22,8 @@ def _mended(path: str, seems_good: bool) -> tuple[_core.JUnitMerger, Mender, str
 
 
 def repair(path: str, output: str | None = None, force: bool = False) -> int:
-    """Makes a damaged report whole: all its complete test cases. Returns the exit status: 0, or 2 if nothing was written.
+    """Makes a damaged report whole: all its complete test cases. Returns the exit status: 0, or 2 if nothing was
+    written.
 
     Without *output* the file itself is written anew; if something of it would be lost, only with *force*.
     """
@@ -37,14 +38,17 @@ def repair(path: str, output: str | None = None, force: bool = False) -> int:
     if problem is None and output is None:
         say(f"{path}: {plural(merger.cases, 'test case')}, nothing to repair")
         return 0
+    what = problem[0] if problem else path
     if merger.cases == 0:
-        say(problem[0] if problem else f"{path}: no test cases")
+        say(what if problem else f"{path}: no test cases")
         return 2
+    cases = plural(merger.cases, "test case")
     lost = f", {plural(left_out, 'test case')} left out" if left_out else ""
-    what = f"{problem[0] if problem else path}: kept {plural(merger.cases, 'test case')}"
     if output is None and (left_out or dropped) and not force:
-        say(f"{problem[0] if problem else path}: {plural(merger.cases, 'test case')} can be kept{lost}; nothing is written, "
-            "for the file has more than that: give -o OUT, or --force to write over it")  # fmt: skip
+        say(
+            f"{what}: {cases} can be kept{lost}; nothing is written, for the file has more than that: "
+            "give -o OUT, or --force to write over it"
+        )
         return 2
     try:
         write(merger, output or path)
@@ -52,5 +56,5 @@ def repair(path: str, output: str | None = None, force: bool = False) -> int:
         say(str(error))
         return 2
     warn(merger)
-    say(f"{what} in {output or path}{lost}")
+    say(f"{what}: kept {cases} in {output or path}{lost}")
     return 0
