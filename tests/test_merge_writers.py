@@ -107,7 +107,8 @@ def test_higher_counters_stay_and_are_warned_of(tmp_path, capsys):
     path, out = tmp_path / "in.xml", tmp_path / "out.xml"
     path.write_text(
         '<testsuites tests="9" failures="1">'
-        '<testsuite name="died" tests="5" failures="1" errors="2" skipped="1" time="9"><testcase name="a" time="1"/></testsuite><testsuite name="fine" tests="2" failures="0" errors="1" time="0">'
+        '<testsuite name="died" tests="5" failures="1" errors="2" skipped="1" time="9"><testcase name="a" time="1"/>'
+        '</testsuite><testsuite name="fine" tests="2" failures="0" errors="1" time="0">'
         '<testcase name="b" time="2"><failure/><error/></testcase><testcase name="c"/></testsuite></testsuites>'
     )
     assert merge([str(path)], str(out)) == 0

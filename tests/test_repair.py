@@ -43,7 +43,8 @@ def case(name, text=None, kind="failure"):
 def test_characters_that_xml_cannot_hold_are_shown(repaired):
     found, said, _ = repaired(
         suite(case("escape", "\x1b[31mred"), case("nul", "a\0b"),
-              case("reference", "&#27;&#x0;&#xFFFE;&#65;&#99999999;"), case("noncharacter", "\ufffe"), '<testcase name="attribute\x07"/>')
+              case("reference", "&#27;&#x0;&#xFFFE;&#65;&#99999999;"), case("noncharacter", "\ufffe"),
+              '<testcase name="attribute\x07"/>')
     )  # fmt: skip
     assert {name: text for name, (_, _, text) in found.items()} == {
         "escape": "\\x1b[31mred",

@@ -118,10 +118,10 @@ typedef struct {
     uint32_t *table, table_size;        /* owned; record + 1; open addressing */
     yagot_run *runs;            /* owned */
     uint32_t run_count, run_room;
-    int table_file;             /* owned descriptor: the suites lie there, too; the system keeps in memory what is used */
+    int table_file;             /* owned descriptor: the suites lie there; the system keeps in memory what is used */
     yagot_suite *suites;        /* owned: mapped */
     uint32_t suite_count, suite_room;
-    uint32_t *suite_hashes, hash_room;          /* owned; of their identities: not in the file, which is looked at less */
+    uint32_t *suite_hashes, hash_room;          /* owned; of their identities: the file is looked at less */
     uint32_t *suite_table, suite_table_size;    /* owned; suite + 1 */
     uint32_t file_number;       /* of the file that is read, from 1 */
     yagot_text identity;        /* of the record that is being written */

@@ -1,4 +1,4 @@
-"""``yagot repair``: a damaged JUnit XML file made whole."""
+"""``yagot repair``: a damaged JUnit XML file made whole. The work is done by yagot.commands.mend."""
 
 from __future__ import annotations
 
