@@ -22,9 +22,10 @@ typedef struct {
     yagot_findings findings;
     yagot_predictions saved;        /* alive after a collection inside the window */
     yagot_predictions predictions;  /* of the collection under way */
-    PyObject *recurring;            /* owned: a dict, cause -> references of earlier suspects that nobody holds still;
-                                     * or NULL */
-    PyObject *suspects, *earlier;   /* owned lists, of this look and the one before */
+    PyObject *recurring;            /* owned: a dict, cause -> what became of earlier suspects; or NULL */
+    PyObject *suspects, *earlier;   /* owned lists, of this look and all before it */
+    yagot_idtable put_off;          /* to be looked at by boundaries -> the window's number */
+    size_t put_off_count;
     yagot_idtable promoted;         /* births that a collection moved into the oldest generation */
     size_t promoted_count;
     yagot_idtable labels;           /* survivors, and what was made between tests -> a number */
@@ -115,7 +116,7 @@ enum { YAGOT_FIRST_LIMIT = 10000 };     /* births that may grow old before they 
 int yagot_label_survivors(yagot_ledger *self, const yagot_snapshot *births);
 int yagot_label_young(yagot_ledger *self, uint32_t number);
 /* Looks at all objects, between windows: a list of findings with the numbers of those that made them. */
-PyObject *yagot_check_boundary(yagot_ledger *self, bool references);
+PyObject *yagot_check_boundary(yagot_ledger *self, bool references, bool tell);
 
 /* collections.c: looks before a collection that is not ours hides anything, and for survivors after it. */
 int yagot_before_collection(yagot_ledger *self, int generation);

@@ -52,20 +52,20 @@ yagot_label_young(yagot_ledger *self, uint32_t number)
     return 0;
 }
 
-/* Keeps for the look at references only what was born in a test; the rest is nobody's concern. */
+/* Keeps for the look at references only what was put off; the rest is nobody's concern. */
 static void
-forget_unlabelled(yagot_ledger *self, yagot_snapshot *all)
+choose_put_off(yagot_ledger *self, yagot_snapshot *all)
 {
     for (uint32_t i = 0; i < all->count; i++) {
         uint32_t number = yagot_idtable_get(&self->labels, all->objects[i]) + 1;
-        if (number == 0 || number == YAGOT_TOLD || number % 2 == 1) {
+        if (!yagot_is_put_off(self, all->objects[i], number)) {
             all->flags[i] |= YAGOT_LATER;       /* not asked about; it may hold others */
         }
     }
 }
 
 static int
-look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references)
+look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references, bool tell)
 {
     yagot_found found;
     if (yagot_label_young(self, 0) < 0) {
@@ -86,26 +86,26 @@ look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references)
         result = label_garbage(self, all);      /* some may survive the collection */
     }
     if (result == 0 && references) {
-        forget_unlabelled(self, all);
-        result = yagot_find_unexplained(self, all);
+        choose_put_off(self, all);
+        result = yagot_find_unexplained(self, all, tell);
+        result = result == 0 ? yagot_put_off_again(self) : result;
     }
     self->findings.labels = NULL;
     return result;
 }
 
 PyObject *
-yagot_check_boundary(yagot_ledger *self, bool references)
+yagot_check_boundary(yagot_ledger *self, bool references, bool tell)
 {
     yagot_snapshot all;
     if (yagot_findings_clear(&self->findings) < 0 || yagot_snapshot_init(&all) < 0) {
         return PyErr_NoMemory();
     }
     int gc_was_enabled = PyGC_Disable();
-    int result = look_at_all(self, &all, references && !YAGOT_FREE_THREADED);
+    int result = look_at_all(self, &all, references && !YAGOT_FREE_THREADED, tell);
     yagot_snapshot_fini(&all);
     yagot_forget_predictions(self);
     yagot_forget_suspects(self);
-    yagot_tracer_forget(&self->tracer, YAGOT_NONE);
     if (result == 0 && self->garbage > 0) {
         result = yagot_collect(self, 2);
         self->grown = 0;

@@ -177,9 +177,6 @@ close_window(yagot_ledger *self)
     if (result == 0) {
         result = yagot_settle_saved(self, &snapshot);
     }
-    if (result == 0 && self->wants_references) {
-        result = yagot_find_unexplained(self, &snapshot);
-    }
     if (result == 0) {
         self->held = yagot_count_held(self, &snapshot);
         self->born += births;
@@ -191,7 +188,7 @@ close_window(yagot_ledger *self)
         yagot_describe(self);
         result = yagot_label_survivors(self, &snapshot);
     }
-    if (result == 0 && self->wants_kept) {
+    if (result == 0 && (self->wants_kept || self->wants_references)) {
         result = yagot_keep_held(self, &snapshot);
     }
     if (result == 0 && self->wants_alive) {
@@ -202,7 +199,7 @@ close_window(yagot_ledger *self)
         result = release_garbage(self);
     }
     yagot_forget_predictions(self);
-    return result;
+    return result == 0 && self->wants_references ? yagot_look_at_kept(self) : result;   /* the garbage is gone */
 }
 
 static PyObject *
@@ -225,7 +222,9 @@ PyDoc_STRVAR(end_doc,
 "Closes the window. Returns a dict: born, survivors, held, garbage (numbers of objects), incomplete (why the\n"
 "window was not seen whole, or None), findings (a list of dicts, see yagot.findings), recurring.\n\n"
 "With references, survivors that have references which nobody holds are found, too; they are kept until\n"
-"forget(). recurring tells by cause how many there still are to those that the look before has found.\n"
+"forget() or put_off(). recurring tells by cause what has become of those that earlier looks have found: how many\n"
+"objects these were, how many still have such references, to how many of these no place in memory leads that could\n"
+"hold them, and by how many references.\n"
 "With alive, the births that are alive are in a list, alive. They live as long as that.\n"
 "With keep, births that something else holds are kept until references() looks at them, or begin().\n"
 "With look=False nothing is examined, and None returned. Raises RuntimeError if no window is open.");
@@ -268,8 +267,8 @@ ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
     if (result == 0 && wanted && gc_was_enabled) {
         result = yagot_limit_growth(self);
     }
-    if (!wanted || references || self->number == 0) {
-        yagot_tracer_forget(&self->tracer, self->number);
+    if (!wanted || !(references || keep) || (references && self->number == 0)) {
+        yagot_tracer_keep(&self->tracer, &self->put_off);
     }
     self->looking = false;
     self->open = false;
@@ -311,24 +310,25 @@ ledger_close(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
 }
 
 PyDoc_STRVAR(check_doc,
-"check($self, /, references=False)\n--\n\n"
+"check($self, /, references=False, tell=True)\n--\n\n"
 "Looks at all objects, between windows, and collects what is garbage. Returns a list of findings as end() does,\n"
 "each with a label: twice the number of the test that made the objects, or that less one for what was made\n"
-"between the test before and it. Raises RuntimeError if a window is open.");
+"between the test before and it. With references, what was put off is looked at again; with tell, it is among the\n"
+"findings. Raises RuntimeError if a window is open.");
 
 static PyObject *
 ledger_check(yagot_ledger *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"references", NULL};
-    int references = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|p:check", names, &references)) {
+    static char *names[] = {"references", "tell", NULL};
+    int references = 0, tell = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|pp:check", names, &references, &tell)) {
         return NULL;
     }
     if (self->open) {
         PyErr_SetString(PyExc_RuntimeError, "a window is open");
         return NULL;
     }
-    return yagot_check_boundary(self, references);
+    return yagot_check_boundary(self, references, tell);
 }
 
 PyDoc_STRVAR(references_doc,
@@ -357,6 +357,15 @@ ledger_forget(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
     }
     yagot_forget_suspects(self);
     Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(put_off_doc,
+"put_off($self, /)\n--\n\nLets go of the suspects, or of what was kept, and has check() look at them again.");
+
+static PyObject *
+ledger_put_off(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
+{
+    return yagot_put_off(self) == 0 ? Py_NewRef(Py_None) : NULL;
 }
 
 /* -- the type ------------------------------------------------------------------------------------- */
@@ -393,7 +402,8 @@ ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     self->is_tracing = import_from("_tracemalloc", "is_tracing");
     self->get_traceback = import_from("_tracemalloc", "_get_object_traceback");
     if (yagot_findings_init(&self->findings) < 0
-        || yagot_idtable_init(&self->promoted) < 0 || yagot_idtable_init(&self->labels) < 0) {
+        || yagot_idtable_init(&self->promoted) < 0 || yagot_idtable_init(&self->labels) < 0
+        || yagot_idtable_init(&self->put_off) < 0) {
         PyErr_NoMemory();
         Py_CLEAR(self);
     }
@@ -446,6 +456,7 @@ ledger_dealloc(yagot_ledger *self)
     yagot_forget_saved(self);
     yagot_tracer_fini(&self->tracer);
     yagot_idtable_fini(&self->labels);
+    yagot_idtable_fini(&self->put_off);
     Py_CLEAR(self->module);
     type->tp_free(self);
     Py_DECREF(type);
@@ -457,13 +468,26 @@ static PyMethodDef ledger_methods[] = {
     {"check", (PyCFunction)(void (*)(void))ledger_check, METH_VARARGS | METH_KEYWORDS, check_doc},
     {"references", (PyCFunction)ledger_references, METH_NOARGS, references_doc},
     {"forget", (PyCFunction)(void (*)(void))ledger_forget, METH_FASTCALL, forget_doc},
+    {"put_off", (PyCFunction)ledger_put_off, METH_NOARGS, put_off_doc},
     {"close", (PyCFunction)ledger_close, METH_NOARGS, close_doc},
     {"_on_collection", (PyCFunction)(void (*)(void))ledger_on_collection, METH_FASTCALL, on_collection_doc},
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *
+ledger_suspects(yagot_ledger *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromSsize_t(self->suspects != NULL ? PyList_GET_SIZE(self->suspects) : 0);
+}
+
+static PyGetSetDef ledger_getters[] = {
+    {"suspects", (getter)ledger_suspects, NULL, "How many objects the last look suspects, told or not.", NULL},
+    {0},
+};
+
 static PyMemberDef ledger_members[] = {
-    {"stacks", T_BOOL, offsetof(yagot_ledger, stacks), READONLY, "Did the last look meet stacks that cannot be seen?"},
+    {"stacks", T_BOOL, offsetof(yagot_ledger, stacks), READONLY, "Did the last look meet places that cannot be seen?"},
+    {"waiting", T_PYSSIZET, offsetof(yagot_ledger, put_off_count), READONLY, "Objects that check() is to look at."},
     {0},
 };
 
@@ -482,6 +506,7 @@ static PyType_Slot ledger_slots[] = {
     {Py_tp_clear, ledger_clear},
     {Py_tp_methods, ledger_methods},
     {Py_tp_members, ledger_members},
+    {Py_tp_getset, ledger_getters},
     {0, NULL},
 };
 

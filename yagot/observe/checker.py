@@ -43,7 +43,10 @@ class Checker:
     _clock = staticmethod(time.perf_counter)
     """Kept here, where freezegun and the like do not replace it."""
 
-    def __init__(self, config: Config | None = None, reporters: Sequence[Reporter] = ()) -> None:
+    def __init__(
+        self, config: Config | None = None, reporters: Sequence[Reporter] = (), endless: bool = False
+    ) -> None:
+        """*endless*: nobody knows when the run is over, so that all must be told with its test."""
         self.config = config or Config()
         self.run = Run(self.config, reporters)
         self._known: Container[str] = ()
@@ -53,16 +56,19 @@ class Checker:
             self._ledger = _core.Ledger(guarded_repr if self.config.repr else None, native=self.config.native)
         except RuntimeError as error:
             raise ConfigError(f"native: {error}") from None
-        self._references = References(
-            self._ledger, self.config.confirm or bool(self.config.repeat), native=self.config.native
-        )
         repeat = parse_repeat(self.config.repeat)
         self._growth: Growth | None = None
         if repeat is not None:
             from yagot.observe.growth import Growth
 
             self._growth = Growth(self._ledger, *repeat)
-        self._boundaries = Boundaries(self._ledger, self.config)
+        self._boundaries = Boundaries(self._ledger, self.config, endless)
+        self._references = References(
+            self._ledger,
+            confirm=self.config.confirm or repeat is not None,
+            last=endless or self._boundaries.at == "never",
+            native=self.config.native,
+        )
         self._test: TestInfo | None = None
         self._began = 0.0
         if self.config.trace:
@@ -149,36 +155,34 @@ class Checker:
         if a class, module or the run (Config.check_at) is over. Returns reports of what has become garbage since."""
         if Checker.watching or not self._boundaries.due(following):
             return []
-        looked = self._boundaries.look(self._references.postponed, following)
-        alone = self._references.alone()
+        looked = self._boundaries.look(following)
         reports = []
         for (test, rules, noisy), found in looked:
-            findings = judge_all(self._told(found, alone and not noisy), self.config, rules, self._known)
+            findings = judge_all(self._told(found, noisy), self.config, rules, self._known)
             reports.append(TestReport(test, "passed", 0.0, checked=True, findings=findings))
-        self._references.postponed = False
         # notes are mostly on what frameworks do between tests
         reports = [report for report in reports if any(finding.verdict != "note" for finding in report.findings)]
         for report in reports:
             self.run.finished(report)
         return reports
 
-    def _told(self, findings: Iterable[Finding], quiet: bool) -> list[Finding]:
-        """At a boundary no test can be repeated: only what was confirmed before is sure, and what was found to be
-        held then is not told. Nor is what is unsure, unless all was *quiet*."""
-        references = self._references
+    def _told(self, findings: Iterable[Finding], noisy: bool) -> list[Finding]:
+        """At a boundary no test can be repeated, and references that nobody holds are only suspected. Those that a
+        repetition has found to be held are not told, nor are those of *noisy* tests."""
         told = []
         for finding in findings:
-            unsure = finding.references > 0 and finding.cause not in references.confirmed
-            if finding.is_pythons_own or (unsure and not (quiet and finding.cause not in references.passing)):
+            unsure = finding.references > 0
+            if finding.is_pythons_own or (unsure and (noisy or finding.cause in self._references.passing)):
                 continue
-            told.append(dataclasses.replace(finding, suspected=unsure))
+            reason = UNSEEN if unsure and self._references.unseen() else finding.reason
+            told.append(dataclasses.replace(finding, suspected=unsure, reason=reason))
         return told
 
     def _settled(self, found: list[_Finding], again: Again | None) -> list[Finding]:
-        """The findings without references that have turned out to be held."""
+        """The findings without references that have turned out to be held, or are to be looked at again."""
         settled = self._references.settle(found, again)
         findings = []
-        for item in found:
+        for item in [*found, *settled.further]:
             cause = item["signature"]
             finding = from_core(item, self._references.lasting(cause))
             if finding.is_pythons_own or (finding.references and cause not in settled.confirmed | settled.suspected):
