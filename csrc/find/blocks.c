@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -28,6 +29,7 @@ struct yagot_memory {
     pid_t process;
     size_t pool_size;           /* 0: Python's allocator is not in use */
     bool chunks;                /* malloc is glibc's */
+    uintptr_t heap, heap_end;
     uintptr_t tags[PAGES];      /* the pages' addresses + 1 if there is a copy, + 2 if they cannot be read */
     unsigned char (*pages)[PAGE];       /* owned */
     pool pools[POOLS];
@@ -127,7 +129,31 @@ block_of_pool(const pool *p, uintptr_t address, yagot_block *block)
 
 /* -- glibc's malloc -------------------------------------------------------------------------------- */
 
-enum { IN_USE = 1, MAPPED = 2, FLAGS = 7 };
+enum { IN_USE = 1, MAPPED = 2, OTHER_ARENA = 4, FLAGS = 7, PAIR = 16 };
+static const uintptr_t MOST_OF_AN_ARENA = (uintptr_t)1 << 26;   /* 64 MB, and aligned to that */
+
+/* A chunk with a mapping of its own: nothing is before it. */
+static bool
+is_mapping(yagot_memory *m, uintptr_t address, uint64_t head)
+{
+    uint64_t before;
+    uint64_t size = head & ~(uint64_t)FLAGS;
+    return (head & FLAGS) == MAPPED && (address - PAIR) % PAGE == 0 && size % PAGE == 0
+           && read_word(m, address - PAIR, &before) && before == 0;
+}
+
+/* Does a chunk lie in the heap, or in an arena of threads', which begins with a description? */
+static bool
+is_in_arena(yagot_memory *m, uintptr_t address, uint64_t head)
+{
+    uint64_t arena, size;
+    uintptr_t start = address & ~(MOST_OF_AN_ARENA - 1), end = address + (head & ~(uint64_t)FLAGS);
+    if (!(head & OTHER_ARENA)) {
+        return address >= m->heap && end <= m->heap_end;
+    }
+    return read_word(m, start, &arena) && arena != 0 && read_word(m, start + 2 * sizeof size, &size)
+           && size <= MOST_OF_AN_ARENA && end <= start + size;
+}
 
 static bool
 chunk_of_malloc(yagot_memory *m, uintptr_t address, yagot_block *block)
@@ -137,16 +163,15 @@ chunk_of_malloc(yagot_memory *m, uintptr_t address, yagot_block *block)
         return false;
     }
     uint64_t size = head & ~(uint64_t)FLAGS;
-    if (size < 32 || size % ALIGNMENT != 0 || size >> 40 != 0) {
+    if (size < 2 * PAIR || size % ALIGNMENT != 0 || size >> 40 != 0) {
         return false;
     }
     if (head & MAPPED) {
-        *block = (yagot_block){address, size - 16};
-        return (address - 16) % PAGE == 0 && size % PAGE == 0 && !(head & IN_USE);
+        *block = (yagot_block){address, size - PAIR};
+        return is_mapping(m, address, head);
     }
     *block = (yagot_block){address, size - 8};
-    return read_word(m, address - 8 + size, &next) && next & IN_USE && next >> 40 == 0
-           && (next & ~(uint64_t)FLAGS) >= ALIGNMENT && !(next & MAPPED);
+    return is_in_arena(m, address, head) && read_word(m, address - 8 + size, &next) && next & IN_USE;
 }
 
 bool
@@ -178,6 +203,23 @@ learn_pools(yagot_memory *m)
 }
 
 static void
+find_heap(yagot_memory *m)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        char *end = NULL;
+        if (strstr(line, "[heap]") != NULL) {
+            m->heap = strtoul(line, &end, 16);
+            m->heap_end = strtoul(end + 1, NULL, 16);
+        }
+    }
+    if (maps != NULL) {
+        (void)fclose(maps);
+    }
+}
+
+static void
 learn_chunks(yagot_memory *m)
 {
     void *small = malloc(1000), *large = malloc((size_t)1 << 22);
@@ -203,6 +245,7 @@ yagot_memory_open(void)
     if (yagot_memory_read(m, (uintptr_t)&word, &word, 1) == 0) {        /* a sandbox may not allow it */
         m->file = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
     }
+    find_heap(m);
     learn_chunks(m);
     if (!m->chunks) {
         yagot_memory_close(m);

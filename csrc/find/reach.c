@@ -18,9 +18,8 @@ is_walked(const yagot_reach *r, uintptr_t address)
     return yagot_idtable_get(&r->h->seen, (void *)address) != YAGOT_NONE;
 }
 
-/* Nobody is to be led to the block at an address. */
-static int
-pass_over(yagot_reach *r, const void *address)
+int
+yagot_reach_pass_over(yagot_reach *r, const void *address)
 {
     yagot_block block;
     if (!yagot_memory_block(r->memory, (uintptr_t)address, &block)) {
@@ -34,10 +33,10 @@ static int
 pass_over_interpreter(yagot_reach *r)
 {
     PyInterpreterState *interpreter = PyInterpreterState_Get();
-    int result = pass_over(r, interpreter);
+    int result = yagot_reach_pass_over(r, interpreter);
     for (PyThreadState *t = PyInterpreterState_ThreadHead(interpreter); t != NULL && result == 0;
          t = PyThreadState_Next(t)) {
-        result = pass_over(r, t);
+        result = yagot_reach_pass_over(r, t);
     }
     return result;
 }
@@ -59,7 +58,7 @@ pass_over_items(yagot_reach *r, PyObject *object)
         (void)yagot_memory_read(r->memory, (uintptr_t)object - sizeof in_front, in_front, sizeof in_front);
     }
     for (size_t i = 0; i < count; i++) {
-        if (!is_walked(r, (uintptr_t)words[i]) && pass_over(r, words[i]) < 0) {
+        if (!is_walked(r, (uintptr_t)words[i]) && yagot_reach_pass_over(r, words[i]) < 0) {
             return -1;
         }
     }
@@ -74,10 +73,10 @@ pass_over_ours(yagot_reach *r, const yagot_snapshot *births)
                             ((PyListObject *)r->h->tracked)->ob_item};
     int result = 0;
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays && result == 0; i++) {
-        result = pass_over(r, arrays[i]);
+        result = yagot_reach_pass_over(r, arrays[i]);
     }
     for (size_t i = 0; i < 3 && births->lists[i] != NULL && result == 0; i++) {
-        result = pass_over(r, ((PyListObject *)births->lists[i])->ob_item);
+        result = yagot_reach_pass_over(r, ((PyListObject *)births->lists[i])->ob_item);
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(r->h->tracked) && result == 0; i++) {
         result = pass_over_items(r, PyList_GET_ITEM(r->h->tracked, i));

@@ -26,6 +26,8 @@ typedef struct {
  * snapshot's of births among them. 1 where memory cannot be searched. Fini it in any case. */
 int yagot_reach_init(yagot_reach *reach, yagot_holders *holders, const yagot_snapshot *births);
 void yagot_reach_fini(yagot_reach *reach);
+/* No search is to be led to the block at an address. -1 when memory is short. */
+int yagot_reach_pass_over(yagot_reach *reach, const void *address);
 /* Is there any object left to look for? */
 bool yagot_reach_wanted(const yagot_reach *reach);
 /* Subtracts the words of a range from the wanted objects' refs; with follow, also those in blocks that it leads to. */

@@ -172,6 +172,12 @@ look_in_memory(memory_look *look)
 static int
 look_in_doubtful_places(memory_look *look)
 {
+    PyObject *const ours[] = {look->ledger->suspects, look->ledger->earlier};       /* these have grown */
+    for (size_t i = 0; i < 2 && !look->blind; i++) {
+        if (yagot_reach_pass_over(&look->reach, ((PyListObject *)ours[i])->ob_item) < 0) {
+            return -1;
+        }
+    }
     if (yagot_reach_wanted(&look->reach) && look_into_tracked(look, true) < 0) {
         return -1;
     }
