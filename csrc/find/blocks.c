@@ -224,6 +224,7 @@ learn_chunks(yagot_memory *m)
 {
     void *small = malloc(1000), *large = malloc((size_t)1 << 22);
     yagot_block first, second;
+    find_heap(m);               /* it has grown by now */
     m->chunks = small != NULL && large != NULL && chunk_of_malloc(m, (uintptr_t)small, &first)
                 && chunk_of_malloc(m, (uintptr_t)large, &second) && first.size == malloc_usable_size(small)
                 && second.size == malloc_usable_size(large);
@@ -245,7 +246,6 @@ yagot_memory_open(void)
     if (yagot_memory_read(m, (uintptr_t)&word, &word, 1) == 0) {        /* a sandbox may not allow it */
         m->file = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
     }
-    find_heap(m);
     learn_chunks(m);
     if (!m->chunks) {
         yagot_memory_close(m);
