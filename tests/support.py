@@ -26,7 +26,7 @@ def postponed(*arguments):
         import sys
         from yagot.observe import references
 
-        references.References.affordable = lambda self: False
+        references.References.wanted = lambda self: False
         from yagot.__main__ import main
 
         sys.exit(main(["run", *{arguments!r}]))

@@ -264,7 +264,7 @@ _default: list[Checker] = []
 def default_checker() -> Checker:
     """The checker of test cases that no runner of yagot's runs."""
     if not _default:
-        _default.append(Checker(load()[0]))
+        _default.append(Checker(load()[0], endless=True))
     return _default[0]
 
 

@@ -116,10 +116,10 @@ walk(yagot_holders *h, PyObject *object)
         yagot_traverse(object, yagot_holders_visit, h);
         walk_keys(h, object);
         walk_inline_dict(h, object);
-        yagot_subtract_array(h, object);
     }
     else {
         yagot_subtract_body(h, object);
+        yagot_holders_note_opaque(h, object);
     }
 }
 

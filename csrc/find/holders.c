@@ -16,29 +16,39 @@ filter_bit(const PyObject *object)
     return (uint32_t)(((uintptr_t)object >> 4) * 0x9E3779B97F4A7C15u >> 32) % YAGOT_FILTER_BITS;
 }
 
+static void
+append(yagot_holders *h, PyObject ***array, size_t *count, size_t *room, PyObject *object)
+{
+    if (*count == *room) {
+        size_t more = *room * 2 + 256;
+        PyObject **grown = PyMem_RawRealloc(*array, more * sizeof *grown);
+        if (grown == NULL) {
+            h->failed = true;
+            return;
+        }
+        *array = grown;
+        *room = more;
+    }
+    (*array)[(*count)++] = object;
+}
+
 void
 yagot_holders_push(yagot_holders *h, PyObject *object)
 {
     uint32_t *slot = yagot_idtable_slot(&h->seen, object);
     if (slot == NULL) {
         h->failed = true;
-        return;
     }
-    if (*slot != 0) {
-        return;
+    else if (*slot == 0) {
+        *slot = 1;
+        append(h, &h->pending, &h->depth, &h->room, object);
     }
-    *slot = 1;
-    if (h->depth == h->room) {
-        size_t room = h->room * 2 + 256;
-        PyObject **grown = PyMem_RawRealloc(h->pending, room * sizeof *grown);
-        if (grown == NULL) {
-            h->failed = true;
-            return;
-        }
-        h->pending = grown;
-        h->room = room;
-    }
-    h->pending[h->depth++] = object;
+}
+
+void
+yagot_holders_note_opaque(yagot_holders *h, PyObject *object)
+{
+    append(h, &h->opaque, &h->opaque_count, &h->opaque_room, object);
 }
 
 /* The index of an object if it is wanted, else YAGOT_NONE. Nearly none is: a bit tells, and the table need not. */
@@ -130,5 +140,6 @@ yagot_holders_fini(yagot_holders *h)
 {
     yagot_idtable_fini(&h->seen);
     PyMem_RawFree(h->pending);
-    h->pending = NULL;
+    PyMem_RawFree(h->opaque);
+    h->pending = h->opaque = NULL;
 }

@@ -16,10 +16,12 @@ typedef struct {
     yagot_idtable seen;         /* untracked objects that were walked */
     PyObject **pending;         /* owned array of borrowed objects, still to walk */
     size_t depth, room;
+    PyObject **opaque;          /* owned array of borrowed objects: those without a traverse function */
+    size_t opaque_count, opaque_room;
     uint64_t filter[YAGOT_FILTER_BITS / 64];    /* a bit for each wanted object: most others have none */
     PyObject *lately[YAGOT_LATELY];     /* borrowed; visited, not examined yet */
     size_t turn;
-    bool stacks;                /* there are objects with a C stack of their own, which may hold anything */
+    bool stacks;                /* there are stacks or blocks that could not be searched, and may hold anything */
     bool failed;
 } yagot_holders;
 
@@ -31,6 +33,8 @@ uint32_t yagot_holders_find(const yagot_holders *holders, PyObject *object);
 /* Has an object walked once, later; and the next such object, or NULL. */
 void yagot_holders_push(yagot_holders *holders, PyObject *object);
 PyObject *yagot_holders_next(yagot_holders *holders);
+/* Remembers an object that shows nothing of what it holds. */
+void yagot_holders_note_opaque(yagot_holders *holders, PyObject *object);
 /* A visitproc: one reference to `child`. */
 int yagot_holders_visit(PyObject *child, void *holders);
 

@@ -1,14 +1,12 @@
-/* memory_scan.c - find: references in memory that no traversal shows. See memory_scan.h.
+/* memory_scan.c - find: references in the bodies of objects that no traversal shows. See memory_scan.h.
  *
- * The body of an opaque object (a C type without traverse) is searched word by word, as conservative collectors do;
- * of an array of objects the items are.
+ * The body of an opaque object (a C type without traverse) is searched word by word, as conservative collectors do.
  */
 #include "find/memory_scan.h"
 
 #include "base/describe.h"
 
 #include <datetime.h>
-#include <link.h>
 #include <string.h>
 
 /* -- words in memory ------------------------------------------------------------------------------ */
@@ -35,76 +33,6 @@ yagot_subtract_words(yagot_holders *h, const void *memory, size_t size)
     return found;
 }
 
-/* NumPy's type that an array is of, also of a class derived from it; NULL of anything else. */
-static PyTypeObject *
-array_type(PyObject *object)
-{
-    PyTypeObject *type = Py_TYPE(object);
-    while (type != NULL && type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
-        type = type->tp_base;
-    }
-    return type != NULL && strcmp(type->tp_name, "numpy.ndarray") == 0 ? type : NULL;
-}
-
-/* An attribute as a C type has it, whatever a derived class says. New reference; NULL without an exception. */
-static PyObject *
-c_attribute(PyTypeObject *type, PyObject *object, const char *name)
-{
-    PyObject *descriptor = yagot_type_lookup(type, name);
-    descrgetfunc get = descriptor != NULL ? Py_TYPE(descriptor)->tp_descr_get : NULL;
-    PyObject *value = get != NULL ? get(descriptor, object, (PyObject *)Py_TYPE(object)) : NULL;
-    PyErr_Clear();
-    return value;
-}
-
-/* The C side of NumPy's array interface: what the capsule __array_struct__ points to. */
-typedef struct {
-    int two, dimensions;
-    char kind;
-    int item_size, flags;
-    Py_intptr_t *shape, *strides;
-    void *data;
-} array_interface;
-
-enum { CONTIGUOUS = 3 };
-
-static void
-subtract_items(yagot_holders *h, const array_interface *array)
-{
-    size_t items = 1;
-    for (int i = 0; i < array->dimensions; i++) {
-        items *= (size_t)array->shape[i];
-    }
-    if (array->two == 2 && array->kind == 'O' && array->flags & CONTIGUOUS && array->data != NULL) {
-        (void)yagot_subtract_words(h, array->data, items * sizeof(PyObject *));
-    }
-}
-
-/* An array of objects (dtype object) does not show its items. Those of a view are its base's, which is walked, too. */
-void
-yagot_subtract_array(yagot_holders *h, PyObject *object)
-{
-    PyTypeObject *type = array_type(object);
-    PyObject *dtype = type != NULL ? c_attribute(type, object, "dtype") : NULL;
-    PyObject *has_objects = dtype != NULL ? c_attribute(Py_TYPE(dtype), dtype, "hasobject") : NULL;
-    PyObject *base = has_objects == Py_True ? c_attribute(type, object, "base") : NULL;
-    if (base == Py_None) {
-        PyObject *capsule = c_attribute(type, object, "__array_struct__");
-        const array_interface *array = capsule != NULL ? PyCapsule_GetPointer(capsule, NULL) : NULL;
-        if (array != NULL) {
-            subtract_items(h, array);
-        }
-        PyErr_Clear();
-        Py_XDECREF(capsule);
-    }
-    else if (base != NULL && !yagot_is_tracked(base)) {
-        yagot_holders_push(h, base);          /* the reference itself was found in the body; the array keeps its base */
-    }
-    Py_XDECREF(base);
-    Py_XDECREF(has_objects);
-    Py_XDECREF(dtype);
-}
-
 /* datetime's own objects without a time zone lack the room for one. */
 static bool
 is_naive(PyObject *object)
@@ -123,6 +51,34 @@ body_size(PyObject *object)
     return shorter ? 0 : (size_t)Py_TYPE(object)->tp_basicsize;
 }
 
+/* The dict that ctypes keeps of a type (before 3.13): its traverse function shows the items only. */
+static bool
+is_dict_of_ctypes(PyObject *object)
+{
+    return strcmp(Py_TYPE(object)->tp_name, "StgDict") == 0;
+}
+
+/* Types of which there are most: they show all that they hold, and what they no longer hold may lie in their memory. A
+ * weak reference knows objects without holding them. */
+static bool
+is_open(PyTypeObject *type, PyObject *object)
+{
+    return type == &PyDict_Type || type == &PyList_Type || type == &PyTuple_Type || type == &PySet_Type
+           || type == &PyFrozenSet_Type || type == &PyFunction_Type || type == &PyCell_Type || type == &PyMethod_Type
+           || type == &PyType_Type || type == &PyBaseObject_Type || PyWeakref_Check(object)
+           || strcmp(type->tp_name, "collections.deque") == 0;
+}
+
+size_t
+yagot_body_size(const yagot_holders *h, PyObject *object)
+{
+    if (!yagot_can_traverse(object)) {
+        return body_size(object);
+    }
+    PyTypeObject *type = yagot_c_type_of(h, object);
+    return is_open(type, object) && !is_dict_of_ctypes(object) ? 0 : (size_t)type->tp_basicsize;
+}
+
 void
 yagot_subtract_body(yagot_holders *h, PyObject *object)
 {
@@ -133,7 +89,6 @@ yagot_subtract_body(yagot_holders *h, PyObject *object)
     if (size > sizeof(PyObject)) {
         (void)yagot_subtract_words(h, object + 1, size - sizeof(PyObject));
     }
-    yagot_subtract_array(h, object);
 }
 
 /* -- what traverse functions miss ----------------------------------------------------------------- */
@@ -158,13 +113,6 @@ yagot_count_shown(PyObject *object, PyObject *wanted)
     visit_counter counter = {.wanted = wanted};
     yagot_traverse(object, visit_count, &counter);
     return counter.seen;
-}
-
-/* The dict that ctypes keeps of a type (before 3.13): its traverse function shows the items only. */
-static bool
-is_dict_of_ctypes(PyObject *object)
-{
-    return strcmp(Py_TYPE(object)->tp_name, "StgDict") == 0;
 }
 
 /* How often an object's body holds a pointer beyond what its traverse function shows. */
@@ -199,22 +147,25 @@ yagot_c_type_of(const yagot_holders *h, PyObject *object)
     return type;
 }
 
+/* An object knows its weak references without holding them. */
+static bool
+is_weak_list(PyObject *object, PyObject *const *place)
+{
+    Py_ssize_t offset = Py_TYPE(object)->tp_weaklistoffset;
+    return offset > 0 && (const char *)place == (const char *)object + offset;
+}
+
 Py_ssize_t
 yagot_subtract_hidden(yagot_holders *h, PyObject *object)
 {
-    PyTypeObject *type = yagot_c_type_of(h, object);
     Py_ssize_t hidden = 0;
-    /* built-in types show all they hold */
-    bool open = strchr(type->tp_name, '.') == NULL && !is_dict_of_ctypes(object);
-    if (type->tp_basicsize <= (Py_ssize_t)sizeof(PyObject) || PyWeakref_Check(object) || open) {
-        return 0;
-    }
-    size_t words = (size_t)type->tp_basicsize / sizeof(PyObject *) - sizeof(PyObject) / sizeof(PyObject *);
+    size_t size = yagot_body_size(h, object);
+    size_t words = size > sizeof(PyObject) ? (size - sizeof(PyObject)) / sizeof(PyObject *) : 0;
     PyObject *const *body = (PyObject *const *)(object + 1);
     for (size_t i = 0; i < words; i++) {
         uint32_t index = yagot_holders_find(h, body[i]);
-        /* an object knows its weak references without holding them */
-        if (index == YAGOT_NONE || h->wanted->refs[index] <= 0 || PyWeakref_Check(body[i]) || was_before(body, i)) {
+        if (index == YAGOT_NONE || h->wanted->refs[index] <= 0 || is_weak_list(object, &body[i])
+            || was_before(body, i)) {
             continue;
         }
         Py_ssize_t more = count_hidden(object, body, words, body[i]);
@@ -235,44 +186,4 @@ yagot_subtract_untracked(yagot_holders *h, PyObject *object)
             h->wanted->refs[index]--;
         }
     }
-}
-
-/* A word of a library's data, whatever lies there: AddressSanitizer pads variables. */
-#if defined(__SANITIZE_ADDRESS__)
-__attribute__((no_sanitize_address, noinline))
-#endif
-static PyObject *
-word_of_data(PyObject *const *place)
-{
-    return *place;
-}
-
-static int
-subtract_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *arg)
-{
-    yagot_holders *h = arg;
-    uintptr_t python = (uintptr_t)&PyType_Type;
-    for (int i = 0; i < info->dlpi_phnum; i++) {        /* the interpreter's own data: free lists, stale addresses */
-        uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-        if (info->dlpi_phdr[i].p_type == PT_LOAD && python - start < info->dlpi_phdr[i].p_memsz) {
-            return 0;
-        }
-    }
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        if (info->dlpi_phdr[i].p_type == PT_LOAD && info->dlpi_phdr[i].p_flags & PF_W) {
-            uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, aligned = (start + 7) & ~(uintptr_t)7;
-            PyObject *const *words = (PyObject *const *)aligned;
-            size_t count = (info->dlpi_phdr[i].p_memsz - (aligned - start)) / sizeof *words;
-            for (size_t j = 0; j < count; j++) {
-                (void)subtract_word(h, word_of_data(&words[j]));
-            }
-        }
-    }
-    return 0;
-}
-
-void
-yagot_subtract_static(yagot_holders *h)
-{
-    (void)dl_iterate_phdr(subtract_library, h);
 }

@@ -9,15 +9,13 @@
 Py_ssize_t yagot_subtract_words(yagot_holders *holders, const void *memory, size_t size);
 /* Those in the body of an object that has no traverse function. */
 void yagot_subtract_body(yagot_holders *holders, PyObject *object);
-/* The items of one of NumPy's arrays of objects; nothing if it is something else. */
-void yagot_subtract_array(yagot_holders *holders, PyObject *object);
 /* The references that an object holds where its traverse function does not show them; how many there were. */
 Py_ssize_t yagot_subtract_hidden(yagot_holders *holders, PyObject *object);
 /* Untracked objects whose addresses lie in an object's body: few traverse functions show strings. */
 void yagot_subtract_untracked(yagot_holders *holders, PyObject *object);
-/* What lies in the writable data of shared libraries: caches in C. */
-void yagot_subtract_static(yagot_holders *holders);
 
+/* The size of an object's body as far as what it holds may hide there: 0 if none does. */
+size_t yagot_body_size(const yagot_holders *holders, PyObject *object);
 /* How often a traversal of an object shows another one. */
 Py_ssize_t yagot_count_shown(PyObject *object, PyObject *wanted);
 /* The C type that an object is of: its own, or of a class written in Python the nearest base that is not. */

@@ -176,8 +176,7 @@ tell_untracked(teller *t, PyObject *object, Py_ssize_t unexplained)
     finding->why = TOO_MANY;
     finding->subject = strlen(finding->signature) - strlen(NOBODY_HOLDS);
     finding->untracked = true;
-    return yagot_finding_count_object(&t->ledger->findings, finding, object) < 0 ? -1
-           : PyList_Append(t->ledger->suspects, object);
+    return yagot_finding_count_object(&t->ledger->findings, finding, object);
 }
 
 int
@@ -195,9 +194,6 @@ yagot_tell_suspects(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *
         if (births->flags[i] & SUSPECT) {
             PyObject *object = births->objects[i];
             result = tell_suspect(&t, i, wanted->refs[yagot_snapshot_find(wanted, object)]);
-            if (result == 0) {
-                result = PyList_Append(self->suspects, object);
-            }
         }
     }
     for (uint32_t i = 0; i < wanted->count && result == 0; i++) {

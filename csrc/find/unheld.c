@@ -9,6 +9,7 @@
 
 #include "find/holders.h"
 #include "find/memory_scan.h"
+#include "find/reach.h"
 
 #include <string.h>
 
@@ -79,41 +80,11 @@ ask_about(yagot_snapshot *wanted, PyObject *object, uint8_t flags)
 
 /* -- those that are held in known ways ------------------------------------------------------------ */
 
-static bool
-all_values_are_weakrefs(PyObject *dict)
-{
-    PyObject *key, *value;
-    Py_ssize_t position = 0;
-    while (PyDict_Next(dict, &position, &key, &value)) {
-        if (!PyWeakref_CheckRefExact(value) || !PyLong_CheckExact(key)) {
-            return false;
-        }
-    }
-    return PyDict_GET_SIZE(dict) > 0;
-}
-
-/* warnings.filters: the C module keeps the list it has seen last. */
-static bool
-is_warnings_filters(PyObject *list)
-{
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
-        PyObject *item = PyList_GET_ITEM(list, i);
-        if (item == NULL || !PyTuple_CheckExact(item) || PyTuple_GET_SIZE(item) != 5
-            || PyTuple_GET_ITEM(item, 0) == NULL || !PyUnicode_CheckExact(PyTuple_GET_ITEM(item, 0))) {
-            return false;
-        }
-    }
-    return PyList_GET_SIZE(list) > 0;
-}
-
-/* Held by the interpreter where nobody can look: a built-in type's subclasses, the filters of warnings, entries of
- * functools.lru_cache, which are in a list in C, too. */
+/* Entries of functools.lru_cache are in a list in C, too. */
 static bool
 is_interpreters_own(PyObject *object)
 {
-    return strcmp(Py_TYPE(object)->tp_name, "functools._lru_list_elem") == 0
-           || (PyDict_CheckExact(object) && all_values_are_weakrefs(object))
-           || (PyList_CheckExact(object) && is_warnings_filters(object));
+    return strcmp(Py_TYPE(object)->tp_name, "functools._lru_list_elem") == 0;
 }
 
 static uint32_t
@@ -129,31 +100,96 @@ count_suspects(yagot_snapshot *wanted)
     return count;
 }
 
-/* What is left after a traversal of everything is looked for in the bodies of C objects and in C libraries. */
-static int
-look_in_memory(yagot_ledger *self, yagot_snapshot *births, yagot_holders *h)
+/* -- what is left after a traversal of everything ------------------------------------------------- */
+
+typedef struct {
+    yagot_ledger *ledger;
+    yagot_snapshot *births;
+    yagot_reach reach;
+    bool blind;                 /* memory cannot be searched */
+} memory_look;
+
+static bool
+is_garbage(const memory_look *look, PyObject *object)
 {
+    uint32_t birth = yagot_snapshot_find(look->births, object);
+    return birth != YAGOT_NONE && look->births->flags[birth] & YAGOT_GARBAGE;
+}
+
+/* Looks into the tracked objects' bodies, and where these lead to. A ledger knows all objects. */
+static int
+look_into_tracked(memory_look *look, bool garbage)
+{
+    yagot_ledger *self = look->ledger;
+    yagot_holders *h = look->reach.h;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
         PyObject *object = PyList_GET_ITEM(h->tracked, i);
+        if (Py_TYPE(object) == self->state->ledger_type || is_garbage(look, object) != garbage) {
+            continue;
+        }
         if (self->native) {
             yagot_subtract_untracked(h, object);
         }
-        uint32_t birth = yagot_snapshot_find(births, object);
-        if (birth != YAGOT_NONE && births->flags[birth] & YAGOT_GARBAGE) {
-            continue;           /* it may forget what it hides when it goes */
-        }
-        if (yagot_subtract_hidden(h, object) > 0
+        if (yagot_subtract_hidden(h, object) > 0 && !garbage
             && yagot_tell_hidden(self, yagot_c_type_of(h, object), object) < 0) {
             return -1;
         }
     }
-    yagot_subtract_static(h);
+    for (Py_ssize_t i = 0; !look->blind && yagot_reach_wanted(&look->reach) && i < PyList_GET_SIZE(h->tracked); i++) {
+        PyObject *object = PyList_GET_ITEM(h->tracked, i);
+        if (Py_TYPE(object) != self->state->ledger_type && is_garbage(look, object) == garbage) {
+            yagot_reach_object(&look->reach, object);
+        }
+    }
     return 0;
+}
+
+/* All places that hold what is in them. */
+static int
+look_in_memory(memory_look *look)
+{
+    yagot_reach *r = &look->reach;
+    int opened = yagot_reach_init(r, r->h, look->births);
+    look->blind = opened > 0;
+    r->h->stacks |= look->blind;
+    if (opened < 0 || look_into_tracked(look, false) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; !look->blind && i < r->h->opaque_count; i++) {
+        yagot_reach_object(r, r->h->opaque[i]);
+    }
+    if (!look->blind && yagot_reach_wanted(r)) {
+        yagot_reach_statics(r);
+    }
+    if (!look->blind && yagot_reach_wanted(r)) {
+        yagot_reach_stacks(r);
+    }
+    return r->failed ? -1 : 0;
+}
+
+/* Places that may be forgotten by their owners: garbage does not always release what it hides, and what libraries keep
+ * for a later use has old words in it. Who is found there is looked at again, and not told. */
+static int
+look_in_doubtful_places(memory_look *look)
+{
+    PyObject *const ours[] = {look->ledger->suspects, look->ledger->earlier};       /* these have grown */
+    for (size_t i = 0; i < 2 && !look->blind; i++) {
+        if (yagot_reach_pass_over(&look->reach, ((PyListObject *)ours[i])->ob_item) < 0) {
+            return -1;
+        }
+    }
+    if (yagot_reach_wanted(&look->reach) && look_into_tracked(look, true) < 0) {
+        return -1;
+    }
+    if (!look->blind && yagot_reach_wanted(&look->reach)) {
+        yagot_reach_from_statics(&look->reach);
+    }
+    return look->reach.failed ? -1 : 0;
 }
 
 /* -- the look ------------------------------------------------------------------------------------- */
 
-/* Those of this window; at a boundary, where labels are told, all that were put off. */
+/* Those of this window; at a boundary, where labels are told, those that were put off. */
 static int
 choose_untracked(yagot_ledger *self, yagot_snapshot *wanted)
 {
@@ -163,7 +199,8 @@ choose_untracked(yagot_ledger *self, yagot_snapshot *wanted)
     }
     for (size_t i = 0; i < self->tracer.count; i++) {
         const yagot_made *made = &self->tracer.made[i];
-        if (!yagot_tracer_wants(made) || (!boundary && made->window != self->number)) {
+        if (!yagot_tracer_wants(made)
+            || (boundary ? !yagot_is_put_off(self, made->object, made->window) : made->window != self->number)) {
             continue;
         }
         if (ask_about(wanted, made->object, YAGOT_TRACED) < 0
@@ -174,17 +211,16 @@ choose_untracked(yagot_ledger *self, yagot_snapshot *wanted)
     return 0;
 }
 
-/* Asks about the births that something else holds, and about the suspects of an earlier look. */
+/* Asks about the births that something else holds, and about the suspects of earlier looks. */
 static int
 choose(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted)
 {
     for (uint32_t i = 0; i < births->count; i++) {
-        if (births->objects[i] != self->arguments && is_held_from_outside(births, i)
-            && ask_about(wanted, births->objects[i], 0) < 0) {
+        if (is_held_from_outside(births, i) && ask_about(wanted, births->objects[i], 0) < 0) {
             return -1;
         }
     }
-    for (Py_ssize_t i = 0; self->earlier != NULL && i < PyList_GET_SIZE(self->earlier); i++) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(self->earlier); i++) {
         if (ask_about(wanted, PyList_GET_ITEM(self->earlier, i), 0) < 0) {
             return -1;
         }
@@ -193,7 +229,7 @@ choose(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted)
 }
 
 static int
-subtract_all(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted, yagot_holders *h)
+subtract_shown(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted, yagot_holders *h)
 {
     h->wanted = wanted;
     h->untracked = self->native;
@@ -207,38 +243,65 @@ subtract_all(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted,
     for (size_t i = 0; i < 3 && births->lists[i] != NULL; i++) {     /* our own lists hold them, too */
         yagot_traverse(births->lists[i], yagot_holders_visit, h);
     }
-    if (result == 0) {
-        result = yagot_holders_subtract(h);
-    }
-    self->stacks = h->stacks;
-    if (result == 0 && count_suspects(wanted) > 0) {
-        result = look_in_memory(self, births, h);
-    }
-    return result;
+    return result == 0 ? yagot_holders_subtract(h) : result;
 }
 
-/* Keeps the suspects of the look before apart from those of this one; -1 with an exception set. The lists are known to
+/* Keeps the suspects of this look apart from the earlier ones; -1 with an exception set. The lists are known to
  * the collector: a library may ask gc.get_referrers() who holds an object before it gives up its own reference. */
 static int
 age_suspects(yagot_ledger *self)
 {
     Py_CLEAR(self->recurring);
-    Py_XSETREF(self->earlier, self->suspects);
-    self->suspects = PyList_New(0);
+    if (self->earlier == NULL && (self->earlier = PyList_New(0)) == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; self->suspects != NULL && i < PyList_GET_SIZE(self->suspects); i++) {
+        if (PyList_Append(self->earlier, PyList_GET_ITEM(self->suspects, i)) < 0) {
+            return -1;
+        }
+    }
+    Py_XSETREF(self->suspects, PyList_New(0));
     return self->suspects != NULL ? 0 : -1;
 }
 
+/* Notes which objects have references left over, before doubtful places are looked at. */
 static int
-add_to(PyObject *dict, const char *cause, Py_ssize_t references)
+keep_suspects(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted)
 {
-    PyObject *old = PyDict_GetItemString(dict, cause);
-    PyObject *sum = PyLong_FromSsize_t(references + (old != NULL ? PyLong_AsSsize_t(old) : 0));
-    int result = sum != NULL ? PyDict_SetItemString(dict, cause, sum) : -1;
-    Py_XDECREF(sum);
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        PyObject *object = wanted->objects[i];
+        bool asked = wanted->flags[i] & YAGOT_TRACED || yagot_snapshot_find(births, object) != YAGOT_NONE;
+        if (wanted->refs[i] <= 0) {
+            continue;
+        }
+        wanted->flags[i] |= YAGOT_SUSPECT;
+        if (asked && PyList_Append(self->suspects, object) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+typedef struct {
+    Py_ssize_t objects, left, unheld, references;
+} recurrence;
+
+static int
+add_to(PyObject *dict, const char *cause, const recurrence *more)
+{
+    PyObject *before = PyDict_GetItemString(dict, cause);
+    recurrence sum = {0};
+    if (before != NULL && !PyArg_ParseTuple(before, "nnnn", &sum.objects, &sum.left, &sum.unheld, &sum.references)) {
+        return -1;
+    }
+    PyObject *tuple = Py_BuildValue("(nnnn)", sum.objects + more->objects, sum.left + more->left,
+                                    sum.unheld + more->unheld, sum.references + more->references);
+    int result = tuple != NULL ? PyDict_SetItemString(dict, cause, tuple) : -1;
+    Py_XDECREF(tuple);
     return result;
 }
 
-/* Which of the earlier suspects still have references that nobody holds, and how many. */
+/* What has become of the earlier suspects, by cause. */
 static int
 count_recurring(yagot_ledger *self, yagot_snapshot *wanted)
 {
@@ -248,20 +311,40 @@ count_recurring(yagot_ledger *self, yagot_snapshot *wanted)
         return -1;
     }
     PyObject_GC_UnTrack(self->recurring);
-    for (Py_ssize_t i = 0; result == 0 && self->earlier != NULL && i < PyList_GET_SIZE(self->earlier); i++) {
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(self->earlier); i++) {
         PyObject *object = PyList_GET_ITEM(self->earlier, i);
-        Py_ssize_t references = wanted->refs[yagot_snapshot_find(wanted, object)];
-        if (references > 0) {
-            char *cause = yagot_cause_of(object);
-            result = cause != NULL ? add_to(self->recurring, cause, references) : -1;
-            PyMem_RawFree(cause);
-        }
+        uint32_t index = yagot_snapshot_find(wanted, object);
+        Py_ssize_t references = wanted->refs[index] > 0 ? wanted->refs[index] : 0;
+        const recurrence one = {1, wanted->flags[index] & YAGOT_SUSPECT ? 1 : 0, references > 0, references};
+        char *cause = yagot_cause_of(object);
+        result = cause != NULL ? add_to(self->recurring, cause, &one) : -1;
+        PyMem_RawFree(cause);
     }
     return result;
 }
 
+/* All that is done of a look once there are objects to ask about. */
+static int
+look_for_holders(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted, yagot_holders *h, bool tell)
+{
+    memory_look look = {.ledger = self, .births = births, .reach.h = h};
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        wanted->refs[i] = Py_REFCNT(wanted->objects[i]);        /* that of the list of all objects is new */
+    }
+    int result = subtract_shown(self, births, wanted, h);
+    if (result == 0 && count_suspects(wanted) > 0) {
+        result = look_in_memory(&look);
+        result = result == 0 ? keep_suspects(self, births, wanted) : result;
+        result = result == 0 ? look_in_doubtful_places(&look) : result;
+        yagot_reach_fini(&look.reach);
+    }
+    self->stacks = h->stacks;
+    result = result == 0 ? count_recurring(self, wanted) : result;
+    return result == 0 && tell && count_suspects(wanted) > 0 ? yagot_tell_suspects(self, births, wanted) : result;
+}
+
 int
-yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births)
+yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births, bool tell)
 {
     yagot_snapshot wanted;
     yagot_holders h = {0};
@@ -269,26 +352,18 @@ yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births)
         return -1;
     }
     yagot_tracer_pause(&self->tracer);
-    h.tracked = yagot_get_all_objects(self);
-    if (h.tracked == NULL) {
-        return -1;
-    }
     int result = yagot_snapshot_init(&wanted);
-    if (result == 0 && (result = choose(self, births, &wanted)) == 0 && wanted.count > 0) {
-        result = subtract_all(self, births, &wanted, &h);
-        if (result == 0) {
-            result = count_recurring(self, &wanted);
-        }
-        if (result == 0 && count_suspects(&wanted) > 0) {
-            result = yagot_tell_suspects(self, births, &wanted);
-        }
+    result = result == 0 ? choose(self, births, &wanted) : result;
+    if (result == 0 && wanted.count > 0) {
+        h.tracked = yagot_get_all_objects(self);
+        result = h.tracked != NULL ? look_for_holders(self, births, &wanted, &h, tell) : -1;
     }
     if (result < 0 && !PyErr_Occurred()) {
         PyErr_NoMemory();
     }
     yagot_snapshot_fini(&wanted);
     yagot_holders_fini(&h);
-    Py_DECREF(h.tracked);
+    Py_XDECREF(h.tracked);
     return result;
 }
 
@@ -312,16 +387,89 @@ yagot_forget_suspects(yagot_ledger *self)
     Py_CLEAR(self->suspects);
     Py_CLEAR(self->earlier);
     Py_CLEAR(self->recurring);
+    yagot_tracer_keep(&self->tracer, &self->put_off);
 }
 
 /* -- later ---------------------------------------------------------------------------------------- */
+
+bool
+yagot_is_put_off(yagot_ledger *self, PyObject *object, uint32_t number)
+{
+    return number != 0 && number % 2 == 0 && number != YAGOT_TOLD && self->put_off_count > 0
+           && yagot_idtable_get(&self->put_off, object) + 1 == number;
+}
+
+static int
+put_off(yagot_ledger *self, PyObject *object, uint32_t number)
+{
+    uint32_t *slot = yagot_idtable_slot(&self->put_off, object);
+    if (slot == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    *slot = number;
+    self->put_off_count++;
+    return 0;
+}
+
+static int
+put_off_list(yagot_ledger *self, PyObject *list)
+{
+    for (Py_ssize_t i = 0; list != NULL && i < PyList_GET_SIZE(list); i++) {
+        PyObject *object = PyList_GET_ITEM(list, i);
+        uint32_t label = yagot_idtable_get(&self->labels, object) + 1;
+        uint32_t number = PyObject_IS_GC(object) || label != 0 ? label : self->number;
+        if (number != 0 && put_off(self, object, number) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Nobody has looked at what was kept, nor at the window's untracked objects. */
+static int
+put_off_kept(yagot_ledger *self)
+{
+    int result = put_off_list(self, self->kept);
+    for (size_t i = 0; result == 0 && i < self->tracer.count; i++) {
+        const yagot_made *made = &self->tracer.made[i];
+        if (made->window == self->number && self->number != 0 && yagot_tracer_wants(made)) {
+            result = put_off(self, made->object, self->number);
+        }
+    }
+    return result;
+}
+
+int
+yagot_put_off(yagot_ledger *self)
+{
+    int result = self->kept != NULL ? put_off_kept(self) : put_off_list(self, self->suspects);
+    result = result == 0 ? put_off_list(self, self->earlier) : result;
+    Py_CLEAR(self->kept);
+    yagot_forget_suspects(self);
+    return result;
+}
+
+int
+yagot_put_off_again(yagot_ledger *self)
+{
+    yagot_idtable_fini(&self->put_off);
+    self->put_off_count = 0;
+    if (yagot_idtable_init(&self->put_off) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return put_off_list(self, self->suspects);
+}
 
 int
 yagot_keep_held(yagot_ledger *self, const yagot_snapshot *births)
 {
     Py_XSETREF(self->kept, PyList_New(0));
     for (uint32_t i = 0; self->kept != NULL && i < births->count; i++) {
-        if (is_held_from_outside(births, i) && PyList_Append(self->kept, births->objects[i]) < 0) {
+        const uint8_t flags = births->flags[i];
+        bool alive = flags & YAGOT_REACHABLE && !(flags & (YAGOT_OWNER | YAGOT_OWNED | YAGOT_LATER));
+        if (alive && births->objects[i] != self->arguments && PyList_Append(self->kept, births->objects[i]) < 0) {
             return -1;
         }
     }
@@ -329,7 +477,7 @@ yagot_keep_held(yagot_ledger *self, const yagot_snapshot *births)
 }
 
 static int
-look_later(yagot_ledger *self, yagot_snapshot *births)
+look_at_kept(yagot_ledger *self, yagot_snapshot *births)
 {
     yagot_found found;
     PyObject *kept = self->kept;
@@ -339,24 +487,33 @@ look_later(yagot_ledger *self, yagot_snapshot *births)
         PyErr_NoMemory();
         return -1;
     }
-    int result = yagot_find_unexplained(self, births);
-    yagot_tracer_forget(&self->tracer, self->number);
+    return yagot_find_unexplained(self, births, true);
+}
+
+int
+yagot_look_at_kept(yagot_ledger *self)
+{
+    yagot_snapshot births;
+    if (self->kept == NULL) {
+        return 0;
+    }
+    if (yagot_snapshot_init(&births) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    int result = look_at_kept(self, &births);
+    yagot_snapshot_fini(&births);
     return result;
 }
 
 PyObject *
 yagot_late_references(yagot_ledger *self)
 {
-    yagot_snapshot births;
-    if (self->kept == NULL) {
-        return PyList_New(0);
-    }
-    if (yagot_findings_clear(&self->findings) < 0 || yagot_snapshot_init(&births) < 0) {
+    if (yagot_findings_clear(&self->findings) < 0) {
         return PyErr_NoMemory();
     }
     int gc_was_enabled = PyGC_Disable();
-    int result = look_later(self, &births);
-    yagot_snapshot_fini(&births);
+    int result = yagot_look_at_kept(self);
     if (gc_was_enabled) {
         PyGC_Enable();
     }

@@ -10,13 +10,22 @@ enum { YAGOT_TRACED = YAGOT_LATER };
 /* How many births are held by something that is not a birth, and how many untracked objects the window has left: only
  * they can be suspects. */
 Py_ssize_t yagot_count_held(const yagot_ledger *self, const yagot_snapshot *births);
-/* Finds the suspects among the births that are alive, after yagot_find_garbage. Those that an earlier look found
- * are looked at again. -1 with an exception set. */
-int yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births);
-/* Keeps the births that something else holds, to look at them later. -1 with an exception set. */
+/* Finds the suspects among the births that are alive, after yagot_find_garbage; those of earlier looks are looked at
+ * again. With tell, adds findings. -1 with an exception set. */
+int yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births, bool tell);
+/* Keeps the births that are alive, to look at them when the window's garbage is gone. -1 with an exception set. */
 int yagot_keep_held(yagot_ledger *self, const yagot_snapshot *births);
-/* Looks at those for references that nobody holds: a list of findings. */
+/* Looks at those for references that nobody holds, and adds findings. -1 with an exception set. */
+int yagot_look_at_kept(yagot_ledger *self);
+/* The same; a list of findings. */
 PyObject *yagot_late_references(yagot_ledger *self);
+/* Boundaries are to look again at the suspects, or at what was kept and not looked at; lets go of all of them. -1 with
+ * an exception set. May run Python code. */
+int yagot_put_off(yagot_ledger *self);
+/* The same at a boundary: only its suspects are still to be looked at. */
+int yagot_put_off_again(yagot_ledger *self);
+/* Is a boundary to look at an object, that was made in a window? */
+bool yagot_is_put_off(yagot_ledger *self, PyObject *object, uint32_t number);
 /* No boundary is to tell of them again. -1 with an exception set. */
 int yagot_label_suspects(yagot_ledger *self);
 /* Lets go of the suspects. May run Python code. */

@@ -106,20 +106,20 @@ yagot_look_at_young(yagot_ledger *self, int generation)
 
 /* -- at a boundary -------------------------------------------------------------------------------- */
 
-/* Keeps for the look at references only what was born in a test; the rest is nobody's concern. */
+/* Keeps for the look at references only what was put off; the rest is nobody's concern. */
 static void
-forget_unlabelled(yagot_ledger *self, yagot_snapshot *all)
+choose_put_off(yagot_ledger *self, yagot_snapshot *all)
 {
     for (uint32_t i = 0; i < all->count; i++) {
         uint32_t label = yagot_labels_get(&self->labels, all->objects[i]);
-        if (label == YAGOT_TOLD || yagot_label_origin(label) != YAGOT_TEST) {
+        if (!yagot_is_put_off(self, all->objects[i], label)) {
             all->flags[i] |= YAGOT_LATER;       /* not asked about; it may hold others */
         }
     }
 }
 
 static int
-look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references)
+look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references, bool tell)
 {
     if (yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(self),
                                yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE)) < 0) {
@@ -136,8 +136,9 @@ look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references)
     int result = look_late(self, all);
     if (result == 0 && references) {
         self->findings.labels = &self->labels;
-        forget_unlabelled(self, all);
-        result = yagot_find_unexplained(self, all);
+        choose_put_off(self, all);
+        result = yagot_find_unexplained(self, all, tell);
+        result = result == 0 ? yagot_put_off_again(self) : result;
         self->findings.labels = NULL;
     }
     return result;
@@ -158,7 +159,7 @@ export_boundary(yagot_ledger *self)
 }
 
 PyObject *
-yagot_check_boundary(yagot_ledger *self, bool references)
+yagot_check_boundary(yagot_ledger *self, bool references, bool tell)
 {
     yagot_snapshot all;
     if (yagot_findings_clear(&self->findings) < 0 || yagot_snapshot_init(&all) < 0) {
@@ -166,11 +167,10 @@ yagot_check_boundary(yagot_ledger *self, bool references)
     }
     int gc_was_enabled = PyGC_Disable();
     self->looking = true;
-    int result = look_at_all(self, &all, references && !YAGOT_FREE_THREADED);
+    int result = look_at_all(self, &all, references && !YAGOT_FREE_THREADED, tell);
     bool garbage = result == 0 && self->late.count > 0;
     yagot_snapshot_fini(&all);
     yagot_forget_suspects(self);
-    yagot_tracer_forget(&self->tracer, YAGOT_NONE);
     if (garbage) {
         result = yagot_gc_collect(&self->gc, 2) < 0 ? -1 : 0;
         self->grown = 0;

@@ -127,7 +127,9 @@ PyDoc_STRVAR(end_doc,
 "Closes the window. Returns a dict: born, survivors, held, garbage (numbers of objects), incomplete (why the\n"
 "window was not seen whole, or None), findings (a list of dicts, see yagot.model), recurring.\n\n"
 "With references, survivors that have references which nobody holds are found, too; they are kept until\n"
-"forget(). recurring has, by cause, how many there still are to those that the look before has found.\n"
+"forget() or put_off(). recurring has, by cause, what has become of those that earlier looks have found: how many\n"
+"objects these were, how many still have such references, to how many of these no place in memory leads that could\n"
+"hold them, and by how many references.\n"
 "With alive, the births that are alive are in a list, alive. They live as long as that.\n"
 "With keep, births that something else holds are kept until references() looks at them, or begin().\n"
 "With look=False nothing is examined, and None returned. Raises RuntimeError if no window is open.");
@@ -173,25 +175,26 @@ ledger_close(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
 }
 
 PyDoc_STRVAR(check_doc,
-"check($self, /, references=False)\n--\n\n"
+"check($self, /, references=False, tell=True)\n--\n\n"
 "Looks at all objects, between windows, and collects what is garbage. Returns a list of findings as end() does,\n"
 "with those that collections since the last check have met. Each has the number of a window and an origin: 'test' if\n"
 "the objects were made in it, 'before' if between the one before and it, 'import' if by an import in either.\n"
-"Raises RuntimeError if a window is open.");
+"With references, what was put off is looked at again; with tell, it is among the findings. Raises RuntimeError if a\n"
+"window is open.");
 
 static PyObject *
 ledger_check(yagot_ledger *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"references", NULL};
-    int references = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|p:check", names, &references)) {
+    static char *names[] = {"references", "tell", NULL};
+    int references = 0, tell = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|pp:check", names, &references, &tell)) {
         return NULL;
     }
     if (self->window.open) {
         PyErr_SetString(PyExc_RuntimeError, "a window is open");
         return NULL;
     }
-    return yagot_check_boundary(self, references);
+    return yagot_check_boundary(self, references, tell);
 }
 
 PyDoc_STRVAR(references_doc,
@@ -220,6 +223,15 @@ ledger_forget(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
     }
     yagot_forget_suspects(self);
     Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(put_off_doc,
+"put_off($self, /)\n--\n\nLets go of the suspects, or of what was kept, and has check() look at them again.");
+
+static PyObject *
+ledger_put_off(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
+{
+    return yagot_put_off(self) == 0 ? Py_NewRef(Py_None) : NULL;
 }
 
 /* -- the type ------------------------------------------------------------------------------------- */
@@ -257,7 +269,7 @@ ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     self->get_traceback = import_from("_tracemalloc", "_get_object_traceback");
     self->gc.state = self->state;
     if (yagot_findings_init(&self->findings) < 0 || yagot_findings_init(&self->late) < 0
-        || yagot_idtable_init(&self->labels) < 0) {
+        || yagot_idtable_init(&self->labels) < 0 || yagot_idtable_init(&self->put_off) < 0) {
         PyErr_NoMemory();
         Py_CLEAR(self);
     }
@@ -315,6 +327,7 @@ ledger_dealloc(yagot_ledger *self)
     yagot_imports_fini(&self->imports);
     yagot_tracer_fini(&self->tracer);
     yagot_idtable_fini(&self->labels);
+    yagot_idtable_fini(&self->put_off);
     Py_CLEAR(self->module);
     type->tp_free(self);
     Py_DECREF(type);
@@ -327,14 +340,27 @@ static PyMethodDef ledger_methods[] = {
     {"check", (PyCFunction)(void (*)(void))ledger_check, METH_VARARGS | METH_KEYWORDS, check_doc},
     {"references", (PyCFunction)ledger_references, METH_NOARGS, references_doc},
     {"forget", (PyCFunction)(void (*)(void))ledger_forget, METH_FASTCALL, forget_doc},
+    {"put_off", (PyCFunction)ledger_put_off, METH_NOARGS, put_off_doc},
     {"close", (PyCFunction)ledger_close, METH_NOARGS, close_doc},
     {"_on_collection", (PyCFunction)(void (*)(void))ledger_on_collection, METH_FASTCALL, on_collection_doc},
     {"_on_import", (PyCFunction)(void (*)(void))ledger_on_import, METH_FASTCALL, on_import_doc},
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *
+ledger_suspects(yagot_ledger *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromSsize_t(self->suspects != NULL ? PyList_GET_SIZE(self->suspects) : 0);
+}
+
+static PyGetSetDef ledger_getters[] = {
+    {"suspects", (getter)ledger_suspects, NULL, "How many objects the last look suspects, reported or not.", NULL},
+    {0},
+};
+
 static PyMemberDef ledger_members[] = {
-    {"stacks", T_BOOL, offsetof(yagot_ledger, stacks), READONLY, "Did the last look meet stacks that cannot be seen?"},
+    {"stacks", T_BOOL, offsetof(yagot_ledger, stacks), READONLY, "Did the last look meet places that cannot be seen?"},
+    {"waiting", T_PYSSIZET, offsetof(yagot_ledger, put_off_count), READONLY, "Objects that check() is to look at."},
     {0},
 };
 
@@ -353,6 +379,7 @@ static PyType_Slot ledger_slots[] = {
     {Py_tp_clear, ledger_clear},
     {Py_tp_methods, ledger_methods},
     {Py_tp_members, ledger_members},
+    {Py_tp_getset, ledger_getters},
     {0, NULL},
 };
 

@@ -54,9 +54,10 @@ typedef struct {
     Py_ssize_t seen;                /* collections that the callback has seen, since … */
     Py_ssize_t counted;             /* … there were so many */
     Py_ssize_t grown, old;          /* objects that have grown old since the last full collection; before it */
-    PyObject *recurring;            /* owned: a dict, cause -> references of earlier suspects that nobody holds still;
-                                     * or NULL */
-    PyObject *suspects, *earlier;   /* owned lists, of this look and the one before */
+    PyObject *recurring;            /* owned: a dict, cause -> what became of earlier suspects; or NULL */
+    PyObject *suspects, *earlier;   /* owned lists, of this look and all before it */
+    yagot_idtable put_off;          /* to be looked at by boundaries -> the window's label */
+    size_t put_off_count;
     PyObject *arguments;            /* borrowed: the keyword arguments of the call in progress */
     bool native;                    /* objects that the collector does not track, too */
     yagot_tracer tracer;
@@ -125,8 +126,9 @@ void yagot_describe(yagot_ledger *self);
 int yagot_look_at_labelled(yagot_ledger *self);
 /* The same for what is young: a collection of that generation is about to run between windows. */
 int yagot_look_at_young(yagot_ledger *self, int generation);
-/* Looks at all objects, between windows: a list of findings with the windows of those that made them. */
-PyObject *yagot_check_boundary(yagot_ledger *self, bool references);
+/* Looks at all objects, between windows: a list of findings with the windows of those that made them. With references,
+ * what was put off is looked at again; with tell, it is among the findings. */
+PyObject *yagot_check_boundary(yagot_ledger *self, bool references, bool tell);
 /* The label of what is made now, between windows: it belongs to the next one. */
 uint32_t yagot_label_between(const yagot_ledger *self);
 

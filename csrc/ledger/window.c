@@ -175,8 +175,7 @@ release_garbage(yagot_ledger *self)
 static int
 examine(yagot_ledger *self, yagot_snapshot *births, const yagot_wishes *wishes, PyObject **alive)
 {
-    if (yagot_label_survivors(self, births) < 0 || yagot_settle_saved(self, births) < 0
-        || (wishes->references && yagot_find_unexplained(self, births) < 0)) {
+    if (yagot_label_survivors(self, births) < 0 || yagot_settle_saved(self, births) < 0) {
         return -1;
     }
     self->window.held = yagot_count_held(self, births);
@@ -184,7 +183,7 @@ examine(yagot_ledger *self, yagot_snapshot *births, const yagot_wishes *wishes, 
         gather_garbage(births);
     }
     yagot_describe(self);
-    if (wishes->keep && yagot_keep_held(self, births) < 0) {
+    if ((wishes->keep || wishes->references) && yagot_keep_held(self, births) < 0) {
         return -1;
     }
     *alive = wishes->alive ? yagot_list_alive(births) : NULL;
@@ -217,7 +216,7 @@ look(yagot_ledger *self, const yagot_wishes *wishes, PyObject **alive)
         result = release_garbage(self);
     }
     yagot_forget_predictions(self);
-    return result;
+    return result == 0 && wishes->references ? yagot_look_at_kept(self) : result;   /* the garbage is gone */
 }
 
 static int
@@ -261,8 +260,9 @@ yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, PyObject **aliv
     if (result == 0 && wishes->look && gc_was_enabled) {
         result = yagot_limit_growth(self);
     }
-    if (!wishes->look || wishes->references || self->number == 0) {
-        yagot_tracer_forget(&self->tracer, self->number);
+    bool repeated = wishes->references && self->number == 0;
+    if (!wishes->look || !(wishes->references || wishes->keep) || repeated) {
+        yagot_tracer_keep(&self->tracer, &self->put_off);
     }
     self->looking = false;
     if (gc_was_enabled) {

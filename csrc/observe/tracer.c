@@ -86,13 +86,11 @@ forget_all(yagot_tracer *t)
 }
 
 void
-yagot_tracer_forget(yagot_tracer *t, uint32_t window)
+yagot_tracer_keep(yagot_tracer *t, yagot_idtable *wanted)
 {
-    if (window == YAGOT_NONE) {
-        forget_all(t);
-    }
     for (uint32_t place = 0; place < t->count; place++) {
-        if (t->made[place].object != NULL && t->made[place].window == window) {
+        PyObject *object = t->made[place].object;
+        if (object != NULL && yagot_idtable_get(wanted, object) == YAGOT_NONE) {
             free_place(t, place);
         }
     }
@@ -219,10 +217,10 @@ yagot_tracer_pause(yagot_tracer *t)
 }
 
 void
-yagot_tracer_forget(yagot_tracer *t, uint32_t window)
+yagot_tracer_keep(yagot_tracer *t, yagot_idtable *wanted)
 {
     (void)t;
-    (void)window;
+    (void)wanted;
 }
 
 void

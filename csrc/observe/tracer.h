@@ -32,8 +32,8 @@ int yagot_tracer_check(void);
 int yagot_tracer_resume(yagot_tracer *tracer, uint32_t window);
 /* The window closes. If somebody else listens instead of us by now, all is forgotten: it may be gone. */
 void yagot_tracer_pause(yagot_tracer *tracer);
-/* Forgets what was made in a window; YAGOT_NONE: in any. */
-void yagot_tracer_forget(yagot_tracer *tracer, uint32_t window);
+/* Forgets all but the objects of a table. */
+void yagot_tracer_keep(yagot_tracer *tracer, yagot_idtable *wanted);
 /* Listens no more. */
 void yagot_tracer_fini(yagot_tracer *tracer);
 /* May a living object be asked who holds it? Not one that all share. */

@@ -37,7 +37,9 @@ def _named(test: TestInfo, when: str) -> TestInfo:
 class Boundaries:
     """Knows the tests by their numbers, and when to look."""
 
-    def __init__(self, ledger: Ledger, config: Config) -> None:
+    def __init__(self, ledger: Ledger, config: Config, endless: bool = False) -> None:
+        """*endless*: nobody knows when the run is over."""
+        self._endless = endless
         self._ledger = ledger
         self.at = config.check_at if _core.GENERATIONS else "never"
         self._tests: list[Judged] = []
@@ -69,14 +71,13 @@ class Boundaries:
         parts = {"test": ("id",), "class": ("module", "classname"), "module": ("module",)}.get(self.at, ())
         return any(getattr(previous, part) != getattr(following, part) for part in parts)
 
-    def look(
-        self, references: bool, following: TestInfo | None
-    ) -> list[tuple[Judged, list[Finding]]]:
-        """What has become garbage, by the test that made it."""
+    def look(self, following: TestInfo | None) -> list[tuple[Judged, list[Finding]]]:
+        """What has become garbage, by the test that made it. References that nobody holds are reported at the end of the
+        run: until then somebody may turn out to hold them."""
         previous, self._previous = self._previous, None
         assert previous is not None
         before = originals.thread_time()
-        found = self._ledger.check(references=references)
+        found = self._ledger.check(references=self._ledger.waiting > 0, tell=following is None or self._endless)
         self._spent += originals.thread_time() - before
         ended = "the run" if following is None or self.at == "session" else _place(previous, self.at)
         by_window: dict[tuple[int, str], list[Finding]] = defaultdict(list)

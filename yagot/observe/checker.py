@@ -52,7 +52,10 @@ class Checker:
     watching: ClassVar[bool] = False
     """Is any checker's window open? Tests that run inside a test are left alone."""
 
-    def __init__(self, config: Config | None = None, reporters: Sequence[Reporter] = ()) -> None:
+    def __init__(
+        self, config: Config | None = None, reporters: Sequence[Reporter] = (), endless: bool = False
+    ) -> None:
+        """*endless*: nobody knows when the run is over, so that all must be told with its test."""
         self.config = config or Config()
         self.run = Run(self.config, reporters)
         self._known: Container[str] = ()
@@ -62,17 +65,17 @@ class Checker:
             ledger = _core.Ledger(guarded_repr if self.config.repr else None, native=self.config.native)
         except RuntimeError as error:
             raise ConfigError(f"native: {error}") from None
-        self._ledger = Ledger(ledger)
-        self._references = References(
-            self._ledger, self.config.confirm or bool(self.config.repeat), native=self.config.native
-        )
+            describe = guarded_repr if self.config.repr else None
+            ledger = _core.Ledger(describe, native=self.config.native, modules=self._project.modules)
         repeat = parse_repeat(self.config.repeat)
         self._growth: Growth | None = None
         if repeat is not None:
             from yagot.observe.growth import Growth
 
-            self._growth = Growth(self._ledger, *repeat, self.config.repeat_seconds, originals.perf_counter)
-        self._boundaries = Boundaries(self._ledger, self.config)
+        self.start()
+        self._project.add_test(test.module)
+        self._interrupted = False
+        self._test = test  # first: from now on an interrupt finds it here
         self._test: TestInfo | None = None
         self._interrupted = self._started = False
         self._began = 0.0
@@ -178,38 +181,31 @@ class Checker:
         if a class, module or the run (Config.check_at) is over. Returns reports of what has become garbage since."""
         if Checker.watching or self._interrupted or not self._boundaries.due(following):
             return []
-        looked = self._boundaries.look(self._references.postponed, following)
-        self._stop_if_interrupted()
-        alone = self._references.alone()
-        reports = []
-        for (test, rules, noisy), found in looked:
-            findings = judge_all(self._told(found, alone and not noisy), self.config, rules, self._known)
-            findings = _advised(findings, test)
+            judged = self._judged(findings, config or self.config, rules, test)
             reports.append(TestReport(test, "passed", 0.0, checked=True, findings=findings))
-        self._references.postponed = False
         # notes are mostly on what frameworks do between tests
         reports = [report for report in reports if any(finding.verdict != "note" for finding in report.findings)]
         for report in reports:
             self.run.finished(report)
         return reports
 
-    def _told(self, findings: Iterable[Finding], quiet: bool) -> list[Finding]:
-        """At a boundary no test can be repeated: only what was confirmed before is sure, and what was found to be
-        held then is not told. Nor is what is unsure, unless all was *quiet*."""
-        references = self._references
+    def _told(self, findings: Iterable[Finding], noisy: bool) -> list[Finding]:
+        """At a boundary no test can be repeated, and references that nobody holds are only suspected. Those that a
+        repetition has found to be held are not told, nor are those of *noisy* tests."""
         told = []
         for finding in findings:
-            unsure = finding.references > 0 and finding.cause not in references.confirmed
-            if finding.is_pythons_own or (unsure and not (quiet and finding.cause not in references.passing)):
+            unsure = finding.references > 0
+            if finding.is_pythons_own or (unsure and (noisy or finding.cause in self._references.passing)):
                 continue
-            told.append(dataclasses.replace(finding, suspected=unsure))
+            reason = UNSEEN if unsure and self._references.unseen() else finding.reason
+            told.append(dataclasses.replace(finding, suspected=unsure, reason=reason))
         return told
 
     def _settled(self, found: list[_Finding], again: Again | None) -> list[Finding]:
-        """The findings without references that have turned out to be held."""
+        """The findings without references that have turned out to be held, or are to be looked at again."""
         settled = self._references.settle(found, again)
         findings = []
-        for item in found:
+        for item in [*found, *settled.further]:
             cause = item["signature"]
             finding = from_core(item, self._references.lasting(cause))
             if finding.is_pythons_own or (finding.references and cause not in settled.confirmed | settled.suspected):

@@ -1,15 +1,16 @@
 """References that nobody holds: when to look for them, and which of those found are leaks.
 
 A survivor whose reference count is higher than all references that can be found is a suspect: caches in C look the
-same. With --confirm its test is run again, in a fresh instance: if the object is still there then, and a new one like
-it has joined it, it is a leak. Without, no test runs twice, and suspects stay suspects.
+same, and what another thread holds for a moment. So suspects are looked at again at boundaries, and told at the end of
+the run. With --confirm the test is run again, in fresh instances: if each run leaves one more, and none of them goes,
+it is a leak.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections import Counter
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from yagot.model import lasting
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 Again = Callable[[Callable[[tuple[object, ...]], None]], str | None]
 """Runs the test once more in a fresh instance, after calling its argument with the new owners; returns the outcome.
 None if that cannot be done."""
+
+RUNS = 3
+"""How often a test is run again to confirm a suspect."""
 
 FREE_LOOKS = 5
 FREE_SECONDS = 0.1
@@ -41,30 +45,73 @@ def _untracked(found: list[_Finding]) -> set[str]:
 
 
 class Settled(NamedTuple):
-    """What has become of suspects: their causes."""
+    """What is told of suspects now: their causes."""
 
     confirmed: Set[str] = frozenset()
     suspected: Set[str] = frozenset()
     unseen: bool = False
-    """They are not sure because of a stack that cannot be seen."""
+    """They are not sure because of a place that cannot be seen."""
+    further: Sequence[_Finding] = ()
+    """Findings that only further runs have shown."""
+
+
+class Recurrence(NamedTuple):
+    """What has become of all suspects of one cause after a further run."""
+
+    objects: int = 0
+    left: int = 0
+    """Of these, still with references that no owner accounts for."""
+    unheld: int = 0
+    """Of these, those to which nothing in memory leads, not even where owners may have forgotten them."""
+    references: int = 0
+
+    def plus(self, other: Recurrence) -> Recurrence:
+        """The sum."""
+        return Recurrence(*map(int.__add__, self, other))
+
+
+Recurrences = Mapping[str, Recurrence]
+
+
+def _is_proven(series: Sequence[Recurrence], exactly: bool) -> bool:
+    """Has each run left one more, and have all of them stayed? Or has one more reference to the same objects been left?
+    Some may still lie in memory that is no longer in use, but not most of them. *exactly*: as many each time, nothing in memory."""
+    first, last = series[0].objects, series[-1]
+    if exactly:
+        counts = [first * number for number in range(1, len(series) + 1)]
+        return [after.objects for after in series] == counts and last.unheld == last.objects
+    steps = list(itertools.pairwise(series))
+    joined = all(after.objects > before.objects for before, after in steps)
+    same = last.objects == first and all(after.references > before.references for before, after in steps)
+    return joined and last.left == last.objects and last.unheld * 2 >= last.objects or same
+
+
+def _by_kind(runs: Sequence[Recurrences]) -> list[Recurrences]:
+    sums: list[Recurrences] = []
+    for run in runs:
+        kinds: dict[str, Recurrence] = {}
+        for cause, recurrence in run.items():
+            kind = kind_of(cause)
+            kinds[kind] = kinds.get(kind, Recurrence()).plus(recurrence)
+        sums.append(kinds)
+    return sums
 
 
 class References:
     """What a run knows of such references."""
 
-    def __init__(self, ledger: Ledger, confirm: bool, native: bool = False) -> None:
+    def __init__(self, ledger: Ledger, confirm: bool, last: bool, native: bool) -> None:
+        """*last*: there will be no boundary, so what is not told with its test never is."""
         self._ledger = ledger
-        self._confirm = confirm
+        self._confirm, self._last = confirm, last
         self._share = NATIVE_SHARE if native else SHARE
         self._began = originals.process_time()
         self._looks = 0
         self._spent = 0.0
-        self.passing: dict[str, int] = {}
+        self.passing: set[str] = set()
         self._modules = self._at_exit = 0
         self._threads: set[int] = set()
-        self.confirmed: set[str] = set()
         self.varying: set[str] = set()
-        self.postponed = False
         self._held = False
 
     def begin(self) -> None:
@@ -73,12 +120,13 @@ class References:
         self._at_exit = originals.registered_at_exit()
         self._threads = set(originals.current_frames())
 
-    def affordable(self) -> bool:
-        """May this test be looked at? A look walks the whole heap: some looks are free, then they may take two per
+    def wanted(self) -> bool:
+        """Is this test to be looked at, or only at boundaries? Confirming needs a look at each, whatever it costs. So does
+        telling, where there are no boundaries: a look walks the whole heap, some are free, then they may take two per
         cent of the run; forty where objects that the collector does not track are looked for, which nearly every test
-        leaves. What is not looked at now is at the next boundary."""
+        leaves."""
         allowed = FREE_SECONDS + self._share * (originals.process_time() - self._began)
-        return self._looks < FREE_LOOKS or self._spent <= allowed
+        return self._confirm or (self._last and (self._looks < FREE_LOOKS or self._spent <= allowed))
 
     def _count(self, seconds: float) -> None:
         self._looks += 1
@@ -88,12 +136,14 @@ class References:
         """Closes the ledger's window. *now*: where calls in progress hold nothing that was born in it; else
         late() is called where that is so."""
         before = originals.thread_time()  # a busy machine makes no look dearer
-        references = look and now and self.affordable()
-        seen = self._ledger.end(look=look, references=references, keep=look and not now and self.affordable())
-        self._held = seen is not None and seen["held"] > 0
-        self.postponed |= self._held and not self.affordable()
+        wanted = self.wanted()
+        references = look and now and wanted
+        seen = self._ledger.end(look=look, references=references, keep=look and not references)
+        self._held = seen is not None and seen["held"] > 0 and not now and wanted
         if references and seen is not None and seen["held"]:
             self._count(originals.thread_time() - before)
+        if not references and not self._held:
+            self._ledger.put_off()
         return seen
 
     def late(self) -> list[_Finding]:
@@ -105,78 +155,85 @@ class References:
         self._count(originals.thread_time() - before)
         return found
 
+    def imported(self) -> list[str]:
+        """The modules that the test was the first to import: the last ones."""
+        return list(sys.modules)[self._modules :] if len(sys.modules) > self._modules else []
+
     def noisy(self) -> bool:
         """Could the test have made a place that nobody can look into? Imports do, and the list of what is called at
-        exit is one; a new thread may hold what it likes."""
-        return len(sys.modules) != self._modules or originals.registered_at_exit() > self._at_exit or self._unseen()
+        exit is one."""
+        return len(sys.modules) != self._modules or originals.registered_at_exit() > self._at_exit
 
-    def _unseen(self) -> bool:
-        """Is there a stack that cannot be seen: of a thread that the test has started, of a suspended greenlet?"""
-        return self._ledger.stacks or bool(originals.current_frames().keys() - self._threads)
+    def unseen(self) -> bool:
+        """Did the last look meet a place that cannot be seen, as a suspended greenlet's stack?"""
+        return self._ledger.stacks
 
     def settle(self, found: list[_Finding], again: Again | None) -> Settled:
-        """Which suspects are leaks, and which may be. The others have another explanation."""
-        suspects = Counter({finding["signature"]: finding["count"] for finding in found if finding["references"]})
-        if originals.registered_at_exit() > self._at_exit:
-            suspects.clear()  # the interpreter holds what is called at its exit, where nobody can look
-        untracked = _untracked(found)  # one cache must not hide another's leak: all strings look alike
-        new = {cause for cause, count in suspects.items() if cause in untracked or count > self.passing.get(cause, 0)}
+        """What is told of the suspects: those of whom it is sure that they are leaks. The others are looked at again at
+        the next boundary, if there is any."""
         settled = Settled()
         try:
-            if new:
-                before = {finding["signature"]: finding["references"] for finding in found if finding["references"]}
-                settled = self._settle(new, suspects, before, untracked, again)
+            if not self._ledger.suspects or originals.registered_at_exit() > self._at_exit:
+                return settled  # the interpreter holds what is called at its exit
+            if self._confirm and again is not None:
+                settled = self._confirmed(found, again)
+            elif len(sys.modules) == self._modules:  # what an import makes is no suspect
+                settled = self._unconfirmed(found)
         finally:
             self._ledger.forget(bool(settled.confirmed or settled.suspected))
-        self.confirmed |= set(map(self.lasting, settled.confirmed - untracked))
         return settled
 
-    def _settle(
-        self,
-        new: set[str],
-        suspects: Counter[str],
-        before: Mapping[str, int],
-        untracked: Set[str],
-        again: Again | None,
-    ) -> Settled:
-        recurring = self._repeat(again, before, untracked) if self._confirm and again is not None else None
-        if recurring is not None:
-            for cause in new - recurring:
-                self.passing[cause] = max(self.passing.get(cause, 0), suspects[cause])
-            sure, unsure = new & recurring, set()
-        elif len(sys.modules) != self._modules:
-            return Settled()  # what an import makes is no suspect
-        else:
-            sure, unsure = set(), new
-        return Settled(set(), sure | unsure, unseen=True) if self._unseen() else Settled(sure, unsure)
+    def _unconfirmed(self, found: list[_Finding]) -> Settled:
+        if not self._last:
+            self._ledger.put_off()
+            return Settled()
+        return Settled(suspected={item["signature"] for item in found if item["references"]}, unseen=self.unseen())
+
+    def _confirmed(self, found: list[_Finding], again: Again) -> Settled:
+        further: dict[str, _Finding] = {}
+        runs = self._repeat(again, further)
+        if runs is None:
+            return self._unconfirmed(found)
+        untracked = _untracked([*found, *further.values()])  # one cache must not hide another's leak: all look alike
+        sure = self._proven(runs, untracked)
+        self.passing |= runs[0].keys() - sure
+        told = {item["signature"] for item in found}
+        rest = [item for cause, item in further.items() if cause in sure - told]
+        # a new thread may hold what it likes
+        if self.unseen() or originals.current_frames().keys() - self._threads:
+            return Settled(suspected=sure, unseen=True, further=rest)
+        return Settled(confirmed=sure, further=rest)
 
     def lasting(self, cause: str) -> str:
         """The cause as it will be on every run: without what is in the object, if that differs each time."""
         return kind_of(cause) if cause in self.varying else lasting(cause)
 
-    def alone(self) -> bool:
-        """At a boundary: is there no stack that cannot be seen, as of xdist's thread that reads from its pipe?"""
-        return len(originals.current_frames()) == 1 and not self._ledger.stacks
+    def _repeat(self, again: Again, further: dict[str, _Finding]) -> list[Recurrences] | None:
+        """Runs the test again, and looks each time when its instance is gone. None if that proves nothing: it cannot be
+        run, or did not pass."""
+        runs: list[Recurrences] = []
+        for _ in range(RUNS):
+            outcome = again(lambda owners: self._ledger.begin())
+            if outcome is None:
+                return None
+            seen = self._ledger.end(look=outcome == "passed", references=True)
+            if seen is None:
+                return None
+            runs.append({cause: Recurrence(*counts) for cause, counts in seen["recurring"].items()})
+            for item in seen["findings"]:
+                if item["references"]:
+                    further.setdefault(item["signature"], item)
+        return runs
 
-    def _repeat(self, again: Again, before: Mapping[str, int], untracked: Set[str]) -> set[str] | None:
-        """The causes that were there after the test and are still, and whose like has joined them: a new object, or one
-        more reference to the old one. One is alike if only what is in it differs, as keys that are made anew each time,
-        and none like it was there the first time. *before*: references by cause.
+    def _proven(self, runs: Sequence[Recurrences], untracked: Set[str]) -> set[str]:
+        """The causes that recur. Where what is in the objects differs each time, those of one kind are taken
+        together."""
 
-        Strings and numbers are kept in memory of C in many caches, and all look alike. Of the *untracked* causes the
-        first objects must all be there still, and as many more: a cache drops some, or need not make them again."""
-        outcome = again(self._ledger.begin)
-        if outcome is None:
-            return None
-        seen = self._ledger.end(look=outcome == "passed", references=True)
-        if seen is None:
-            return None
-        recurring = seen["recurring"]
-        after = {finding["signature"]: finding["references"] for finding in seen["findings"] if finding["references"]}
-        joined = after.keys()
-        alike = {kind_of(cause) for cause in joined - before.keys()}
-        varying = {cause for cause in recurring.keys() - joined if kind_of(cause) in alike}
+        def proven(of: Sequence[Recurrences], cause: str, exactly: bool = False) -> bool:
+            return _is_proven([run.get(cause, Recurrence()) for run in of], exactly)
+
+        sure = {cause for cause in runs[0] if proven(runs, cause, cause in untracked)}
+        kinds = _by_kind(runs)
+        varying = {cause for cause in runs[0].keys() - sure - untracked if proven(kinds, kind_of(cause))}
         self.varying |= varying
-        more = {cause for cause, references in recurring.items() if references > before.get(cause, references)}
-        doubled = {cause for cause in untracked if recurring.get(cause) == before[cause] == after.get(cause)}
-        return ((joined & recurring.keys()) | varying | more) - untracked | doubled
+        return sure | varying

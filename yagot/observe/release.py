@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from yagot import _core
 
 _END = (lambda end, look, refs, alive, keep: end(look=look, references=refs, alive=alive, keep=keep)).__code__
-_CHECK = (lambda check, references: check(references=references)).__code__
+_CHECK = (lambda check, references, tell: check(references=references, tell=tell)).__code__
 _CALL = (lambda function: function()).__code__
 
 
@@ -38,14 +38,24 @@ class Ledger:
         self._ledger = ledger
         # kept: a bound method that is made while a window is open would count as born in it
         self.start, self.begin, self.close = ledger.start, ledger.begin, ledger.close
-        self.references, self.forget = ledger.references, ledger.forget
+        self.references, self.forget, self.put_off = ledger.references, ledger.forget, ledger.put_off
         self._end, self._check = ledger.end, ledger.check
         self.stand_for(TestInfo("no test", "", "", "no test"))
 
     @property
     def stacks(self) -> bool:
-        """Did the last look meet stacks that cannot be seen?"""
+        """Did the last look meet places that cannot be seen?"""
         return self._ledger.stacks
+
+    @property
+    def suspects(self) -> int:
+        """How many objects the last look suspects."""
+        return self._ledger.suspects
+
+    @property
+    def waiting(self) -> int:
+        """How many objects check() is to look at."""
+        return self._ledger.waiting
 
     def stand_for(self, test: TestInfo) -> None:
         """From now on garbage is released for this test."""
@@ -64,9 +74,9 @@ class Ledger:
         """Closes the window."""
         return self._for_end(self._end, look, references, alive, keep)  # type: ignore[no-any-return]
 
-    def check(self, references: bool = False) -> list[_core._Finding]:
+    def check(self, references: bool = False, tell: bool = True) -> list[_core._Finding]:
         """Looks at all objects."""
-        return self._for_check(self._check, references)  # type: ignore[no-any-return]
+        return self._for_check(self._check, references, tell)  # type: ignore[no-any-return]
 
     def call(self, function: Callable[[], object]) -> None:
         """Calls something else that may release garbage."""

@@ -1,0 +1,269 @@
+/* blocks.c - see blocks.h.
+ *
+ * A word in memory may be an address or any number. Nothing is read through it directly: the kernel copies, and says if
+ * there is nothing. Blocks are told by what the allocators keep beside them, which is checked before it is believed:
+ * a pool of Python's allocator begins with its own description, a chunk of glibc's malloc with its size, and the next
+ * chunk says whether it is in use.
+ */
+#include "find/blocks.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, PAGES = 256, POOLS = 64, ALIGNMENT = 16, POOL_HEADER = 48, SMALL_SIZES = 32, MOST_BLOCKS = 1024 };
+
+typedef struct {
+    uintptr_t address;          /* 0: none */
+    size_t block_size;          /* 0: this is no pool */
+    uintptr_t end;              /* of the blocks that were ever used */
+    uint64_t unused[MOST_BLOCKS / 64];  /* a bit for each free block */
+} pool;
+
+struct yagot_memory {
+    int file;                   /* /proc/self/mem, or -1: process_vm_readv() is allowed */
+    pid_t process;
+    size_t pool_size;           /* 0: Python's allocator is not in use */
+    bool chunks;                /* malloc is glibc's */
+    uintptr_t heap, heap_end;
+    uintptr_t tags[PAGES];      /* the pages' addresses + 1 if there is a copy, + 2 if they cannot be read */
+    unsigned char (*pages)[PAGE];       /* owned */
+    pool pools[POOLS];
+};
+
+/* -- reading -------------------------------------------------------------------------------------- */
+
+size_t
+yagot_memory_read(yagot_memory *m, uintptr_t address, void *copy, size_t size)
+{
+    ssize_t done;
+    if (m->file >= 0) {
+        done = pread(m->file, copy, size, (off_t)address);
+    }
+    else {
+        struct iovec to = {copy, size}, from = {(void *)address, size};
+        done = process_vm_readv(m->process, &to, 1, &from, 1, 0);
+    }
+    return done > 0 ? (size_t)done : 0;
+}
+
+static bool
+read_word(yagot_memory *m, uintptr_t address, uint64_t *word)
+{
+    uintptr_t page = address & ~(uintptr_t)(PAGE - 1);
+    size_t slot = (page / PAGE) % PAGES;
+    if ((m->tags[slot] & ~(uintptr_t)3) != page || m->tags[slot] == 0) {
+        m->tags[slot] = page + (yagot_memory_read(m, page, m->pages[slot], PAGE) == PAGE ? 1 : 2);
+    }
+    if (m->tags[slot] != page + 1 || address % sizeof *word != 0) {
+        return false;
+    }
+    memcpy(word, m->pages[slot] + (address - page), sizeof *word);
+    return true;
+}
+
+/* -- Python's allocator ---------------------------------------------------------------------------- */
+
+static void
+note_free_blocks(yagot_memory *m, pool *p, uint64_t next)
+{
+    uintptr_t first = p->address + POOL_HEADER;
+    for (int i = 0; i < MOST_BLOCKS && next >= first && next < p->end; i++) {
+        size_t index = (next - first) / p->block_size;
+        p->unused[index / 64] |= (uint64_t)1 << index % 64;
+        if (!read_word(m, next, &next)) {
+            return;
+        }
+    }
+}
+
+/* Fills in what a pool says of itself, if all of it fits together. */
+static void
+describe_pool(yagot_memory *m, pool *p)
+{
+    uint64_t count, next_free, sizes, offsets;
+    if (!read_word(m, p->address, &count) || !read_word(m, p->address + 8, &next_free)
+        || !read_word(m, p->address + 32, &sizes) || !read_word(m, p->address + 40, &offsets)) {
+        return;
+    }
+    size_t class = (size_t)(sizes >> 32), size = (class + 1) * ALIGNMENT;
+    size_t next = (size_t)(uint32_t)offsets, last = (size_t)(offsets >> 32);
+    count = (uint32_t)count;
+    if (class >= SMALL_SIZES || last != m->pool_size - size || next <= POOL_HEADER || next > m->pool_size
+        || (next - POOL_HEADER) % size != 0 || count == 0 || count > (m->pool_size - POOL_HEADER) / size
+        || (next_free != 0 && next_free - p->address >= m->pool_size)) {
+        return;
+    }
+    p->block_size = size;
+    p->end = p->address + next;
+    note_free_blocks(m, p, next_free);
+}
+
+static const pool *
+pool_of(yagot_memory *m, uintptr_t address)
+{
+    uintptr_t start = address & ~(m->pool_size - 1);
+    pool *p = &m->pools[(start / m->pool_size) % POOLS];
+    if (p->address != start) {
+        *p = (pool){.address = start};
+        describe_pool(m, p);
+    }
+    return p;
+}
+
+static bool
+block_of_pool(const pool *p, uintptr_t address, yagot_block *block)
+{
+    uintptr_t first = p->address + POOL_HEADER;
+    if (address < first || address >= p->end) {
+        return false;
+    }
+    size_t index = (address - first) / p->block_size;
+    *block = (yagot_block){first + index * p->block_size, p->block_size};
+    return !(p->unused[index / 64] >> index % 64 & 1);
+}
+
+/* -- glibc's malloc -------------------------------------------------------------------------------- */
+
+enum { IN_USE = 1, MAPPED = 2, OTHER_ARENA = 4, FLAGS = 7, PAIR = 16 };
+static const uintptr_t MOST_OF_AN_ARENA = (uintptr_t)1 << 26;   /* 64 MB, and aligned to that */
+
+/* A chunk with a mapping of its own: nothing is before it. */
+static bool
+is_mapping(yagot_memory *m, uintptr_t address, uint64_t head)
+{
+    uint64_t before;
+    uint64_t size = head & ~(uint64_t)FLAGS;
+    return (head & FLAGS) == MAPPED && (address - PAIR) % PAGE == 0 && size % PAGE == 0
+           && read_word(m, address - PAIR, &before) && before == 0;
+}
+
+/* Does a chunk lie in the heap, or in an arena of threads', which begins with a description? */
+static bool
+is_in_arena(yagot_memory *m, uintptr_t address, uint64_t head)
+{
+    uint64_t arena, size;
+    uintptr_t start = address & ~(MOST_OF_AN_ARENA - 1), end = address + (head & ~(uint64_t)FLAGS);
+    if (!(head & OTHER_ARENA)) {
+        return address >= m->heap && end <= m->heap_end;
+    }
+    return read_word(m, start, &arena) && arena != 0 && read_word(m, start + 2 * sizeof size, &size)
+           && size <= MOST_OF_AN_ARENA && end <= start + size;
+}
+
+static bool
+chunk_of_malloc(yagot_memory *m, uintptr_t address, yagot_block *block)
+{
+    uint64_t head, next;
+    if (address % ALIGNMENT != 0 || !read_word(m, address - 8, &head)) {
+        return false;
+    }
+    uint64_t size = head & ~(uint64_t)FLAGS;
+    if (size < 2 * PAIR || size % ALIGNMENT != 0 || size >> 40 != 0) {
+        return false;
+    }
+    if (head & MAPPED) {
+        *block = (yagot_block){address, size - PAIR};
+        return is_mapping(m, address, head);
+    }
+    *block = (yagot_block){address, size - 8};
+    return is_in_arena(m, address, head) && read_word(m, address - 8 + size, &next) && next & IN_USE;
+}
+
+bool
+yagot_memory_block(yagot_memory *m, uintptr_t address, yagot_block *block)
+{
+    const pool *p = m->pool_size > 0 ? pool_of(m, address) : NULL;
+    return p != NULL && p->block_size > 0 ? block_of_pool(p, address, block)
+           : m->chunks && chunk_of_malloc(m, address, block);
+}
+
+/* -- opening it ------------------------------------------------------------------------------------ */
+
+/* Are blocks found that are surely there, with their sizes? */
+static void
+learn_pools(yagot_memory *m)
+{
+    void *small = PyObject_Malloc(ALIGNMENT);
+    static const size_t sizes[] = {1 << 14, 1 << 12};
+    for (size_t i = 0; small != NULL && i < 2; i++) {
+        yagot_block block;
+        memset(m->pools, 0, sizeof m->pools);
+        m->pool_size = sizes[i];
+        if (yagot_memory_block(m, (uintptr_t)small, &block) && block.size <= 8 * ALIGNMENT) {
+            break;
+        }
+        m->pool_size = 0;
+    }
+    PyObject_Free(small);
+}
+
+static void
+find_heap(yagot_memory *m)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        char *end = NULL;
+        if (strstr(line, "[heap]") != NULL) {
+            m->heap = strtoul(line, &end, 16);
+            m->heap_end = strtoul(end + 1, NULL, 16);
+        }
+    }
+    if (maps != NULL) {
+        (void)fclose(maps);
+    }
+}
+
+static void
+learn_chunks(yagot_memory *m)
+{
+    void *small = malloc(1000), *large = malloc((size_t)1 << 22);
+    yagot_block first, second;
+    find_heap(m);               /* it has grown by now */
+    m->chunks = small != NULL && large != NULL && chunk_of_malloc(m, (uintptr_t)small, &first)
+                && chunk_of_malloc(m, (uintptr_t)large, &second) && first.size == malloc_usable_size(small)
+                && second.size == malloc_usable_size(large);
+    free(small);
+    free(large);
+}
+
+yagot_memory *
+yagot_memory_open(void)
+{
+    yagot_memory *m = PyMem_RawCalloc(1, sizeof *m);
+    uint64_t word;
+    if (m == NULL || (m->pages = PyMem_RawMalloc(PAGES * sizeof *m->pages)) == NULL) {
+        PyMem_RawFree(m);
+        return NULL;
+    }
+    m->file = -1;
+    m->process = getpid();
+    if (yagot_memory_read(m, (uintptr_t)&word, &word, 1) == 0) {        /* a sandbox may not allow it */
+        m->file = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+    }
+    learn_chunks(m);
+    if (!m->chunks) {
+        yagot_memory_close(m);
+        return NULL;
+    }
+    memset(m->tags, 0, sizeof m->tags);         /* pages have changed since */
+    learn_pools(m);
+    memset(m->tags, 0, sizeof m->tags);
+    memset(m->pools, 0, sizeof m->pools);
+    return m;
+}
+
+void
+yagot_memory_close(yagot_memory *m)
+{
+    if (m->file >= 0) {
+        (void)close(m->file);
+    }
+    PyMem_RawFree(m->pages);
+    PyMem_RawFree(m);
+}

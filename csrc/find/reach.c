@@ -1,0 +1,303 @@
+/* reach.c - see reach.h.
+ *
+ * An object that does not show what it holds keeps it in its body, in memory of malloc's that its body leads to, in what
+ * that leads to, and so on. A word there that is the address of a wanted object counts as a reference: at worst
+ * something stale is believed, and a leak is not told.
+ */
+#include "find/reach.h"
+
+#include "find/memory_scan.h"
+
+enum { PIECE = 1 << 14, MOST_OF_A_BLOCK = 1 << 25, MOST_IN_ALL = 1 << 28 };
+
+/* -- what is not to be searched --------------------------------------------------------------------- */
+
+static bool
+is_walked(const yagot_reach *r, uintptr_t address)
+{
+    return yagot_idtable_get(&r->h->seen, (void *)address) != YAGOT_NONE;
+}
+
+int
+yagot_reach_pass_over(yagot_reach *r, const void *address)
+{
+    yagot_block block;
+    if (!yagot_memory_block(r->memory, (uintptr_t)address, &block)) {
+        return 0;
+    }
+    return yagot_idtable_put(&r->visited, (void *)block.start, 0);
+}
+
+/* They know what is no longer in use. */
+static int
+pass_over_interpreter(yagot_reach *r)
+{
+    PyInterpreterState *interpreter = PyInterpreterState_Get();
+    int result = yagot_reach_pass_over(r, interpreter);
+    for (PyThreadState *t = PyInterpreterState_ThreadHead(interpreter); t != NULL && result == 0;
+         t = PyThreadState_Next(t)) {
+        result = yagot_reach_pass_over(r, t);
+    }
+    return result;
+}
+
+/* Where objects that show all they hold keep it: it was counted, and stale words lead there from anywhere. Attributes
+ * of an instance are behind words in front of it. */
+static int
+pass_over_items(yagot_reach *r, PyObject *object)
+{
+    enum { IN_FRONT = 4 };
+    bool instance = yagot_c_type_of(r->h, object) == &PyBaseObject_Type;
+    if (yagot_body_size(r->h, object) > 0 || !yagot_can_traverse(object)) {
+        return 0;
+    }
+    void *in_front[IN_FRONT] = {0};
+    void *const *words = instance ? in_front : (void *const *)object;
+    size_t count = instance ? IN_FRONT : (size_t)Py_TYPE(object)->tp_basicsize / sizeof *words;
+    if (instance) {
+        (void)yagot_memory_read(r->memory, (uintptr_t)object - sizeof in_front, in_front, sizeof in_front);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!is_walked(r, (uintptr_t)words[i]) && yagot_reach_pass_over(r, words[i]) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Our own lists of objects. */
+static int
+pass_over_ours(yagot_reach *r, const yagot_snapshot *births)
+{
+    const void *arrays[] = {r->h->wanted->objects, births->objects, r->h->pending, r->h->opaque,
+                            ((PyListObject *)r->h->tracked)->ob_item};
+    int result = 0;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays && result == 0; i++) {
+        result = yagot_reach_pass_over(r, arrays[i]);
+    }
+    for (size_t i = 0; i < 3 && births->lists[i] != NULL && result == 0; i++) {
+        result = yagot_reach_pass_over(r, ((PyListObject *)births->lists[i])->ob_item);
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(r->h->tracked) && result == 0; i++) {
+        result = pass_over_items(r, PyList_GET_ITEM(r->h->tracked, i));
+    }
+    return result;
+}
+
+int
+yagot_reach_init(yagot_reach *r, yagot_holders *h, const yagot_snapshot *births)
+{
+    *r = (yagot_reach){.h = h, .budget = MOST_IN_ALL};
+    if (yagot_idtable_init(&r->visited) < 0) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
+        uint32_t *slot = yagot_idtable_slot(&h->seen, PyList_GET_ITEM(h->tracked, i));
+        if (slot == NULL) {
+            return -1;
+        }
+        *slot = 1;
+    }
+    r->memory = yagot_memory_open();
+    return r->memory == NULL ? 1 : pass_over_interpreter(r) < 0 ? -1 : pass_over_ours(r, births);
+}
+
+void
+yagot_reach_fini(yagot_reach *r)
+{
+    if (r->memory != NULL) {
+        yagot_memory_close(r->memory);
+    }
+    yagot_idtable_fini(&r->visited);
+    PyMem_RawFree(r->pending);
+    PyMem_RawFree(r->hits);
+}
+
+bool
+yagot_reach_wanted(const yagot_reach *r)
+{
+    for (uint32_t i = 0; i < r->h->wanted->count; i++) {
+        if (r->h->wanted->refs[i] > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* -- blocks --------------------------------------------------------------------------------------- */
+
+/* Strings and numbers lead nowhere. */
+static bool
+is_leaf(yagot_reach *r, const yagot_block *block)
+{
+    PyTypeObject *head[2];
+    if (block->size < sizeof head || yagot_memory_read(r->memory, block->start, head, sizeof head) < sizeof head) {
+        return true;
+    }
+    return head[1] == &PyUnicode_Type || head[1] == &PyBytes_Type || head[1] == &PyLong_Type
+           || head[1] == &PyFloat_Type;
+}
+
+/* Objects of the collector's begin with its own words, since 3.12 maybe with those of their dict, too. */
+static bool
+is_known(yagot_reach *r, const yagot_block *block)
+{
+    enum { HEAD = 16, HEAD_AND_DICT = 32 };
+    return is_walked(r, block->start) || is_walked(r, block->start + HEAD)
+           || is_walked(r, block->start + HEAD_AND_DICT) || is_leaf(r, block);
+}
+
+static void
+push(yagot_reach *r, yagot_block block)
+{
+    if (r->depth == r->room) {
+        size_t room = r->room * 2 + 64;
+        yagot_block *grown = PyMem_RawRealloc(r->pending, room * sizeof *grown);
+        if (grown == NULL) {
+            r->failed = true;
+            return;
+        }
+        r->pending = grown;
+        r->room = room;
+    }
+    r->pending[r->depth++] = block;
+}
+
+/* Has the block that a word leads to searched later. */
+static void
+follow(yagot_reach *r, uintptr_t word)
+{
+    yagot_block block;
+    word &= ~(uintptr_t)7;      /* the lowest bits may be marks */
+    if (word < 1 << 16 || word >> 47 != 0 || is_walked(r, word) || !yagot_memory_block(r->memory, word, &block)) {
+        return;
+    }
+    uint32_t *slot = yagot_idtable_slot(&r->visited, (void *)block.start);
+    if (slot == NULL) {
+        r->failed = true;
+    }
+    else if (*slot == 0) {
+        *slot = 1;
+        if (!is_known(r, &block)) {
+            push(r, block);
+        }
+    }
+}
+
+/* -- what is found in them ------------------------------------------------------------------------- */
+
+static void
+add_hit(yagot_reach *r, uint32_t index)
+{
+    for (size_t i = 0; i < r->hit_count; i++) {
+        if (r->hits[i].index == index) {
+            r->hits[i].count++;
+            return;
+        }
+    }
+    if (r->hit_count == r->hit_room) {
+        size_t room = r->hit_room * 2 + 16;
+        yagot_hit *grown = PyMem_RawRealloc(r->hits, room * sizeof *grown);
+        if (grown == NULL) {
+            r->failed = true;
+            return;
+        }
+        r->hits = grown;
+        r->hit_room = room;
+    }
+    r->hits[r->hit_count++] = (yagot_hit){index, 1};
+}
+
+static void
+search_words(yagot_reach *r, const uintptr_t *words, size_t count, bool onwards)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t index = yagot_holders_find(r->h, (PyObject *)(words[i] & ~(uintptr_t)3));
+        if (index != YAGOT_NONE && r->h->wanted->refs[index] > 0) {
+            add_hit(r, index);
+        }
+        else if (onwards) {
+            follow(r, words[i]);
+        }
+    }
+}
+
+static size_t
+search(yagot_reach *r, yagot_block block, bool onwards)
+{
+    uintptr_t piece[PIECE / sizeof(uintptr_t)];
+    size_t done = 0, size = block.size < MOST_OF_A_BLOCK ? block.size : MOST_OF_A_BLOCK;
+    while (done < size && r->budget > 0) {
+        size_t part = size - done < PIECE ? size - done : PIECE;
+        size_t got = yagot_memory_read(r->memory, block.start + done, piece, part);
+        search_words(r, piece, got / sizeof *piece, onwards);
+        r->budget -= got < r->budget ? got : r->budget;
+        done += got;
+        if (got < part) {
+            break;
+        }
+    }
+    return done;
+}
+
+static void
+search_pending(yagot_reach *r)
+{
+    while (r->depth > 0 && r->budget > 0 && !r->failed) {
+        (void)search(r, r->pending[--r->depth], true);
+    }
+    r->depth = 0;
+    if (r->budget == 0 || r->failed) {
+        r->h->stacks = true;        /* there is more than was searched */
+    }
+}
+
+/* Subtracts what was found, less what `holder` shows anyway. */
+static void
+settle(yagot_reach *r, PyObject *holder)
+{
+    yagot_snapshot *wanted = r->h->wanted;
+    for (size_t i = 0; i < r->hit_count; i++) {
+        const yagot_hit *hit = &r->hits[i];
+        Py_ssize_t shown = holder != NULL ? yagot_count_shown(holder, wanted->objects[hit->index]) : 0;
+        Py_ssize_t hidden = hit->count > shown ? hit->count - shown : 0;
+        wanted->refs[hit->index] -= hidden < wanted->refs[hit->index] ? hidden : wanted->refs[hit->index];
+    }
+    r->hit_count = 0;
+}
+
+void
+yagot_reach_range(yagot_reach *r, const void *memory, size_t size, bool onwards)
+{
+    (void)yagot_reach_unsafe(r, (uintptr_t)memory, size, onwards);
+}
+
+size_t
+yagot_reach_unsafe(yagot_reach *r, uintptr_t memory, size_t size, bool onwards)
+{
+    size_t done = search(r, (yagot_block){memory, size}, onwards);
+    search_pending(r);
+    settle(r, NULL);
+    return done;
+}
+
+/* The words of the body itself are counted elsewhere; of what lies beyond it in the same block all are counted here. */
+void
+yagot_reach_object(yagot_reach *r, PyObject *object)
+{
+    yagot_block block;
+    size_t body = yagot_body_size(r->h, object);
+    const uintptr_t *words = (const uintptr_t *)object;
+    for (size_t i = sizeof(PyObject) / sizeof *words; i < body / sizeof *words; i++) {
+        if (yagot_holders_find(r->h, (PyObject *)words[i]) == YAGOT_NONE) {
+            follow(r, words[i]);
+        }
+    }
+    bool longer = body > 0 && !yagot_can_traverse(object) && Py_TYPE(object)->tp_itemsize > 0;
+    if (longer && yagot_memory_block(r->memory, (uintptr_t)object, &block)) {
+        uintptr_t end = block.start + block.size, start = ((uintptr_t)object + body + 7) & ~(uintptr_t)7;
+        (void)search(r, (yagot_block){start, end > start ? end - start : 0}, true);
+    }
+    search_pending(r);
+    settle(r, object);
+}

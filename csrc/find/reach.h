@@ -1,0 +1,47 @@
+/* reach.h - find: references in memory that objects, libraries and threads lead to, to any depth. */
+#ifndef YAGOT_REACH_H
+#define YAGOT_REACH_H
+
+#include "find/blocks.h"
+#include "find/holders.h"
+
+typedef struct {
+    uint32_t index;             /* of a wanted object */
+    Py_ssize_t count;
+} yagot_hit;
+
+typedef struct {
+    yagot_holders *h;
+    yagot_memory *memory;       /* owned */
+    yagot_idtable visited;      /* blocks */
+    yagot_block *pending;       /* owned array: blocks to be searched */
+    size_t depth, room;
+    yagot_hit *hits;            /* owned array: what the holder under way leads to */
+    size_t hit_count, hit_room;
+    size_t budget;              /* bytes that may still be searched */
+    bool failed;                /* memory was short */
+} yagot_reach;
+
+/* After yagot_holders_subtract: none of the objects that were walked there is searched here, nor are our own lists, the
+ * snapshot's of births among them. 1 where memory cannot be searched. Fini it in any case. */
+int yagot_reach_init(yagot_reach *reach, yagot_holders *holders, const yagot_snapshot *births);
+void yagot_reach_fini(yagot_reach *reach);
+/* No search is to be led to the block at an address. -1 when memory is short. */
+int yagot_reach_pass_over(yagot_reach *reach, const void *address);
+/* Is there any object left to look for? */
+bool yagot_reach_wanted(const yagot_reach *reach);
+/* Subtracts the words of a range from the wanted objects' refs; with follow, also those in blocks that it leads to. */
+void yagot_reach_range(yagot_reach *reach, const void *memory, size_t size, bool follow);
+/* The same for a range that may not be there, as another thread's stack; how many bytes there were. */
+size_t yagot_reach_unsafe(yagot_reach *reach, uintptr_t memory, size_t size, bool follow);
+/* What an object leads to beyond its body, but for what its traverse function shows. */
+void yagot_reach_object(yagot_reach *reach, PyObject *object);
+
+/* statics.c: the data of libraries and of the interpreter, and this thread's variables. */
+void yagot_reach_statics(yagot_reach *reach);
+/* The same for what libraries' data leads to. What is no longer in use may lie there. */
+void yagot_reach_from_statics(yagot_reach *reach);
+/* stacks.c: the stacks of all other threads. */
+void yagot_reach_stacks(yagot_reach *reach);
+
+#endif

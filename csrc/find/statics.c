@@ -1,0 +1,150 @@
+/* statics.c - find: references in the data of shared libraries, of the interpreter, and in this thread's variables.
+ *
+ * The interpreter's data has signal handlers, hooks, codecs, callbacks of sys.monitoring and more that no traversal
+ * shows. It also has free lists and caches that know objects without holding them: these are emptied or passed over.
+ */
+#include "find/reach.h"
+
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -- what the interpreter's data has of objects that it does not hold -------------------------------- */
+
+enum { FREE_LIST = 100 };       /* more than the interpreter keeps of dead lists and dicts */
+
+/* Fills the arrays of dead lists and dicts with new ones: what was there may be the address of one in use. */
+static void
+overwrite_free_lists(void)
+{
+    PyObject *lists[FREE_LIST], *dicts[FREE_LIST];
+    for (int i = 0; i < FREE_LIST; i++) {
+        lists[i] = PyList_New(0);
+        dicts[i] = PyDict_New();
+    }
+    for (int i = 0; i < FREE_LIST; i++) {
+        Py_XDECREF(lists[i]);
+        Py_XDECREF(dicts[i]);
+    }
+    PyErr_Clear();
+}
+
+/* A cache of functions by version has each beside its code. */
+static bool
+is_function_beside_its_code(PyObject *function, const uintptr_t *words, size_t left)
+{
+    return PyFunction_Check(function) && left > 1 && words[1] == (uintptr_t)PyFunction_GET_CODE(function);
+}
+
+static void
+search_interpreter(yagot_reach *r, const uintptr_t *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t index = yagot_holders_find(r->h, (PyObject *)words[i]);
+        if (index != YAGOT_NONE && r->h->wanted->refs[index] > 0
+            && !is_function_beside_its_code((PyObject *)words[i], &words[i], count - i)) {
+            r->h->wanted->refs[index]--;
+        }
+    }
+}
+
+/* An interpreter or thread that is not part of the library's data. */
+static void
+search_block(yagot_reach *r, const void *address, size_t size)
+{
+    yagot_block block;
+    if (yagot_memory_block(r->memory, (uintptr_t)address, &block)) {
+        search_interpreter(r, address, (size < block.size ? size : block.size) / sizeof(uintptr_t));
+    }
+}
+
+static void
+search_interpreters_blocks(yagot_reach *r)
+{
+    PyInterpreterState *interpreter = PyInterpreterState_Get();
+    search_block(r, interpreter, SIZE_MAX);
+    for (PyThreadState *t = PyInterpreterState_ThreadHead(interpreter); t != NULL; t = PyThreadState_Next(t)) {
+        search_block(r, t, sizeof *t);
+    }
+}
+
+/* -- data of libraries ------------------------------------------------------------------------------- */
+
+static bool
+has_address(const struct dl_phdr_info *info, uintptr_t address)
+{
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+        if (info->dlpi_phdr[i].p_type == PT_LOAD && address - start < info->dlpi_phdr[i].p_memsz) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Modules in C keep objects; what else is loaded only has memory that they may have used before. */
+static bool
+is_module(const struct dl_phdr_info *info)
+{
+    const char *slash = strrchr(info->dlpi_name, '/');
+    return slash != NULL && strncmp(slash, "/lib", 4) != 0;
+}
+
+typedef struct {
+    yagot_reach *reach;
+    bool follow;
+} library_search;
+
+static void
+search_variables(yagot_reach *r, const struct dl_phdr_info *info, bool follow)
+{
+    for (int i = 0; i < info->dlpi_phnum && info->dlpi_tls_data != NULL; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_TLS) {
+            yagot_reach_range(r, info->dlpi_tls_data, info->dlpi_phdr[i].p_memsz, follow);
+        }
+    }
+}
+
+static int
+search_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *arg)
+{
+    library_search *search = arg;
+    bool python = has_address(info, (uintptr_t)&PyType_Type), allocator = has_address(info, (uintptr_t)&malloc);
+    if (allocator || (search->follow && (python || !is_module(info)))) {
+        return 0;               /* what is free leads there */
+    }
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type != PT_LOAD || !(info->dlpi_phdr[i].p_flags & PF_W)) {
+            continue;
+        }
+        uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, aligned = (start + 7) & ~(uintptr_t)7;
+        size_t bytes = info->dlpi_phdr[i].p_memsz - (aligned - start);
+        if (python) {
+            search_interpreter(search->reach, (const uintptr_t *)aligned, bytes / sizeof(uintptr_t));
+        }
+        else {
+            yagot_reach_range(search->reach, (const void *)aligned, bytes, search->follow);
+        }
+    }
+    if (!python) {
+        search_variables(search->reach, info, search->follow);
+    }
+    return 0;
+}
+
+void
+yagot_reach_statics(yagot_reach *r)
+{
+    library_search search = {r, false};
+    overwrite_free_lists();
+    (void)PyType_ClearCache();  /* it knows attributes of classes that are gone */
+    search_interpreters_blocks(r);
+    (void)dl_iterate_phdr(search_library, &search);
+}
+
+void
+yagot_reach_from_statics(yagot_reach *r)
+{
+    library_search search = {r, true};
+    (void)dl_iterate_phdr(search_library, &search);
+}
