@@ -66,6 +66,19 @@ def test_held_memory_counts_shared_objects_once(ledger):
     assert 1_000_000 <= finding.held_bytes < 1_010_000
 
 
+def test_held_memory_of_suspended_code(ledger):
+    def numbers(me):
+        yield me
+
+    def body():
+        node = Node()
+        node.numbers = numbers(node)
+        next(node.numbers)
+
+    (finding,) = findings_of(ledger, body)
+    assert 0 < finding.held_bytes < 2000
+
+
 def test_python_level_sizeof_does_not_run(ledger):
     class Liar:
         def __sizeof__(self):

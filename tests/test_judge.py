@@ -312,7 +312,7 @@ def verdicts_of(tests):
 
 
 def test_each_finding_has_an_owner(owners):
-    tests = owners.tests("test_owners", check=1)
+    tests = owners.tests("--disable-rules=standard-library", "test_owners", check=1)
     assert {name: {f["owner"] for f in test["findings"]} for name, test in tests.items()} == {
         "test_project": {"the project"},
         "test_library": {"the standard library"},
@@ -323,7 +323,7 @@ def test_each_finding_has_an_owner(owners):
 
 @pytest.mark.parametrize("option", ["--source=app", "--source=.", "--omit=xml.*,*/xml/dom/*"])
 def test_only_leaks_of_the_source_count(owners, option):
-    found = verdicts_of(owners.tests(option, "test_owners", check=1))
+    found = verdicts_of(owners.tests(option, "--strict", "test_owners", check=1))
     assert found == {
         "test_project": {("leak", "")},
         "test_library": {("note", "source")},
@@ -367,11 +367,12 @@ def test_first_imports_are_notes(project):
             def test_b_later(self):
                 builder.Builder()
         """)
+    late = ("note", "third-party")
     env = {"PYTHONPATH": str(project.path / "site-packages")}
     found = verdicts_of(project.tests("test_import", env=env, check=1))
     assert found == {
         "test_a_first": {("note", "first-import"), ("leak", "")},
-        "test_b_later": {("leak", "")},
+        "test_b_later": {late},
     }
     found = verdicts_of(project.tests("--strict", "test_import", env=env, check=1))
     assert found == {"test_a_first": {("leak", "")}, "test_b_later": {("leak", "")}}
@@ -396,5 +397,5 @@ def test_default_rules_by_name(project):
     result = project.yagot("--disable-rules", "inherent", "test_class", check=2)
     assert result.stderr == (
         "yagot: command line: disable-rules: 'inherent' is none of "
-        "inherent-class, first-import, framework-scaffold, hidden-references\n"
+        "inherent-class, first-import, framework-scaffold, standard-library, third-party, hidden-references\n"
     )

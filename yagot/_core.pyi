@@ -10,6 +10,7 @@ class _Step(TypedDict):
     path: str
     contents: str
     general: str
+    maker: str
     defined: str
     made: str
     kind: str
@@ -35,6 +36,9 @@ class _Finding(TypedDict):
     kind: str
     signature: str
     parts: list[str]
+    cause: str
+    cause_parts: list[str]
+    makers: list[str]
     subject: str
     objects: int
     count: int
@@ -83,11 +87,13 @@ def explain(objects: Iterable[object], /) -> list[_Finding]: ...
 class Ledger:
     @property
     def stacks(self) -> bool: ...
-    @property
-    def suspects(self) -> int: ...
-    @property
-    def waiting(self) -> int: ...
-    def __new__(cls, describe: Callable[[object], str] | None = None, native: bool = False) -> Ledger: ...
+    def __new__(
+        cls,
+        describe: Callable[[object], str] | None = None,
+        native: bool = False,
+        modules: dict[str, int] = {},
+    ) -> Ledger: ...
+    def start(self) -> None: ...
     def start(self) -> None: ...
     def begin(self, owners: tuple[object, ...] = ..., number: int = 0, /) -> None: ...
     def end(

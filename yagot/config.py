@@ -116,7 +116,14 @@ OPTIONS: dict[str, tuple[str, str]] = {
 }
 """Settings as command-line options: metavar (empty: a flag) and help."""
 
-DEFAULT_RULES = ("inherent-class", "first-import", "framework-scaffold", "hidden-references")
+DEFAULT_RULES = (
+    "inherent-class",
+    "first-import",
+    "framework-scaffold",
+    "standard-library",
+    "third-party",
+    "hidden-references",
+)
 """What makes notes of findings unless it is disabled, or with --strict."""
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}

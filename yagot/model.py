@@ -65,6 +65,9 @@ class Step:
     """Where a frame is, or was left; else 0."""
     general: str = ""
     """Object and path without indices, as in causes."""
+    maker: str = ""
+    """The module whose code has made the reference, by all that is known: of a variable that of its function, of an
+    attribute that of the class whose methods set it. Empty if unknown, as of items."""
     edges: tuple[tuple[str, str], ...] = ()
     """Kind and name of each reference of the path, eight at most: ``("attribute", "children"), ("item", "0")``. The
     kinds: ``attribute``, ``field`` (of the interpreter or a C type), ``item``, ``key`` (is one), ``member`` (of a set),
@@ -77,6 +80,11 @@ class Step:
 
     def __str__(self) -> str:
         return self.object + self.path
+
+
+def sign(kind: str, cause: str) -> str:
+    """Twelve hexadecimal digits that stand for kind and cause (BLAKE2s)."""
+    return blake2s(f"{kind}\n{cause}".encode(), digest_size=6).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,7 @@ class Finding:
     """``collected``, ``uncollectable``, ``growth`` (see
     yagot.observe.growth) or ``hidden``: a C type that does not show what it holds."""
     cause: str
-    """The cycle without indices, addresses and counts: the same on every run."""
+    """The cycle in general, the same on every run: attributes by the class that sets them, no indices and keys."""
     objects: int
     """Tracked objects, all components together."""
     types: Mapping[str, int]
@@ -122,6 +130,12 @@ class Finding:
     """Components of this structure."""
     parts: tuple[str, ...] = ()
     """The steps that the cause consists of; none if it is no cycle."""
+    concrete: str = ""
+    """The cause with the classes and keys of this cycle."""
+    variants: tuple[str, ...] = ()
+    """The signatures of the concrete causes that the finding stands for."""
+    makers: tuple[str, ...] = ()
+    """The makers of all steps, those that are not shown included."""
     subject: str = ""
     """What the cause says something of, if it is no cycle: ``list of int``."""
     steps: tuple[Step, ...] = ()
@@ -158,7 +172,12 @@ class Finding:
     @property
     def signature(self) -> str:
         """Twelve hexadecimal digits that stand for kind and cause (BLAKE2s)."""
-        return blake2s(f"{self.kind}\n{self.cause}".encode(), digest_size=6).hexdigest()
+        return sign(self.kind, self.cause)
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """The steps of the cycle, in general and as they are; the cause if it is no cycle."""
+        return (*self.parts, *(step.general for step in self.steps if step.general)) or (self.cause,)
 
     @property
     def cycle(self) -> tuple[str, ...]:
@@ -174,6 +193,9 @@ class Finding:
             "signature": self.signature,
             "cause": self.cause,
             "parts": list(self.parts),
+            "concrete": self.concrete,
+            "variants": list(self.variants),
+            "makers": list(self.makers),
             "subject": self.subject,
             "objects": self.objects,
             "types": dict(self.types),
@@ -200,15 +222,20 @@ def lasting(cause: str) -> str:
 
 
 def from_core(found: _Finding, cause: str | None = None) -> Finding:
-    """A finding as the core reports it, or under another cause."""
+    """A finding as the core reports it; what is no cycle perhaps under another cause."""
+    concrete = lasting(found["signature"]) if cause is None else cause
+    is_cycle = bool(found["cause_parts"])
     return Finding(
         kind=found["kind"],
-        cause=lasting(found["signature"]) if cause is None else cause,
+        cause=lasting(found["cause"]) if is_cycle else concrete,
+        concrete=concrete,
+        variants=(sign(found["kind"], concrete),) if is_cycle else (),
         objects=found["objects"],
         types=found["types"],
         held_bytes=found["held_bytes"],
         count=found["count"],
-        parts=tuple(map(lasting, found["parts"])),
+        parts=tuple(map(lasting, found["cause_parts"])),
+        makers=tuple(found["makers"]),
         subject=found["subject"],
         steps=tuple(map(_step_from_json, found["steps"])),
         cycle_length=found["cycle_length"],
@@ -329,7 +356,10 @@ def _finding_from_json(data: Mapping[str, Any]) -> Finding:
     steps = tuple(map(_step_from_json, data["steps"]))
     parts = tuple(data["parts"] if "parts" in data else data["cause"].split(" → "))
     cut = _checked(Cut(**data["cut"]), Cut("", "", "")) if data.get("cut") is not None else None
-    finding: Finding = Finding(**{**kept, "steps": steps, "parts": parts, "cut": None, "hops": ()})
+    makers = tuple(data.get("makers", ()))
+    texts = {"parts": parts, "makers": makers, "variants": tuple(data.get("variants", ()))}
+    fields = {**kept, **texts, "steps": steps, "cut": None, "hops": ()}
+    finding: Finding = Finding(**fields)
     finding = dataclasses.replace(_checked(finding, Finding("", "", 0, {}, 0)), cut=cut)
     if not all(type(count) is int for count in finding.types.values()):
         raise TypeError("types has counts that are no numbers")
@@ -371,6 +401,8 @@ def from_dict(data: Mapping[str, Any]) -> TestReport:
                     **{
                         **finding,
                         "parts": tuple(finding["parts"]),
+                        "makers": tuple(finding["makers"]),
+                        "variants": tuple(finding["variants"]),
                         "steps": tuple(map(_step_from_json, finding["steps"])),
                         "cut": Cut(**finding["cut"]) if finding["cut"] else None,
                     }

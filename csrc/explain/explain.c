@@ -164,11 +164,27 @@ tell_step(yagot_findings *findings, PyObject *get_traceback, const yagot_step *s
     told->general = copy(step->general);
     memcpy(told->edges, step->edges, sizeof told->edges);
     told->edge_count = step->edge_count;
+    told->maker = copy(step->maker != NULL ? step->maker : "");
     told->defined = tell(yagot_add_definition, step->head);
     told->waiting = findings->wants_repr ? Py_NewRef(step->head) : NULL;
     told->made = tell_allocation(get_traceback, step->head);
-    bool complete = told->text[0] && told->text[1] && told->text[2] && told->general && told->defined && told->made;
+    bool complete = told->text[0] && told->text[1] && told->text[2] && told->general && told->maker && told->defined && told->made;
     return yagot_identify(step->head, &told->identity) == 0 && complete ? 0 : -1;
+}
+
+/* The makers of all steps, a line each. */
+static char *
+tell_makers(const yagot_cycle *cycle)
+{
+    yagot_text text = {0};
+    for (uint32_t i = 0; i < cycle->count; i++) {
+        const char *maker = cycle->steps[i].maker;
+        if (*maker != '\0' && (i == 0 || strcmp(maker, cycle->steps[i - 1].maker) != 0)) {
+            yagot_text_add(&text, text.size > 0 ? "\n" : "");
+            yagot_text_add(&text, maker);
+        }
+    }
+    return yagot_text_take(&text);
 }
 
 static int
@@ -180,6 +196,10 @@ tell_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_f
         return -1;
     }
     finding->parts = cycle->parts != NULL ? copy(cycle->parts) : NULL;
+    finding->makers = tell_makers(cycle);
+    if (cycle->cause.text != NULL) {
+        finding->cause = (yagot_cause){copy(cycle->cause.text), copy(cycle->cause.parts)};
+    }
     finding->cycle_length = cycle->cut ? cycle->length : cycle->count;
     /* of a long cycle, the beginning and the last step */
     for (uint32_t i = 0; i < cycle->count && finding->step_count < MOST_STEPS; i++) {
@@ -352,7 +372,7 @@ yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, PyObject *get_
     if (yagot_graph_init(&x.graph, snapshot) < 0) {
         return -1;
     }
-    if (yagot_search_init(&x.search, &x.graph) == 0 && yagot_held_init(&x.held, snapshot) == 0
+    if (yagot_search_init(&x.search, &x.graph, findings->modules) == 0 && yagot_held_init(&x.held, snapshot) == 0
         && yagot_idtable_init(&x.type_index) == 0) {
         result = measure_components(&x) < 0 ? -1 : explain_components(&x, snapshot, predictions);
     }

@@ -57,7 +57,7 @@ export_step(const yagot_told_step *step)
     const struct { const char *key, *text; } fields[] = {
         {"object", step->text[0]}, {"path", step->text[1]}, {"contents", step->text[2]}, {"general", step->general},
         {"defined", step->defined}, {"made", step->made}, {"kind", step->identity.kind},
-        {"module", step->identity.module}, {"qualname", step->identity.qualname},
+        {"maker", step->maker}, {"module", step->identity.module}, {"qualname", step->identity.qualname},
     };
     PyObject *dict = PyDict_New();
     for (size_t i = 0; dict != NULL && i < sizeof fields / sizeof *fields; i++) {
@@ -89,7 +89,7 @@ static PyObject *
 export_parts(const char *text)
 {
     PyObject *list = PyList_New(0);
-    while (list != NULL && text != NULL) {
+    while (list != NULL && text != NULL && *text != '\0') {
         size_t size = strcspn(text, "\n");
         append(&list, new_part(text, size));
         text = text[size] == '\n' ? text + size + 1 : NULL;
@@ -146,7 +146,10 @@ export_finding(const yagot_finding *finding, bool uncollectable)
         || set_item(dict, "kind", PyUnicode_FromString(finding->kind != NULL ? finding->kind
                                                       : uncollectable ? "uncollectable" : "collected")) < 0
         || set_item(dict, "signature", new_text(finding->signature)) < 0
+        || set_item(dict, "cause", new_text(finding->cause.text != NULL ? finding->cause.text : finding->signature)) < 0
+        || set_item(dict, "cause_parts", export_parts(finding->cause.parts)) < 0
         || set_item(dict, "parts", export_parts(finding->parts)) < 0
+        || set_item(dict, "makers", export_parts(finding->makers)) < 0
         || set_item(dict, "subject", new_part(finding->signature, finding->subject)) < 0
         || set_item(dict, "objects", PyLong_FromSsize_t(objects)) < 0
         || set_item(dict, "count", PyLong_FromSsize_t(finding->count)) < 0

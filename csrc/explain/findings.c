@@ -27,6 +27,7 @@ finding_fini(yagot_finding *finding)
             PyMem_RawFree(step->text[j]);
         }
         PyMem_RawFree(step->general);
+        PyMem_RawFree(step->maker);
         yagot_identity_fini(&step->identity);
         PyMem_RawFree(step->defined);
         PyMem_RawFree(step->made);
@@ -34,7 +35,10 @@ finding_fini(yagot_finding *finding)
     }
     PyMem_RawFree(finding->steps);
     PyMem_RawFree(finding->signature);
+    PyMem_RawFree(finding->makers);
     PyMem_RawFree(finding->parts);
+    PyMem_RawFree(finding->cause.text);
+    PyMem_RawFree(finding->cause.parts);
     yagot_hops_free(finding->hops, finding->hop_count);
     PyMem_RawFree(finding->types);
     PyMem_RawFree(finding->survivor_types);
@@ -54,6 +58,7 @@ yagot_findings_fini(yagot_findings *findings)
     if (findings->by_signature != NULL) {
         xmlHashFree(findings->by_signature, NULL);
     }
+    Py_XDECREF(findings->modules);
     memset(findings, 0, sizeof *findings);
 }
 
@@ -64,11 +69,13 @@ yagot_findings_clear(yagot_findings *findings)
         return 0;
     }
     const yagot_findings old = *findings;
+    PyObject *modules = Py_XNewRef(findings->modules);
     yagot_findings_fini(findings);
     int result = yagot_findings_init(findings);
     findings->wants_repr = old.wants_repr;
     findings->imports = old.imports;
     findings->import = old.import;
+    findings->modules = modules;
     return result;
 }
 

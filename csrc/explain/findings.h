@@ -17,7 +17,7 @@ typedef struct {
 
 typedef struct {
     char *text[3];              /* owned: object, path, contents */
-    char *general;              /* owned: object and path without indices */
+    char *general, *maker;      /* owned: object and path without indices; the module whose code made the reference */
     yagot_identity identity;    /* owned */
     yagot_edge edges[YAGOT_MOST_EDGES];     /* parts of the path */
     uint32_t edge_count;
@@ -27,6 +27,8 @@ typedef struct {
 
 typedef struct {
     char *signature;            /* owned, as are all the arrays */
+    char *makers;               /* owned; those of all steps, a line each; NULL if it is no cycle */
+    yagot_cause cause;          /* owned; in general, NULL if it is no cycle */
     char *parts;                /* owned; the signature's steps, a line each; NULL if it is no cycle */
     size_t subject;             /* so many bytes of the signature name an object of which it says something, or 0 */
     yagot_hop *hops;            /* of the first component */
@@ -58,6 +60,7 @@ typedef struct {
     uint32_t import;            /* with labels: one that does not matter; or 0 */
     uint32_t shape_count, told; /* components told one by one */
     bool wants_repr;
+    PyObject *modules;          /* owned, or NULL; see makers.h */
 } yagot_findings;
 
 int yagot_findings_init(yagot_findings *findings);

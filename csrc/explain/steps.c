@@ -163,18 +163,13 @@ rotate_steps(yagot_cycle *cycle, const char *first)
     return 0;
 }
 
-static int
-sign(yagot_cycle *cycle)
+/* Joins steps, without repeats and from the smallest rotation on; they are rearranged. Returns the first one, NULL when
+ * memory is short. */
+static const char *
+join(const char **steps, uint32_t count, char **whole, char **lines)
 {
     yagot_text text = {0}, parts = {0};
-    const char **steps = PyMem_RawMalloc(cycle->count * sizeof *steps);
-    if (steps == NULL) {
-        return -1;
-    }
-    for (uint32_t i = 0; i < cycle->count; i++) {
-        steps[i] = cycle->steps[i].general;
-    }
-    uint32_t count = condense(steps, cycle->count);
+    count = condense(steps, count);
     uint32_t first = smallest_rotation(steps, count);
     for (uint32_t i = 0; i < count; i++) {
         yagot_text_add(&text, i > 0 ? " \xE2\x86\x92 " : "");
@@ -182,11 +177,40 @@ sign(yagot_cycle *cycle)
         yagot_text_add(&parts, i > 0 ? "\n" : "");
         yagot_text_add(&parts, steps[(first + i) % count]);
     }
-    int result = cycle->cut ? 0 : rotate_steps(cycle, steps[first]);
+    *whole = yagot_text_take(&text);
+    *lines = yagot_text_take(&parts);
+    return *whole != NULL && *lines != NULL ? steps[first] : NULL;
+}
+
+static int
+sign(yagot_cycle *cycle)
+{
+    const char **steps = PyMem_RawMalloc(cycle->count * sizeof *steps);
+    if (steps == NULL) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < cycle->count; i++) {
+        steps[i] = cycle->steps[i].general;
+    }
+    const char *first = join(steps, cycle->count, &cycle->signature, &cycle->parts);
+    int result = first == NULL ? -1 : cycle->cut ? 0 : rotate_steps(cycle, first);
     PyMem_RawFree(steps);
-    cycle->signature = yagot_text_take(&text);
-    cycle->parts = yagot_text_take(&parts);
-    return cycle->signature != NULL && cycle->parts != NULL ? result : -1;
+    return result;
+}
+
+int
+yagot_join_abstract(yagot_cycle *cycle)
+{
+    const char **steps = PyMem_RawMalloc(cycle->count * sizeof *steps);
+    if (steps == NULL) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < cycle->count; i++) {
+        steps[i] = cycle->steps[i].abstract;
+    }
+    const char *first = join(steps, cycle->count, &cycle->cause.text, &cycle->cause.parts);
+    PyMem_RawFree(steps);
+    return first != NULL ? 0 : -1;
 }
 
 int

@@ -1,4 +1,5 @@
 /* ledger.c - the Python type: arguments in, dicts out. See ledger.h. */
+#include "explain/makers.h"
 #include "find/unheld.h"
 
 #include <structmember.h>
@@ -250,10 +251,11 @@ import_from(const char *module, const char *name)
 static PyObject *
 ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"describe", "native", NULL};
-    PyObject *describe = Py_None;
+    static char *names[] = {"describe", "native", "modules", NULL};
+    PyObject *describe = Py_None, *modules = NULL;
     int native = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|Op:Ledger", names, &describe, &native)
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OpO!:Ledger", names, &describe, &native, &PyDict_Type,
+                                     &modules)
         || (native && yagot_tracer_check() < 0)) {
         return NULL;
     }
@@ -273,9 +275,11 @@ ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
         PyErr_NoMemory();
         Py_CLEAR(self);
     }
-    else if (describe != Py_None) {
-        self->describe = Py_NewRef(describe);
-        self->findings.wants_repr = true;
+    else {
+        self->describe = describe != Py_None ? Py_NewRef(describe) : NULL;
+        self->findings.wants_repr = describe != Py_None;
+        self->findings.modules = Py_XNewRef(modules);
+        yagot_makers_setup();
     }
     return (PyObject *)self;
 }
@@ -365,11 +369,12 @@ static PyMemberDef ledger_members[] = {
 };
 
 PyDoc_STRVAR(ledger_doc,
-"Ledger(describe=None, native=False)\n--\n\n"
+"Ledger(describe=None, native=False, modules={})\n--\n\n"
 "Watches one window after the other: what is born in it, and what of that is garbage at its end.\n\n"
 "describe is called for the objects of a cycle and returns a str to show; by default no code of theirs runs.\n"
 "With native, references are also looked for to objects that the collector does not track. Raises RuntimeError\n"
-"where that cannot be done (before CPython 3.14).");
+"where that cannot be done (before CPython 3.14).\n\n"
+"modules says of modules by name whether they are the project's (0), the standard library's (1) or other people's (2).");
 
 static PyType_Slot ledger_slots[] = {
     {Py_tp_doc, (void *)ledger_doc},

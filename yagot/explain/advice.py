@@ -56,7 +56,7 @@ def _advised(finding: Finding, test: TestInfo | None) -> Finding:
         return finding
     if finding.verdict not in _ADVISED:
         return dataclasses.replace(finding, hops=())
-    key = finding.signature
+    key = f"{finding.kind} {finding.concrete or finding.cause}"
     if key not in _known:
         if len(_known) >= _MOST:
             _known.clear()

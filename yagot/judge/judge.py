@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+from collections import Counter
 from collections.abc import Container, Sequence
 
 from yagot.config import Config
-from yagot.judge.owners import counts, is_within, owner_of
+from yagot.judge.owners import BUILTIN, is_omitted, is_within, owner_of
+from yagot.judge.project import PROJECT, STANDARD_LIBRARY, Project
 from yagot.judge.rules import Rule
 from yagot.model import BOUNDED, UNTRACKED, Finding
 
 INHERENT_CLASS = "inherent-class"
 SCAFFOLD = "framework-scaffold"
 FIRST_IMPORT = "first-import"
+STANDARD = "standard-library"
+THIRD_PARTY = "third-party"
 LEAKS_ONLY = "leaks-only"
 SOURCE = "source"
 HIDDEN = "hidden-references"
@@ -27,7 +31,7 @@ IGNORE_TYPES = "ignore-types"
 
 FRAMEWORKS = (
     "_pytest", "pluggy", "xdist", "nose", "nose2", "pytest_asyncio", "anyio._backends._asyncio.TestRunner",
-    "anyio.pytest_plugin",
+    "anyio.pytest_plugin", "twisted.trial",
 )  # fmt: skip
 
 
@@ -38,7 +42,8 @@ def is_class_machinery(finding: Finding) -> bool:
 
 def is_scaffold(finding: Finding) -> bool:
     """Is a framework's own object on the cycle, as in ``with pytest.raises(…) as info``?"""
-    return any(is_within(step.name, FRAMEWORKS) for step in finding.steps)
+    modules = (*finding.makers, *(step.name for step in finding.steps))
+    return any(is_within(name, FRAMEWORKS) for name in modules)
 
 
 def _note(finding: Finding, reason: str) -> Finding:
@@ -46,7 +51,7 @@ def _note(finding: Finding, reason: str) -> Finding:
 
 
 def _matches(finding: Finding, pattern: str) -> bool:
-    subjects = (finding.signature, finding.cause, *finding.types, *finding.parts)
+    subjects = (finding.signature, *finding.variants, finding.cause, finding.concrete, *finding.types, *finding.edges)
     return any(fnmatch.fnmatchcase(subject, pattern) for subject in subjects)
 
 
@@ -66,7 +71,9 @@ def _default_rule(finding: Finding, config: Config) -> str | None:
         return INHERENT_CLASS
     if is_scaffold(finding):
         return SCAFFOLD
-    return None
+    if finding.owner in (PROJECT, BUILTIN):
+        return None
+    return STANDARD if finding.owner == STANDARD_LIBRARY else THIRD_PARTY
 
 
 def judge(finding: Finding, config: Config) -> Finding:
@@ -81,7 +88,8 @@ def judge(finding: Finding, config: Config) -> Finding:
     rule = _default_rule(finding, config)
     if rule is not None and rule not in config.disable_rules:
         return _note(finding, rule)
-    if (config.source or config.omit) and not counts(finding, config.source, config.omit):
+    outside = config.source and finding.owner not in (PROJECT, BUILTIN)
+    if outside or (config.omit and is_omitted(finding, config.omit)):
         return _note(finding, SOURCE)
     return finding
 
@@ -91,22 +99,52 @@ def judge_all(
     config: Config,
     rules: Sequence[Rule] = (),
     known: Container[str] = (),
+    project: Project | None = None,
 ) -> tuple[Finding, ...]:
     """All findings of a test with their verdicts. The test's own *rules* come first, then the signatures that are
-    *known*, the configuration, and the defaults."""
+    *known*, the configuration, and the defaults. *project*: found anew if it is not given."""
     judged = []
+    project = project or Project(config.source)
     for finding in findings:
-        finding = dataclasses.replace(finding, owner=owner_of(finding))
+        finding = dataclasses.replace(finding, owner=owner_of(finding, project))
         rule = next((rule for rule in rules if rule.matches(finding)), None)
         verdict = judge(finding, config)
         if rule is not None:
             verdict = dataclasses.replace(finding, verdict="allowed", reason=rule.reason or "expected")
-        elif verdict.verdict == "leak" and (config.update_baseline or finding.signature in known):
+        elif verdict.verdict == "leak" and (config.update_baseline or is_known(finding, known)):
             verdict = dataclasses.replace(finding, verdict="known", reason="baseline")
         judged.append(verdict)
     if config.ignore_types and any(name in finding.types for finding in judged for name in config.ignore_types):
         return tuple(dataclasses.replace(finding, verdict="allowed", reason=IGNORE_TYPES) for finding in judged)
     return tuple(judged)
+
+
+def is_known(finding: Finding, known: Container[str]) -> bool:
+    """Is it in a baseline, perhaps in one of yagot before 0.7, whose entries are by the concrete cause?"""
+    return finding.signature in known or (bool(finding.variants) and all(each in known for each in finding.variants))
+
+
+def _add(one: Finding, other: Finding) -> Finding:
+    types = Counter(one.types)
+    types.update(other.types)
+    return dataclasses.replace(
+        one,
+        objects=one.objects + other.objects,
+        types=dict(types),
+        held_bytes=one.held_bytes + other.held_bytes,
+        count=one.count + other.count,
+        variants=tuple(dict.fromkeys((*one.variants, *other.variants))),
+    )
+
+
+def merged(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings with those of one cause in general as one, that shows the first of them."""
+    found: dict[tuple[str, ...], Finding] = {}
+    for number, finding in enumerate(findings):
+        alone = str(number) if finding.kind != "collected" else ""
+        key = (finding.kind, finding.cause, finding.verdict, finding.reason, alone)
+        found[key] = _add(found[key], finding) if key in found else finding
+    return tuple(found.values())
 
 
 def missing(findings: Sequence[Finding], rules: Sequence[Rule]) -> tuple[str, ...]:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, ClassVar
 from yagot import _core
 from yagot.config import Config, ConfigError, parse_repeat
 from yagot.judge.baseline import read
-from yagot.judge.judge import UNSEEN, judge_all, missing
+from yagot.judge.judge import UNSEEN, judge_all, merged, missing
 from yagot.judge.owners import unknown_sources
+from yagot.judge.project import Project
 from yagot.judge.rules import Rule
 from yagot.model import LATER, Finding, Problem, TestInfo, TestReport, from_core
 from yagot.observe.boundaries import Boundaries
@@ -55,27 +56,32 @@ class Checker:
     def __init__(
         self, config: Config | None = None, reporters: Sequence[Reporter] = (), endless: bool = False
     ) -> None:
-        """*endless*: nobody knows when the run is over, so that all must be told with its test."""
+        """*endless*: nobody knows when the run is over, so that all must be reported with its test."""
         self.config = config or Config()
         self.run = Run(self.config, reporters)
+        self._project = Project(self.config.source)
         self._known: Container[str] = ()
         if self.config.baseline is not None and self.config.baseline_mode == "ratchet":
             self._known = read(self.config.baseline)
         try:
-            ledger = _core.Ledger(guarded_repr if self.config.repr else None, native=self.config.native)
-        except RuntimeError as error:
-            raise ConfigError(f"native: {error}") from None
             describe = guarded_repr if self.config.repr else None
             ledger = _core.Ledger(describe, native=self.config.native, modules=self._project.modules)
+        except RuntimeError as error:
+            raise ConfigError(f"native: {error}") from None
+        self._ledger = Ledger(ledger)
         repeat = parse_repeat(self.config.repeat)
         self._growth: Growth | None = None
         if repeat is not None:
             from yagot.observe.growth import Growth
 
-        self.start()
-        self._project.add_test(test.module)
-        self._interrupted = False
-        self._test = test  # first: from now on an interrupt finds it here
+            self._growth = Growth(self._ledger, *repeat, self.config.repeat_seconds, originals.perf_counter)
+        self._boundaries = Boundaries(self._ledger, self.config, endless)
+        self._references = References(
+            self._ledger,
+            confirm=self.config.confirm or repeat is not None,
+            last=endless or self._boundaries.at == "never",
+            native=self.config.native,
+        )
         self._test: TestInfo | None = None
         self._interrupted = self._started = False
         self._began = 0.0
@@ -96,6 +102,7 @@ class Checker:
         if Checker.watching:
             raise RuntimeError("a test is being watched already")
         self.start()
+        self._project.add_test(test.module)
         self._interrupted = False
         self._test = test  # first: from now on an interrupt finds it here
         Checker.watching = True
@@ -125,6 +132,7 @@ class Checker:
         test = self._test
         if test is None:
             raise RuntimeError("no test is being watched")
+        self._project.refresh()
         seen = self._references.end(outcome == "passed", not late)
         self._stop_if_interrupted()
         findings = self._settled(seen["findings"], again) if seen is not None else []
@@ -134,7 +142,7 @@ class Checker:
         if seen is None:
             report = TestReport(test, outcome, seconds, problem=problem)
         else:
-            judged = _advised(judge_all(findings, config or self.config, rules, self._known), test)
+            judged = self._judged(findings, config or self.config, rules, test)
             report = TestReport(
                 test,
                 outcome,
@@ -171,7 +179,7 @@ class Checker:
         if not findings:
             return None
         test = dataclasses.replace(report.test, id=report.test.id + LATER, name=report.test.name + LATER)
-        judged = _advised(judge_all(findings, config, rules, self._known), report.test)
+        judged = self._judged(findings, config, rules, report.test)
         further = TestReport(test, "passed", 0.0, checked=True, findings=judged)
         self.run.finished(further)
         return further
@@ -181,7 +189,12 @@ class Checker:
         if a class, module or the run (Config.check_at) is over. Returns reports of what has become garbage since."""
         if Checker.watching or self._interrupted or not self._boundaries.due(following):
             return []
-            judged = self._judged(findings, config or self.config, rules, test)
+        self._project.refresh()
+        looked = self._boundaries.look(following)
+        self._stop_if_interrupted()
+        reports = []
+        for (test, rules, noisy), found in looked:
+            findings = self._judged(self._told(found, noisy), self.config, rules, test)
             reports.append(TestReport(test, "passed", 0.0, checked=True, findings=findings))
         # notes are mostly on what frameworks do between tests
         reports = [report for report in reports if any(finding.verdict != "note" for finding in report.findings)]
@@ -214,6 +227,12 @@ class Checker:
             reason = UNSEEN if settled.unseen else finding.reason
             findings.append(dataclasses.replace(finding, suspected=suspected, reason=reason if suspected else ""))
         return findings
+
+    def _judged(
+        self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
+    ) -> tuple[Finding, ...]:
+        """With verdicts and advice; those of one cause in general are one."""
+        return merged(_advised(judge_all(findings, config, rules, self._known, self._project), test))
 
     def error(self, report: TestReport) -> LeakError:
         """The exception that stands for the test's leaks."""
