@@ -338,7 +338,11 @@ class Windows:
             if not self.checker.watching:
                 self._later(item, nextitem)
         except BaseException:
-            self.checker.abort()
+            if self.checker.watching:
+                from yagot.observe.run import interrupted_report
+
+                self.checker.abort()
+                self.aside(interrupted_report(info_of(item)))
             raise
         return result
 
@@ -434,6 +438,7 @@ class Reports:
 
         self.config = config
         self.last_failed = last_failed
+        self.interrupted: set[str] = set()
         self.failure: str | None = None
         try:
             self.run: Run = Run(config, make_reporters(config))
@@ -471,14 +476,19 @@ class Reports:
         """Takes what a worker has kept aside."""
         from yagot.model import from_dict
 
-        for found in getattr(node, "workeroutput", {}).get("yagot", ()):
-            self.run.finished(from_dict(found))
+        for found in getattr(node, "workeroutput", {}).pop("yagot", ()):  # xdist calls this more than once
+            report = from_dict(found)
+            self.run.finished(report)
+            if report.outcome == "interrupted":
+                self.interrupted.add(report.test.id)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any, sched: Any) -> None:
-        """Tells of a test whose xdist worker died."""
+        """Tells of a test whose xdist worker died. To xdist an interrupted one is the same."""
         from yagot.model import CRASH, Problem, TestReport
 
+        if crashitem in self.interrupted:
+            return
         problem = Problem(CRASH, f"CRASH: the worker died while {crashitem} was running")
         self.run.finished(TestReport(_info(crashitem, None), "error", 0.0, problem=problem))
 
