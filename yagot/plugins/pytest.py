@@ -108,6 +108,18 @@ def info_of(item: pytest.Item) -> TestInfo:
     return _info(item.nodeid, item.location[1])
 
 
+def _as_text(error: BaseException) -> str:
+    """An exception with those behind it. Their tracebacks lead to the calls in progress, which lead to them: they go."""
+    text = "".join(traceback.format_exception(error.with_traceback(None)))
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is not None:
+            left += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+            one.__traceback__ = one.__cause__ = one.__context__ = None
+    return text
+
+
 class Phases:
     """Calls a function as if it were a part of a test's phase: pytest's plugins attribute to it what it warns of, and
     the exceptions that finalizers and threads raise meanwhile; with ``-W error`` those are raised.
@@ -159,7 +171,7 @@ class Phases:
         except Exception as error:
             if not self._called:
                 raise
-            return "".join(traceback.format_exception(error.with_traceback(None)))
+            return _as_text(error)
         return ""
 
     def afterwards(
