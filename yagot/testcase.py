@@ -52,8 +52,12 @@ class Proxy:
         return type(self._target)
 
 
-def problem_of(error: _Error) -> Problem:
-    """An exception as plain text."""
+def problem_of(error: Any) -> Problem:
+    """An exception as plain text: that of sys.exc_info(), or what a framework has instead, as trial its Failure."""
+    if not isinstance(error, tuple):
+        kind = getattr(error, "type", None) or type(error)
+        text = error.getTraceback() if hasattr(error, "getTraceback") else str(error)
+        return Problem(getattr(kind, "__qualname__", str(kind)), (text.strip() or "failed").splitlines()[-1], text)
     lines = traceback.format_exception(*error)
     return Problem(error[0].__qualname__, lines[-1].strip(), "".join(lines))
 
@@ -79,13 +83,15 @@ class HeldResult(Proxy):
         if self.outcome is None:
             self.outcome = "passed"
 
-    def addFailure(self, test: unittest.TestCase, err: _Error) -> None:
-        self._note("failed", problem_of(err))
-        self._target.addFailure(test, err)
+    # trial calls with more arguments than unittest
 
-    def addError(self, test: unittest.TestCase, err: _Error) -> None:
+    def addFailure(self, test: unittest.TestCase, err: Any, *more: Any, **keywords: Any) -> None:
+        self._note("failed", problem_of(err))
+        self._target.addFailure(test, err, *more, **keywords)
+
+    def addError(self, test: unittest.TestCase, err: Any, *more: Any, **keywords: Any) -> None:
         self._note("error", problem_of(err))
-        self._target.addError(test, err)
+        self._target.addError(test, err, *more, **keywords)
 
     def addSkip(self, test: unittest.TestCase, reason: str) -> None:
         self._note("skipped", Problem("skipped", str(reason)))
@@ -102,22 +108,22 @@ class HeldResult(Proxy):
             raise
 
     @property
-    def addExpectedFailure(self) -> Callable[[unittest.TestCase, _Error], None]:
+    def addExpectedFailure(self) -> Callable[..., None]:
         tell = self._asked_for("addExpectedFailure", "expected_failure")
 
-        def add(test: unittest.TestCase, err: _Error) -> None:
+        def add(test: unittest.TestCase, err: Any, *more: Any, **keywords: Any) -> None:
             self._note("expected_failure", problem_of(err))
-            tell(test, err)
+            tell(test, err, *more, **keywords)
 
         return add
 
     @property
-    def addUnexpectedSuccess(self) -> Callable[[unittest.TestCase], None]:
+    def addUnexpectedSuccess(self) -> Callable[..., None]:
         tell = self._asked_for("addUnexpectedSuccess", "unexpected_success")
 
-        def add(test: unittest.TestCase) -> None:
+        def add(test: unittest.TestCase, *more: Any, **keywords: Any) -> None:
             self._note("unexpected_success")
-            tell(test)
+            tell(test, *more, **keywords)
 
         return add
 

@@ -143,15 +143,15 @@ find_stored(yagot_ledger *self, yagot_snapshot *survivors, PyObject *list)
         PyErr_NoMemory();
         return -1;
     }
-    if (add_dicts(survivors, (uint32_t)count) < 0) {
-        return -1;
-    }
     PyObject *made = self->state->generations ? yagot_gc_objects(&self->gc, 0) : yagot_gc_new_hidden_list(0);
     if (made == NULL) {
         return -1;
     }
     if (yagot_snapshot_add_list(survivors, made) < 0) {
         PyErr_NoMemory();
+        return -1;
+    }
+    if (add_dicts(survivors, (uint32_t)count) < 0) {    /* last: one may be among what was made */
         return -1;
     }
     for (uint32_t i = 0; i < survivors->count; i++) {
@@ -239,6 +239,9 @@ tell_survivors(yagot_ledger *self, yagot_idtable *predicted, yagot_snapshot *sur
         }
         else if (stored && self->findings.items[item->finding].resurrects) {
             result = count_survivor(self, item, object);
+        }
+        else if (item != NULL) {
+            result = yagot_label(self, object, YAGOT_TOLD);     /* garbage again when it is let go */
         }
     }
     return result;

@@ -27,6 +27,12 @@ class Reporter(Protocol):
     # A reporter may also have lines(), for the end of the run in words, and an output (yagot.files.Output).
 
 
+def interrupted_report(test: TestInfo) -> TestReport:
+    """The report of a test that did not end."""
+    problem = Problem(INTERRUPTED, "interrupted: the run was stopped while this test was running")
+    return TestReport(test, "interrupted", 0.0, problem=problem)
+
+
 class Run:
     """A whole run: its reporters and totals. Where tests run in other processes, this is the part that stays.
 
@@ -76,8 +82,7 @@ class Run:
     def interrupted(self) -> None:
         """What was under way ends here: the test that was started, or the report of one."""
         if isinstance(self._under_way, TestInfo):
-            problem = Problem(INTERRUPTED, "interrupted: the run was stopped while this test was running")
-            self.finished(TestReport(self._under_way, "interrupted", 0.0, problem=problem))
+            self.finished(interrupted_report(self._under_way))
         self._tell()
 
     def passed_over(self) -> None:

@@ -108,6 +108,18 @@ def info_of(item: pytest.Item) -> TestInfo:
     return _info(item.nodeid, item.location[1])
 
 
+def _as_text(error: BaseException) -> str:
+    """An exception with those behind it. Their tracebacks lead to the calls in progress, which lead to them: they go."""
+    text = "".join(traceback.format_exception(error.with_traceback(None)))
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is not None:
+            left += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+            one.__traceback__ = one.__cause__ = one.__context__ = None
+    return text
+
+
 class Phases:
     """Calls a function as if it were a part of a test's phase: pytest's plugins attribute to it what it warns of, and
     the exceptions that finalizers and threads raise meanwhile; with ``-W error`` those are raised.
@@ -159,7 +171,7 @@ class Phases:
         except Exception as error:
             if not self._called:
                 raise
-            return "".join(traceback.format_exception(error.with_traceback(None)))
+            return _as_text(error)
         return ""
 
     def afterwards(
@@ -338,7 +350,11 @@ class Windows:
             if not self.checker.watching:
                 self._later(item, nextitem)
         except BaseException:
-            self.checker.abort()
+            if self.checker.watching:
+                from yagot.observe.run import interrupted_report
+
+                self.checker.abort()
+                self.aside(interrupted_report(info_of(item)))
             raise
         return result
 
@@ -434,6 +450,7 @@ class Reports:
 
         self.config = config
         self.last_failed = last_failed
+        self.interrupted: set[str] = set()
         self.failure: str | None = None
         try:
             self.run: Run = Run(config, make_reporters(config))
@@ -471,14 +488,19 @@ class Reports:
         """Takes what a worker has kept aside."""
         from yagot.model import from_dict
 
-        for found in getattr(node, "workeroutput", {}).get("yagot", ()):
-            self.run.finished(from_dict(found))
+        for found in getattr(node, "workeroutput", {}).pop("yagot", ()):  # xdist calls this more than once
+            report = from_dict(found)
+            self.run.finished(report)
+            if report.outcome == "interrupted":
+                self.interrupted.add(report.test.id)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any, sched: Any) -> None:
-        """Tells of a test whose xdist worker died."""
+        """Tells of a test whose xdist worker died. To xdist an interrupted one is the same."""
         from yagot.model import CRASH, Problem, TestReport
 
+        if crashitem in self.interrupted:
+            return
         problem = Problem(CRASH, f"CRASH: the worker died while {crashitem} was running")
         self.run.finished(TestReport(_info(crashitem, None), "error", 0.0, problem=problem))
 
