@@ -28,6 +28,8 @@ _SERVED = re.compile(
     r"|expired|ended|settled|fulfilled|ready))=True"
 )
 _CALLABLE = ("function", "method", "exception")
+_SHOWN = 3
+"""Statements of more lines are not repeated."""
 _FUTURES = ("_asyncio.Future", "_asyncio.Task", "concurrent.futures._base.Future", "asyncio.futures.Future")
 
 
@@ -44,19 +46,36 @@ def served(cycle: Cycle) -> Advice | None:
         for source, cls in cycle.classes(link):
             for place in own_setters(source, cls, flag[1], item=False):
                 is_true = isinstance(place.value, ast.Constant) and place.value.value is True
-                if not is_true or place.function is None or getattr(place.function, "name", "") == "__init__":
-                    continue
-                elsewhere = [node for function, node in reads(cls, link.attribute) if function is not place.function]
-                inside = [node.lineno for function, node in reads(cls, link.attribute) if function is place.function]
-                if elsewhere or (link.is_item and not inside):
-                    continue
-                line = max([place.line, *inside])
-                me = parameters(place.function)[0]
-                release = f"{me}.{link.attribute}.clear()" if link.is_item else f"{me}.{link.attribute} = None"
-                name = getattr(place.function, "name", "")
-                sentence = f"`.{link.attribute}` has served when {name}() has set `.{flag[1]}`: let go of it there"
-                return cycle.cut("served", link, place, release, line), sentence
+                if is_true and getattr(place.function, "name", "__init__") != "__init__":
+                    last = _last_use(cls, link, place)
+                    if last is not None:
+                        return _serve(cycle, link, place, last, flag[1])
     return None
+
+
+def _last_use(cls: ast.ClassDef, link: Link, done: Place) -> ast.stmt | None:
+    """The statement of the function that marks the object done after which the attribute is not needed any more: None
+    if others use it, or if the function may return before."""
+    inside, elsewhere = [done.line], False
+    for function, node in reads(cls, link.attribute):
+        if function is done.function:
+            inside.append(node.lineno)
+        else:
+            elsewhere = True
+    body: list[ast.stmt] = getattr(done.function, "body", [])
+    last = max((s for s in body if s.lineno <= max(inside)), key=lambda s: s.lineno, default=None)
+    returns = any(isinstance(node, ast.Return) for s in body[: body.index(last) + 1] if last for node in ast.walk(s))
+    return None if elsewhere or returns or last is None else last
+
+
+def _serve(cycle: Cycle, link: Link, done: Place, last: ast.stmt, flag: str) -> Advice:
+    me = parameters(done.function)[0]
+    release = f"{me}.{link.attribute}.clear()" if link.is_item else f"{me}.{link.attribute} = None"
+    lines = done.source.lines[last.lineno - 1 : last.end_lineno]
+    shown = [line[last.col_offset :] for line in lines] if len(lines) <= _SHOWN else ["…"]
+    sentence = f"`.{link.attribute}` has served when {getattr(done.function, 'name', '')}() has set `.{flag}`: let go of it"
+    place = Place(done.source, last, done.function)
+    return cycle.cut("served", link, place, "\n".join([*shown, release])), sentence
 
 
 # -- arguments instead of captured variables ----------------------------------------------------------
@@ -146,9 +165,14 @@ def _own_names(function: Function) -> set[str]:
     return stored | set(parameters(function))
 
 
+def _captures(link: Link) -> str:
+    """The path of a link that is a captured variable, and nothing behind it."""
+    return f" variable '{link.variable}'"
+
+
 def recursive(cycle: Cycle) -> Advice | None:
     """Functions inside a function that refer to themselves or to each other."""
-    links = [link for link in cycle.links if link.source["kind"] == "function" and link.variable]
+    links = [link for link in cycle.links if link.source["kind"] == "function" and link.path == _captures(link)]
     if not links or len(links) != len(cycle.links):
         return None
     for link in links:
@@ -241,28 +265,25 @@ def method(cycle: Cycle) -> Advice | None:
     return None
 
 
-def _weak_method(place: Place | None) -> str:
-    """The statement that stores a bound method, with a weak one in its place."""
-    value = place.value if place is not None else None
-    if place is None or not place.text or not isinstance(value, ast.Attribute):
+def _weak_method(place: Place | None, link: Link) -> str:
+    """The statement that stores a bound method, with a weak one in its place; *link* leads from the method."""
+    name = link.source["name"].rpartition(".")[2]
+    nodes = ast.walk(place.node) if place is not None else ()
+    value = next((n for n in nodes if isinstance(n, ast.Attribute) and n.attr == name), None)
+    if place is None or value is None:
         return ""
     text = place.source.text(value)
     head, found, tail = place.text.rpartition(text)
-    return f"{head}weakref.WeakMethod({text}){tail}" if found else ""
+    return f"{head}weakref.WeakMethod({text}){tail}" if found else f"weakref.WeakMethod({text})"
 
 
 def _own(cycle: Cycle, link: Link) -> Advice:
     """An attribute of the object itself."""
-    place = next(iter(cycle.setters(link)), None)
+    place = next((p for p in cycle.setters(link) if _weak_method(p, cycle.after(link))), None)
+    place = place or next(iter(cycle.setters(link)), None)
     where = f"`.{link.attribute}`" if not link.is_item else f"what is in `.{link.attribute}`"
-    snippet = _weak_method(place)
-    if not snippet and place is not None and isinstance(place.value, ast.Dict):
-        snippet = next(
-            (f"weakref.WeakMethod({place.source.text(v)})" for v in place.value.values if isinstance(v, ast.Attribute)),
-            "",
-        )
     sentence = f"keep the method as weakref.WeakMethod, and call {where} as `reference()()`"
-    return cycle.cut("method", link, place, snippet), sentence
+    return cycle.cut("method", link, place, _weak_method(place, cycle.after(link))), sentence
 
 
 def _owner_link(cycle: Cycle, link: Link, registry: Link) -> Link | None:
@@ -283,27 +304,46 @@ def _registered(cycle: Cycle, registry: Link, link: Link) -> Advice | None:
     owner = _owner_link(cycle, link, registry)
     name = link.target["name"].rpartition(".")[2]
     made = owner is not None and is_made(cycle, owner)
-    kept = is_kept(name, registry.class_name, cycle.sources(), cycle.test_name, by_parameter=False)
+    kept = is_kept(name, registry.class_name, cycle.sources(), by_parameter=False)
     if not made and kept is not True:
         return None
     if not made and owner is not None and _is_parameter(cycle, owner):
-        holder = is_kept(registry.class_name, name, cycle.sources(), cycle.test_name)
+        holder = is_kept(registry.class_name, name, cycle.sources())
         if holder is True:
             return None         # the object can refer to the registry weakly, and callbacks stay as they are
-    places = cycle.setters(registry)
-    place = next((p for p in places if p.value is not None), None)
-    snippet = _weak_method(place)
+    if kept is False:
+        return _unregister(cycle, registry, link, owner)
+    place = next((p for p in cycle.setters(registry) if p.value is not None), None)
+    snippet = _weak_method(place, link)
     if not snippet and place is not None and isinstance(place.value, ast.Name) and place.text:
         value = place.value.id
         head, _, tail = place.text.rpartition(value)
         snippet = f"{head}weakref.WeakMethod({value}) if inspect.ismethod({value}) else lambda: {value}{tail}"
     where = f"`.{registry.attribute}`"
     sentence = f"keep bound methods in {where} as weakref.WeakMethod, and skip those whose object is gone"
-    taking = next((r for _, cls in cycle.classes(registry) for r in removers(cls, registry.attribute)), "")
-    if kept is False:
-        how = f"call {taking}()" if taking else f"remove the method from {where}"
-        sentence = f"{how} when the object is done; or, if it is held elsewhere, keep the method as weakref.WeakMethod"
     return cycle.cut("method", registry, place, snippet), sentence
+
+
+def _unregister(cycle: Cycle, registry: Link, link: Link, owner: Link | None) -> Advice | None:
+    """Nothing else is seen to hold the object of the method: it takes the method out when it is done."""
+    if owner is None or owner.is_item:
+        return None
+    name = link.source["name"].rpartition(".")[2]
+    place = next((p for p in cycle.setters(registry) if p.value is not None), None)
+    there = f"self.{owner.attribute}"
+    taking = next((r for _, cls in cycle.classes(registry) for r in removers(cls, registry.attribute)), "")
+    if not registry.is_item:
+        release = f"{there}.{registry.attribute} = None"
+    elif re.fullmatch(r"\.\w+\[\]", registry.path):
+        release = f"{there}.{registry.attribute}.remove(self.{name})"
+    else:
+        release = f"{there}.{registry.attribute}.clear()"
+    how = f" (or call {taking}())" if taking else ""
+    sentence = (
+        f"give {owner.class_name} a close() that takes its method out of `.{registry.attribute}`{how}, for when it is done "
+        "with; or, if something else holds it, keep a weakref.WeakMethod there"
+    )
+    return cycle.cut("close", registry, place, f"def close(self): {release}"), sentence
 
 
 def _is_parameter(cycle: Cycle, link: Link) -> bool:
