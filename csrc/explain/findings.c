@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { SHAPES = 1 << 12 };
+enum { SHAPES = 1 << 12, MOST_ADVISED = 5000 };
 
 int
 yagot_findings_init(yagot_findings *findings)
@@ -54,6 +54,9 @@ yagot_findings_fini(yagot_findings *findings)
     if (findings->by_signature != NULL) {
         xmlHashFree(findings->by_signature, NULL);
     }
+    if (findings->advised != NULL) {
+        xmlHashFree(findings->advised, NULL);
+    }
     memset(findings, 0, sizeof *findings);
 }
 
@@ -64,12 +67,26 @@ yagot_findings_clear(yagot_findings *findings)
         return 0;
     }
     const yagot_findings old = *findings;
+    findings->advised = NULL;           /* outlives the window */
     yagot_findings_fini(findings);
     int result = yagot_findings_init(findings);
     findings->wants_repr = old.wants_repr;
     findings->imports = old.imports;
     findings->import = old.import;
+    findings->advised = old.advised;
     return result;
+}
+
+bool
+yagot_findings_first_advice(yagot_findings *findings, const char *signature)
+{
+    if (findings->advised == NULL) {
+        findings->advised = xmlHashCreate(16);
+    }
+    if (findings->advised == NULL || xmlHashSize(findings->advised) >= MOST_ADVISED) {
+        return true;            /* slower, not wrong */
+    }
+    return xmlHashAddEntry(findings->advised, (const xmlChar *)signature, (void *)findings) == 0;
 }
 
 uint32_t

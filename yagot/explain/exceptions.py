@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import re
 from collections.abc import Iterator
 
@@ -169,8 +168,7 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
     snippet = f"try: {text}\nfinally: {release}" if simple else f"try:\n    …\nfinally: {release}"
     what = "the exception" if any(link.source["kind"] == "exception" for link in cycle.links) else "the frame"
     sentence = f"in a `finally`, let go of the variable '{name}', by which the frame keeps {what} that leads to it"
-    cut = cycle.cut("local", frame, place, snippet)
-    return dataclasses.replace(cut, frees=cycle.objects), sentence
+    return cycle.cut("local", frame, place, snippet), sentence
 
 
 def _unpacked(function: Function, name: str) -> list[str]:

@@ -63,17 +63,19 @@ def _last_use(cls: ast.ClassDef, link: Link, done: Place) -> ast.stmt | None:
         else:
             elsewhere = True
     body: list[ast.stmt] = getattr(done.function, "body", [])
-    last = max((s for s in body if s.lineno <= max(inside)), key=lambda s: s.lineno, default=None)
-    returns = any(isinstance(node, ast.Return) for s in body[: body.index(last) + 1] if last for node in ast.walk(s))
-    return None if elsewhere or returns or last is None else last
+    used = [statement for statement in body if statement.lineno <= max(inside)]
+    returns = any(isinstance(node, ast.Return) for statement in used for node in ast.walk(statement))
+    return None if elsewhere or returns or not used else used[-1]
 
 
 def _serve(cycle: Cycle, link: Link, done: Place, last: ast.stmt, flag: str) -> Advice:
     me = parameters(done.function)[0]
-    release = f"{me}.{link.attribute}.clear()" if link.is_item else f"{me}.{link.attribute} = None"
+    is_list = link.is_item and is_own_container(cycle, link)
+    release = f"{me}.{link.attribute}.clear()" if is_list else f"{me}.{link.attribute} = None"
     lines = done.source.lines[last.lineno - 1 : last.end_lineno]
     shown = [line[last.col_offset :] for line in lines] if len(lines) <= _SHOWN else ["…"]
-    sentence = f"`.{link.attribute}` has served when {getattr(done.function, 'name', '')}() has set `.{flag}`: let go of it"
+    name = getattr(done.function, "name", "")
+    sentence = f"`.{link.attribute}` has served when {name}() has set `.{flag}`: let go of it"
     place = Place(done.source, last, done.function)
     return cycle.cut("served", link, place, "\n".join([*shown, release])), sentence
 
@@ -293,6 +295,15 @@ def _owner_link(cycle: Cycle, link: Link, registry: Link) -> Link | None:
     return after if leads else None
 
 
+def is_own_container(cycle: Cycle, link: Link) -> bool:
+    """Is what the attribute leads through one plain container, that the class has made for itself?"""
+    if link.inner not in (("list",), ("dict",), ("set",), ("object",)) or "over" in link.path:
+        return False
+    places = [p for source, cls in cycle.classes(link) for p in own_setters(source, cls, link.attribute, item=False)]
+    made = ast.List | ast.Dict | ast.Set | ast.Call | ast.ListComp | ast.DictComp | ast.SetComp
+    return bool(places) and all(isinstance(place.value, made) for place in places)
+
+
 def is_made(cycle: Cycle, link: Link) -> bool:
     """Is what the attribute has made where it is set, by the object itself?"""
     places = [place for place in cycle.setters(link) if not link.is_item]
@@ -312,7 +323,7 @@ def _registered(cycle: Cycle, registry: Link, link: Link) -> Advice | None:
         if holder is True:
             return None         # the object can refer to the registry weakly, and callbacks stay as they are
     if kept is False:
-        return _unregister(cycle, registry, link, owner)
+        return _unregister(cycle, registry, link, owner, made)
     place = next((p for p in cycle.setters(registry) if p.value is not None), None)
     snippet = _weak_method(place, link)
     if not snippet and place is not None and isinstance(place.value, ast.Name) and place.text:
@@ -324,7 +335,7 @@ def _registered(cycle: Cycle, registry: Link, link: Link) -> Advice | None:
     return cycle.cut("method", registry, place, snippet), sentence
 
 
-def _unregister(cycle: Cycle, registry: Link, link: Link, owner: Link | None) -> Advice | None:
+def _unregister(cycle: Cycle, registry: Link, link: Link, owner: Link | None, made: bool) -> Advice | None:
     """Nothing else is seen to hold the object of the method: it takes the method out when it is done."""
     if owner is None or owner.is_item:
         return None
@@ -336,12 +347,16 @@ def _unregister(cycle: Cycle, registry: Link, link: Link, owner: Link | None) ->
         release = f"{there}.{registry.attribute} = None"
     elif re.fullmatch(r"\.\w+\[\]", registry.path):
         release = f"{there}.{registry.attribute}.remove(self.{name})"
-    else:
+    elif registry.inner == ("set",):
+        release = f"{there}.{registry.attribute}.discard(self.{name})"
+    elif made:
         release = f"{there}.{registry.attribute}.clear()"
+    else:
+        return None             # others may have registered there, too
     how = f" (or call {taking}())" if taking else ""
     sentence = (
-        f"give {owner.class_name} a close() that takes its method out of `.{registry.attribute}`{how}, for when it is done "
-        "with; or, if something else holds it, keep a weakref.WeakMethod there"
+        f"give {owner.class_name} a close() that takes its method out of `.{registry.attribute}`{how}, for when it is "
+        "done with; or, if something else holds it, keep a weakref.WeakMethod there"
     )
     return cycle.cut("close", registry, place, f"def close(self): {release}"), sentence
 

@@ -104,8 +104,8 @@ class _Calls:
         return True
 
     def _received(self, attribute: ast.Attribute, parents: dict[ast.AST, ast.AST]) -> bool:
-        """``Tree().run()`` holds it while it runs; ``Tree().first.name`` does not, nor ``x = Tree().first``. Whoever hands
-        itself over in a method is to stay longer."""
+        """``Tree().run()`` holds it while it runs; ``Tree().first.name`` does not, nor ``x = Tree().first``. Who
+        hands itself over in a method is to stay longer."""
         parent = parents.get(attribute)
         if not self._by_parameter or not isinstance(parent, ast.Call) or parent.func is not attribute:
             return False

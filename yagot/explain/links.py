@@ -50,7 +50,8 @@ class Link:
     """``.children[]``, `` local 'error'``, `` variable 'walk'``."""
     breaks: bool
     """Is no cycle left without it?"""
-    cuts: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
+    """The kinds of the containers that it leads through."""
 
     @property
     def file(self) -> str:
@@ -111,7 +112,7 @@ def links_of(hops: Sequence[_Hop]) -> list[Link]:
             path = f" variable '{cell['name']}'{rest}"
         path = re.sub(r"^( local '[^']+')\.cell_contents", r"\1", path)
         breaks = any(hop["breaks"] for hop in inner)
-        found.append(Link(hops[head], hops[end % count], path, breaks, tuple(hop["cut"] for hop in inner)))
+        found.append(Link(hops[head], hops[end % count], path, breaks, tuple(hop["kind"] for hop in inner[1:])))
     return found
 
 
@@ -120,7 +121,6 @@ class Cycle:
     """What the rules are asked about."""
 
     hops: Sequence[_Hop]
-    objects: int
     test: TestInfo | None
     links: list[Link] = field(init=False)
 
@@ -192,7 +192,6 @@ class Cycle:
             file=shown_path(place.source.path) if place is not None else "",
             line=(line or place.line) if place is not None else 0,
             snippet=snippet,
-            frees=self.objects if link.breaks else 0,
         )
 
 

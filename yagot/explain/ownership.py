@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import re
 
 from yagot.explain.exceptions import Advice
-from yagot.explain.functions import cached_attributes, is_made
+from yagot.explain.functions import cached_attributes, is_made, is_own_container
 from yagot.explain.holders import is_kept
 from yagot.explain.links import Cycle, Link
 from yagot.explain.source import Place, may_be_none, methods, parameters, releases, setters
@@ -123,7 +122,6 @@ def release(cycle: Cycle) -> Advice | None:
                     continue
                 where = next(m for m in methods(cls) if m.name == method)
                 cut = cycle.cut("release", link, Place(source, where, where), f"{link.class_name.lower()}.{method}()")
-                cut = dataclasses.replace(cut, frees=cycle.objects)
                 return cut, f"call {method}() of the {link.class_name} when it is no longer needed: it clears `.{name}`"
     return None
 
@@ -144,15 +142,9 @@ def close(cycle: Cycle) -> Advice | None:
     if name in cached:
         body = f"del self.{name}"
     elif link.is_item:
-        body = f"self.{name}.clear()" if _is_emptied(link) else f"self.{name} = None"
+        body = f"self.{name}.clear()" if is_own_container(cycle, link) else f"self.{name} = None"
     else:
         body = f"self.{name} = None"
     cut: Cut = cycle.cut("close", link, place, f"def close(self): {body}")
     sentence = f"give {link.class_name} a close() that lets go of `.{name}`, and call it when the object is done with"
     return cut, sentence
-
-
-def _is_emptied(link: Link) -> bool:
-    """Is the attribute's own container one that can be emptied?"""
-    return ".__" not in link.path and link.path.count("[") == 1 and "over" not in link.path
-
