@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from yagot.explain.links import Cycle, Link
-from yagot.explain.source import Function, Place, Source, is_captured, mentions, nodes_of
+from yagot.explain.source import Function, Place, Source, attributes_in, is_captured, mentions, nodes_of
 from yagot.model import Cut
 
 Advice = tuple[Cut, str]
@@ -53,6 +53,14 @@ def _raises_with(function: Function, name: str) -> list[ast.Raise]:
     return [n for n in nodes_of(function) if isinstance(n, ast.Raise) and n.exc is not None and mentions(n, name)]
 
 
+def _is_raised(source: Source, attribute: str) -> bool:
+    """Does code of a file raise what is in an attribute of this name? Then it gets a traceback again."""
+    return any(
+        isinstance(node, ast.Raise) and node.exc is not None and attribute in attributes_in(node.exc)
+        for node in ast.walk(source.tree)
+    )
+
+
 def _handlers(function: Function) -> Iterator[ast.ExceptHandler]:
     return (node for node in nodes_of(function) if isinstance(node, ast.ExceptHandler))
 
@@ -88,7 +96,9 @@ def _stored(cycle: Cycle, frame: Link, source: Source, function: Function) -> Ad
     """An exception that a handler stores: without its traceback, if nobody raises it again."""
     is_used = "__traceback__" in "\n".join(source.lines) or "exc_info=" in "\n".join(source.lines)
     traced = [link for link in cycle.links if link.source["kind"] == "exception" and _TRACEBACK in link.path]
-    if is_used or not any(link.breaks for link in traced) or _raises_with(function, frame.variable):
+    kept_by = {link.attribute for link in cycle.links if link.target["kind"] == "exception" and link.attribute}
+    raised = any(_is_raised(other, name) for other in cycle.sources() for name in kept_by)
+    if is_used or raised or _raises_with(function, frame.variable) or not any(link.breaks for link in traced):
         return None
     for handler in _handlers(function):
         if _raises_again(handler):

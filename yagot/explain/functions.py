@@ -13,6 +13,7 @@ from yagot.explain.source import (
     Function,
     Place,
     Source,
+    attributes_in,
     decorators,
     mentions,
     methods,
@@ -99,22 +100,18 @@ def _calls_with(method: Function, attribute: str, me: str) -> Iterator[int]:
     """The positions of ``self`` in the calls that a method makes of what is in the attribute."""
     names = set()
     for node in nodes_of(method):
-        if isinstance(node, ast.For | ast.comprehension) and attribute in _attributes_in(node.iter):
+        if isinstance(node, ast.For | ast.comprehension) and attribute in attributes_in(node.iter):
             names |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
-        if isinstance(node, ast.Assign) and attribute in _attributes_in(node.value):
+        if isinstance(node, ast.Assign) and attribute in attributes_in(node.value):
             names |= {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
     for node in nodes_of(method):
         if not isinstance(node, ast.Call):
             continue
         func = node.func
         is_callback = isinstance(func, ast.Name) and func.id in names
-        is_callback |= isinstance(func, ast.Attribute | ast.Subscript) and attribute in _attributes_in(func)
+        is_callback |= isinstance(func, ast.Attribute | ast.Subscript) and attribute in attributes_in(func)
         if is_callback:
             yield from (i for i, a in enumerate(node.args) if isinstance(a, ast.Name) and a.id == me)
-
-
-def _attributes_in(node: ast.expr) -> set[str]:
-    return {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
 
 
 def argument(cycle: Cycle) -> Advice | None:
@@ -345,7 +342,7 @@ def _unregister(cycle: Cycle, registry: Link, link: Link, owner: Link | None, ma
     taking = next((r for _, cls in cycle.classes(registry) for r in removers(cls, registry.attribute)), "")
     if not registry.is_item:
         release = f"{there}.{registry.attribute} = None"
-    elif re.fullmatch(r"\.\w+\[\]", registry.path):
+    elif registry.inner in (("list",), ("object",)):
         release = f"{there}.{registry.attribute}.remove(self.{name})"
     elif registry.inner == ("set",):
         release = f"{there}.{registry.attribute}.discard(self.{name})"
