@@ -20,6 +20,8 @@ NAMED = ("local", "argument", "served", "method", "captured", "cache", "weak", "
 """Kinds whose reference is set in the line that the report names, or in the snippet."""
 LITERAL = ("local", "exception", "argument", "served")
 AT_LEAST = 0.85
+FRESH = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""The files are written anew within a second."""
 
 
 @dataclass
@@ -66,13 +68,17 @@ def read():
 LEAKS = {leak.name: leak for leak in read()}
 
 
-def run(project, sources):
-    """The tests of all programs, by the program's name."""
+def write(project, sources):
     for name, source in sources.items():
         compile(source, name, "exec")
         (project.path / f"test_{name}.py").write_text(source, encoding="utf-8")
+
+
+def run(project, sources):
+    """The tests of all programs, by the program's name."""
+    write(project, sources)
     (project.path / "out.json").unlink(missing_ok=True)
-    project.yagot("--json", "out.json", *(f"test_{name}" for name in sources))
+    project.yagot("--json", "out.json", *(f"test_{name}" for name in sources), env=FRESH)
     tests = {name: [] for name in sources}
     for test in json.loads((project.path / "out.json").read_text(encoding="utf-8"))["tests"]:
         tests[test["module"].removeprefix("test_")].append(test)
@@ -126,6 +132,44 @@ def test_the_advice_works(found, mended, name):
         assert re.search(r"\w+", re.sub("local|variable", "", cut["reference"]))[0] in shown(leak, cut)
     assert passed(mended[name])
     assert [finding["cause"] for finding in leaks_of(mended[name])] == []
+
+
+GARBAGE = """
+    import gc, json, sys
+    from yagot import _core
+    from yagot.explain import advice
+    from yagot.model import from_core
+
+    sys.path.insert(0, ".")
+    ledger = _core.Ledger()
+    found = {}
+    for name in json.load(open("names.json")):
+        module = __import__(name)
+        ledger.begin()
+        test = module.Test("test")
+        test.test()
+        del test
+        found[name] = [from_core(finding) for finding in ledger.end()["findings"]]
+    ledger.close()
+    gc.collect()
+    gc.disable()
+    left = {}
+    for _ in range(2):                      # the first round imports
+        advice._known.clear()
+        for name, findings in found.items():
+            advice.advised(findings, None)
+            left[name] = gc.collect()
+    print(json.dumps([name for name, count in left.items() if count]))
+"""
+
+
+def test_seeking_advice_leaves_no_garbage(module_project):
+    """It would be taken for the next test's."""
+    module_project.write("garbage.py", GARBAGE)
+    write(module_project, {name: leak.before for name, leak in LEAKS.items()})
+    module_project.write("names.json", json.dumps([f"test_{name}" for name in LEAKS]))
+    result = module_project.python("garbage.py", check=0, env=FRESH)
+    assert json.loads(result.stdout.splitlines()[-1]) == []
 
 
 def test_most_leaks_get_advice():

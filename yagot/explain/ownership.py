@@ -9,7 +9,7 @@ from yagot.explain.exceptions import Advice
 from yagot.explain.functions import cached_attributes, is_made, is_own_container
 from yagot.explain.holders import is_kept
 from yagot.explain.links import Cycle, Link
-from yagot.explain.source import Place, may_be_none, methods, parameters, releases, setters
+from yagot.explain.source import Place, decorators, may_be_none, methods, parameters, releases, setters
 from yagot.model import Cut
 
 _BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "outer", "manager", "controller", "proxy")
@@ -61,14 +61,12 @@ def weak(cycle: Cycle) -> Advice | None:
 
 
 def _is_fixed(cycle: Cycle, link: Link) -> bool:
-    """Can the class not have a property of this name: has it slots, or is it a dataclass?"""
+    """Can the class not have a property of this name: has it slots or one already, or are its fields declared?"""
     for _, cls in cycle.classes(link):
-        slots = any(isinstance(n, ast.Assign) and "__slots__" in ast.dump(n.targets[0]) for n in cls.body)
-        fields = any(isinstance(n, ast.AnnAssign) and n.value is not None for n in cls.body)
-        own = {m.name for m in methods(cls)} | {n.target.id for n in cls.body
-               if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}  # fmt: skip
-        made = {d for n in cls.decorator_list for d in [ast.dump(n)] if "dataclass" in d or "define" in d}
-        if slots or link.attribute in own or (made and fields) or made:
+        declared = {n.target.id for n in cls.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+        if "__slots__" in _assigned(cls) or link.attribute in declared | {m.name for m in methods(cls)}:
+            return True
+        if decorators(cls) & {"dataclass", "define", "attrs", "s", "frozen", "mutable"}:
             return True
     return False
 

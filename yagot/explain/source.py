@@ -210,8 +210,8 @@ def methods(cls: ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDe
             yield node
 
 
-def decorators(function: Function) -> set[str]:
-    """The last part of each decorator's name."""
+def decorators(function: Function | ast.ClassDef) -> set[str]:
+    """The last part of each decorator's name, of a function or class."""
     found = set()
     for node in getattr(function, "decorator_list", []):
         node = node.func if isinstance(node, ast.Call) else node
