@@ -31,6 +31,7 @@ class _Hop(TypedDict):
     line: int
     weak: bool
     breaks: bool
+    apart: bool
 
 class _Finding(TypedDict):
     kind: str

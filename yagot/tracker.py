@@ -16,6 +16,7 @@ from gc import DEBUG_SAVEALL
 from typing import Any, ClassVar, TypeVar
 
 from yagot import _core
+from yagot.explain.advice import advised
 from yagot.model import from_core
 from yagot.originals import originals
 from yagot.report.wording import describe
@@ -144,8 +145,9 @@ class GarbageTracker:
                 text += "\n...\n"
                 break
             text += f"\n{number + 1}: {self.format_obj(item)}\n"
-        for found in _core.explain(self._garbage)[:SHOWN_CAUSES]:
-            text += "\n" + "\n".join(describe(from_core(found))) + "\n"
+        causes = _core.explain(self._garbage)[:SHOWN_CAUSES]
+        for finding in advised([from_core(found) for found in causes], None):
+            text += "\n" + "\n".join(describe(finding)) + "\n"
         return text
 
     @staticmethod

@@ -190,7 +190,9 @@ tell_makers(const yagot_cycle *cycle)
 static int
 tell_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_finding *finding)
 {
-    finding->hops = yagot_hops(&x->graph, component, cycle, &finding->hop_count);
+    finding->hops = yagot_findings_first_advice(x->findings, finding->signature)
+                    ? yagot_hops(&x->graph, component, cycle, &finding->hop_count)
+                    : PyMem_RawCalloc(1, sizeof *finding->hops);
     finding->steps = PyMem_RawCalloc(MOST_STEPS, sizeof *finding->steps);
     if (finding->hops == NULL || finding->steps == NULL) {
         return -1;

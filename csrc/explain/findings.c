@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { SHAPES = 1 << 12 };
+enum { SHAPES = 1 << 12, MOST_ADVISED = 5000 };
 
 int
 yagot_findings_init(yagot_findings *findings)
@@ -59,6 +59,9 @@ yagot_findings_fini(yagot_findings *findings)
         xmlHashFree(findings->by_signature, NULL);
     }
     Py_XDECREF(findings->modules);
+    if (findings->advised != NULL) {
+        xmlHashFree(findings->advised, NULL);
+    }
     memset(findings, 0, sizeof *findings);
 }
 
@@ -70,13 +73,27 @@ yagot_findings_clear(yagot_findings *findings)
     }
     const yagot_findings old = *findings;
     PyObject *modules = Py_XNewRef(findings->modules);
+    findings->advised = NULL;           /* outlives the window */
     yagot_findings_fini(findings);
     int result = yagot_findings_init(findings);
     findings->wants_repr = old.wants_repr;
     findings->imports = old.imports;
     findings->import = old.import;
     findings->modules = modules;
+    findings->advised = old.advised;
     return result;
+}
+
+bool
+yagot_findings_first_advice(yagot_findings *findings, const char *signature)
+{
+    if (findings->advised == NULL) {
+        findings->advised = xmlHashCreate(16);
+    }
+    if (findings->advised == NULL || xmlHashSize(findings->advised) >= MOST_ADVISED) {
+        return true;            /* slower, not wrong */
+    }
+    return xmlHashAddEntry(findings->advised, (const xmlChar *)signature, (void *)findings) == 0;
 }
 
 uint32_t

@@ -61,6 +61,7 @@ typedef struct {
     uint32_t shape_count, told; /* components told one by one */
     bool wants_repr;
     PyObject *modules;          /* owned, or NULL; see makers.h */
+    xmlHashTablePtr advised;    /* owned; the signatures whose hops were exported, in this window or before */
 } yagot_findings;
 
 int yagot_findings_init(yagot_findings *findings);
@@ -71,6 +72,8 @@ int yagot_findings_clear(yagot_findings *findings);
 uint32_t yagot_findings_find(yagot_findings *findings, const char *signature, uint32_t label);
 /* A new, empty finding (steals the signature); YAGOT_NONE when memory is short. */
 uint32_t yagot_findings_add(yagot_findings *findings, char *signature, uint32_t label);
+/* Is it the first time that the cause's hops are asked for? Advice is sought once. */
+bool yagot_findings_first_advice(yagot_findings *findings, const char *signature);
 /* The label of an object, or 0; YAGOT_TOLD: it was reported, or was not to be. */
 uint32_t yagot_findings_label(yagot_findings *findings, PyObject *object);
 /* The finding of a component's shape, if one was told before; see explain.c. */

@@ -161,6 +161,7 @@ describe_edges(yagot_hop *hops, yagot_plan *plan, const yagot_cycle *cycle)
         hops[i].edge = yagot_text_take(&name.general);
         hops[i].cut = copy(kind != NULL ? kind : "");
         hops[i].breaks = kind != NULL && !is_part && yagot_plan_breaks(plan, kind);
+        hops[i].apart = yagot_plan_falls_apart(plan, from);
         if (hops[i].edge == NULL || hops[i].cut == NULL) {
             return -1;
         }
@@ -198,10 +199,11 @@ yagot_hops_export(const yagot_hop *hops, uint32_t count)
     PyObject *list = PyList_New(0);
     for (uint32_t i = 0; list != NULL && i < count; i++) {
         const yagot_hop *hop = &hops[i];
-        PyObject *item = Py_BuildValue("{ss ss ss ss ss ss ss ss si sO sO}", "kind", hop->kind, "what", hop->what,
+        PyObject *item = Py_BuildValue("{ss ss ss ss ss ss ss ss si sO sO sO}", "kind", hop->kind, "what", hop->what,
             "module", hop->module, "name", hop->name, "defined", hop->defined, "state", hop->state, "edge", hop->edge,
             "cut", hop->cut, "line", hop->line, "weak", hop->weak ? Py_True : Py_False,
-            "breaks", hop->breaks ? Py_True : Py_False);
+            "breaks", hop->breaks ? Py_True : Py_False,
+            "apart", hop->apart ? Py_True : Py_False);
         if (item == NULL || PyList_Append(list, item) < 0) {
             Py_CLEAR(list);
         }

@@ -13,6 +13,7 @@ typedef struct {
     int line;                   /* where a frame or traceback is, else 0 */
     bool weak;                  /* can it be referred to weakly? */
     bool breaks;                /* is no cycle left without this kind of reference? */
+    bool apart;                 /* … without any reference of the objects of its class? */
 } yagot_hop;
 
 /* The hops of a cycle (owned; their number in `count`); none if it is too long. NULL when memory is short. */

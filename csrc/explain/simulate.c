@@ -6,6 +6,12 @@
 
 #include <string.h>
 
+/* What is gone in a simulation. */
+typedef struct {
+    const char *kind;
+    size_t size;
+} yagot_gone;
+
 enum { MOST_NODES = 1000, MOST_EDGES = 5000, MOST_FOLDED = 4 };
 
 static uint32_t
@@ -97,6 +103,19 @@ add_source(const yagot_plan *p, uint32_t i, yagot_edge_name *name)
     return is_part;
 }
 
+/* Did an earlier reference of an object lead to the same one? Then both get the name of the first, and are not of one
+ * kind; the items of a container are. */
+static bool
+is_repeated(const yagot_graph *g, uint32_t node, uint32_t edge)
+{
+    for (uint32_t e = g->start[node]; e < edge && !yagot_is_plain_container(g->objects[node]); e++) {
+        if (g->target[e] == g->target[edge]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int
 label_edges(yagot_plan *p)
 {
@@ -113,6 +132,9 @@ label_edges(yagot_plan *p)
             bool is_part = add_source(p, i, &name);
             if (yagot_add_edge(&name, g->objects[node], g->objects[g->target[e]], is_part)) {
                 yagot_text_add(&name.general, " part");
+            }
+            if (is_repeated(g, node, e)) {
+                yagot_text_add(&name.general, " again");
             }
             yagot_text_fini(&name.shown);
             p->labels[count] = yagot_text_take(&name.general);
@@ -183,17 +205,32 @@ yagot_plan_kind(const yagot_plan *p, uint32_t from, uint32_t to)
     return NULL;
 }
 
+/* What the labels of all references of an object's kind begin with (of a frame: its variables); owned. */
+static char *
+holder_of(const yagot_plan *p, uint32_t node)
+{
+    yagot_text text = {0};
+    add_holder(&text, p->graph->objects[node]);
+    yagot_text_add(&text, PyFrame_Check(p->graph->objects[node]) ? " local" : "");
+    return yagot_text_take(&text);
+}
+
 /* -- the search ----------------------------------------------------------------------------------- */
 
-/* Does a reference stay when those of a kind go? */
+/* Does a reference stay when those of a kind go, or with `size` those whose kind begins so? */
 static bool
-stays(const yagot_plan *p, uint32_t label, const char *kind)
+stays(const yagot_plan *p, uint32_t label, const yagot_gone *gone)
 {
-    return p->labels[label] != NULL && strcmp(p->labels[label], kind) != 0;
+    const char *kind = p->labels[label];
+    if (kind == NULL) {
+        return false;           /* it leads out of the component */
+    }
+    return gone->size == 0 ? strcmp(kind, gone->kind) != 0
+                           : strncmp(kind, gone->kind, gone->size) != 0 || strchr(".[ ", kind[gone->size]) == NULL;
 }
 
 static void
-count_degrees(yagot_plan *p, const char *kind)
+count_degrees(yagot_plan *p, const yagot_gone *kind)
 {
     yagot_graph *g = p->graph;
     memset(p->degree, 0, p->size * sizeof *p->degree);
@@ -208,8 +245,8 @@ count_degrees(yagot_plan *p, const char *kind)
 }
 
 /* Kahn's topological sort takes all nodes if there is no cycle. */
-bool
-yagot_plan_breaks(yagot_plan *p, const char *kind)
+static bool
+is_acyclic(yagot_plan *p, const yagot_gone *kind)
 {
     yagot_graph *g = p->graph;
     uint32_t depth = 0, sorted = 0;
@@ -232,4 +269,19 @@ yagot_plan_breaks(yagot_plan *p, const char *kind)
         }
     }
     return sorted == p->size;
+}
+
+bool
+yagot_plan_breaks(yagot_plan *plan, const char *kind)
+{
+    return is_acyclic(plan, &(yagot_gone){.kind = kind});
+}
+
+bool
+yagot_plan_falls_apart(yagot_plan *plan, uint32_t node)
+{
+    char *holder = holder_of(plan, node);
+    bool apart = holder != NULL && is_acyclic(plan, &(yagot_gone){.kind = holder, .size = strlen(holder)});
+    PyMem_RawFree(holder);
+    return apart;
 }

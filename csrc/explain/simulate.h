@@ -23,5 +23,7 @@ void yagot_plan_fini(yagot_plan *plan);
 const char *yagot_plan_kind(const yagot_plan *plan, uint32_t from, uint32_t to);
 /* Is the component without cycles once all references of a kind are gone? Then all of it goes, and its tail. */
 bool yagot_plan_breaks(yagot_plan *plan, const char *kind);
+/* The same without any reference of a node and all others of its class. */
+bool yagot_plan_falls_apart(yagot_plan *plan, uint32_t node);
 
 #endif

@@ -28,11 +28,7 @@ is_safe_to_ask(const PyTypeObject *type)
     const PyTypeObject *const types[] = {
         &PyDict_Type, &PyList_Type, &PySet_Type, &PyFrozenSet_Type, &PyUnicode_Type, &PyBytes_Type, &PyByteArray_Type,
         &PyLong_Type, &PyType_Type, &PyCode_Type, &PyFrame_Type, &PyODict_Type,
-<<<<<<< HEAD
-        &PyGen_Type, &PyCoro_Type, &PyAsyncGen_Type,    /* of a size that varies, without an ob_size */
-=======
         &PyGen_Type, &PyCoro_Type, &PyAsyncGen_Type,    /* they have items and no ob_size */
->>>>>>> h-adapters
     };
     static const char *const names[] = {"collections.deque", "array.array", "numpy.ndarray"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {

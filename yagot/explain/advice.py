@@ -33,7 +33,9 @@ RULES: Sequence[Callable[[Cycle], Advice | None]] = (
     ownership.close,
 )
 
-_known: dict[str, tuple[Advice | None, int]] = {}
+_known: dict[str, Advice | None] = {}
+_waiting: dict[str, Finding] = {}
+"""Findings that have not counted so far."""
 
 
 def _choose(cycle: Cycle) -> Advice | None:
@@ -52,22 +54,21 @@ def advised(findings: Sequence[Finding], test: TestInfo | None) -> tuple[Finding
 
 
 def _advised(finding: Finding, test: TestInfo | None) -> Finding:
-    if not finding.hops:
-        return finding
-    if finding.verdict not in _ADVISED:
-        return dataclasses.replace(finding, hops=())
     key = f"{finding.kind} {finding.concrete or finding.cause}"
-    if key not in _known:
-        if len(_known) >= _MOST:
-            _known.clear()
+    if finding.verdict not in _ADVISED:
+        if finding.hops and len(_waiting) < _MOST:
+            _waiting.setdefault(key, finding)
+        return dataclasses.replace(finding, hops=())
+    hops = finding.hops or (_waiting.pop(key).hops if key in _waiting else ())
+    advice = _known.get(key)
+    if hops and key not in _known:
         try:
-            found = _choose(Cycle(finding.hops, finding.objects, test))
+            advice = _choose(Cycle(hops, test))
         except RecursionError:  # an expression nested beyond reason
-            found = None
-        _known[key] = found, finding.objects
-    advice, _ = _known[key]
+            advice = None
+        if len(_known) < _MOST:
+            _known[key] = advice
     if advice is None:
         return dataclasses.replace(finding, hops=())
     cut, sentence = advice
-    cut = dataclasses.replace(cut, frees=finding.objects if cut.frees else 0)
-    return dataclasses.replace(finding, hops=(), cut=cut, advice=sentence)
+    return dataclasses.replace(finding, hops=(), cut=dataclasses.replace(cut, frees=finding.objects), advice=sentence)

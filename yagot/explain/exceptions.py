@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from yagot.explain.links import Cycle, Link
-from yagot.explain.source import Function, Place, Source, is_captured, mentions, nodes_of
+from yagot.explain.source import Function, Place, Source, attributes_in, is_captured, mentions, nodes_of
 from yagot.model import Cut
 
 Advice = tuple[Cut, str]
 _TRACEBACK = ".__traceback__"
+_STORING = re.compile(r"append|add|put|push|insert|set_|fail|errback|reject")
+"""How methods begin that keep what they get."""
 
 
 def advise(cycle: Cycle) -> Advice | None:
@@ -50,6 +53,14 @@ def _raises_with(function: Function, name: str) -> list[ast.Raise]:
     return [n for n in nodes_of(function) if isinstance(n, ast.Raise) and n.exc is not None and mentions(n, name)]
 
 
+def _is_raised(source: Source, attribute: str) -> bool:
+    """Does code of a file raise what is in an attribute of this name? Then it gets a traceback again."""
+    return any(
+        isinstance(node, ast.Raise) and node.exc is not None and attribute in attributes_in(node.exc)
+        for node in ast.walk(source.tree)
+    )
+
+
 def _handlers(function: Function) -> Iterator[ast.ExceptHandler]:
     return (node for node in nodes_of(function) if isinstance(node, ast.ExceptHandler))
 
@@ -76,7 +87,7 @@ def _store(function: Function, handler: ast.ExceptHandler) -> Iterator[tuple[ast
                     yield node, node.value
             elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
                 call = node.value
-                adds = isinstance(call.func, ast.Attribute) and call.func.attr in ("append", "add", "appendleft", "put")
+                adds = isinstance(call.func, ast.Attribute) and _STORING.match(call.func.attr) is not None
                 if adds and call.args and isinstance(call.args[-1], ast.Name) and call.args[-1].id == handler.name:
                     yield node, call.args[-1]
 
@@ -85,7 +96,9 @@ def _stored(cycle: Cycle, frame: Link, source: Source, function: Function) -> Ad
     """An exception that a handler stores: without its traceback, if nobody raises it again."""
     is_used = "__traceback__" in "\n".join(source.lines) or "exc_info=" in "\n".join(source.lines)
     traced = [link for link in cycle.links if link.source["kind"] == "exception" and _TRACEBACK in link.path]
-    if is_used or not any(link.breaks for link in traced) or _raises_with(function, frame.variable):
+    kept_by = {link.attribute for link in cycle.links if link.target["kind"] == "exception" and link.attribute}
+    raised = any(_is_raised(other, name) for other in cycle.sources() for name in kept_by)
+    if is_used or raised or _raises_with(function, frame.variable) or not any(link.breaks for link in traced):
         return None
     for handler in _handlers(function):
         if _raises_again(handler):
@@ -138,9 +151,10 @@ def _catches(function: Function, statement: ast.stmt) -> bool:
 
 def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Advice | None:
     """A variable of the frame: the frame lets go of it as it is left."""
-    if not frame.breaks or isinstance(function, ast.Lambda):
-        return None
     name = frame.variable
+    together = [name] if frame.breaks else _unpacked(function, name) if frame.source["apart"] else []
+    if not together or isinstance(function, ast.Lambda):
+        return None
     raising = _raises_with(function, name)
     statement = next((r for r in raising if r.lineno <= frame.source["line"] <= (r.end_lineno or r.lineno)), None)
     leaving = statement or _leaving(function, frame.source["line"])
@@ -153,9 +167,9 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
     if collects:
         release = f"{name}.clear()"
     elif isinstance(leaving, ast.Raise) and not is_captured(function, name):
-        release = f"del {name}"
+        release = f"del {', '.join(together)}"
     else:
-        release = f"{name} = None"
+        release = f"{' = '.join(together)} = None"
     place = Place(source, leaving, function)
     text = source.text(leaving)
     simple = isinstance(leaving, ast.Return | ast.Raise | ast.Expr | ast.Assign) and text
@@ -165,6 +179,16 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
     what = "the exception" if any(link.source["kind"] == "exception" for link in cycle.links) else "the frame"
     sentence = f"in a `finally`, let go of the variable '{name}', by which the frame keeps {what} that leads to it"
     return cycle.cut("local", frame, place, snippet), sentence
+
+
+def _unpacked(function: Function, name: str) -> list[str]:
+    """The variables that one assignment sets together with another: ``kind, value, tb = sys.exc_info()``."""
+    for node in nodes_of(function):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            names = [n.id for n in getattr(target, "elts", ()) if isinstance(n, ast.Name)]
+            if name in names:
+                return names
+    return []
 
 
 def _dropped(cycle: Cycle, frame: Link, place: Place, name: str) -> Advice | None:

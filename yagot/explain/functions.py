@@ -13,6 +13,7 @@ from yagot.explain.source import (
     Function,
     Place,
     Source,
+    attributes_in,
     decorators,
     mentions,
     methods,
@@ -28,6 +29,8 @@ _SERVED = re.compile(
     r"|expired|ended|settled|fulfilled|ready))=True"
 )
 _CALLABLE = ("function", "method", "exception")
+_SHOWN = 3
+"""Statements of more lines are not repeated."""
 _FUTURES = ("_asyncio.Future", "_asyncio.Task", "concurrent.futures._base.Future", "asyncio.futures.Future")
 
 
@@ -44,19 +47,38 @@ def served(cycle: Cycle) -> Advice | None:
         for source, cls in cycle.classes(link):
             for place in own_setters(source, cls, flag[1], item=False):
                 is_true = isinstance(place.value, ast.Constant) and place.value.value is True
-                if not is_true or place.function is None or getattr(place.function, "name", "") == "__init__":
-                    continue
-                elsewhere = [node for function, node in reads(cls, link.attribute) if function is not place.function]
-                inside = [node.lineno for function, node in reads(cls, link.attribute) if function is place.function]
-                if elsewhere or (link.is_item and not inside):
-                    continue
-                line = max([place.line, *inside])
-                me = parameters(place.function)[0]
-                release = f"{me}.{link.attribute}.clear()" if link.is_item else f"{me}.{link.attribute} = None"
-                name = getattr(place.function, "name", "")
-                sentence = f"`.{link.attribute}` has served when {name}() has set `.{flag[1]}`: let go of it there"
-                return cycle.cut("served", link, place, release, line), sentence
+                if is_true and getattr(place.function, "name", "__init__") != "__init__":
+                    last = _last_use(cls, link, place)
+                    if last is not None:
+                        return _serve(cycle, link, place, last, flag[1])
     return None
+
+
+def _last_use(cls: ast.ClassDef, link: Link, done: Place) -> ast.stmt | None:
+    """The statement of the function that marks the object done after which the attribute is not needed any more: None
+    if others use it, or if the function may return before."""
+    inside, elsewhere = [done.line], False
+    for function, node in reads(cls, link.attribute):
+        if function is done.function:
+            inside.append(node.lineno)
+        else:
+            elsewhere = True
+    body: list[ast.stmt] = getattr(done.function, "body", [])
+    used = [statement for statement in body if statement.lineno <= max(inside)]
+    returns = any(isinstance(node, ast.Return) for statement in used for node in ast.walk(statement))
+    return None if elsewhere or returns or not used else used[-1]
+
+
+def _serve(cycle: Cycle, link: Link, done: Place, last: ast.stmt, flag: str) -> Advice:
+    me = parameters(done.function)[0]
+    is_list = link.is_item and is_own_container(cycle, link)
+    release = f"{me}.{link.attribute}.clear()" if is_list else f"{me}.{link.attribute} = None"
+    lines = done.source.lines[last.lineno - 1 : last.end_lineno]
+    shown = [line[last.col_offset :] for line in lines] if len(lines) <= _SHOWN else ["…"]
+    name = getattr(done.function, "name", "")
+    sentence = f"`.{link.attribute}` has served when {name}() has set `.{flag}`: let go of it"
+    place = Place(done.source, last, done.function)
+    return cycle.cut("served", link, place, "\n".join([*shown, release])), sentence
 
 
 # -- arguments instead of captured variables ----------------------------------------------------------
@@ -78,22 +100,18 @@ def _calls_with(method: Function, attribute: str, me: str) -> Iterator[int]:
     """The positions of ``self`` in the calls that a method makes of what is in the attribute."""
     names = set()
     for node in nodes_of(method):
-        if isinstance(node, ast.For | ast.comprehension) and attribute in _attributes_in(node.iter):
+        if isinstance(node, ast.For | ast.comprehension) and attribute in attributes_in(node.iter):
             names |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
-        if isinstance(node, ast.Assign) and attribute in _attributes_in(node.value):
+        if isinstance(node, ast.Assign) and attribute in attributes_in(node.value):
             names |= {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
     for node in nodes_of(method):
         if not isinstance(node, ast.Call):
             continue
         func = node.func
         is_callback = isinstance(func, ast.Name) and func.id in names
-        is_callback |= isinstance(func, ast.Attribute | ast.Subscript) and attribute in _attributes_in(func)
+        is_callback |= isinstance(func, ast.Attribute | ast.Subscript) and attribute in attributes_in(func)
         if is_callback:
             yield from (i for i, a in enumerate(node.args) if isinstance(a, ast.Name) and a.id == me)
-
-
-def _attributes_in(node: ast.expr) -> set[str]:
-    return {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
 
 
 def argument(cycle: Cycle) -> Advice | None:
@@ -146,9 +164,14 @@ def _own_names(function: Function) -> set[str]:
     return stored | set(parameters(function))
 
 
+def _captures(link: Link) -> str:
+    """The path of a link that is a captured variable, and nothing behind it."""
+    return f" variable '{link.variable}'"
+
+
 def recursive(cycle: Cycle) -> Advice | None:
     """Functions inside a function that refer to themselves or to each other."""
-    links = [link for link in cycle.links if link.source["kind"] == "function" and link.variable]
+    links = [link for link in cycle.links if link.source["kind"] == "function" and link.path == _captures(link)]
     if not links or len(links) != len(cycle.links):
         return None
     for link in links:
@@ -241,28 +264,25 @@ def method(cycle: Cycle) -> Advice | None:
     return None
 
 
-def _weak_method(place: Place | None) -> str:
-    """The statement that stores a bound method, with a weak one in its place."""
-    value = place.value if place is not None else None
-    if place is None or not place.text or not isinstance(value, ast.Attribute):
+def _weak_method(place: Place | None, link: Link) -> str:
+    """The statement that stores a bound method, with a weak one in its place; *link* leads from the method."""
+    name = link.source["name"].rpartition(".")[2]
+    nodes = ast.walk(place.node) if place is not None else ()
+    value = next((n for n in nodes if isinstance(n, ast.Attribute) and n.attr == name), None)
+    if place is None or value is None:
         return ""
     text = place.source.text(value)
     head, found, tail = place.text.rpartition(text)
-    return f"{head}weakref.WeakMethod({text}){tail}" if found else ""
+    return f"{head}weakref.WeakMethod({text}){tail}" if found else f"weakref.WeakMethod({text})"
 
 
 def _own(cycle: Cycle, link: Link) -> Advice:
     """An attribute of the object itself."""
-    place = next(iter(cycle.setters(link)), None)
+    place = next((p for p in cycle.setters(link) if _weak_method(p, cycle.after(link))), None)
+    place = place or next(iter(cycle.setters(link)), None)
     where = f"`.{link.attribute}`" if not link.is_item else f"what is in `.{link.attribute}`"
-    snippet = _weak_method(place)
-    if not snippet and place is not None and isinstance(place.value, ast.Dict):
-        snippet = next(
-            (f"weakref.WeakMethod({place.source.text(v)})" for v in place.value.values if isinstance(v, ast.Attribute)),
-            "",
-        )
     sentence = f"keep the method as weakref.WeakMethod, and call {where} as `reference()()`"
-    return cycle.cut("method", link, place, snippet), sentence
+    return cycle.cut("method", link, place, _weak_method(place, cycle.after(link))), sentence
 
 
 def _owner_link(cycle: Cycle, link: Link, registry: Link) -> Link | None:
@@ -270,6 +290,15 @@ def _owner_link(cycle: Cycle, link: Link, registry: Link) -> Link | None:
     after = cycle.after(link)
     leads = after.attribute and after.target is registry.source and cycle.edits(after.file)
     return after if leads else None
+
+
+def is_own_container(cycle: Cycle, link: Link) -> bool:
+    """Is what the attribute leads through one plain container, that the class has made for itself?"""
+    if link.inner not in (("list",), ("dict",), ("set",), ("object",)) or "over" in link.path:
+        return False
+    places = [p for source, cls in cycle.classes(link) for p in own_setters(source, cls, link.attribute, item=False)]
+    made = ast.List | ast.Dict | ast.Set | ast.Call | ast.ListComp | ast.DictComp | ast.SetComp
+    return bool(places) and all(isinstance(place.value, made) for place in places)
 
 
 def is_made(cycle: Cycle, link: Link) -> bool:
@@ -283,27 +312,50 @@ def _registered(cycle: Cycle, registry: Link, link: Link) -> Advice | None:
     owner = _owner_link(cycle, link, registry)
     name = link.target["name"].rpartition(".")[2]
     made = owner is not None and is_made(cycle, owner)
-    kept = is_kept(name, registry.class_name, cycle.sources(), cycle.test_name, by_parameter=False)
+    kept = is_kept(name, registry.class_name, cycle.sources(), by_parameter=False)
     if not made and kept is not True:
         return None
     if not made and owner is not None and _is_parameter(cycle, owner):
-        holder = is_kept(registry.class_name, name, cycle.sources(), cycle.test_name)
+        holder = is_kept(registry.class_name, name, cycle.sources())
         if holder is True:
             return None         # the object can refer to the registry weakly, and callbacks stay as they are
-    places = cycle.setters(registry)
-    place = next((p for p in places if p.value is not None), None)
-    snippet = _weak_method(place)
+    if kept is False:
+        return _unregister(cycle, registry, link, owner, made)
+    place = next((p for p in cycle.setters(registry) if p.value is not None), None)
+    snippet = _weak_method(place, link)
     if not snippet and place is not None and isinstance(place.value, ast.Name) and place.text:
         value = place.value.id
         head, _, tail = place.text.rpartition(value)
         snippet = f"{head}weakref.WeakMethod({value}) if inspect.ismethod({value}) else lambda: {value}{tail}"
     where = f"`.{registry.attribute}`"
     sentence = f"keep bound methods in {where} as weakref.WeakMethod, and skip those whose object is gone"
-    taking = next((r for _, cls in cycle.classes(registry) for r in removers(cls, registry.attribute)), "")
-    if kept is False:
-        how = f"call {taking}()" if taking else f"remove the method from {where}"
-        sentence = f"{how} when the object is done; or, if it is held elsewhere, keep the method as weakref.WeakMethod"
     return cycle.cut("method", registry, place, snippet), sentence
+
+
+def _unregister(cycle: Cycle, registry: Link, link: Link, owner: Link | None, made: bool) -> Advice | None:
+    """Nothing else is seen to hold the object of the method: it takes the method out when it is done."""
+    if owner is None or owner.is_item:
+        return None
+    name = link.source["name"].rpartition(".")[2]
+    place = next((p for p in cycle.setters(registry) if p.value is not None), None)
+    there = f"self.{owner.attribute}"
+    taking = next((r for _, cls in cycle.classes(registry) for r in removers(cls, registry.attribute)), "")
+    if not registry.is_item:
+        release = f"{there}.{registry.attribute} = None"
+    elif registry.inner in (("list",), ("object",)):
+        release = f"{there}.{registry.attribute}.remove(self.{name})"
+    elif registry.inner == ("set",):
+        release = f"{there}.{registry.attribute}.discard(self.{name})"
+    elif made:
+        release = f"{there}.{registry.attribute}.clear()"
+    else:
+        return None             # others may have registered there, too
+    how = f" (or call {taking}())" if taking else ""
+    sentence = (
+        f"give {owner.class_name} a close() that takes its method out of `.{registry.attribute}`{how}, for when it is "
+        "done with; or, if something else holds it, keep a weakref.WeakMethod there"
+    )
+    return cycle.cut("close", registry, place, f"def close(self): {release}"), sentence
 
 
 def _is_parameter(cycle: Cycle, link: Link) -> bool:

@@ -1,5 +1,5 @@
-"""Does the program hold an object while it is used? Read from the calls that make such objects, in the test and in the
-code that it uses: one whose result is bound to a name, an attribute or a container is held; a temporary one is not."""
+"""Does the program hold an object while it is used? Read from the calls that make such objects, in the tests and in the
+code that they use: one whose result is bound to a name, an attribute or a container is held; a temporary one is not."""
 
 from __future__ import annotations
 
@@ -103,27 +103,20 @@ class _Calls:
             return False if self._by_parameter else None
         return True
 
-    @staticmethod
-    def _received(attribute: ast.Attribute, parents: dict[ast.AST, ast.AST]) -> bool:
-        """``Tree().run()`` holds it while it runs; ``Tree().first.name`` does not, nor ``x = Tree().first``."""
+    def _received(self, attribute: ast.Attribute, parents: dict[ast.AST, ast.AST]) -> bool:
+        """``Tree().run()`` holds it while it runs; ``Tree().first.name`` does not, nor ``x = Tree().first``. Who
+        hands itself over in a method is to stay longer."""
         parent = parents.get(attribute)
-        if not isinstance(parent, ast.Call) or parent.func is not attribute:
+        if not self._by_parameter or not isinstance(parent, ast.Call) or parent.func is not attribute:
             return False
         return not isinstance(parents.get(parent), ast.Attribute | ast.Assign | ast.AnnAssign | ast.NamedExpr)
 
 
-def is_kept(
-    of: str, holder: str, sources: Sequence[Source], test: str, by_parameter: bool = True
-) -> bool | None:
-    """Is an object of the class *of* held by something other than a *holder*, in the function *test* and in what is no
-    test in the *sources*? None: no such object is made there. *by_parameter*: holders get it as an argument."""
+def is_kept(of: str, holder: str, sources: Sequence[Source], by_parameter: bool = True) -> bool | None:
+    """Is every object of the class *of* that is made in the *sources* held by something other than a *holder*? None: no
+    such object is made there. *by_parameter*: holders get it as an argument."""
     calls = _Calls(of, holder, by_parameter)
-    functions = [
-        function
-        for source in sources
-        for qualified, function, _ in source.functions()
-        if qualified.rpartition(".")[2] == test or not qualified.rpartition(".")[2].startswith("test")
-    ]
+    functions = [function for source in sources for _, function, _ in source.functions()]
     verdicts = [verdict for function in functions for verdict in calls.verdicts(function, of)]
     for helper in sorted(calls.helpers - {"", of}):
         verdicts += [verdict for function in functions for verdict in calls.verdicts(function, helper)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import os
 import re
@@ -15,8 +16,6 @@ from yagot.files import shown_path
 from yagot.model import Cut, TestInfo
 
 if TYPE_CHECKING:
-    from ast import ClassDef
-
     from yagot._core import _Hop
 
 _CONTAINERS = ("list", "dict", "tuple", "set", "cell")
@@ -51,7 +50,8 @@ class Link:
     """``.children[]``, `` local 'error'``, `` variable 'walk'``."""
     breaks: bool
     """Is no cycle left without it?"""
-    cuts: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
+    """The kinds of the containers that it leads through."""
 
     @property
     def file(self) -> str:
@@ -112,7 +112,7 @@ def links_of(hops: Sequence[_Hop]) -> list[Link]:
             path = f" variable '{cell['name']}'{rest}"
         path = re.sub(r"^( local '[^']+')\.cell_contents", r"\1", path)
         breaks = any(hop["breaks"] for hop in inner)
-        found.append(Link(hops[head], hops[end % count], path, breaks, tuple(hop["cut"] for hop in inner)))
+        found.append(Link(hops[head], hops[end % count], path, breaks, tuple(hop["kind"] for hop in inner[1:])))
     return found
 
 
@@ -121,7 +121,6 @@ class Cycle:
     """What the rules are asked about."""
 
     hops: Sequence[_Hop]
-    objects: int
     test: TestInfo | None
     links: list[Link] = field(init=False)
 
@@ -157,18 +156,13 @@ class Cycle:
             paths[os.path.abspath(self.test.file)] = None
         return [source for source in map(read, paths) if source is not None]
 
-    @property
-    def test_name(self) -> str:
-        """The name of the test's function."""
-        return self.test.name.partition("[")[0] if self.test is not None else ""
-
     def function(self, link: Link) -> tuple[Source, Function] | None:
         """The source of a link's frame or function."""
         source = read(link.file) if is_source(link.file) else None
         found = source.function(link.first_line, link.source["name"]) if source is not None else None
         return (source, found) if source is not None and found is not None else None
 
-    def classes(self, link: Link) -> list[tuple[Source, ClassDef]]:
+    def classes(self, link: Link) -> list[tuple[Source, ast.ClassDef]]:
         """The source of a link's class, and of its bases."""
         return list(class_places(link.module, link.source["name"], link.file))
 
@@ -180,8 +174,9 @@ class Cycle:
             items = [place for place in places if not _is_plain(place, name)]
             outside = [p for source in self.sources() for p in setters(source, name, item) if not _is_plain(p, name)]
             return items or outside or places
-        if not places:
-            places = [place for source in self.sources() for place in setters(source, name, item)]
+        if not item and not any(map(_tells, places)):
+            outside = [place for source in self.sources() for place in setters(source, name, item)]
+            places = [place for place in outside if _tells(place)] or outside or places
         if not places:
             fields = (field_of(source, cls, name) for source, cls in self.classes(link))
             places = [place for place in fields if place is not None]
@@ -197,8 +192,12 @@ class Cycle:
             file=shown_path(place.source.path) if place is not None else "",
             line=(line or place.line) if place is not None else 0,
             snippet=snippet,
-            frees=self.objects if link.breaks else 0,
         )
+
+
+def _tells(place: Place) -> bool:
+    """Does it store something, not None?"""
+    return not (isinstance(place.value, ast.Constant) and place.value.value is None)
 
 
 def _is_plain(place: Place, attribute: str) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from yagot.explain.exceptions import Advice
-from yagot.explain.functions import cached_attributes, is_made
+from yagot.explain.functions import cached_attributes, is_made, is_own_container
 from yagot.explain.holders import is_kept
 from yagot.explain.links import Cycle, Link
-from yagot.explain.source import Place, may_be_none, methods, parameters, releases, setters
+from yagot.explain.source import Place, decorators, may_be_none, methods, parameters, releases, setters
 from yagot.model import Cut
 
 _BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "outer", "manager", "controller", "proxy")
@@ -36,7 +37,7 @@ def _is_kept(cycle: Cycle, link: Link, how: str) -> bool:
     if link.source is link.target:
         return True
     of, holder = link.target["name"].rpartition(".")[2], link.class_name
-    return is_kept(of, holder, cycle.sources(), cycle.test_name, by_parameter=how == "parameter") is True
+    return is_kept(of, holder, cycle.sources(), by_parameter=how == "parameter") is True
 
 
 def weak(cycle: Cycle) -> Advice | None:
@@ -60,28 +61,29 @@ def weak(cycle: Cycle) -> Advice | None:
 
 
 def _is_fixed(cycle: Cycle, link: Link) -> bool:
-    """Can the class not have a property of this name: has it slots, or is it a dataclass?"""
+    """Can the class not have a property of this name: has it slots or one already, or are its fields declared?"""
     for _, cls in cycle.classes(link):
-        slots = any(isinstance(n, ast.Assign) and "__slots__" in ast.dump(n.targets[0]) for n in cls.body)
-        fields = any(isinstance(n, ast.AnnAssign) and n.value is not None for n in cls.body)
-        own = {m.name for m in methods(cls)} | {n.target.id for n in cls.body
-               if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}  # fmt: skip
-        made = {d for n in cls.decorator_list for d in [ast.dump(n)] if "dataclass" in d or "define" in d}
-        if slots or link.attribute in own or (made and fields) or made:
+        declared = {n.target.id for n in cls.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+        if "__slots__" in _assigned(cls) or link.attribute in declared | {m.name for m in methods(cls)}:
+            return True
+        if decorators(cls) & {"dataclass", "define", "attrs", "s", "frozen", "mutable"}:
             return True
     return False
 
 
 def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
-    """Two lines: the weak reference, and the property that reads it."""
+    """Two lines: the weak reference, and the property that reads it; or a property that does both, where several lines
+    set the attribute or the class has a default for it."""
     name, hidden = link.attribute, f"_{link.attribute.lstrip('_')}_ref"
     everywhere = [p for source in cycle.sources() for p in setters(source, name, item=False)]
+    default = any(name in _assigned(cls) for _, cls in cycle.classes(link))
     value = place.value if place is not None else None
-    if place is None or not isinstance(value, ast.Name) or len(everywhere) > 1:
+    if place is None or not isinstance(value, ast.Name) or len(everywhere) > 1 or default:
+        read = f"getattr(self, '{hidden}', lambda: None)()" if default else f"self.{hidden}()"
+        setter = f"_set_{name.lstrip('_')}"
         return (
-            f"def _set_{name.lstrip('_')}(self, it): "
-            f"self.{hidden} = weakref.ref(it) if it is not None else lambda: None\n"
-            f"{name} = property(lambda self: self.{hidden}(), _set_{name.lstrip('_')})"
+            f"def {setter}(self, it): self.{hidden} = weakref.ref(it) if it is not None else lambda: None\n"
+            f"{name} = property(lambda self: {read}, {setter})"
         )
     weak_value = f"weakref.ref({value.id})"
     if may_be_none(place.function, value.id):
@@ -91,20 +93,33 @@ def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
     return f"{receiver}.{hidden} = {weak_value}\n{name} = property(lambda self: self.{hidden}())"
 
 
+def _assigned(cls: ast.ClassDef) -> set[str]:
+    """The names that a class's body assigns."""
+    return {t.id for n in cls.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+
+
 # -- taking apart ------------------------------------------------------------------------------------
+
+
+_CLOSERS = re.compile(
+    r"(\w+_)?(close|unlink|disconnect|dispose|shutdown|stop|cancel|clear|cleanup|clean_up|detach|destroy|release|reset"
+    r"|terminate|decompose|finish|quit|teardown|tear_down|free|abort|unsubscribe|unregister)"
+)
+"""What methods are called that end an object's use."""
 
 
 def release(cycle: Cycle) -> Advice | None:
     """A method of the class that takes the cycle apart already, of whoever's class it is."""
     for link in cycle.links:
         name = link.attribute
-        if link.source["kind"] != "instance" or not name or not link.breaks:
+        if link.source["kind"] != "instance" or not name or not (link.breaks or link.source["apart"]):
             continue
         for source, cls in cycle.classes(link):
             for method in releases(cls, name):
+                if not _CLOSERS.fullmatch(method):
+                    continue
                 where = next(m for m in methods(cls) if m.name == method)
-                place = Place(source, where, where)
-                cut = cycle.cut("release", link, place, f"{link.class_name.lower()}.{method}()")
+                cut = cycle.cut("release", link, Place(source, where, where), f"{link.class_name.lower()}.{method}()")
                 return cut, f"call {method}() of the {link.class_name} when it is no longer needed: it clears `.{name}`"
     return None
 
@@ -125,15 +140,9 @@ def close(cycle: Cycle) -> Advice | None:
     if name in cached:
         body = f"del self.{name}"
     elif link.is_item:
-        body = f"self.{name}.clear()" if _is_emptied(link) else f"self.{name} = None"
+        body = f"self.{name}.clear()" if is_own_container(cycle, link) else f"self.{name} = None"
     else:
         body = f"self.{name} = None"
     cut: Cut = cycle.cut("close", link, place, f"def close(self): {body}")
     sentence = f"give {link.class_name} a close() that lets go of `.{name}`, and call it when the object is done with"
     return cut, sentence
-
-
-def _is_emptied(link: Link) -> bool:
-    """Is the attribute's own container one that can be emptied?"""
-    return ".__" not in link.path and link.path.count("[") == 1 and "over" not in link.path
-

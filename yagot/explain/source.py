@@ -140,6 +140,11 @@ def mentions(node: ast.AST | None, name: str) -> bool:
     return node is not None and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node))
 
 
+def attributes_in(node: ast.AST) -> set[str]:
+    """The names of all attributes that are read below a node."""
+    return {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+
+
 def is_captured(function: Function, name: str) -> bool:
     """Does a function inside this one use its variable?"""
     inner = (node for node in nodes_of(function) if isinstance(node, Function | ast.ClassDef))
@@ -205,8 +210,8 @@ def methods(cls: ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDe
             yield node
 
 
-def decorators(function: Function) -> set[str]:
-    """The last part of each decorator's name."""
+def decorators(function: Function | ast.ClassDef) -> set[str]:
+    """The last part of each decorator's name, of a function or class."""
     found = set()
     for node in getattr(function, "decorator_list", []):
         node = node.func if isinstance(node, ast.Call) else node

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def _advised(findings: tuple[Finding, ...], test: TestInfo) -> tuple[Finding, ...]:
     """With advice; what finds it is loaded only if there is something to advise on."""
-    if not any(finding.hops for finding in findings):
+    if not any(finding.cycle_length for finding in findings):
         return findings
     from yagot.explain.advice import advised
 

@@ -35,7 +35,8 @@ class HTMLReport(CauseReport):
         self.output = Output(path)
         loader = jinja2.PackageLoader("yagot.report", "")
         environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        environment.filters.update(cut=cut_text, size=size, plural=plural, types=types_text, line=one_line, places=shown_places)
+        environment.filters.update(size=size, plural=plural, types=types_text, line=one_line, places=shown_places)
+        environment.filters["cut"] = cut_text
         self._template = environment.get_template("page.html")
         self._previous: CauseReport | None = None
         if previous is not None:
