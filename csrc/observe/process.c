@@ -71,24 +71,22 @@ count_types(PyObject *module, PyObject *Py_UNUSED(ignored))
 
 #if defined(__GLIBC__) && (__GLIBC__ > 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ >= 33))
 
-enum { CACHED_SIZES = 64, CACHED_EACH = 16 };
+enum { CACHED_SIZES = 64, TAKEN_EACH = 32 };
 
-/* glibc keeps freed chunks of up to a kilobyte for each thread, and counts them as in use. So we take as many of each
- * size as it may have, and subtract what we have. */
+/* glibc keeps some freed chunks of each size up to a kilobyte for each thread, 7 or 16, and counts them as in use. So
+ * that it is always the same number, we fill these up before we ask. */
 static size_t
 bytes_in_use(void)
 {
-    void *taken[CACHED_SIZES * CACHED_EACH];
-    size_t ours = 0;
-    for (size_t i = 0; i < CACHED_SIZES * CACHED_EACH; i++) {
-        taken[i] = malloc(24 + 16 * (i / CACHED_EACH));
-        ours += taken[i] != NULL ? malloc_usable_size(taken[i]) + sizeof(size_t) : 0;
+    void *taken[CACHED_SIZES * TAKEN_EACH];
+    for (size_t i = 0; i < CACHED_SIZES * TAKEN_EACH; i++) {
+        taken[i] = malloc(24 + 16 * (i / TAKEN_EACH));
     }
-    struct mallinfo2 info = mallinfo2();
-    for (size_t i = 0; i < CACHED_SIZES * CACHED_EACH; i++) {
+    for (size_t i = 0; i < CACHED_SIZES * TAKEN_EACH; i++) {
         free(taken[i]);
     }
-    return info.uordblks + info.hblkhd - ours;
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
 }
 
 static PyObject *
@@ -195,7 +193,8 @@ PyDoc_STRVAR(released_objects_doc,
 "How many older objects of a type that has no part in collections were released since the first run.");
 PyDoc_STRVAR(has_in_body_doc,
 "has_in_body($module, object, size, other, /)\n--\n\n"
-"Is the other object's address in the first bytes of an object that the collector does not track? size is its block's.");
+"Is the other object's address in the first bytes of an object that the collector does not track? size is that of\n"
+"its block.");
 
 PyMethodDef yagot_growth_methods[] = {
     {"count_types", count_types, METH_NOARGS, count_types_doc},

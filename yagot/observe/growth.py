@@ -148,7 +148,8 @@ class Growth:
         objects = _core.risen_references(counts, runs)[:MOST_CANDIDATES]
         if not objects:
             return []
-        return [Candidate(item, unseen, 0) for item, unseen in zip(objects, _core.unseen_references(objects))]
+        unseen = _core.unseen_references(objects)
+        return [Candidate(item, number, 0) for item, number in zip(objects, unseen, strict=True)]
 
     def _still(self, candidates: list[Candidate], runs: int, first: bool) -> list[Candidate]:
         """Those with more references that cannot be seen, by the same number for each run as in the level before."""
@@ -156,7 +157,7 @@ class Growth:
             return []
         objects = [candidate.object for candidate in candidates]
         found = []
-        for candidate, unseen in zip(candidates, _core.unseen_references(objects)):
+        for candidate, unseen in zip(candidates, _core.unseen_references(objects), strict=True):
             by, rest = divmod(unseen - candidate.unseen, runs)
             if by > 0 and rest == 0 and (first or by == candidate.by):
                 found.append(Candidate(candidate.object, unseen, by))

@@ -5,6 +5,7 @@ A few more runs of the test under the allocator hook of the core, or under a tra
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ SINGLETONS = (None, True, False, Ellipsis, NotImplemented)
 _OWN = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 _references = sys.getrefcount
+_referents = gc.get_referents
 _subclasses = type.__subclasses__
 
 
@@ -88,7 +90,8 @@ def _all_types() -> list[type]:
     found: dict[int, type] = {id(object): object}
     waiting: list[type] = [object]
     while waiting:
-        for cls in _subclasses(waiting.pop()):
+        subclasses: list[type] = _subclasses(waiting.pop())
+        for cls in subclasses:
             if id(cls) not in found:
                 found[id(cls)] = cls
                 waiting.append(cls)
@@ -248,9 +251,16 @@ def _step(item: Left) -> Step:
 
 
 def _is_bounded(grown: Grown, items: Iterable[Left]) -> bool:
-    """Is all in caches that have not been seen to exceed their bounds?"""
-    bounds = [(bound_of(item.sample), item.number) for item in items]
-    return bool(bounds) and all(grown.runs * number <= bound for bound, number in bounds)
+    """Is all in caches that have not been seen to exceed their bounds, or held by what is?"""
+    inside, others = [], []
+    for item in items:
+        (inside if 0 <= grown.runs * item.number <= bound_of(item.sample) else others).append(item)
+    return bool(inside) and all(any(_holds(holder, item) for holder in inside) for item in others)
+
+
+def _holds(holder: Left, item: Left) -> bool:
+    """Does it refer to as many such things?"""
+    return holder.number >= item.number and any(one is item.sample for one in _referents(holder.sample))
 
 
 def _of_held(grown: Grown, held: dict[str, list[Left]]) -> Iterator[Finding]:

@@ -66,7 +66,8 @@ class Series:
     """Measurements, one a step."""
 
     def __init__(self) -> None:
-        self._place = array("q", bytes(8 * len(NAMES) * ROWS))  # made before: what a measurement keeps would be measured
+        # made before: what a measurement keeps would be measured
+        self._place = array("q", bytes(8 * len(NAMES) * ROWS))
         self._rows = self._level = 0
         self.strikes = [0] * len(NAMES)
         self.rates = [0] * len(NAMES)
