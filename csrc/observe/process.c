@@ -128,6 +128,29 @@ mapped_bytes(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 
 #endif
 
+/* The interpreter's cache of attributes holds their names, some thousand, until others take their places. */
+static PyObject *
+clear_type_cache(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    (void)PyType_ClearCache();
+    Py_RETURN_NONE;
+}
+
+/* The first is what the thread has run, the second how long it could have run and had no processor. */
+static PyObject *
+waited(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    unsigned long long ran = 0, nanoseconds = 0;
+    FILE *file = fopen("/proc/thread-self/schedstat", "re");
+    if (file == NULL || fscanf(file, "%llu %llu", &ran, &nanoseconds) != 2) {
+        nanoseconds = 0;
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return PyFloat_FromDouble((double)nanoseconds / 1e9);
+}
+
 /* -- objects, in words ---------------------------------------------------------------------------- */
 
 static PyObject *
@@ -162,6 +185,10 @@ PyDoc_STRVAR(heap_bytes_doc,
 "heap_bytes($module, /)\n--\n\nBytes in use on the C heap (glibc's mallinfo2); None where that is unknown.");
 PyDoc_STRVAR(mapped_bytes_doc,
 "mapped_bytes($module, /)\n--\n\nBytes of the process's mappings that malloc has not made; 0 where that is unknown.");
+PyDoc_STRVAR(clear_type_cache_doc,
+"clear_type_cache($module, /)\n--\n\nEmpties the interpreter's cache of attributes, which holds their names.");
+PyDoc_STRVAR(waited_doc,
+"waited($module, /)\n--\n\nSeconds for which this thread has waited for a processor; 0.0 where that is unknown.");
 PyDoc_STRVAR(describe_doc,
 "describe($module, object, /)\n--\n\n"
 "What an object is, what is in it, and where it was defined: three texts, made without running code of its own.");
@@ -200,6 +227,8 @@ PyMethodDef yagot_growth_methods[] = {
     {"count_types", count_types, METH_NOARGS, count_types_doc},
     {"heap_bytes", heap_bytes, METH_NOARGS, heap_bytes_doc},
     {"mapped_bytes", mapped_bytes, METH_NOARGS, mapped_bytes_doc},
+    {"clear_type_cache", clear_type_cache, METH_NOARGS, clear_type_cache_doc},
+    {"waited", waited, METH_NOARGS, waited_doc},
     {"describe", describe, METH_O, describe_doc},
     {"note_references", yagot_note_references, METH_NOARGS, note_references_doc},
     {"risen_references", yagot_risen_references, METH_VARARGS, risen_references_doc},

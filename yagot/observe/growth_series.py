@@ -34,7 +34,9 @@ _threads = threading.active_count
 
 
 def collect() -> None:
-    """A full collection, which also empties the interpreter's free lists: these grow with any test."""
+    """A full collection, which also empties the interpreter's free lists: these grow with any test, as its cache of
+    attributes does."""
+    _core.clear_type_cache()
     _collect()
 
 
