@@ -142,7 +142,8 @@ export_group(const yagot_allocations *t, const item *sample, uint32_t least)
         return NULL;
     }
     bool tracked = sample->object != NULL && yagot_is_tracked(sample->object);
-    return Py_BuildValue("(OnInNN)", object, (Py_ssize_t)tracked, least, (Py_ssize_t)sample->block->size, place, caller);
+    Py_ssize_t size = (Py_ssize_t)sample->block->size;
+    return Py_BuildValue("(OnInNN)", object, (Py_ssize_t)tracked, least, size, place, caller);
 }
 
 static int

@@ -71,24 +71,22 @@ count_types(PyObject *module, PyObject *Py_UNUSED(ignored))
 
 #if defined(__GLIBC__) && (__GLIBC__ > 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ >= 33))
 
-enum { CACHED_SIZES = 64, CACHED_EACH = 16 };
+enum { CACHED_SIZES = 64, TAKEN_EACH = 32 };
 
-/* glibc keeps freed chunks of up to a kilobyte for each thread, and counts them as in use. So we take as many of each
- * size as it may have, and subtract what we have. */
+/* glibc keeps some freed chunks of each size up to a kilobyte for each thread, 7 or 16, and counts them as in use. So
+ * that it is always the same number, we fill these up before we ask. */
 static size_t
 bytes_in_use(void)
 {
-    void *taken[CACHED_SIZES * CACHED_EACH];
-    size_t ours = 0;
-    for (size_t i = 0; i < CACHED_SIZES * CACHED_EACH; i++) {
-        taken[i] = malloc(24 + 16 * (i / CACHED_EACH));
-        ours += taken[i] != NULL ? malloc_usable_size(taken[i]) + sizeof(size_t) : 0;
+    void *taken[CACHED_SIZES * TAKEN_EACH];
+    for (size_t i = 0; i < CACHED_SIZES * TAKEN_EACH; i++) {
+        taken[i] = malloc(24 + 16 * (i / TAKEN_EACH));
     }
-    struct mallinfo2 info = mallinfo2();
-    for (size_t i = 0; i < CACHED_SIZES * CACHED_EACH; i++) {
+    for (size_t i = 0; i < CACHED_SIZES * TAKEN_EACH; i++) {
         free(taken[i]);
     }
-    return info.uordblks + info.hblkhd - ours;
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
 }
 
 static PyObject *
@@ -130,6 +128,29 @@ mapped_bytes(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 
 #endif
 
+/* The interpreter's cache of attributes holds their names, some thousand, until others take their places. */
+static PyObject *
+clear_type_cache(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    (void)PyType_ClearCache();
+    Py_RETURN_NONE;
+}
+
+/* The first is what the thread has run, the second how long it could have run and had no processor. */
+static PyObject *
+waited(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    unsigned long long ran = 0, nanoseconds = 0;
+    FILE *file = fopen("/proc/thread-self/schedstat", "re");
+    if (file == NULL || fscanf(file, "%llu %llu", &ran, &nanoseconds) != 2) {
+        nanoseconds = 0;
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return PyFloat_FromDouble((double)nanoseconds / 1e9);
+}
+
 /* -- objects, in words ---------------------------------------------------------------------------- */
 
 static PyObject *
@@ -164,6 +185,10 @@ PyDoc_STRVAR(heap_bytes_doc,
 "heap_bytes($module, /)\n--\n\nBytes in use on the C heap (glibc's mallinfo2); None where that is unknown.");
 PyDoc_STRVAR(mapped_bytes_doc,
 "mapped_bytes($module, /)\n--\n\nBytes of the process's mappings that malloc has not made; 0 where that is unknown.");
+PyDoc_STRVAR(clear_type_cache_doc,
+"clear_type_cache($module, /)\n--\n\nEmpties the interpreter's cache of attributes, which holds their names.");
+PyDoc_STRVAR(waited_doc,
+"waited($module, /)\n--\n\nSeconds for which this thread has waited for a processor; 0.0 where that is unknown.");
 PyDoc_STRVAR(describe_doc,
 "describe($module, object, /)\n--\n\n"
 "What an object is, what is in it, and where it was defined: three texts, made without running code of its own.");
@@ -195,12 +220,15 @@ PyDoc_STRVAR(released_objects_doc,
 "How many older objects of a type that has no part in collections were released since the first run.");
 PyDoc_STRVAR(has_in_body_doc,
 "has_in_body($module, object, size, other, /)\n--\n\n"
-"Is the other object's address in the first bytes of an object that the collector does not track? size is its block's.");
+"Is the other object's address in the first bytes of an object that the collector does not track? size is that of\n"
+"its block.");
 
 PyMethodDef yagot_growth_methods[] = {
     {"count_types", count_types, METH_NOARGS, count_types_doc},
     {"heap_bytes", heap_bytes, METH_NOARGS, heap_bytes_doc},
     {"mapped_bytes", mapped_bytes, METH_NOARGS, mapped_bytes_doc},
+    {"clear_type_cache", clear_type_cache, METH_NOARGS, clear_type_cache_doc},
+    {"waited", waited, METH_NOARGS, waited_doc},
     {"describe", describe, METH_O, describe_doc},
     {"note_references", yagot_note_references, METH_NOARGS, note_references_doc},
     {"risen_references", yagot_risen_references, METH_VARARGS, risen_references_doc},

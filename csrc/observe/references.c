@@ -32,6 +32,19 @@ visit_child(PyObject *child, void *arg)
     return 0;
 }
 
+/* A dict all of whose keys are strings does not show them. */
+static void
+add_keys(everything *e, PyObject *dict)
+{
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    while (PyDict_Next(dict, &position, &key, &value)) {
+        if (PyUnicode_CheckExact(key)) {
+            (void)visit_child(key, e);
+        }
+    }
+}
+
 /* An instance holds a reference to a class that was made at run time, whether its traverse function shows it or not. */
 static void
 add_type_of(everything *e, PyObject *object)
@@ -59,6 +72,9 @@ find_everything(everything *e, PyObject *module)
         e->has_shown_type = false;
         yagot_traverse(object, visit_child, e);
         add_type_of(e, object);
+        if (PyDict_CheckExact(object)) {
+            add_keys(e, object);
+        }
         result = e->failed ? -1 : 0;
     }
     if (result < 0) {

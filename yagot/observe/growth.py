@@ -22,6 +22,7 @@ LEVEL_STEPS = 4
 LARGEST_STEP = 128
 FITTING = 0.75
 """The part of the time that is for finding out whether anything grows; the rest is for naming it."""
+FEWEST, MOST = 3, 16
 QUIET_SECONDS = 2.0
 MOST_CANDIDATES = 500
 
@@ -48,7 +49,7 @@ class Growth:
         self._warm, self._counted = warm, counted
         self._seconds, self._clock = seconds, clock
         self._runs = 0
-        self._began = self._told = 0.0
+        self._began = self._start = self._told = 0.0
         self._again: Again | None = None
 
     def run(self, alive: bool = False) -> list[object]:
@@ -79,14 +80,21 @@ class Growth:
         self._again = again
         self._runs, self._told = 0, 0.0
         self._began = self._clock()
+        self._start = self._spent()
         try:
             grown = self._grown()
-            return name_all(grown, self.run, max(3, min(self._counted, 5))) if grown else []
+            return name_all(grown, self.run, self._affordable()) if grown else []
         except _Failed:
             return []
         finally:
             self._again = None
             self._tell("\r\033[K")
+
+    def _affordable(self) -> int:
+        """Runs for naming what grows: as many as take a fifth of the time, for frameworks keep some things for a few
+        runs."""
+        each = (self._spent() - self._start) / self._runs
+        return max(min(self._counted, FEWEST), min(MOST, int(self._seconds / 5 / max(each, 1e-6))))
 
     def _grown(self) -> Grown | None:
         """What has grown evenly to the end; None if nothing has."""
@@ -120,9 +128,13 @@ class Growth:
             yield runs
             runs *= 2
 
+    def _spent(self) -> float:
+        """Seconds, without those in which others had the processor: a busy machine must not change what is found."""
+        return self._clock() - _core.waited()
+
     def _fits(self, series: Series, runs: int) -> bool:
         """Is there time for so many more?"""
-        spent = self._clock() - self._began
+        spent = self._spent() - self._start
         return spent + runs * spent / max(self._runs, 1) <= self._seconds * FITTING
 
     def _level(
@@ -149,7 +161,8 @@ class Growth:
         objects = _core.risen_references(counts, runs)[:MOST_CANDIDATES]
         if not objects:
             return []
-        return [Candidate(item, unseen, 0) for item, unseen in zip(objects, _core.unseen_references(objects))]
+        unseen = _core.unseen_references(objects)
+        return [Candidate(item, number, 0) for item, number in zip(objects, unseen, strict=True)]
 
     def _still(self, candidates: list[Candidate], runs: int, first: bool) -> list[Candidate]:
         """Those with more references that cannot be seen, by the same number for each run as in the level before."""
@@ -157,7 +170,7 @@ class Growth:
             return []
         objects = [candidate.object for candidate in candidates]
         found = []
-        for candidate, unseen in zip(candidates, _core.unseen_references(objects)):
+        for candidate, unseen in zip(candidates, _core.unseen_references(objects), strict=True):
             by, rest = divmod(unseen - candidate.unseen, runs)
             if by > 0 and rest == 0 and (first or by == candidate.by):
                 found.append(Candidate(candidate.object, unseen, by))

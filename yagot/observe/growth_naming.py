@@ -5,6 +5,8 @@ A few more runs of the test under the allocator hook of the core, or under a tra
 
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +28,7 @@ SINGLETONS = (None, True, False, Ellipsis, NotImplemented)
 _OWN = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 _references = sys.getrefcount
+_referents = gc.get_referents
 _subclasses = type.__subclasses__
 
 
@@ -75,8 +78,8 @@ def name_all(grown: Grown, run: Run, counted: int) -> list[Finding]:
         left, references = _left(run, counted, references)
     lines = _lines(run, grown, references) if grown.numbers or references else {}
     objects = [item for item in left if item.sample is not None] if grown.memory else []
-    held, leaked = _split(objects)
-    found = [*_of_held(grown, held), *_of_leaked(grown, leaked), *_of_references(grown, references, lines)]
+    held, leaked = _split(_without_parts(objects))
+    found = [*_of_held(grown, held, leaked), *_of_leaked(grown, leaked), *_of_references(grown, references, lines)]
     return [*found, *_of_rest(grown, left, lines, found)]
 
 
@@ -88,7 +91,8 @@ def _all_types() -> list[type]:
     found: dict[int, type] = {id(object): object}
     waiting: list[type] = [object]
     while waiting:
-        for cls in _subclasses(waiting.pop()):
+        subclasses: list[type] = _subclasses(waiting.pop())
+        for cls in subclasses:
             if id(cls) not in found:
                 found[id(cls)] = cls
                 waiting.append(cls)
@@ -248,14 +252,32 @@ def _step(item: Left) -> Step:
 
 
 def _is_bounded(grown: Grown, items: Iterable[Left]) -> bool:
-    """Is all in caches that have not been seen to exceed their bounds?"""
-    bounds = [(bound_of(item.sample), item.number) for item in items]
-    return bool(bounds) and all(grown.runs * number <= bound for bound, number in bounds)
+    """Is all in caches that have not been seen to exceed their bounds, or held by what is?"""
+    inside, others = [], []
+    for item in items:
+        (inside if 0 <= grown.runs * item.number <= bound_of(item.sample) else others).append(item)
+    return bool(inside) and all(any(_holds(holder, item) for holder in inside) for item in others)
 
 
-def _of_held(grown: Grown, held: dict[str, list[Left]]) -> Iterator[Finding]:
+def _holds(holder: Left, item: Left) -> bool:
+    """Does it refer to as many such things?"""
+    return holder.number >= item.number and any(one is item.sample for one in _referents(holder.sample))
+
+
+def _without_parts(objects: list[Left]) -> list[Left]:
+    """Without what the collector does not track and goes with something that it tracks: an instance's dict, a text."""
+    found = [item for item in objects if item.tracked]
+    waiting = [item for item in objects if not item.tracked]
+    parts: list[Left] = []
+    for holder in itertools.chain(found, parts):  # grows meanwhile
+        parts += [item for item in waiting if _holds(holder, item)]
+        waiting = [item for item in waiting if not _holds(holder, item)]
+    return [*found, *waiting]
+
+
+def _of_held(grown: Grown, held: dict[str, list[Left]], leaked: list[Left]) -> Iterator[Finding]:
     """One finding for the objects that a module leads to, with a path to one of each type. If the collector tracks some
-    of them, the others go with those."""
+    of them, the others go with those. Of what it tracks some may be *leaked*."""
     everything = [item for items in held.values() for item in items]
     tracked = [item for item in everything if item.tracked]
     types = dict(grown.types) or _count(tracked or everything)
@@ -264,7 +286,8 @@ def _of_held(grown: Grown, held: dict[str, list[Left]]) -> Iterator[Finding]:
     shown = {item.type: (path, item) for path, items in held.items() for item in items[:1] if item.type in types}
     tasks = TASKS & types.keys()  # what else there is more of then is theirs
     ranked = sorted(shown, key=lambda name: (name not in tasks, len(shown[name][0])))[:SHOWN_TYPES]
-    samples = [shown[name][1] for name in ranked]
+    lost = {item.type: item for item in leaked if item.type in types and item.type not in shown}
+    samples = [*(shown[name][1] for name in ranked), *list(lost.values())[: SHOWN_TYPES - len(ranked)]]
     paths = "; ".join(f"{name} by {shown[name][0]}" for name in ranked)
     roots = [items[0] for items in held.values() if items[0].type in types]
     yield _finding(

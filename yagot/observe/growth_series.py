@@ -34,7 +34,9 @@ _threads = threading.active_count
 
 
 def collect() -> None:
-    """A full collection, which also empties the interpreter's free lists: these grow with any test."""
+    """A full collection, which also empties the interpreter's free lists: these grow with any test, as its cache of
+    attributes does."""
+    _core.clear_type_cache()
     _collect()
 
 
@@ -66,7 +68,8 @@ class Series:
     """Measurements, one a step."""
 
     def __init__(self) -> None:
-        self._place = array("q", bytes(8 * len(NAMES) * ROWS))  # made before: what a measurement keeps would be measured
+        # made before: what a measurement keeps would be measured
+        self._place = array("q", bytes(8 * len(NAMES) * ROWS))
         self._rows = self._level = 0
         self.strikes = [0] * len(NAMES)
         self.rates = [0] * len(NAMES)
