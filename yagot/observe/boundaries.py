@@ -21,6 +21,11 @@ from yagot.originals import originals
 FREE_SECONDS = 0.05
 SHARE = 0.02
 
+PARTS: dict[str, tuple[str, ...]] = {
+    "test": ("id",), "class": ("module", "classname"), "module": ("module",), "session": (),
+}  # fmt: skip
+"""What differs between two tests if something ends between them."""
+
 Judged = tuple[TestInfo, Sequence[Rule], bool]
 """A test with its rules, and whether it was noisy: see yagot.observe.references."""
 
@@ -66,10 +71,9 @@ class Boundaries:
             return False
         if following is None:
             return True
-        if self._spent > FREE_SECONDS + SHARE * (originals.process_time() - self._began):
+        if all(getattr(previous, part) == getattr(following, part) for part in PARTS[self.at]):
             return False
-        parts = {"test": ("id",), "class": ("module", "classname"), "module": ("module",)}.get(self.at, ())
-        return any(getattr(previous, part) != getattr(following, part) for part in parts)
+        return self._spent <= FREE_SECONDS + SHARE * (originals.process_time() - self._began)
 
     def look(self, following: TestInfo | None) -> list[tuple[Judged, list[Finding]]]:
         """What has become garbage, by the test that made it. References that nobody holds are reported at the end of the

@@ -75,7 +75,8 @@ Recurrences = Mapping[str, Recurrence]
 
 def _is_proven(series: Sequence[Recurrence], exactly: bool) -> bool:
     """Has each run left one more, and have all of them stayed? Or has one more reference to the same objects been left?
-    Some may still lie in memory that is no longer in use, but not most of them. *exactly*: as many each time, nothing in memory."""
+    Some may still lie in memory that is no longer in use, but not most of them. *exactly*: as many each time, and
+    nothing in memory."""
     first, last = series[0].objects, series[-1]
     if exactly:
         counts = [first * number for number in range(1, len(series) + 1)]
@@ -118,15 +119,18 @@ class References:
         """A window opens."""
         self._modules = len(sys.modules)
         self._at_exit = originals.registered_at_exit()
-        self._threads = set(originals.current_frames())
+        if self._confirm:
+            self._threads = set(originals.current_frames())
 
     def wanted(self) -> bool:
-        """Is this test to be looked at, or only at boundaries? Confirming needs a look at each, whatever it costs. So does
-        telling, where there are no boundaries: a look walks the whole heap, some are free, then they may take two per
-        cent of the run; forty where objects that the collector does not track are looked for, which nearly every test
-        leaves."""
+        """Is this test to be looked at, or only at boundaries? Confirming needs a look at each, whatever it costs. So
+        does reporting, where there are no boundaries: a look walks the whole heap, some are free, then they may take two
+        per cent of the run; forty where objects that the collector does not track are looked for, which nearly every
+        test leaves."""
+        if self._confirm or not self._last:
+            return self._confirm
         allowed = FREE_SECONDS + self._share * (originals.process_time() - self._began)
-        return self._confirm or (self._last and (self._looks < FREE_LOOKS or self._spent <= allowed))
+        return self._looks < FREE_LOOKS or self._spent <= allowed
 
     def _count(self, seconds: float) -> None:
         self._looks += 1
@@ -135,9 +139,9 @@ class References:
     def end(self, look: bool, now: bool) -> _Observation | None:
         """Closes the ledger's window. *now*: where calls in progress hold nothing that was born in it; else
         late() is called where that is so."""
-        before = originals.thread_time()  # a busy machine makes no look dearer
         wanted = self.wanted()
         references = look and now and wanted
+        before = originals.thread_time() if references else 0.0  # a busy machine makes no look dearer
         seen = self._ledger.end(look=look, references=references, keep=look and not references)
         self._held = seen is not None and seen["held"] > 0 and not now and wanted
         if references and seen is not None and seen["held"]:

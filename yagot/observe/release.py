@@ -40,7 +40,8 @@ class Ledger:
         self.start, self.begin, self.close = ledger.start, ledger.begin, ledger.close
         self.references, self.forget, self.put_off = ledger.references, ledger.forget, ledger.put_off
         self._end, self._check = ledger.end, ledger.check
-        self.stand_for(TestInfo("no test", "", "", "no test"))
+        self._test = TestInfo("no test", "", "", "no test")
+        self.stand_for(self._test)
 
     @property
     def stacks(self) -> bool:
@@ -58,15 +59,14 @@ class Ledger:
         return self._ledger.waiting
 
     def stand_for(self, test: TestInfo) -> None:
-        """From now on garbage is released for this test."""
-        place = {"co_filename": _file_of(test), "co_firstlineno": test.line or 1, "co_name": test.name}
+        """From now on garbage is released for this test. What ends a window is made before it begins."""
+        self._test = test
+        self._for_end = self._standing(_END)
 
-        namespace = {"__name__": test.module or "__main__", "__builtins__": __builtins__}
-
-        def standing(code: CodeType) -> FunctionType:
-            return FunctionType(code.replace(**place), {**namespace})  # type: ignore[arg-type]
-
-        self._for_end, self._for_check, self._for_call = standing(_END), standing(_CHECK), standing(_CALL)
+    def _standing(self, code: CodeType) -> FunctionType:
+        test = self._test
+        standing = code.replace(co_filename=_file_of(test), co_firstlineno=test.line or 1, co_name=test.name)
+        return FunctionType(standing, {"__name__": test.module or "__main__", "__builtins__": __builtins__})
 
     def end(
         self, look: bool = True, references: bool = False, alive: bool = False, keep: bool = False
@@ -76,8 +76,8 @@ class Ledger:
 
     def check(self, references: bool = False, tell: bool = True) -> list[_core._Finding]:
         """Looks at all objects."""
-        return self._for_check(self._check, references, tell)  # type: ignore[no-any-return]
+        return self._standing(_CHECK)(self._check, references, tell)  # type: ignore[no-any-return]
 
     def call(self, function: Callable[[], object]) -> None:
         """Calls something else that may release garbage."""
-        self._for_call(function)
+        self._standing(_CALL)(function)
