@@ -123,7 +123,7 @@ def test_stdout_is_the_one_of_the_beginning(leaky):
 
 def test_stdout_under_pytest(leaky):
     result = leaky.python("-m", "pytest", "-q", "--yagot", "--yagot-json", "/dev/stdout", "test_a.py")
-    assert '{"version": 1' in result.stdout and "1 error" in result.stdout
+    assert '{"version": ' in result.stdout and "1 error" in result.stdout
 
 
 # -- links --------------------------------------------------------------------------------------------
@@ -236,8 +236,9 @@ def as_nobody(directory, code):
 
 
 def test_a_directory_where_nothing_can_be_made(tmp_path):
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    for directory in (tmp_path, *tmp_path.parents):
+        if directory.name.startswith(("pytest-", "popen-", tmp_path.name)):
+            directory.chmod(0o755)
     (tmp_path / "mine").write_text("old")
     os.chown(tmp_path / "mine", 65534, 65534)
     (tmp_path / "roots").write_text("old")
