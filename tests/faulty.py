@@ -2,8 +2,8 @@
 
     faulty.py DIRECTORY ERROR HALF
 
-Prints a line of JSON for each attempt: the call that failed, what the user was told, what the XML was during and after the
-run, and what else was in the directory. In the last attempt nothing fails.
+Prints a line of JSON for each attempt: the call that failed, what the user was told, what the XML was during and after
+the run, and what else was in the directory. In the last attempt nothing fails.
 """
 
 import ctypes
@@ -69,8 +69,8 @@ def attempt(call):
         config = Config(**REPORTS, junit_attachments="attached", update_baseline=True)
         run = Run(config, make_reporters(config, "all"))
         for report in reports():
-            for step in (lambda: run.started(report.test), lambda: run.finished(report)):
-                step()
+            for step, argument in ((run.started, report.test), (run.finished, report)):
+                step(argument)
                 faults.faults_pause(1)
                 seen.append(xml())
                 faults.faults_pause(0)

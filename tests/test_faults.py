@@ -1,4 +1,4 @@
-"""Every call on the files of reports fails in its turn: the XML is well-formed at every moment, and the user is told."""
+"""Every call on the files of reports fails in its turn: the XML stays well-formed, and the user is told."""
 
 import errno
 import json

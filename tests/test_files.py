@@ -78,7 +78,8 @@ def test_nobody_waits_for_ever_for_a_reader(tmp_path, monkeypatch):
 def test_dev_full_is_told_in_one_line(leaky, name):
     if name == "baseline":  # it is read first, and that ends with an error of its own
         os.symlink("/dev/full", leaky.path / "b.json")
-        pytest.raises(UnusablePath, Output(str(leaky.path / "b.json")).write, "x")
+        with pytest.raises(UnusablePath, match="No space left on device"):
+            Output(str(leaky.path / "b.json")).write("x")
         return
     result = leaky.yagot(*options(name, "/dev/full"), "--report-only", "test_a", check=2)
     assert result.stderr.count("cannot write") == 1
@@ -113,7 +114,8 @@ def test_stdout_may_be_a_file_that_has_more(leaky, name):
 
 def test_stdout_is_the_one_of_the_beginning(leaky):
     leaky.write("test_a.py", LEAK + "\n        @classmethod\n        def tearDownClass(cls):\n"
-                "            import os\n            os.dup2(os.open('other', os.O_WRONLY | os.O_CREAT), 1)\n")  # fmt: skip
+                "            import os\n"
+                "            os.dup2(os.open('other', os.O_WRONLY | os.O_CREAT), 1)\n")  # fmt: skip
     result = leaky.yagot("--json", "/dev/stdout", "test_a", check=1)
     assert parse("json", result.stdout.encode()) == 2
     assert (leaky.path / "other").read_bytes() == b""
@@ -121,7 +123,7 @@ def test_stdout_is_the_one_of_the_beginning(leaky):
 
 def test_stdout_under_pytest(leaky):
     result = leaky.python("-m", "pytest", "-q", "--yagot", "--yagot-json", "/dev/stdout", "test_a.py")
-    assert '{"version": 1' in result.stdout and "1 error" in result.stdout
+    assert '{"version": ' in result.stdout and "1 error" in result.stdout
 
 
 # -- links --------------------------------------------------------------------------------------------
@@ -234,8 +236,9 @@ def as_nobody(directory, code):
 
 
 def test_a_directory_where_nothing_can_be_made(tmp_path):
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    for directory in (tmp_path, *tmp_path.parents):
+        if directory.name.startswith(("pytest-", "popen-", tmp_path.name)):
+            directory.chmod(0o755)
     (tmp_path / "mine").write_text("old")
     os.chown(tmp_path / "mine", 65534, 65534)
     (tmp_path / "roots").write_text("old")
@@ -382,7 +385,8 @@ def test_the_directory_goes_before_reports_are_written(leaky):
 
 
 def test_a_test_may_go_elsewhere(leaky):
-    leaky.write("test_a.py", LEAK + "\n        @classmethod\n        def setUpClass(cls):\n            import os, tempfile\n"
+    leaky.write("test_a.py", LEAK + "\n        @classmethod\n        def setUpClass(cls):\n"
+                "            import os, tempfile\n"
                 "            os.chdir(tempfile.mkdtemp(dir='.'))\n            os.rmdir(os.getcwd())\n")  # fmt: skip
     names = [name for name in REPORTS if name != "baseline"]
     chosen = [word for name in names for word in options(name, name)]

@@ -131,7 +131,7 @@ def _packages_in(directory: Path, marked: bool) -> Iterator[str]:
         name = entry.name.removesuffix(".py")
         if not name.isidentifier() or name in _NO_PACKAGES or name.startswith("test_"):
             continue
-        if name != entry.name or (entry.is_dir() and (not marked or os.path.exists(os.path.join(entry, "__init__.py")))):
+        if name != entry.name or (os.path.isdir(entry) and (not marked or os.path.exists(os.path.join(entry, "__init__.py")))):
             yield name
 
 

@@ -105,6 +105,7 @@ class JUnitReport:
         outcomes: other names, and what did not pass is told as skipped. *family*: see Config.junit_family.
         *attachments*: a directory for them.
         """
+        self.output = Output(path_of(path))
         self._attachments = Attachments(attachments) if attachments is not None else None
         self._leaks = content == "leaks"
         self._ant = family == "ant"
@@ -118,7 +119,6 @@ class JUnitReport:
         self._kept: list[_Case] = []
         self._broken: str | None = None
         self._unattached: str | None = None
-        self.output = Output(path_of(path))
         self._writer: _core.JUnitWriter | None = None
         try:
             if self.output.is_file:
