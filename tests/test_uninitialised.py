@@ -102,6 +102,6 @@ def test_no_crash(project):
     project.write("test_types.py", MAKE)
     plain = project.python("-m", "unittest", "test_types", check=0)
     assert "Ran 4 tests" in plain.stderr
-    for options in (), ("--repr", "--trace", "1", "--repeat", "0:2"):
+    for options in (), ("--repr", "--trace", "1"), ("--repeat", "0:2", "--repeat-seconds", "1"):
         result = project.yagot("--report-only", *options, "test_types", check=0)
         assert "Ran 4 tests" in result.stderr, result.stderr[-2000:]
