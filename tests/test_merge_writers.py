@@ -121,7 +121,7 @@ def test_higher_counters_stay_and_are_warned_of(tmp_path, capsys):
     ]
     error = capsys.readouterr().err
     assert "the counters of 2 suites were higher than the test cases they had" in error
-    assert "died (4 tests, 1 failures, 2 errors, 1 skipped), the whole report (2 tests)" in error
+    assert "died (4 tests, 1 failure, 2 errors, 1 skipped), the whole report (2 tests)" in error
 
 
 def test_root_names(tmp_path):
