@@ -97,7 +97,7 @@ def test_times(tmp_path, capsys):
     assert "warning" not in capsys.readouterr().err
     assert total("1,234", "fast", "0.5", "PT", "1:2") == (0.5, ["1,234", "fast", "0.5", "PT", "1:2"])
     error = capsys.readouterr().err
-    assert "warning: 4 times of unclear meaning, kept as written but not counted" in error and "1,234 of t0, fast of t1" in error
+    assert "warning: 4 times of unclear meaning, kept as written but not counted: 1,234 of t0, fast of t1" in error
     assert total("1,234", "0,5") == (1.734, ["1.234", "0.5"])  # a decimal comma elsewhere in the file says it
     assert total("1,234", "2,345.5") == (3579.5, ["1234", "2345.5"])
     assert total("1,234", "2,345.5", "0,5")[1] == ["1,234", "2345.5", "0.5"]
