@@ -155,9 +155,10 @@ def call(file):
 
 attempt(prepare, call, lambda file: file.close())""",
     "merge": """
-XML = '<testsuites a="b"><testsuite name="s" tests="99" time="1,234"><properties><property name="a" value="b"/></properties>' + "".join(
+XML = '<testsuites a="b"><testsuite name="s" tests="99" time="1,234"><properties>' + "".join(
+    ['<property name="a" value="b"/></properties>', *(
     f'<testcase classname="c" name="n{n % 5}" time="0.1"><failure>{"x" * 99}</failure></testcase>' for n in range(9)
-) + "<system-out>o</system-out></testsuite></testsuites>"
+)]) + "<system-out>o</system-out></testsuite></testsuites>"
 
 def prepare():
     file, out, spool, table = (tempfile.TemporaryFile() for _ in range(4))

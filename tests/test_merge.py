@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import subprocess
 import sys
 
 import pytest
@@ -150,6 +151,17 @@ def test_prefixes_keep_shards_apart(files, tmp_path, capsys):
     assert cases(out) == {"py310.s": [("py310.C", "one", None)], "py311.s": [("py311.C", "one", None)]}
     assert merge([*inputs, inputs[0]], out, ["a", "b"]) == 2
     assert "one for each of the 3 files" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("prefix", "code"), [("a\x1bb", "001B"), ("\udc80", "DC80"), ("\ufffe", "FFFE")])
+def test_a_prefix_that_xml_cannot_hold(files, tmp_path, capsys, prefix, code):
+    out = tmp_path / "out.xml"
+    inputs = files(a=report(("s", [("C", "one", "")])))
+    assert merge(inputs, str(out), [prefix]) == 2
+    assert f"XML cannot hold the character U+{code}" in capsys.readouterr().err
+    assert not out.exists()
+    assert merge(files(a='<testsuite><testcase name="n"/></testsuite>'), str(out), ["\u00e9<\U0001f600"]) == 0
+    assert cases(out) == {"\u00e9<\U0001f600.tests": [("\u00e9<\U0001f600", "n", None)]}
 
 
 def test_nested_suites_properties_and_output_survive(files, tmp_path, schema):
@@ -327,23 +339,41 @@ def test_any_text_round_trips(tmp_path, rows):
     )
 
 
-def test_memory_does_not_grow_with_the_text(tmp_path):
-    text = "x" * 1000
-    for i in range(4):
-        (tmp_path / f"{i}.xml").write_text(
-            report((f"s{i}", [("C", str(n), f"<failure>{text}</failure>") for n in range(5000)]))
-        )
+def grown(tmp_path, inputs):
+    """By how many kB the process of a merge grows."""
     code = (
         "import resource, sys\nfrom yagot.commands.merge import merge\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        f"assert merge([f'{tmp_path}/{{i}}.xml' for i in range(4)], '{tmp_path}/out.xml') == 0\n"
+        f"assert merge({[str(path) for path in inputs]!r}, '{tmp_path}/out.xml') == 0\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
-    import subprocess
+    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
-    grown = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-    assert grown < 10_000  # kB, for 20 MB of reports
-    assert os.path.getsize(tmp_path / "out.xml") > 20_000_000
+
+TEXT = "x < & y\n" * 125
+LONG = f"<![CDATA[{TEXT * 12000}]]>"
+MEMORY = {
+    "many cases": "".join(
+        f'<testsuite name="s{i}">{"".join(f"""<testcase name="{n}"/>""" for n in range(50000))}</testsuite>'
+        for i in range(4)
+    ),
+    "texts": "".join(f'<testcase name="{n}"><failure><![CDATA[{TEXT}]]></failure></testcase>' for n in range(20000)),
+    "a long text": f'<testcase name="a"><failure>{LONG}</failure></testcase>' * 3,
+    "output": f'<testsuite name="s"><testcase name="a"/><system-out>{LONG * 3}</system-out></testsuite>',
+    "output of the root": f"<system-out>{LONG * 3}</system-out>",
+    "properties": "<properties>"
+    + "".join(f'<property name="{n}" value="{"v" * 1000}"/>' for n in range(20000)) + "</properties>",
+    "suites": "".join(f'<testsuite name="{"n" * 500}{n}"><testcase name="a"/></testsuite>' for n in range(40000)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MEMORY)
+def test_memory_does_not_grow_with_what_is_read(tmp_path, kind):
+    path = tmp_path / "in.xml"
+    path.write_text(f"<testsuites>{MEMORY[kind]}</testsuites>")
+    count = MEMORY[kind].count("<testcase")
+    assert grown(tmp_path, [path]) < 10_000 + 16 * count / 1000
+    assert os.path.getsize(tmp_path / "out.xml") > os.path.getsize(path) * 0.8
 
 
 def test_what_xml_can_say_in_several_ways(files, tmp_path):

@@ -143,9 +143,9 @@ static PyGetSetDef merger_getset[] = {
 
 PyDoc_STRVAR(merger_doc,
 "JUnitMerger(spool, table, duplicates='worst')\n--\n\n"
-"Reads JUnit XML files and writes one. spool and table are descriptors of empty files, which it takes over: what is read\n"
-"lies there meanwhile; in memory 14 bytes a test case and 10 a suite stay. Of a case that is in several files the\n"
-"worst or the last result stays, or all are kept.");
+"Reads JUnit XML files and writes one. spool and table are descriptors of empty files, which it takes over: what is\n"
+"read lies there meanwhile; in memory 14 bytes a test case and 10 a suite stay. Of a case that is in several files\n"
+"the worst or the last result stays, or all are kept.");
 
 static PyType_Slot merger_slots[] = {
     {Py_tp_doc, (void *)merger_doc}, {Py_tp_new, merger_new}, {Py_tp_dealloc, merger_dealloc},

@@ -169,12 +169,13 @@ find_surplus(const yagot_opened *o, bool counts_disabled, yagot_surplus *more)
 static void
 note_surplus(yagot_reading *r, const yagot_surplus *more)
 {
-    static const char *const nouns[] = {"tests", "failures", "errors", "skipped", "disabled"};
+    static const char *const nouns[] = {"test", "failure", "error", "skipped", "disabled"};
     yagot_text counts = {0};
     yagot_text_add(&counts, " (");
     for (int i = 0; i < YAGOT_COUNTERS; i++) {
         if (more->counters[i] > 0) {
-            yagot_text_addf(&counts, "%s%lld %s", counts.size > 2 ? ", " : "", (long long)more->counters[i], nouns[i]);
+            yagot_text_addf(&counts, "%s%lld %s%s", counts.size > 2 ? ", " : "", (long long)more->counters[i], nouns[i],
+                            i < YAGOT_SKIPS && more->counters[i] > 1 ? "s" : "");
         }
     }
     yagot_text_add(&counts, ")");

@@ -75,15 +75,15 @@ static const struct {
     {XML_ERR_UNKNOWN_ENCODING, "an encoding that is not known", NULL},
     {XML_ERR_DOCUMENT_EMPTY, "something before the first tag", NULL},
     {XML_ERR_DOCUMENT_END, "something behind the end of the report (several reports in one file?)", NULL},
-    {XML_ERR_ATTRIBUTE_REDEFINED, "an attribute twice in one tag", "the attribute '%.60s' twice in one tag"},
+    {XML_ERR_ATTRIBUTE_REDEFINED, "an attribute twice in one tag", "the attribute '%s' twice in one tag"},
     {XML_ERR_LT_IN_ATTRIBUTE, "the character < in an attribute", NULL},
     {XML_ERR_ENTITYREF_SEMICOL_MISSING, "the character & that begins no entity", NULL},
-    {XML_ERR_UNDECLARED_ENTITY, "an entity that is not defined", "the entity &%.60s;, which is not defined"},
-    {XML_WAR_UNDECLARED_ENTITY, "an entity that is not defined", "the entity &%.60s;, which is not defined"},
+    {XML_ERR_UNDECLARED_ENTITY, "an entity that is not defined", "the entity &%s;, which is not defined"},
+    {XML_WAR_UNDECLARED_ENTITY, "an entity that is not defined", "the entity &%s;, which is not defined"},
     {XML_ERR_MISPLACED_CDATA_END, "the characters ]]> in a text", NULL},
-    {XML_NS_ERR_UNDEFINED_NAMESPACE, "a prefix that is not declared", "the prefix '%.60s', which is not declared"},
+    {XML_NS_ERR_UNDEFINED_NAMESPACE, "a prefix that is not declared", "the prefix '%s', which is not declared"},
     {XML_ERR_ATTRIBUTE_NOT_STARTED, "an attribute without quotes", NULL},
-    {XML_ERR_ATTRIBUTE_WITHOUT_VALUE, "an attribute without a value", "the attribute '%.60s' without a value"},
+    {XML_ERR_ATTRIBUTE_WITHOUT_VALUE, "an attribute without a value", "the attribute '%s' without a value"},
     {XML_ERR_SPACE_REQUIRED, "two attributes without a space between them", NULL},
     {XML_ERR_ATTRIBUTE_NOT_FINISHED, "an attribute without an end", NULL},
     {XML_ERR_COMMENT_NOT_FINISHED, "a comment without an end", NULL},
@@ -125,7 +125,7 @@ explain_other(char *text, size_t size, yagot_parse_error error)
         if (explanations[i].code != error->code || is_limit(error->message)) {
             continue;
         }
-        char name[64] = "";
+        char name[61] = "";
         yagot_cut_line(name, sizeof name, error->str1 != NULL ? error->str1 : "");
         if (explanations[i].named != NULL && name[0] != '\0') {
             PyOS_snprintf(text, size, explanations[i].named, name);
@@ -141,7 +141,7 @@ explain_other(char *text, size_t size, yagot_parse_error error)
 void
 yagot_explain_error(char *text, size_t size, yagot_parse_error error, xmlParserCtxtPtr parser, bool at_end)
 {
-    char opened[64], closed[64];
+    char opened[61], closed[61];
     if (at_end && count_ahead(parser) == 0 && error->code != XML_ERR_TAG_NAME_MISMATCH) {
         PyOS_snprintf(text, size, "the file ends too early");
         return;

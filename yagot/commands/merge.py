@@ -86,13 +86,13 @@ def warn(merger: _core.JUnitMerger, duplicates: str = "worst") -> None:
         )
     if merger.missing[0]:
         say(
-            f"warning: the counters of {plural(merger.missing[0], 'suite')} were higher than the test cases they had, "
-            "and stay so: " + _examples(merger.missing)
+            f"warning: counters that were higher than the test cases of {plural(merger.missing[0], 'suite')} are kept: "
+            + _examples(merger.missing)
         )
     if merger.times[0]:
         say(
-            f"warning: {plural(merger.times[0], 'time')} may mean one thing or another, and stay as they are, "
-            "but are not counted: " + _examples(merger.times)
+            f"warning: {plural(merger.times[0], 'time')} of unclear meaning, kept as written but not counted: "
+            + _examples(merger.times)
         )
 
 
