@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / "build" / "outcomes"
+SHOWN = 20
 
 
 class Suite:
@@ -203,8 +204,10 @@ def compare(name, python):
     flaky = {test for test in plain.keys() | again.keys() if plain.get(test) != again.get(test)}
     different = {test for test in plain.keys() | checked.keys() if plain.get(test) != checked.get(test)} - flaky
     print(f"{name}: {len(plain)} tests, {len(flaky)} flaky, {len(different)} different", flush=True)
-    for test in sorted(different):
+    for test in sorted(different)[:SHOWN]:
         print(f"    {test}: {plain.get(test)} without, {checked.get(test)} with", flush=True)
+    if len(different) > SHOWN:
+        print(f"    … and {len(different) - SHOWN} more", flush=True)
     return bool(different) or not plain
 
 
