@@ -136,10 +136,10 @@ def prepare(name, python):
     """Fetches the source distribution of a package, and installs what its suite needs; returns where it lies."""
     place = PLACE / f"{name}-{python_tag(python)}"
     installed, sources = place / "installed", place / "source"
-    if not installed.exists():
+    if not sources.exists():
         pip = [python, "-m", "pip", "-q", "--disable-pip-version-check"]
         subprocess.run([*pip, "install", "--target", installed, *SUITES[name].needs], check=True)
-        subprocess.run([*pip, "download", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "-d", place,
+        subprocess.run([*pip, "download", "--no-deps", "--no-binary", name, "-d", place,
                         f"{name}=={version_of(installed, name)}"], check=True)  # fmt: skip
         with tarfile.open(next(iter(place.glob("*.tar.gz")))) as archive:
             archive.extractall(sources, filter="data")
@@ -167,7 +167,7 @@ def run(name, python, checked):
     """{id: outcome} of one run."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("YAGOT", "PYTEST_"))}
     PLACE.mkdir(parents=True, exist_ok=True)
-    out = PLACE / "outcomes.json"
+    out = PLACE / f"outcomes-{os.getpid()}.json"  # several may run at once
     out.unlink(missing_ok=True)
     environment["OUTCOMES"] = str(out)
     suite = SUITES.get(name) or Suite([], _unittest(name), checked=None)
