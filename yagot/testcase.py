@@ -232,10 +232,8 @@ def again_of(test: Any) -> Again | None:
     return again
 
 
-def run_checked(
-    checker: Checker, test: Any, result: Any, run: Callable[[Any], Any], late: Any = None
-) -> Any:
-    """Runs a test inside a window. Its leak is its failure, reported after its whole teardown; what tests before it have
+def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], Any], late: Any = None) -> Any:
+    """Runs a test inside a window. Its leak is its failure, reported after its whole teardown; what earlier tests have
     left goes to the result *late*, where the test's own accepts nothing but this test."""
     held = HeldResult(result)
     info = info_of(test)

@@ -12,7 +12,7 @@ CHARACTERS = 500
 
 
 interrupted: list[bool] = []
-"""Ctrl-C was pressed during a repr(): the core, which has called it, goes on; whoever has called the core ends the run."""
+"""Ctrl-C was pressed during a repr(): the core, which has called it, goes on; whoever called the core ends the run."""
 
 
 class _TooSlow(Exception):

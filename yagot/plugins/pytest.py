@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from yagot.observe.references import Again
     from yagot.observe.run import Run
 
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds --yagot and the settings under its prefix."""
     group = parser.getgroup("yagot", "Yagot")
@@ -109,7 +110,7 @@ def info_of(item: pytest.Item) -> TestInfo:
 
 
 def _as_text(error: BaseException) -> str:
-    """An exception with those behind it. Their tracebacks lead to the calls in progress, which lead to them: they go."""
+    """An exception with those behind it, whose tracebacks go: they lead to the calls in progress, and those to them."""
     text = "".join(traceback.format_exception(error.with_traceback(None)))
     left: list[BaseException | None] = [error]
     while left:
@@ -161,9 +162,7 @@ class Phases:
         finally:
             self._function = None
 
-    def teardown(
-        self, function: Callable[[], None], item: pytest.Item, nextitem: pytest.Item | None
-    ) -> str:
+    def teardown(self, function: Callable[[], None], item: pytest.Item, nextitem: pytest.Item | None) -> str:
         """Calls it in the teardown of a test. Returns what pytest's plugins raise then, as text."""
         self._called = False
         try:
@@ -174,9 +173,7 @@ class Phases:
             return _as_text(error)
         return ""
 
-    def afterwards(
-        self, function: Callable[[], None], item: pytest.Item, nextitem: pytest.Item | None
-    ) -> str:
+    def afterwards(self, function: Callable[[], None], item: pytest.Item, nextitem: pytest.Item | None) -> str:
         """Calls it for a test that is over. Returns what pytest's plugins raise then, as text."""
         raised: list[str] = []
         self._call(
@@ -387,7 +384,7 @@ class Windows:
             yield report, self.checker.run.fails(report)
 
     def _tell(self, item: pytest.Item, name: str, text: str, reports: list[TestReport]) -> None:
-        """One more report of a teardown. xdist insists that it is the current item's: the test's name goes beside it."""
+        """One more report of a teardown. xdist insists that it is the current item's: the test's name is beside it."""
         from yagot.model import as_dict
 
         path, _, rest = name.partition("::")
