@@ -70,7 +70,7 @@ def is_known_source(source: str) -> bool:
 
 
 def omitted_by(finding: Finding, patterns: Sequence[str]) -> set[str]:
-    """The patterns that match every file and name of the cycle between them. One that none matches keeps the finding."""
+    """The patterns that between them match all files and names of the cycle; none, if one of these is not matched."""
     subjects = [*map(shown_path, _files(finding)), *_names(finding)]
     found = [{pattern for pattern in patterns if fnmatch.fnmatch(subject, pattern)} for subject in subjects]
     return set().union(*found) if found and all(found) else set()

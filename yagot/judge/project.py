@@ -19,7 +19,10 @@ PROJECT = "the project"
 
 _PLACES = ("site-packages", "dist-packages")
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git", ".hg")
-_NO_PACKAGES = {*"setup conftest noxfile tasks docs doc tests test examples benchmarks build".split()}
+_NO_PACKAGES = {
+    *("setup", "conftest", "noxfile", "tasks"),
+    *("docs", "doc", "tests", "test", "examples", "benchmarks", "build"),
+}
 _HOME = os.path.dirname(os.__file__) + os.sep
 
 
@@ -64,9 +67,10 @@ def _tables(root: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        tables: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return tables
 
 
 def _text_at(tables: Any, *keys: str) -> str:
