@@ -14,7 +14,7 @@ from collections.abc import Container, Sequence
 from yagot.config import Config
 from yagot.judge.matches import key
 from yagot.judge.owners import BUILTIN, is_within, omitted_by, owner_of
-from yagot.judge.project import PROJECT, STANDARD_LIBRARY, Project
+from yagot.judge.project import PROJECT, STANDARD_LIBRARY, Project, project_of
 from yagot.judge.rules import Rule
 from yagot.model import BOUNDED, UNTRACKED, Finding
 
@@ -114,7 +114,7 @@ def judge_all(
     that matched something."""
     judged = []
     used = set() if used is None else used
-    project = project or Project(config.source)
+    project = project or project_of(config.source)
     for finding in findings:
         finding = dataclasses.replace(finding, owner=owner_of(finding, project))
         rule = next((rule for rule in rules if rule.matches(finding)), None)

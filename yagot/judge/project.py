@@ -216,3 +216,17 @@ class Project:
         yield f"project: {self.root}, all code that is not installed, and the test files"
         if self.names:
             yield f"project, installed too: {', '.join(sorted(self.names))}"
+
+
+@functools.cache
+def _found(source: tuple[str, ...], directory: str) -> Project:
+    return Project(source, Path(directory))
+
+
+def project_of(source: tuple[str, ...]) -> Project:
+    """The project that the current directory is in; what is known of modules is kept for the next one who asks."""
+    try:
+        directory = os.getcwd()
+    except OSError:  # it was deleted
+        directory = os.sep
+    return _found(source, directory)

@@ -17,7 +17,7 @@ from yagot.judge.baseline import read
 from yagot.judge.judge import UNSEEN, judge_all, merged, missing
 from yagot.judge.matches import key
 from yagot.judge.owners import is_known_source
-from yagot.judge.project import Project
+from yagot.judge.project import project_of
 from yagot.judge.rules import Rule
 from yagot.model import LATER, Finding, Problem, TestInfo, TestReport, from_core
 from yagot.observe.boundaries import Boundaries
@@ -60,7 +60,7 @@ class Checker:
         """*endless*: nobody knows when the run is over, so that all must be reported with its test."""
         self.config = config or Config()
         self.run = Run(self.config, reporters)
-        self._project = Project(self.config.source)
+        self._project = project_of(self.config.source)
         self._used: set[str] = set()
         self._told_used: set[str] = set()
         self._unknown = list(self.config.source)

@@ -40,7 +40,7 @@ def from_json(data: Mapping[str, Any]) -> About:
 
 def about_this_run(config: Config) -> About:
     """To be called when the run begins."""
-    from yagot.judge.project import Project
+    from yagot.judge.project import project_of
 
     program = os.path.basename(sys.argv[0]) if sys.argv else ""
     if program == "__main__.py":
@@ -53,5 +53,5 @@ def about_this_run(config: Config) -> About:
         python=platform.python_version(),
         date=datetime.now().astimezone().isoformat(" ", "seconds"),
         command=f"{program} {arguments}".strip(),
-        project=os.path.basename(Project(config.source).root),
+        project=os.path.basename(project_of(config.source).root),
     )
