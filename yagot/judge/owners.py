@@ -62,8 +62,6 @@ def is_within(name: str, places: Iterable[str]) -> bool:
     return any(name == place or name.startswith(f"{place}.") for place in places)
 
 
-
-
 def is_known_source(source: str) -> bool:
     """Is it a directory, or a module that was imported? Nothing can be of another."""
     return os.path.isdir(source) or source in sys.modules
