@@ -74,7 +74,9 @@ class Baseline:
         return [
             signature
             for signature, entry in self._known.items()
-            if signature not in self._seen and entry.get("tests") and self._ran.issuperset(entry["tests"])  # type: ignore[arg-type]
+            if signature not in self._seen
+            and entry.get("tests")
+            and self._ran.issuperset(entry["tests"])  # type: ignore[arg-type]
         ]
 
     def lines(self) -> Iterator[str]:
