@@ -19,7 +19,10 @@ PROJECT = "the project"
 
 _PLACES = ("site-packages", "dist-packages")
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git", ".hg")
-_NO_PACKAGES = {"setup", "conftest", "noxfile", "tasks", "docs", "doc", "tests", "test", "examples", "benchmarks", "build"}
+_NO_PACKAGES = {
+    *("setup", "conftest", "noxfile", "tasks"),
+    *("docs", "doc", "tests", "test", "examples", "benchmarks", "build"),
+}
 _HOME = os.path.dirname(os.__file__) + os.sep
 
 
@@ -64,9 +67,10 @@ def _tables(root: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        tables: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return tables
 
 
 def _text_at(tables: Any, *keys: str) -> str:
@@ -122,7 +126,7 @@ def _top_levels(directory: Path) -> Iterator[str]:
 
 
 def _packages_in(directory: Path, marked: bool) -> Iterator[str]:
-    """Packages and modules right in a directory; packages only if they have an ``__init__.py``, where that is wanted."""
+    """Packages and modules right in a directory; where they are *marked*, packages have an ``__init__.py``."""
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except OSError:
@@ -131,7 +135,8 @@ def _packages_in(directory: Path, marked: bool) -> Iterator[str]:
         name = entry.name.removesuffix(".py")
         if not name.isidentifier() or name in _NO_PACKAGES or name.startswith("test_"):
             continue
-        if name != entry.name or (os.path.isdir(entry) and (not marked or os.path.exists(os.path.join(entry, "__init__.py")))):
+        is_package = os.path.isdir(entry) and (not marked or os.path.exists(os.path.join(entry, "__init__.py")))
+        if is_package or name != entry.name:
             yield name
 
 
@@ -211,3 +216,17 @@ class Project:
         yield f"project: {self.root}, all code that is not installed, and the test files"
         if self.names:
             yield f"project, installed too: {', '.join(sorted(self.names))}"
+
+
+@functools.cache
+def _found(source: tuple[str, ...], directory: str) -> Project:
+    return Project(source, Path(directory))
+
+
+def project_of(source: tuple[str, ...]) -> Project:
+    """The project that the current directory is in; what is known of modules is kept for the next one who asks."""
+    try:
+        directory = os.getcwd()
+    except OSError:  # it was deleted
+        directory = os.sep
+    return _found(source, directory)
