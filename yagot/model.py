@@ -306,6 +306,8 @@ class TestReport:
     findings: Sequence[Finding] = field(default_factory=tuple)
     missing: tuple[str, ...] = ()
     """Leaks that the test says it has, and has not."""
+    used: tuple[str, ...] = ()
+    """The settings that matched something here first; see yagot.judge.matches."""
     problem: Problem | None = None
     """The failure or skip that the framework told of."""
 
@@ -368,7 +370,7 @@ def _finding_from_json(data: Mapping[str, Any]) -> Finding:
 
 def from_json(data: Mapping[str, Any]) -> TestReport:
     """The report that as_json() wrote, but for its problem. Raises KeyError, TypeError."""
-    names = {field.name for field in dataclasses.fields(TestReport)} - {"test", "problem"}
+    names = {field.name for field in dataclasses.fields(TestReport)} - {"test", "problem", "used"}
     test = TestInfo(**{field.name: data[field.name] for field in dataclasses.fields(TestInfo)})
     _checked(dataclasses.replace(test, file=None, line=None), TestInfo("", "", "", ""))
     return TestReport(
@@ -395,6 +397,7 @@ def from_dict(data: Mapping[str, Any]) -> TestReport:
             **data,
             "test": TestInfo(**data["test"]),
             "missing": tuple(data["missing"]),
+            "used": tuple(data["used"]),
             "problem": Problem(**data["problem"]) if data["problem"] else None,
             "findings": tuple(
                 Finding(

@@ -9,7 +9,7 @@ import sys
 import unittest
 from typing import TYPE_CHECKING, Any
 
-from yagot.config import Config, ConfigError, load
+from yagot.config import Config, ConfigError, load, misspelt
 from yagot.report.reporters import make_reporters
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 USAGE_ERROR = 2
 NO_TESTS = 5
 
+_UNITTESTS = ("--verbose", "--quiet", "--locals", "--failfast", "--catch", "--buffer", "--help", "--durations")
 _EPILOG = "Everything else is passed on to unittest:"
 
 
@@ -65,6 +66,10 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
         checker = Checker(config)
     except ConfigError as error:
         print(f"yagot: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    wrong = misspelt(argument for argument in rest if argument not in _UNITTESTS)
+    if wrong is not None:
+        print(f"yagot: {wrong}", file=sys.stderr)
         return USAGE_ERROR
     runners: list[TextTestRunner] = []
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from yagot.config import ConfigError
 from yagot.files import UnusablePath, check_different, readable
 from yagot.model import Finding, TestReport, from_json
+from yagot.report import about
+from yagot.report.about import About
 from yagot.report.causes import CauseReport, CauseTotals
 from yagot.report.drawings import dot, draw, mermaid, one_line
 from yagot.report.json import READABLE
@@ -29,13 +31,18 @@ class UnreadableReport(Exception):
 
 def read(path: str) -> list[TestReport]:
     """The tests of a JSON report. Raises UnreadableReport."""
+    return _read(path)[1]
+
+
+def _read(path: str) -> tuple[About, list[TestReport]]:
+    """What a JSON report says of its run, and the tests. Raises UnreadableReport."""
     try:
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
         if data["version"] not in READABLE:
             version = f"version {data['version']!r} of the JSON report"
             raise UnreadableReport(f"{readable(path)}: {version} is not known here")
-        return [from_json(test) for test in data["tests"]]
+        return about.from_json(data), [from_json(test) for test in data["tests"]]
     except OSError as error:
         raise UnreadableReport(f"cannot read {readable(path)}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -48,7 +55,11 @@ def _complain(text: object) -> int:
 
 
 def _write(
-    tests: Sequence[TestReport], markdown: str | None, html: str | None, previous: Sequence[TestReport] | None
+    run: About,
+    tests: Sequence[TestReport],
+    markdown: str | None,
+    html: str | None,
+    previous: Sequence[TestReport] | None,
 ) -> bool:
     """Writes the files that are wanted; was there one? Raises UnusablePath, ConfigError."""
     reporters: list[Reporter] = []
@@ -58,7 +69,7 @@ def _write(
     if html is not None:
         from yagot.report.html import HTMLReport
 
-        reporters.append(HTMLReport(html, previous))
+        reporters.append(HTMLReport(html, run, previous))
     for reporter in reporters:
         for test in tests:
             reporter.finished(test, False)
@@ -69,8 +80,8 @@ def _write(
 def report(path: str, markdown: str | None, html: str | None, previous: str | None) -> int:
     """Shows the causes and totals of a run, or writes them to files; returns the exit status."""
     try:
-        tests = read(path)
-        if _write(tests, markdown, html, read(previous) if previous is not None else None):
+        run, tests = _read(path)
+        if _write(run, tests, markdown, html, read(previous) if previous is not None else None):
             return 0
     except (UnreadableReport, UnusablePath, ConfigError) as error:
         return _complain(error)

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Container, Sequence
 
 from yagot.config import Config
-from yagot.judge.owners import BUILTIN, is_omitted, is_within, owner_of
+from yagot.judge.matches import key
+from yagot.judge.owners import BUILTIN, is_within, omitted_by, owner_of
 from yagot.judge.project import PROJECT, STANDARD_LIBRARY, Project
 from yagot.judge.rules import Rule
 from yagot.model import BOUNDED, UNTRACKED, Finding
@@ -76,10 +77,12 @@ def _default_rule(finding: Finding, config: Config) -> str | None:
     return STANDARD if finding.owner == STANDARD_LIBRARY else THIRD_PARTY
 
 
-def judge(finding: Finding, config: Config) -> Finding:
-    """The finding with its verdict. *allow* comes first, then the default rules, then whose it is."""
+def judge(finding: Finding, config: Config, used: set[str]) -> Finding:
+    """The finding with its verdict. *allow* comes first, then the default rules, then whose it is. The settings that
+    matched are added to *used*."""
     for pattern in config.allow:
         if _matches(finding, pattern):
+            used.add(key("allow", pattern))
             return dataclasses.replace(finding, verdict="allowed", reason=pattern)
     if finding.suspected and (finding.reason in (UNSEEN, UNTRACKED) or not config.leaks_only):
         return dataclasses.replace(finding, verdict="suspected", reason=finding.reason or "unconfirmed")
@@ -88,8 +91,12 @@ def judge(finding: Finding, config: Config) -> Finding:
     rule = _default_rule(finding, config)
     if rule is not None and rule not in config.disable_rules:
         return _note(finding, rule)
+    if rule is not None:
+        used.add(key("disable_rules", rule))
     outside = config.source and finding.owner not in (PROJECT, BUILTIN)
-    if outside or (config.omit and is_omitted(finding, config.omit)):
+    omitting = omitted_by(finding, config.omit)
+    used.update(key("omit", pattern) for pattern in omitting)
+    if outside or omitting:
         return _note(finding, SOURCE)
     return finding
 
@@ -100,21 +107,26 @@ def judge_all(
     rules: Sequence[Rule] = (),
     known: Container[str] = (),
     project: Project | None = None,
+    used: set[str] | None = None,
 ) -> tuple[Finding, ...]:
     """All findings of a test with their verdicts. The test's own *rules* come first, then the signatures that are
-    *known*, the configuration, and the defaults. *project*: found anew if it is not given."""
+    *known*, the configuration, and the defaults. *project*: found anew if it is not given. *used*: gets the settings
+    that matched something."""
     judged = []
+    used = set() if used is None else used
     project = project or Project(config.source)
     for finding in findings:
         finding = dataclasses.replace(finding, owner=owner_of(finding, project))
         rule = next((rule for rule in rules if rule.matches(finding)), None)
-        verdict = judge(finding, config)
+        verdict = judge(finding, config, used)
         if rule is not None:
             verdict = dataclasses.replace(finding, verdict="allowed", reason=rule.reason or "expected")
         elif verdict.verdict == "leak" and (config.update_baseline or is_known(finding, known)):
             verdict = dataclasses.replace(finding, verdict="known", reason="baseline")
         judged.append(verdict)
-    if config.ignore_types and any(name in finding.types for finding in judged for name in config.ignore_types):
+    ignored = {name for name in config.ignore_types if any(name in finding.types for finding in judged)}
+    if ignored:
+        used.update(key("ignore_types", name) for name in ignored)
         return tuple(dataclasses.replace(finding, verdict="allowed", reason=IGNORE_TYPES) for finding in judged)
     return tuple(judged)
 

@@ -64,14 +64,13 @@ def is_within(name: str, places: Iterable[str]) -> bool:
 
 
 
-def unknown_sources(sources: Sequence[str]) -> list[str]:
-    """Those that are neither a directory nor a module that was imported: nothing can be of them."""
-    return [source for source in sources if not os.path.isdir(source) and source not in sys.modules]
+def is_known_source(source: str) -> bool:
+    """Is it a directory, or a module that was imported? Nothing can be of another."""
+    return os.path.isdir(source) or source in sys.modules
 
 
-def is_omitted(finding: Finding, patterns: Sequence[str]) -> bool:
-    """Does a pattern match every file and name? One of the user's own keeps the finding."""
+def omitted_by(finding: Finding, patterns: Sequence[str]) -> set[str]:
+    """The patterns that match every file and name of the cycle between them. One of the user's own keeps the finding."""
     subjects = [*map(shown_path, _files(finding)), *_names(finding)]
-    return bool(subjects) and all(
-        any(fnmatch.fnmatch(subject, pattern) for pattern in patterns) for subject in subjects
-    )
+    found = [{pattern for pattern in patterns if fnmatch.fnmatch(subject, pattern)} for subject in subjects]
+    return set().union(*found) if found and all(found) else set()

@@ -15,7 +15,8 @@ from yagot import _core
 from yagot.config import Config, ConfigError, parse_repeat
 from yagot.judge.baseline import read
 from yagot.judge.judge import UNSEEN, judge_all, merged, missing
-from yagot.judge.owners import unknown_sources
+from yagot.judge.matches import key
+from yagot.judge.owners import is_known_source
 from yagot.judge.project import Project
 from yagot.judge.rules import Rule
 from yagot.model import LATER, Finding, Problem, TestInfo, TestReport, from_core
@@ -60,6 +61,10 @@ class Checker:
         self.config = config or Config()
         self.run = Run(self.config, reporters)
         self._project = Project(self.config.source)
+        self._used: set[str] = set()
+        self._told_used: set[str] = set()
+        self._unknown = list(self.config.source)
+        self._described: dict[str, str] = {}
         self._known: Container[str] = ()
         if self.config.baseline is not None and self.config.baseline_mode == "ratchet":
             self._known = read(self.config.baseline)
@@ -140,7 +145,7 @@ class Checker:
             findings += self._growth.findings(again)
         self._boundaries.end(rules, self._references.noisy())
         if seen is None:
-            report = TestReport(test, outcome, seconds, problem=problem)
+            report = TestReport(test, outcome, seconds, problem=problem, used=self._newly_used())
         else:
             judged = self._judged(findings, config or self.config, rules, test)
             report = TestReport(
@@ -154,6 +159,7 @@ class Checker:
                 incomplete=seen["incomplete"],
                 missing=missing(judged, rules),
                 findings=judged,
+                used=self._newly_used(),
             )
         Checker.watching = False
         self._test = None
@@ -232,11 +238,24 @@ class Checker:
         self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
     ) -> tuple[Finding, ...]:
         """With verdicts and advice; those of one cause in general are one."""
-        return merged(_advised(judge_all(findings, config, rules, self._known, self._project), test))
+        judged = judge_all(findings, config, rules, self._known, self._project, self._used)
+        return merged(_advised(judged, test))
+
+    def _newly_used(self) -> tuple[str, ...]:
+        """The settings that have matched something since the last report."""
+        self._used.update(key("source", name) for name in self._unknown if is_known_source(name))
+        self._unknown = [name for name in self._unknown if key("source", name) not in self._used]
+        new = tuple(sorted(self._used - self._told_used))
+        self._told_used.update(new)
+        return new
 
     def error(self, report: TestReport) -> LeakError:
-        """The exception that stands for the test's leaks."""
-        return LeakError(f"{headline(report)}\n{describe_report(report, self.config.details)}")
+        """The exception that stands for the test's leaks. A cause is described once, or each time with details."""
+        shown = {} if self.config.details else self._described
+        text = f"{headline(report)}\n{describe_report(report, self.config.details, shown)}"
+        for finding in report.leaks:
+            self._described.setdefault(finding.signature, report.test.id)
+        return LeakError(text)
 
     def skip(self) -> None:
         """Closes the window without looking: the test is not to be checked, and nothing is reported of it."""
@@ -262,5 +281,6 @@ class Checker:
             self.boundary()
             self._ledger.close()
         finally:
-            self.run.summary.unknown_sources = unknown_sources(self.config.source)
+            self._newly_used()
+            self.run.summary.used |= self._used
             self.run.close()

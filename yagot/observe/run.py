@@ -8,6 +8,7 @@ from typing import Protocol
 
 from yagot.config import Config
 from yagot.files import UnusablePath
+from yagot.judge.matches import unmatched
 from yagot.model import INTERRUPTED, Problem, TestInfo, TestReport
 from yagot.report.totals import Summary
 
@@ -45,7 +46,7 @@ class Run:
     def __init__(self, config: Config, reporters: Sequence[Reporter] = ()) -> None:
         self.config = config
         self.reporters = list(reporters)
-        self.summary = Summary(config.show_slowest)
+        self.summary = Summary(config.show_slowest, config.details)
         self._under_way: TestInfo | tuple[TestReport, list[Reporter]] | None = None
         self._owner = self._process()
 
@@ -98,12 +99,16 @@ class Run:
         if self.is_copy:
             return
         yield from self.summary.lines(self.config.report_only)
+        for setting, text in unmatched(self.config, self.summary.used):
+            yield f"yagot: {setting}: {text}"
         written = []
         for reporter in self.reporters:
             yield from getattr(reporter, "lines", tuple)()
             output = getattr(reporter, "output", None)
             if output is not None:
                 written.append(output.shown)
+        if not written and self.summary.has_more:
+            yield "yagot: a report of all: --html FILE, a page to look at, or --json FILE"
         if written:
             yield f"yagot: {'reports' if len(written) > 1 else 'report'}: {', '.join(written)}"
 

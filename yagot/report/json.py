@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import platform
 
-from yagot._core import __version__
 from yagot.files import Output
 from yagot.model import TestInfo, TestReport
+from yagot.report.about import About
 
 SCHEMA_VERSION = 2
 READABLE = (1, 2)
@@ -17,8 +16,9 @@ READABLE = (1, 2)
 class JSONReport:
     """Keeps the reports of all tests and writes them at the end."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, about: About) -> None:
         """Raises UnusablePath."""
+        self._about = about
         self.output = Output(path)
         self._tests: list[str] = []
 
@@ -31,5 +31,5 @@ class JSONReport:
 
     def close(self) -> None:
         """Writes the file. Raises UnusablePath."""
-        head = json.dumps({"version": SCHEMA_VERSION, "yagot": __version__, "python": platform.python_version()})
+        head = json.dumps({"version": SCHEMA_VERSION, **self._about.as_json()})
         self.output.write(head[:-1] + ', "tests": [' + ",\n".join(self._tests) + "]}\n")

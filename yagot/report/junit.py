@@ -52,13 +52,18 @@ def _properties() -> tuple[tuple[str, str], ...]:
         found.append(("yagot.env", os.environ["TOX_ENV_NAME"]))
     if "PYTEST_XDIST_WORKER" in os.environ:
         found.append(("yagot.worker", os.environ["PYTEST_XDIST_WORKER"]))
-    found += [
-        ("dd_tags[runtime.name]", runtime),
-        ("dd_tags[runtime.version]", version),
+    return tuple(found)
+
+
+def _for_datadog(content: str) -> tuple[tuple[str, str], ...]:
+    """Properties that only Datadog reads: as the tags of all tests."""
+    return (
+        ("dd_tags[runtime.name]", platform.python_implementation()),
+        ("dd_tags[runtime.version]", platform.python_version()),
         ("dd_tags[os.platform]", sys.platform),
         ("dd_tags[os.architecture]", platform.machine()),
-    ]
-    return tuple(found)
+        ("dd_tags[yagot.report]", content),
+    )
 
 
 def leak_type(report: TestReport) -> str:
@@ -95,6 +100,7 @@ class JUnitReport:
         content: Literal["all", "leaks"] = "all",
         family: str = "xunit2",
         attachments: str | None = None,
+        datadog: bool = False,
     ) -> None:
         """Replaces the report at *path* (see path_of) by an empty one. Raises UnusablePath.
 
@@ -103,13 +109,16 @@ class JUnitReport:
 
         *content*: ``all`` tests with their outcomes, or only ``leaks``, beside the framework's own report of the
         outcomes: other names, and what did not pass is told as skipped. *family*: see Config.junit_family.
-        *attachments*: a directory for them.
+        *attachments*: a directory for them. *datadog*: with properties for it, which are there in any case where a
+        variable is set that its tools read.
         """
         self._attachments = Attachments(attachments) if attachments is not None else None
         self._leaks = content == "leaks"
         self._ant = family == "ant"
         timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-        properties = (*_properties(), ("dd_tags[yagot.report]", "leak" if self._leaks else "all"))
+        properties = _properties()
+        if datadog or any(name.startswith("DD_") for name in os.environ):
+            properties += _for_datadog("leak" if self._leaks else "all")
         self._about = ("yagot", timestamp, socket.gethostname(), properties, family)
         self._suite = ""
         self._suites: dict[str, int] = {}

@@ -30,10 +30,14 @@ def make_reporters(config: Config, content: str = "leaks") -> list[Reporter]:
         from yagot.judge.baseline import Baseline
 
         reporters.append(Baseline(config))
+    if config.json is not None or config.html is not None:
+        from yagot.report.about import about_this_run
+
+        about = about_this_run(config)
     if config.json is not None:
         from yagot.report.json import JSONReport
 
-        reporters.append(JSONReport(config.json))
+        reporters.append(JSONReport(config.json, about))
     if config.markdown is not None:
         from yagot.report.markdown import MarkdownReport
 
@@ -45,7 +49,7 @@ def make_reporters(config: Config, content: str = "leaks") -> list[Reporter]:
     if config.html is not None:
         from yagot.report.html import HTMLReport
 
-        reporters.append(HTMLReport(config.html))
+        reporters.append(HTMLReport(config.html, about))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         from yagot.report.github import GitHubAnnotations
 
@@ -59,6 +63,7 @@ def make_reporters(config: Config, content: str = "leaks") -> list[Reporter]:
                 "leaks" if content == "leaks" else "all",
                 config.junit_family,
                 config.junit_attachments,
+                config.junit_datadog,
             )
         )
     return reporters

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 
 from yagot.files import shown_path, shown_places
-from yagot.model import Finding, Step, TestReport, count_types
+from yagot.model import Finding, Step, TestReport
 
 SHOWN_TYPES = 4
 SHOWN_FINDINGS = 5
+SHOWN_PARTS = 6
 SHOWN_STEPS = 5
 
 
@@ -39,19 +40,59 @@ def types_text(types: Mapping[str, int], shown: int = SHOWN_TYPES) -> str:
     return ", ".join(parts)
 
 
+def short_name(step: Step) -> str:
+    """An object of a cycle for a headline: ``Client``, ``frame of main``."""
+    name = step.qualname.rpartition("<locals>.")[2] if step.qualname else step.object
+    return {"frame": "frame of ", "class": "class "}.get(step.kind, "") + name
+
+
+def cycle_text(finding: Finding) -> str:
+    """The cycle in one line: ``Client.task → Task → WeatherError.client → Client``."""
+    steps = finding.steps
+    if not finding.cycle_length:
+        return finding.subject or finding.cause
+    parts: list[str] = []
+    for step in steps:
+        path = _path(step.path).removesuffix("(inside C)").rstrip()
+        if step.kind == "instance" and step.qualname == "traceback" and parts:
+            parts[-1] += path if "__traceback__" not in parts[-1] else ""
+        else:
+            parts.append(short_name(step) + ("" if path[:1] in ("", ".", "[") else " ") + path)
+    if finding.cycle_length > len(steps):
+        parts[-1:] = ["…", parts[-1]]
+    if len(parts) > SHOWN_PARTS:
+        parts[SHOWN_PARTS - 2 : -1] = ["…"]
+    return " → ".join([*parts, short_name(steps[0])])
+
+
+def counts_text(finding: Finding) -> str:
+    """What is on the cycle, and what only it holds: ``3 objects in a cycle, 97 more held (18 kB)``."""
+    if not finding.cycle_length:
+        return f"{plural(finding.objects, 'object')} ({size(finding.held_bytes)})"
+    inside = plural(finding.cycle_length, "object")
+    cycles = f"{inside} in a cycle" if finding.count == 1 else f"{finding.count:,} cycles of {inside}"
+    more = finding.objects - finding.cycle_length * finding.count
+    stuck = ", never released" if finding.kind == "uncollectable" else ""
+    return f"{cycles}{f', {more:,} more held' if more > 0 else ''} ({size(finding.held_bytes)}){stuck}"
+
+
+def summary_text(finding: Finding) -> str:
+    """One line for a finding."""
+    if finding.kind == "growth":
+        return finding.cause
+    unheld = f", {plural(finding.references, 'reference')} that nobody holds" if finding.references else ""
+    return f"{cycle_text(finding)}: {counts_text(finding)}{unheld}"
+
+
 def headline(report: TestReport) -> str:
-    """One line for all leaks of a test: ``LEAK: 3 objects in 1 reference cycle (…)``."""
+    """One line for all leaks of a test, with the cycle that holds most first."""
     findings = report.leaks
     if not findings and report.missing:
         return f"LEAK GONE: expected {'; '.join(report.missing)}. Remove the expectation"
-    if findings and all(finding.kind == "growth" for finding in findings):
-        return f"LEAK: {'; '.join(finding.cause for finding in findings)}"
-    objects = sum(finding.objects for finding in findings)
-    cycles = sum(finding.count for finding in findings if finding.cycle_length)
-    stuck = sum(finding.objects for finding in findings if finding.kind == "uncollectable")
-    inside = f" in {plural(cycles, 'reference cycle')}" if cycles else ""
-    tail = f", {stuck:,} of them uncollectable" if stuck else ""
-    return f"LEAK: {plural(objects, 'object')}{inside}{tail} ({types_text(count_types(findings))})"
+    if not findings:
+        return "LEAK: none"
+    more = f"; {plural(len(findings) - 1, 'more cause')}" if len(findings) > 1 else ""
+    return f"LEAK: {summary_text(findings[0])}{more}"
 
 
 def _title(step: Step) -> str:
@@ -162,12 +203,17 @@ def _details(finding: Finding) -> Iterator[str]:
     yield f"signature {finding.signature}"
 
 
-def describe_report(report: TestReport, details: bool = False) -> str:
-    """All that counts of a test's findings; the gist first, bounded."""
+def describe_report(report: TestReport, details: bool = False, shown: Mapping[str, str] | None = None) -> str:
+    """All that counts of a test's findings; the gist first, bounded. *shown*: causes that need no second description, by
+    signature, with the test that has it."""
     lines = [f"  {report.test.place}"]
     leaks = report.leaks
     for number, finding in enumerate(leaks[:SHOWN_FINDINGS], 1):
-        first, *rest = describe(finding, details)
+        before = shown.get(finding.signature) if shown is not None else None
+        if before is not None:
+            first, *rest = f"{summary_text(finding)}", f"the same cause as in {before}"
+        else:
+            first, *rest = describe(finding, details)
         lines.append(f"  {number}. {first}")
         lines.extend(f"     {line}" for line in rest)
     if len(leaks) > SHOWN_FINDINGS:
