@@ -17,7 +17,9 @@ SUITE = """
         def __init__(self):
             self.me = self
 
-    Evil = type("Evil</script><script>window.evil = 1</script>\\n\\u202e{{ 7*7 }}" + "e" * 1000000, (), {"__init__": Node.__init__})
+    Evil = type(
+        "Evil</script><script>window.evil = 1</script>\\n\\u202e{{ 7*7 }}" + "e" * 1000000,
+        (), {"__init__": Node.__init__})
 
     class TestPage(unittest.TestCase):
         def test_one(self):

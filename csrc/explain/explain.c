@@ -168,7 +168,8 @@ tell_step(yagot_findings *findings, PyObject *get_traceback, const yagot_step *s
     told->defined = tell(yagot_add_definition, step->head);
     told->waiting = findings->wants_repr ? Py_NewRef(step->head) : NULL;
     told->made = tell_allocation(get_traceback, step->head);
-    bool complete = told->text[0] && told->text[1] && told->text[2] && told->general && told->maker && told->defined && told->made;
+    bool complete = told->text[0] && told->text[1] && told->text[2] && told->general && told->maker && told->defined
+                    && told->made;
     return yagot_identify(step->head, &told->identity) == 0 && complete ? 0 : -1;
 }
 

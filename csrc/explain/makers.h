@@ -11,7 +11,8 @@
 void yagot_makers_setup(void);
 /* Could a reference from this object be of the project's making? */
 bool yagot_may_be_projects(PyObject *modules, PyObject *object);
-/* Fills in the makers of all steps, whether one is of the project, and the cause in general. -1 when memory is short. */
+/* Fills in the makers of all steps, whether one is of the project, and the cause in general; -1 when memory is
+ * short. */
 int yagot_find_makers(PyObject *modules, yagot_cycle *cycle);
 
 #endif

@@ -48,8 +48,8 @@ def _owners(finding: Finding, project: Project) -> set[str]:
 
 
 def owner_of(finding: Finding, project: Project) -> str:
-    """PROJECT if a reference on the cycle is of its making, else a third party's package, else STANDARD_LIBRARY; BUILTIN
-    if nobody knows. What is on no cycle is judged by what it is."""
+    """PROJECT if a reference on the cycle is of its making, else a third party's package, else STANDARD_LIBRARY;
+    BUILTIN if nobody knows. What is on no cycle is judged by what it is."""
     owners = _owners(finding, project)
     if PROJECT in owners:
         return PROJECT
@@ -70,7 +70,7 @@ def is_known_source(source: str) -> bool:
 
 
 def omitted_by(finding: Finding, patterns: Sequence[str]) -> set[str]:
-    """The patterns that match every file and name of the cycle between them. One of the user's own keeps the finding."""
+    """The patterns that match every file and name of the cycle between them. One that none matches keeps the finding."""
     subjects = [*map(shown_path, _files(finding)), *_names(finding)]
     found = [{pattern for pattern in patterns if fnmatch.fnmatch(subject, pattern)} for subject in subjects]
     return set().union(*found) if found and all(found) else set()

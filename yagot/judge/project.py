@@ -19,7 +19,7 @@ PROJECT = "the project"
 
 _PLACES = ("site-packages", "dist-packages")
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git", ".hg")
-_NO_PACKAGES = {"setup", "conftest", "noxfile", "tasks", "docs", "doc", "tests", "test", "examples", "benchmarks", "build"}
+_NO_PACKAGES = {*"setup conftest noxfile tasks docs doc tests test examples benchmarks build".split()}
 _HOME = os.path.dirname(os.__file__) + os.sep
 
 
@@ -122,7 +122,7 @@ def _top_levels(directory: Path) -> Iterator[str]:
 
 
 def _packages_in(directory: Path, marked: bool) -> Iterator[str]:
-    """Packages and modules right in a directory; packages only if they have an ``__init__.py``, where that is wanted."""
+    """Packages and modules right in a directory; where they are *marked*, packages have an ``__init__.py``."""
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except OSError:
@@ -131,7 +131,8 @@ def _packages_in(directory: Path, marked: bool) -> Iterator[str]:
         name = entry.name.removesuffix(".py")
         if not name.isidentifier() or name in _NO_PACKAGES or name.startswith("test_"):
             continue
-        if name != entry.name or (entry.is_dir() and (not marked or os.path.exists(os.path.join(entry, "__init__.py")))):
+        is_package = entry.is_dir() and (not marked or os.path.exists(os.path.join(entry, "__init__.py")))
+        if is_package or name != entry.name:
             yield name
 
 

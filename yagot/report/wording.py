@@ -204,8 +204,8 @@ def _details(finding: Finding) -> Iterator[str]:
 
 
 def describe_report(report: TestReport, details: bool = False, shown: Mapping[str, str] | None = None) -> str:
-    """All that counts of a test's findings; the gist first, bounded. *shown*: causes that need no second description, by
-    signature, with the test that has it."""
+    """All that counts of a test's findings; the gist first, bounded. *shown*: causes that need no second description,
+    by signature, with the test that has it."""
     lines = [f"  {report.test.place}"]
     leaks = report.leaks
     for number, finding in enumerate(leaks[:SHOWN_FINDINGS], 1):
