@@ -83,7 +83,7 @@ def _is_proven(series: Sequence[Recurrence], exactly: bool) -> bool:
     steps = list(itertools.pairwise(series))
     joined = all(after.objects > before.objects for before, after in steps)
     same = last.objects == first and all(after.references > before.references for before, after in steps)
-    return joined and last.left == last.objects and last.unheld * 2 >= last.objects or same
+    return (joined and last.left == last.objects and last.unheld * 2 >= last.objects) or same
 
 
 def _by_kind(runs: Sequence[Recurrences]) -> list[Recurrences]:
