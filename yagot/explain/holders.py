@@ -108,8 +108,9 @@ class _Calls:
         """``Tree().run()`` holds it while it runs; ``Tree().first.name`` does not, nor ``x = Tree().first``. Who
         hands itself over in a method is to stay longer."""
         parent = parents.get(attribute)
-        is_call = isinstance(parent, ast.Call) and parent.func is attribute
-        if not is_call or not self._by_parameter or attribute.attr == self._attribute:
+        if not isinstance(parent, ast.Call) or parent.func is not attribute:
+            return False
+        if not self._by_parameter or attribute.attr == self._attribute:
             return False
         return not isinstance(parents.get(parent), ast.Attribute | ast.Assign | ast.AnnAssign | ast.NamedExpr)
 
