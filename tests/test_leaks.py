@@ -147,6 +147,7 @@ GARBAGE = """
         module = __import__(name)
         ledger.begin()
         test = module.Test("test")
+        test.setUp()
         test.test()
         del test
         found[name] = [from_core(finding) for finding in ledger.end()["findings"]]

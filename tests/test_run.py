@@ -110,9 +110,11 @@ def test_the_text_can_be_acted_on(suite):
     error = suite.yagot("test_shapes.TestShapes.test_leak", check=1).stderr
     assert "FAIL: test_leak" in error
     assert "LEAK: " in error
-    assert "test_shapes.Node.me" in error
+    assert ".me → the same test_shapes.Node (back to the start)" in error
+    assert "signature" not in error
     assert "test_shapes.py:12: test_shapes.TestShapes.test_leak" in error
-    assert "make `.me` of test_shapes.Node a weak reference" in error
+    assert "make `.me` a weak reference" in error
+    assert "Cut: .me of Node, test_shapes.py:" in error
     assert "Traceback" not in error
 
 
@@ -137,7 +139,7 @@ def test_json_has_the_documented_keys(suite):
 def test_report_only(suite):
     result = suite.yagot("--report-only", "-k", "test_leak", "-k", "test_clean", check=0)
     assert "OK" in result.stderr
-    assert "test_shapes.Node.me" in result.stderr
+    assert ".me → the same test_shapes.Node" in result.stderr
 
 
 def test_leaks_only(suite):

@@ -104,11 +104,13 @@ add_source(const yagot_plan *p, uint32_t i, yagot_edge_name *name)
 }
 
 /* Did an earlier reference of an object lead to the same one? Then both get the name of the first, and are not of one
- * kind; the items of a container are. */
+ * kind; the items of a list, tuple or set are. */
 static bool
 is_repeated(const yagot_graph *g, uint32_t node, uint32_t edge)
 {
-    for (uint32_t e = g->start[node]; e < edge && !yagot_is_plain_container(g->objects[node]); e++) {
+    PyObject *from = g->objects[node];
+    bool alike = PyList_Check(from) || PyTuple_Check(from) || PyAnySet_Check(from);
+    for (uint32_t e = g->start[node]; e < edge && !alike; e++) {
         if (g->target[e] == g->target[edge]) {
             return true;
         }

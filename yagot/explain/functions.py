@@ -208,7 +208,7 @@ def captured(cycle: Cycle) -> Advice | None:
         if link.source["kind"] != "function" or not link.variable or not owns or not link.target["weak"]:
             continue
         found = cycle.function(link)
-        if not link.breaks or found is None or link.target["kind"] != "instance":
+        if not link.breaks or found is None or link.target["kind"] != "instance" or _is_dropped(cycle, before):
             continue
         source, function = found
         setters = [p for p in cycle.setters(before) if p.value is not None]
@@ -256,12 +256,20 @@ def method(cycle: Cycle) -> Advice | None:
         is_method = link.source["kind"] == "method" and ".__self__" in link.path
         if not is_method or not link.target["weak"] or not before.breaks:
             continue
+        if before.source is link.target and _is_dropped(cycle, before):
+            continue
         if not before.attribute or not cycle.edits(before.file) or before.source["kind"] != "instance":
             continue
         advice = _own(cycle, before) if before.source is link.target else _registered(cycle, before, link)
         if advice is not None:
             return advice
     return None
+
+
+def _is_dropped(cycle: Cycle, link: Link) -> bool:
+    """Is the attribute called of an object that nothing else holds: ``Form().check()``?"""
+    name = link.class_name
+    return is_kept(name, name, cycle.sources(), attribute=link.attribute) is False
 
 
 def _weak_method(place: Place | None, link: Link) -> str:

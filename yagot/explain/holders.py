@@ -51,10 +51,11 @@ def _returns(value: ast.expr, name: str) -> bool:
 class _Calls:
     """The calls of a class in some functions."""
 
-    def __init__(self, of: str, holder: str, by_parameter: bool) -> None:
+    def __init__(self, of: str, holder: str, by_parameter: bool, attribute: str) -> None:
         self._of = of
         self._holder = holder
         self._by_parameter = by_parameter
+        self._attribute = attribute
         self.helpers: set[str] = set()
         """Functions that return such an object."""
 
@@ -107,15 +108,20 @@ class _Calls:
         """``Tree().run()`` holds it while it runs; ``Tree().first.name`` does not, nor ``x = Tree().first``. Who
         hands itself over in a method is to stay longer."""
         parent = parents.get(attribute)
-        if not self._by_parameter or not isinstance(parent, ast.Call) or parent.func is not attribute:
+        if not isinstance(parent, ast.Call) or parent.func is not attribute:
+            return False
+        if not self._by_parameter or attribute.attr == self._attribute:
             return False
         return not isinstance(parents.get(parent), ast.Attribute | ast.Assign | ast.AnnAssign | ast.NamedExpr)
 
 
-def is_kept(of: str, holder: str, sources: Sequence[Source], by_parameter: bool = True) -> bool | None:
+def is_kept(
+    of: str, holder: str, sources: Sequence[Source], by_parameter: bool = True, attribute: str = ""
+) -> bool | None:
     """Is every object of the class *of* that is made in the *sources* held by something other than a *holder*? None: no
-    such object is made there. *by_parameter*: holders get it as an argument."""
-    calls = _Calls(of, holder, by_parameter)
+    such object is made there. *by_parameter*: holders get it as an argument. *attribute*: called as a method, it
+    does not hold the object."""
+    calls = _Calls(of, holder, by_parameter, attribute)
     functions = [function for source in sources for _, function, _ in source.functions()]
     verdicts = [verdict for function in functions for verdict in calls.verdicts(function, of)]
     for helper in sorted(calls.helpers - {"", of}):

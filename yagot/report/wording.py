@@ -12,6 +12,7 @@ SHOWN_TYPES = 4
 SHOWN_FINDINGS = 5
 SHOWN_PARTS = 6
 SHOWN_STEPS = 5
+SHOWN_CONTENTS = 60
 
 
 def plural(number: int, noun: str) -> str:
@@ -117,13 +118,13 @@ def chain_lines(finding: Finding, most: int = SHOWN_STEPS) -> Iterator[str]:
     if not steps:
         return
     if not finding.cycle_length:
-        yield steps[0].object
+        yield steps[0].object + (f" ({steps[0].contents})" if steps[0].contents else "")
         return
     first = next((i for i, step in enumerate(steps) if step.path.startswith(".__traceback__")), 0)
     if finding.cycle_length == len(steps):
         steps = steps[first:] + steps[:first]
     contents = steps[0].contents
-    about = f" ({contents})" if steps[0].kind == "instance" and 0 < len(contents) <= 60 else ""
+    about = f" ({contents})" if 0 < len(contents) <= SHOWN_CONTENTS else ""
     yield f"{_title(steps[0])}{about}"
     lines, path = [], ""
     for number, step in enumerate(steps):
@@ -142,13 +143,16 @@ def chain_lines(finding: Finding, most: int = SHOWN_STEPS) -> Iterator[str]:
     yield from lines
 
 
-def place_lines(finding: Finding) -> Iterator[str]:
-    """Where the objects of the cycle were defined and made."""
+def _definition_lines(finding: Finding) -> Iterator[str]:
     told: set[str] = set()
     for step in finding.steps:
         if step.defined and step.object not in told:
             told.add(step.object)
             yield f"{step.object} is defined at {shown_places(step.defined).removesuffix(':1')}"
+
+
+def _made_lines(finding: Finding) -> Iterator[str]:
+    """Where the objects of the cycle were made, if that was traced: the user has asked for it."""
     for step in finding.steps:
         if step.made:
             yield f"{step.object} was made at {shown_places(step.made)}"
@@ -189,6 +193,7 @@ def describe(finding: Finding, details: bool = False) -> Iterator[str]:
         yield f"  Cut: {cut_text(finding)}"
         yield f"    {finding.advice}"
         yield from (f"      {line}" for line in finding.cut.snippet.splitlines())
+    yield from (f"  {line}" for line in _made_lines(finding))
     if details:
         yield from (f"  {line}" for line in _details(finding))
 
@@ -199,7 +204,7 @@ def _details(finding: Finding) -> Iterator[str]:
     contents = next((f"{s.object}: {s.contents}" for s in finding.steps if s.contents), "")
     if contents:
         yield f"with {contents}"
-    yield from place_lines(finding)
+    yield from _definition_lines(finding)
     yield f"signature {finding.signature}"
 
 
