@@ -265,9 +265,11 @@ def _holds(holder: Left, item: Left) -> bool:
 
 
 def _without_parts(objects: list[Left]) -> list[Left]:
-    """Without what the collector does not track and goes with something that it tracks: an instance's dict, a text."""
+    """Without what the collector does not track and goes with something that it tracks: an instance's dict, a text, or
+    its address, by which the interpreter knows subclasses."""
     found = [item for item in objects if item.tracked]
-    waiting = [item for item in objects if not item.tracked]
+    addresses = {id(item.sample) for item in found}
+    waiting = [item for item in objects if not (item.tracked or (type(item.sample) is int and item.sample in addresses))]
     parts: list[Left] = []
     for holder in itertools.chain(found, parts):  # grows meanwhile
         parts += [item for item in waiting if _holds(holder, item)]
