@@ -36,10 +36,25 @@ is_function_beside_its_code(PyObject *function, const uintptr_t *words, size_t l
     return PyFunction_Check(function) && left > 1 && words[1] == (uintptr_t)PyFunction_GET_CODE(function);
 }
 
+/* A list that the interpreter hides from the collector, as that of audit hooks. A dead one has no references. */
+static void
+search_hidden_list(yagot_reach *r, uintptr_t word)
+{
+    yagot_block block;
+    PyListObject list;
+    bool list_of_ours = yagot_memory_block(r->memory, word, &block) && word == block.start + 2 * sizeof word
+                        && yagot_memory_read(r->memory, word, &list, sizeof list) == sizeof list
+                        && Py_TYPE(&list) == &PyList_Type && Py_REFCNT(&list) > 0 && Py_SIZE(&list) > 0;
+    if (list_of_ours && yagot_idtable_get(&r->h->seen, (void *)word) == YAGOT_NONE) {
+        yagot_reach_range(r, list.ob_item, (size_t)Py_SIZE(&list) * sizeof word, false);
+    }
+}
+
 static void
 search_interpreter(yagot_reach *r, const uintptr_t *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        search_hidden_list(r, words[i]);
         uint32_t index = yagot_holders_find(r->h, (PyObject *)words[i]);
         if (index != YAGOT_NONE && r->h->wanted->refs[index] > 0
             && !is_function_beside_its_code((PyObject *)words[i], &words[i], count - i)) {
