@@ -178,8 +178,13 @@ bool
 yagot_memory_block(yagot_memory *m, uintptr_t address, yagot_block *block)
 {
     const pool *p = m->pool_size > 0 ? pool_of(m, address) : NULL;
-    return p != NULL && p->block_size > 0 ? block_of_pool(p, address, block)
-           : m->chunks && chunk_of_malloc(m, address, block);
+    if (p != NULL && p->block_size > 0) {
+        return block_of_pool(p, address, block);
+    }
+    if (address % ALIGNMENT != 0) {     /* SQLite, and C++ for arrays, put a word in front of what they give out */
+        address -= 8;
+    }
+    return m->chunks && (chunk_of_malloc(m, address, block) || chunk_of_malloc(m, address - PAIR, block));
 }
 
 /* -- opening it ------------------------------------------------------------------------------------ */

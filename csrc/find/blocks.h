@@ -16,8 +16,8 @@ yagot_memory *yagot_memory_open(void);
 void yagot_memory_close(yagot_memory *memory);
 /* Copies what can be read of a range, from its beginning; how many bytes that were. */
 size_t yagot_memory_read(yagot_memory *memory, uintptr_t address, void *copy, size_t size);
-/* The block in use that an address points to: any address in a block of Python's allocator, the beginning of one of
- * malloc's. False for everything else. */
+/* The block in use that an address points to: any address in a block of Python's allocator; the beginning of one of
+ * malloc's, or one or two words behind it. False for everything else. */
 bool yagot_memory_block(yagot_memory *memory, uintptr_t address, yagot_block *block);
 
 #endif

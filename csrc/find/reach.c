@@ -208,16 +208,28 @@ add_hit(yagot_reach *r, uint32_t index)
     r->hits[r->hit_count++] = (yagot_hit){index, 1};
 }
 
+static bool
+is_hit(yagot_reach *r, uintptr_t word)
+{
+    uint32_t index = yagot_holders_find(r->h, (PyObject *)(word & ~(uintptr_t)3));
+    bool hit = index != YAGOT_NONE && r->h->wanted->refs[index] > 0;
+    if (hit) {
+        add_hit(r, index);
+    }
+    return hit;
+}
+
+/* Records of packed fields have addresses between two words, too. */
 static void
 search_words(yagot_reach *r, const uintptr_t *words, size_t count, bool onwards)
 {
+    enum { HALF = 32 };
     for (size_t i = 0; i < count; i++) {
-        uint32_t index = yagot_holders_find(r->h, (PyObject *)(words[i] & ~(uintptr_t)3));
-        if (index != YAGOT_NONE && r->h->wanted->refs[index] > 0) {
-            add_hit(r, index);
-        }
-        else if (onwards) {
+        if (!is_hit(r, words[i]) && onwards) {
             follow(r, words[i]);
+        }
+        if (i + 1 < count) {
+            (void)is_hit(r, words[i] >> HALF | words[i + 1] << HALF);
         }
     }
 }

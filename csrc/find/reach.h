@@ -39,8 +39,6 @@ void yagot_reach_object(yagot_reach *reach, PyObject *object);
 
 /* statics.c: the data of libraries and of the interpreter, and this thread's variables. */
 void yagot_reach_statics(yagot_reach *reach);
-/* The same for what libraries' data leads to. What is no longer in use may lie there. */
-void yagot_reach_from_statics(yagot_reach *reach);
 /* stacks.c: the stacks of all other threads. */
 void yagot_reach_stacks(yagot_reach *reach);
 

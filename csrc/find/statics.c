@@ -1,13 +1,13 @@
 /* statics.c - find: references in the data of shared libraries, of the interpreter, and in this thread's variables.
  *
  * The interpreter's data has signal handlers, hooks, codecs, callbacks of sys.monitoring and more that no traversal
- * shows. It also has free lists and caches that know objects without holding them: these are emptied or passed over.
+ * shows. It also has free lists and caches that know objects without holding them: these are emptied or passed over. Of
+ * libraries only the data itself counts: what that leads to may be memory they keep for later, full of old words.
  */
 #include "find/reach.h"
 
 #include <link.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* -- what the interpreter's data has of objects that it does not hold -------------------------------- */
 
@@ -36,10 +36,25 @@ is_function_beside_its_code(PyObject *function, const uintptr_t *words, size_t l
     return PyFunction_Check(function) && left > 1 && words[1] == (uintptr_t)PyFunction_GET_CODE(function);
 }
 
+/* A list that the interpreter hides from the collector, as that of audit hooks. A dead one has no references. */
+static void
+search_hidden_list(yagot_reach *r, uintptr_t word)
+{
+    yagot_block block;
+    PyListObject list;
+    bool list_of_ours = yagot_memory_block(r->memory, word, &block) && word == block.start + 2 * sizeof word
+                        && yagot_memory_read(r->memory, word, &list, sizeof list) == sizeof list
+                        && Py_TYPE(&list) == &PyList_Type && Py_REFCNT(&list) > 0 && Py_SIZE(&list) > 0;
+    if (list_of_ours && yagot_idtable_get(&r->h->seen, (void *)word) == YAGOT_NONE) {
+        yagot_reach_range(r, list.ob_item, (size_t)Py_SIZE(&list) * sizeof word, false);
+    }
+}
+
 static void
 search_interpreter(yagot_reach *r, const uintptr_t *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        search_hidden_list(r, words[i]);
         uint32_t index = yagot_holders_find(r->h, (PyObject *)words[i]);
         if (index != YAGOT_NONE && r->h->wanted->refs[index] > 0
             && !is_function_beside_its_code((PyObject *)words[i], &words[i], count - i)) {
@@ -82,25 +97,12 @@ has_address(const struct dl_phdr_info *info, uintptr_t address)
     return false;
 }
 
-/* Modules in C keep objects; what else is loaded only has memory that they may have used before. */
-static bool
-is_module(const struct dl_phdr_info *info)
-{
-    const char *slash = strrchr(info->dlpi_name, '/');
-    return slash != NULL && strncmp(slash, "/lib", 4) != 0;
-}
-
-typedef struct {
-    yagot_reach *reach;
-    bool follow;
-} library_search;
-
 static void
-search_variables(yagot_reach *r, const struct dl_phdr_info *info, bool follow)
+search_variables(yagot_reach *r, const struct dl_phdr_info *info)
 {
     for (int i = 0; i < info->dlpi_phnum && info->dlpi_tls_data != NULL; i++) {
         if (info->dlpi_phdr[i].p_type == PT_TLS) {
-            yagot_reach_range(r, info->dlpi_tls_data, info->dlpi_phdr[i].p_memsz, follow);
+            yagot_reach_range(r, info->dlpi_tls_data, info->dlpi_phdr[i].p_memsz, false);
         }
     }
 }
@@ -108,10 +110,10 @@ search_variables(yagot_reach *r, const struct dl_phdr_info *info, bool follow)
 static int
 search_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *arg)
 {
-    library_search *search = arg;
-    bool python = has_address(info, (uintptr_t)&PyType_Type), allocator = has_address(info, (uintptr_t)&malloc);
-    if (allocator || (search->follow && (python || !is_module(info)))) {
-        return 0;               /* what is free leads there */
+    yagot_reach *r = arg;
+    bool python = has_address(info, (uintptr_t)&PyType_Type);
+    if (has_address(info, (uintptr_t)&malloc)) {
+        return 0;               /* it knows what is free */
     }
     for (int i = 0; i < info->dlpi_phnum; i++) {
         if (info->dlpi_phdr[i].p_type != PT_LOAD || !(info->dlpi_phdr[i].p_flags & PF_W)) {
@@ -120,14 +122,14 @@ search_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *arg)
         uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, aligned = (start + 7) & ~(uintptr_t)7;
         size_t bytes = info->dlpi_phdr[i].p_memsz - (aligned - start);
         if (python) {
-            search_interpreter(search->reach, (const uintptr_t *)aligned, bytes / sizeof(uintptr_t));
+            search_interpreter(r, (const uintptr_t *)aligned, bytes / sizeof(uintptr_t));
         }
         else {
-            yagot_reach_range(search->reach, (const void *)aligned, bytes, search->follow);
+            yagot_reach_range(r, (const void *)aligned, bytes, false);
         }
     }
     if (!python) {
-        search_variables(search->reach, info, search->follow);
+        search_variables(r, info);
     }
     return 0;
 }
@@ -135,16 +137,8 @@ search_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *arg)
 void
 yagot_reach_statics(yagot_reach *r)
 {
-    library_search search = {r, false};
     overwrite_free_lists();
     (void)PyType_ClearCache();  /* it knows attributes of classes that are gone */
     search_interpreters_blocks(r);
-    (void)dl_iterate_phdr(search_library, &search);
-}
-
-void
-yagot_reach_from_statics(yagot_reach *r)
-{
-    library_search search = {r, true};
-    (void)dl_iterate_phdr(search_library, &search);
+    (void)dl_iterate_phdr(search_library, r);
 }

@@ -167,10 +167,9 @@ look_in_memory(memory_look *look)
     return r->failed ? -1 : 0;
 }
 
-/* Places that may be forgotten by their owners: garbage does not always release what it hides, and what libraries keep
- * for a later use has old words in it. Who is found there is looked at again, and not told. */
+/* Garbage does not always release what it hides when it goes. Who is found there is looked at again, and not told. */
 static int
-look_in_doubtful_places(memory_look *look)
+look_into_garbage(memory_look *look)
 {
     PyObject *const ours[] = {look->ledger->suspects, look->ledger->earlier};       /* these have grown */
     for (size_t i = 0; i < 2 && !look->blind; i++) {
@@ -178,13 +177,8 @@ look_in_doubtful_places(memory_look *look)
             return -1;
         }
     }
-    if (yagot_reach_wanted(&look->reach) && look_into_tracked(look, true) < 0) {
-        return -1;
-    }
-    if (!look->blind && yagot_reach_wanted(&look->reach)) {
-        yagot_reach_from_statics(&look->reach);
-    }
-    return look->reach.failed ? -1 : 0;
+    int result = yagot_reach_wanted(&look->reach) ? look_into_tracked(look, true) : 0;
+    return look->reach.failed ? -1 : result;
 }
 
 /* -- the look ------------------------------------------------------------------------------------- */
@@ -264,7 +258,7 @@ age_suspects(yagot_ledger *self)
     return self->suspects != NULL ? 0 : -1;
 }
 
-/* Notes which objects have references left over, before doubtful places are looked at. */
+/* Notes which objects have references left over, before garbage is looked into. */
 static int
 keep_suspects(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted)
 {
@@ -335,7 +329,7 @@ look_for_holders(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wan
     if (result == 0 && count_suspects(wanted) > 0) {
         result = look_in_memory(&look);
         result = result == 0 ? keep_suspects(self, births, wanted) : result;
-        result = result == 0 ? look_in_doubtful_places(&look) : result;
+        result = result == 0 ? look_into_garbage(&look) : result;
         yagot_reach_fini(&look.reach);
     }
     self->stacks = h->stacks;
