@@ -262,7 +262,8 @@ label_of(explainer *x, uint32_t component)
         if (label == YAGOT_TOLD && own) {
             return 0;
         }
-        if (label != 0 && label != YAGOT_TOLD && label != x->findings->import && (found == 0 || (own && yagot_label_is_import(found)))) {
+        if (label != 0 && label != YAGOT_TOLD && label != x->findings->import
+            && (found == 0 || (own && yagot_label_is_import(found)))) {
             found = label;
         }
     }

@@ -374,7 +374,7 @@ PyDoc_STRVAR(ledger_doc,
 "describe is called for the objects of a cycle and returns a str to show; by default no code of theirs runs.\n"
 "With native, references are also looked for to objects that the collector does not track. Raises RuntimeError\n"
 "where that cannot be done (before CPython 3.14).\n\n"
-"modules says of modules by name whether they are the project's (0), the standard library's (1) or other people's (2).");
+"modules says of modules by name whose they are: the project's (0), the standard library's (1), other people's (2).");
 
 static PyType_Slot ledger_slots[] = {
     {Py_tp_doc, (void *)ledger_doc},
