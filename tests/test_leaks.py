@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 from support import FREE_THREADED
 
+from yagot.model import from_json
+from yagot.report.wording import describe
+
 HERE = Path(__file__).parent / "leaks"
 HEAD = "import unittest\nimport weakref\n"
 NAMED = ("local", "argument", "served", "method", "captured", "cache", "weak", "close")
@@ -132,6 +135,16 @@ def test_the_advice_works(found, mended, name):
         assert re.search(r"\w+", re.sub("local|variable", "", cut["reference"]))[0] in shown(leak, cut)
     assert passed(mended[name])
     assert [finding["cause"] for finding in leaks_of(mended[name])] == []
+
+
+def test_a_finding_takes_a_dozen_lines(found):
+    longest = {
+        name: max(len(list(describe(finding))) for finding in from_json(test).findings)
+        for name, tests in found.items()
+        for test in tests
+        if test["findings"]
+    }
+    assert {name: count for name, count in longest.items() if count > 12} == {}
 
 
 GARBAGE = """

@@ -150,7 +150,7 @@ def argument(cycle: Cycle) -> Advice | None:
 def _bound_outside(source: Source, function: Function) -> set[str]:
     """The names that enclosing functions bind."""
     names: set[str] = set()
-    for _, outer, _ in source.functions():
+    for _, outer in source.functions:
         inside = outer is not function and any(node is function for node in nodes_of(outer, nested=True))
         if inside:
             names |= set(parameters(outer))

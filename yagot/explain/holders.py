@@ -61,10 +61,10 @@ class _Calls:
 
     def verdicts(self, function: Function, name: str) -> Iterator[bool | None]:
         """For each call in a function: is the object held?"""
-        parents = _parents(function)
-        for node in nodes_of(function):
-            if isinstance(node, ast.Call) and _name(node.func) == name:
-                yield self._held(node, parents, function)
+        made = [n for n in nodes_of(function) if isinstance(n, ast.Call) and _name(n.func) == name]
+        parents = _parents(function) if made else {}
+        for node in made:
+            yield self._held(node, parents, function)
 
     def _held(self, node: ast.AST, parents: dict[ast.AST, ast.AST], function: Function) -> bool | None:
         parent = parents.get(node)
@@ -115,6 +115,12 @@ class _Calls:
         return not isinstance(parents.get(parent), ast.Attribute | ast.Assign | ast.AnnAssign | ast.NamedExpr)
 
 
+def _verdicts(calls: _Calls, sources: Sequence[Source], name: str) -> Iterator[bool | None]:
+    for source in sources:
+        for function in source.functions_with(f"{name}("):
+            yield from calls.verdicts(function, name)
+
+
 def is_kept(
     of: str, holder: str, sources: Sequence[Source], by_parameter: bool = True, attribute: str = ""
 ) -> bool | None:
@@ -122,10 +128,9 @@ def is_kept(
     such object is made there. *by_parameter*: holders get it as an argument. *attribute*: called as a method, it
     does not hold the object."""
     calls = _Calls(of, holder, by_parameter, attribute)
-    functions = [function for source in sources for _, function, _ in source.functions()]
-    verdicts = [verdict for function in functions for verdict in calls.verdicts(function, of)]
+    verdicts = list(_verdicts(calls, sources, of))
     for helper in sorted(calls.helpers - {"", of}):
-        verdicts += [verdict for function in functions for verdict in calls.verdicts(function, helper)]
+        verdicts += _verdicts(calls, sources, helper)
     if False in verdicts:
         return False
     return True if True in verdicts else None

@@ -4,6 +4,7 @@ imported or run."""
 from __future__ import annotations
 
 import ast
+import bisect
 import functools
 import sys
 import tokenize
@@ -46,34 +47,45 @@ class Source:
 
     def __init__(self, path: str, text: str, tree: ast.Module) -> None:
         self.path = path
-        self.lines = text.splitlines()
-        self._text = text
+        self.lines = text.split("\n")
         self.tree = tree
 
     def text(self, node: ast.AST) -> str:
         """The source of a node that is on one line; else empty."""
-        if getattr(node, "lineno", 0) != getattr(node, "end_lineno", -1):
+        if not isinstance(node, ast.stmt | ast.expr) or node.lineno != node.end_lineno:
             return ""
-        return (ast.get_source_segment(self._text, node) or "").strip()
+        line = self.lines[node.lineno - 1].encode()
+        return line[node.col_offset : node.end_col_offset].decode().strip()
 
-    def functions(self) -> Iterator[tuple[str, Function, ast.ClassDef | None]]:
-        """All functions with their qualified names and classes."""
-        pending: list[tuple[str, ast.AST, ast.ClassDef | None]] = [("", self.tree, None)]
+    def functions_with(self, text: str) -> Iterator[Function]:
+        """The functions that have a text in their lines."""
+        numbers = [number for number, line in enumerate(self.lines, 1) if text in line]
+        for _, function in self.functions:
+            first = bisect.bisect_left(numbers, function.lineno)
+            if first < len(numbers) and numbers[first] <= (function.end_lineno or 0):
+                yield function
+
+    @functools.cached_property
+    def functions(self) -> list[tuple[str, Function]]:
+        """All functions, with their qualified names."""
+        found: list[tuple[str, Function]] = []
+        pending: list[tuple[str, ast.AST]] = [("", self.tree)]
         while pending:
-            prefix, node, owner = pending.pop()
+            prefix, node = pending.pop()
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.ClassDef):
-                    pending.append((f"{prefix}{child.name}.", child, child))
+                    pending.append((f"{prefix}{child.name}.", child))
                 elif isinstance(child, Function):
                     name = prefix + ("<lambda>" if isinstance(child, ast.Lambda) else child.name)
-                    yield name, child, owner if isinstance(node, ast.ClassDef) else None
-                    pending.append((f"{name}.<locals>.", child, None))
+                    found.append((name, child))
+                    pending.append((f"{name}.<locals>.", child))
                 else:
-                    pending.append((prefix, child, owner if isinstance(node, ast.ClassDef) else None))
+                    pending.append((prefix, child))
+        return found
 
     def function(self, line: int, name: str) -> Function | None:
         """The function that begins at a line, its decorators included."""
-        for qualified, node, _ in self.functions():
+        for qualified, node in self.functions:
             decorators = getattr(node, "decorator_list", [])
             first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
             if first == line and qualified.rpartition(".")[2] == name.rpartition(".")[2]:
@@ -231,7 +243,7 @@ def own_setters(source: Source, cls: ast.ClassDef, attribute: str, item: bool) -
 
 def setters(source: Source, attribute: str, item: bool) -> Iterator[Place]:
     """Where any code of a file stores in an attribute of this name."""
-    for _, function, _ in source.functions():
+    for function in source.functions_with(f".{attribute}"):
         for node in nodes_of(function):
             value = _stored(node, attribute, None, item)
             if value is not None and isinstance(node, ast.stmt | ast.expr):
