@@ -149,7 +149,7 @@ def test_the_same_outcomes_without(styles):
 def test_a_leak_is_an_error_at_teardown(styles):
     out = run(styles, "--yagot", "-k", "test_leak or test_clean").stdout
     assert "ERROR at teardown of test_leak" in out
-    assert "test_styles.Node.me" in out
+    assert ".me → the same test_styles.Node" in out
     assert "yagot" in out.splitlines()[-3] or "leaked" in out
 
 
@@ -182,7 +182,7 @@ def test_configuration_file(styles):
     styles.write("pyproject.toml", "[tool.yagot]\nreport-only = true\n")
     result = run(styles, "--yagot", "-k", "test_leak")
     assert result.returncode == 0
-    assert "test_styles.Node.me" in result.stdout
+    assert ".me → the same test_styles.Node" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,8 @@ def describe_report(report: TestReport, details: bool = False, shown: Mapping[st
     for number, finding in enumerate(leaks[:SHOWN_FINDINGS], 1):
         before = shown.get(finding.signature) if shown is not None else None
         if before is not None:
-            first, *rest = f"{summary_text(finding)}", f"the same cause as in {before}"
+            why = [f"why: {finding.why}"] if finding.why else []
+            first, *rest = f"{summary_text(finding)}", *why, f"the same cause as in {before}"
         else:
             first, *rest = describe(finding, details)
         lines.append(f"  {number}. {first}")
