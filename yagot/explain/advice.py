@@ -18,6 +18,7 @@ from yagot.model import Finding, TestInfo
 _ADVISED = ("leak", "known", "suspected")
 _MOST = 5000
 """So many causes are remembered."""
+_MOST_WAITING = 200
 
 RULES: Sequence[Callable[[Cycle], Advice | None]] = (
     exceptions.advise,
@@ -56,7 +57,7 @@ def advised(findings: Sequence[Finding], test: TestInfo | None) -> tuple[Finding
 def _advised(finding: Finding, test: TestInfo | None) -> Finding:
     key = f"{finding.kind} {finding.concrete or finding.cause}"
     if finding.verdict not in _ADVISED:
-        if finding.hops and len(_waiting) < _MOST:
+        if finding.hops and len(_waiting) < _MOST_WAITING:
             _waiting.setdefault(key, finding)
         return dataclasses.replace(finding, hops=())
     hops = finding.hops or (_waiting.pop(key).hops if key in _waiting else ())
