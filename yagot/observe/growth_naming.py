@@ -259,7 +259,8 @@ def _step(item: Left) -> Step:
 
 def _is_bounded(grown: Grown, items: Iterable[Left]) -> bool:
     """Is all in caches that have not been seen to exceed their bounds, or held by what is?"""
-    inside, others = [], []
+    inside: list[Left] = []
+    others: list[Left] = []
     for item in items:
         (inside if 0 <= grown.runs * item.number <= item.bound else others).append(item)
     return bool(inside) and all(any(_holds(holder, item) for holder in inside) for item in others)
