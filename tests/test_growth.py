@@ -308,7 +308,7 @@ def test_under(project, framework):
 
 
 def test_under_the_base_class(project):
-    source = HELD.replace("unittest.TestCase", "yagot.TestCase").replace("import collections", "import yagot, collections")
+    source = HELD.replace("unittest.TestCase", "yagot.TestCase").replace("unittest\n", "unittest, yagot\n", 1)
     project.write("test_held.py", source)
     result = project.python("-m", "unittest", "test_held", env={"YAGOT_REPEAT": "2:3", "YAGOT_REPEAT_SECONDS": "2"})
     assert result.returncode == 1 and "more str each time" in result.stderr
