@@ -157,50 +157,30 @@ core_explain(PyObject *Py_UNUSED(module), PyObject *objects)
     return result;
 }
 
-/* The path as text; `holders`, if not NULL, becomes the objects on it. */
-static char *
-find_path(PyObject *module, PyObject *object, PyObject *holders)
-{
-    yagot_state *state = PyModule_GetState(module);
-    PyObject *tracked = PyObject_CallNoArgs(state->gc_get_objects);
-    if (tracked == NULL) {
-        return NULL;
-    }
-    PyObject_GC_UnTrack(tracked);
-    char *path = yagot_path_to(object, tracked, holders);
-    if (path == NULL) {
-        PyErr_NoMemory();
-    }
-    return path;
-}
-
-PyDoc_STRVAR(holders_doc,
-"holders_of($module, object, /)\n--\n\n"
-"The objects on the way that path_to() names, from the module on; empty if there is none.");
-
-static PyObject *
-core_holders_of(PyObject *module, PyObject *object)
-{
-    PyObject *holders = PyList_New(0);
-    char *path = holders != NULL ? find_path(module, object, holders) : NULL;
-    if (path == NULL) {
-        Py_CLEAR(holders);
-    }
-    PyMem_RawFree(path);
-    return holders;
-}
-
 PyDoc_STRVAR(path_doc,
 "path_to($module, object, /)\n--\n\n"
-"A shortest path to an object from a module, as source would write it; '' if there is none.");
+"A shortest path to an object from a module, as source would write it, and the objects on it from the module on;\n"
+"'' and an empty list if there is none.");
 
 static PyObject *
 core_path_to(PyObject *module, PyObject *object)
 {
-    char *path = find_path(module, object, NULL);
-    PyObject *result = path != NULL ? PyUnicode_DecodeUTF8(path, (Py_ssize_t)strlen(path), "replace") : NULL;
+    yagot_state *state = PyModule_GetState(module);
+    PyObject *holders = PyList_New(0);
+    PyObject *tracked = holders != NULL ? PyObject_CallNoArgs(state->gc_get_objects) : NULL;
+    if (tracked == NULL) {
+        Py_XDECREF(holders);
+        return NULL;
+    }
+    PyObject_GC_UnTrack(tracked);
+    char *path = yagot_path_to(object, tracked, holders);
+    PyObject *text = path != NULL ? PyUnicode_DecodeUTF8(path, (Py_ssize_t)strlen(path), "replace") : PyErr_NoMemory();
     PyMem_RawFree(path);
-    return result;
+    if (text == NULL) {
+        Py_DECREF(holders);
+        return NULL;
+    }
+    return Py_BuildValue("(NN)", text, holders);
 }
 
 PyDoc_STRVAR(type_name_doc, "type_name($module, object, /)\n--\n\nThe name of its type: 'module.qualname'.");
@@ -213,7 +193,6 @@ core_type_name(PyObject *Py_UNUSED(module), PyObject *object)
 
 static PyMethodDef module_methods[] = {
     {"path_to", core_path_to, METH_O, path_doc},
-    {"holders_of", core_holders_of, METH_O, holders_doc},
     {"type_name", core_type_name, METH_O, type_name_doc},
     {"explain", core_explain, METH_O, explain_doc},
     {NULL, NULL, 0, NULL},

@@ -308,7 +308,7 @@ def test_under(project, framework):
 
 
 def test_under_the_base_class(project):
-    source = HELD.replace("unittest.TestCase", "yagot.TestCase").replace("import collections", "import yagot, collections")
+    source = HELD.replace("unittest.TestCase", "yagot.TestCase").replace("unittest\n", "unittest, yagot\n", 1)
     project.write("test_held.py", source)
     result = project.python("-m", "unittest", "test_held", env={"YAGOT_REPEAT": "2:3", "YAGOT_REPEAT_SECONDS": "2"})
     assert result.returncode == 1 and "more str each time" in result.stderr
@@ -317,3 +317,76 @@ def test_under_the_base_class(project):
 def test_wrong_seconds(project):
     result = project.yagot("--repeat", "2:3", "--repeat-seconds", "long", "test_held", check=2)
     assert result.stderr.startswith("yagot: command line: repeat-seconds must be a number")
+
+
+OTHERS = """
+    import unittest
+
+    try:
+        import _interpreters as interpreters
+    except ImportError:
+        import _xxsubinterpreters as interpreters
+
+    KEPT = []
+
+    def run(name):
+        interpreters.run_string(name, "made = [str(number) for number in range(1000)]")
+
+    class TestOthers(unittest.TestCase):
+        def test_a_passing_one(self):
+            name = interpreters.create()
+            run(name)
+            interpreters.destroy(name)
+            KEPT.append("text %d" % len(KEPT))
+
+        def test_b_before(self):
+            KEPT.append("text %d" % len(KEPT))
+
+        def test_c_a_lasting_one(self):
+            if not hasattr(type(self), "name"):
+                type(self).name = interpreters.create()
+            run(self.name)
+            KEPT.append("text %d" % len(KEPT))
+
+        def test_d_beside_it(self):
+            KEPT.append("text %d" % len(KEPT))
+    """
+
+
+def test_other_interpreters(project):
+    project.write("test_others.py", OTHERS)
+    tests = project.tests("--repeat", "1:2", "--repeat-seconds", "1", "test_others", check=1)
+    assert all(growth(test) for test in tests.values()) and len(tests) == 4
+    assert "test_others.py" in growth(tests["test_b_before"])[0]["why"]
+
+
+KEPT = """
+    import unittest
+
+    KEPT = []
+
+    class TestKept(unittest.TestCase):
+        def test(self):
+            KEPT.append("text %d" % len(KEPT))
+    """
+FORKED = """
+    import os, sys
+    from yagot import _core
+    from yagot.__main__ import main
+
+    assert _core.watch_allocations()
+    _core.next_run(False)
+    child = os.fork()
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+    _core.unwatch_allocations()
+    sys.exit(main(["run", "--repeat", "1:2", "--repeat-seconds", "1", "test_kept"]) != 1)
+    """
+
+
+def test_after_a_child_was_forked(project):
+    """The child of a test that goes on as the test runner does may watch allocations, too."""
+    project.write("test_kept.py", KEPT)
+    project.write("run.py", FORKED)
+    result = project.python("run.py", check=0)
+    assert result.stderr.count("held: str by test_kept.KEPT[") == 2

@@ -193,7 +193,7 @@ yagot_path_to(PyObject *object, PyObject *tracked, PyObject *holders)
     if (target != YAGOT_NONE && reserve(&s) == 0) {
         yagot_text nothing = {0};
         bool reached = reach(&s, target);
-        if (!s.failed && (holders == NULL || !reached || list_holders(&s, target, holders) == 0)) {
+        if (!s.failed && (!reached || list_holders(&s, target, holders) == 0)) {
             path = reached ? tell_path(&s, target) : yagot_text_take(&nothing);
         }
     }

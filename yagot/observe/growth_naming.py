@@ -17,7 +17,7 @@ from yagot.files import shown_path
 from yagot.model import BOUNDED, Finding, Step
 from yagot.observe import growth_series as series
 from yagot.observe.growth_lines import Lines, Measure, Place, common_place
-from yagot.observe.growth_paths import bound_of, path_of
+from yagot.observe.growth_paths import way_to
 from yagot.observe.growth_symbols import function_at
 
 SHOWN_TYPES = 5
@@ -59,6 +59,8 @@ class Left(NamedTuple):
     size: int
     made: str
     """``file:line``, and the function in C that has called the allocator, if it is known."""
+    bound: int = -1
+    """How many its holder holds at most; -1: as many as it gets, or nobody holds it."""
 
     @property
     def type(self) -> str:
@@ -204,23 +206,27 @@ def _split(objects: list[Left]) -> tuple[dict[str, list[Left]], list[Left]]:
     held: dict[str, list[Left]] = {}
     leaked = []
     for item in objects:
-        path = path_of(item.sample)
+        path, bound = way_to(item.sample)
         if path:
-            held.setdefault(path, []).append(item)
+            held.setdefault(path, []).append(item._replace(bound=bound))
         else:
             leaked.append(item)
-    shown = {path: items for path, items in held.items() if not _unseen(items[0])}
-    for item in [item for item in leaked if not item.tracked]:
-        whole = next((path for path in shown if _core.has_in_body(item.sample, item.size, shown[path][0].sample)), None)
+    parts = [item for item in leaked if not item.tracked]
+    shown = _wholly_seen(held) if parts else {}
+    for item in parts:
+        wholes = (path for path, sample in shown.items() if _core.has_in_body(item.sample, item.size, sample))
+        whole = next(wholes, None)
         if whole is not None:
-            held[whole].append(item)
+            held[whole].append(item._replace(bound=held[whole][0].bound))
             leaked.remove(item)
     return held, leaked
 
 
-def _unseen(item: Left) -> int:
-    """References to the sample that cannot be seen. Its place in *item* can, and nothing else here has one."""
-    return _core.unseen_references([item.sample])[0]
+def _wholly_seen(held: Mapping[str, list[Left]]) -> dict[str, object]:
+    """Samples, by path, none of whose references is unseen. Nothing here has a reference that is, either."""
+    paths = list(held)
+    numbers = _core.unseen_references([held[path][0].sample for path in paths])
+    return {path: held[path][0].sample for path, number in zip(paths, numbers, strict=True) if number == 0}
 
 
 # -- findings -------------------------------------------------------------------------------------
@@ -253,9 +259,10 @@ def _step(item: Left) -> Step:
 
 def _is_bounded(grown: Grown, items: Iterable[Left]) -> bool:
     """Is all in caches that have not been seen to exceed their bounds, or held by what is?"""
-    inside, others = [], []
+    inside: list[Left] = []
+    others: list[Left] = []
     for item in items:
-        (inside if 0 <= grown.runs * item.number <= bound_of(item.sample) else others).append(item)
+        (inside if 0 <= grown.runs * item.number <= item.bound else others).append(item)
     return bool(inside) and all(any(_holds(holder, item) for holder in inside) for item in others)
 
 
@@ -269,7 +276,8 @@ def _without_parts(objects: list[Left]) -> list[Left]:
     its address, by which the interpreter knows subclasses."""
     found = [item for item in objects if item.tracked]
     addresses = {id(item.sample) for item in found}
-    waiting = [item for item in objects if not (item.tracked or (type(item.sample) is int and item.sample in addresses))]
+    waiting = [item for item in objects if not item.tracked]
+    waiting = [item for item in waiting if type(item.sample) is not int or item.sample not in addresses]
     parts: list[Left] = []
     for holder in itertools.chain(found, parts):  # grows meanwhile
         parts += [item for item in waiting if _holds(holder, item)]
@@ -329,7 +337,7 @@ def _of_references(grown: Grown, references: list[tuple[object, int]], lines: di
     """A finding for each old object to which there are more references."""
     for item, by in references[:SHOWN_REFERENCES]:
         what, contents, defined = _core.describe(item)
-        path = path_of(item)
+        path = way_to(item).path
         contents = f" ({contents})" if contents and ": " not in contents[-2:] else ""
         if any(item is one for one in SINGLETONS):
             what, contents, path = str(item), "", ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import deque
+from typing import NamedTuple
 
 from yagot import _core
 
@@ -26,17 +27,22 @@ def _name(holder: object, limit: int) -> str:
     return f"a collections.deque of maxlen {limit}"
 
 
-def bound_of(item: object) -> int:
-    """The smallest bound on the way to an object; -1 if there is none."""
-    limits = [limit for limit in map(_limit, _core.holders_of(item)) if limit is not None and limit >= 0]
-    return min(limits, default=-1)
+class Way(NamedTuple):
+    """How an object is held."""
+
+    path: str
+    """A shortest path to it, with the bounds that it leads through; '' if no module leads to it."""
+    bound: int
+    """The smallest of these; -1 if there is none."""
 
 
-def path_of(item: object) -> str:
-    """A shortest path to an object, with the bound that it leads through; '' if no module leads to it."""
-    path = _core.path_to(item)
-    for holder in _core.holders_of(item) if path else ():
+def way_to(item: object) -> Way:
+    """Who holds an object; takes a walk over the heap."""
+    path, holders = _core.path_to(item)
+    bound = -1
+    for holder in holders:
         limit = _limit(holder)
         if limit is not None and (limit >= 0 or type(holder) is _CACHE):
             path += f", inside {_name(holder, limit)}"
-    return path
+            bound = limit if bound < 0 else min(bound, limit)
+    return Way(path, bound)
