@@ -6,8 +6,7 @@
 
 enum { SUSPECT = YAGOT_SUSPECT, HELD = YAGOT_HELD };
 
-static const char TOO_MANY[] = "more references to it are counted than exist: C code has taken one and never gave it "
-                               "back";
+static const char TOO_MANY[] = "more references to it are counted than were found anywhere";
 
 /* -- what only suspects keep alive ---------------------------------------------------------------- */
 

@@ -422,3 +422,27 @@ yagot_describe(yagot_ledger *self)
         yagot_findings_describe(&self->findings, self->describe);
     }
 }
+
+/* -- having the garbage collected ------------------------------------------------------------------- */
+
+void
+yagot_gather_garbage(const yagot_snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < snapshot->count; i++) {
+        if (snapshot->flags[i] & YAGOT_GARBAGE) {
+            yagot_rejuvenate(snapshot->objects[i]);
+        }
+    }
+}
+
+int
+yagot_release_garbage(yagot_ledger *self)
+{
+    bool generations = self->state->generations;
+    int result = yagot_collect(self, generations ? 0 : 2);
+    Py_ssize_t left = result == 0 && generations ? yagot_count_predicted(self) : 0;
+    if (result == 0 && left != 0) {
+        result = left < 0 ? -1 : yagot_collect(self, 2);
+    }
+    return result == 0 ? yagot_check_predictions(self, left > 0 ? 2 : 1, false) : result;
+}

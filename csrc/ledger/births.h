@@ -104,6 +104,12 @@ int yagot_check_predictions(yagot_ledger *self, int generation, bool wait);
 /* Those that were to wait until the window ends: tells of those that are alive then. */
 int yagot_settle_saved(yagot_ledger *self, yagot_snapshot *births);
 void yagot_forget_saved(yagot_ledger *self);
+/* Moves the garbage into the youngest generation, so that collecting that one releases it and whatever
+ * survives is met in the next. */
+void yagot_gather_garbage(const yagot_snapshot *snapshot);
+/* Has the garbage collected, and looks for what has survived. What survives a young collection may go with a full
+ * one: a finalizer's own objects, a traceback for example, have kept it alive. */
+int yagot_release_garbage(yagot_ledger *self);
 /* Asks for the reprs that the user wants. Runs Python code. */
 void yagot_describe(yagot_ledger *self);
 void yagot_forget_predictions(yagot_ledger *self);

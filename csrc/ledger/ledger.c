@@ -134,32 +134,6 @@ note_what_was_missed(yagot_ledger *self)
     return 0;
 }
 
-/* Moves the garbage into the youngest generation, so that collecting that one releases it and whatever
- * survives is met in the next. */
-static void
-gather_garbage(yagot_snapshot *snapshot)
-{
-    for (uint32_t i = 0; i < snapshot->count; i++) {
-        if (snapshot->flags[i] & YAGOT_GARBAGE) {
-            yagot_rejuvenate(snapshot->objects[i]);
-        }
-    }
-}
-
-/* Has the garbage collected, and looks for what has survived. What survives a young collection may go with a full
- * one: a finalizer's own objects, a traceback for example, have kept it alive. */
-static int
-release_garbage(yagot_ledger *self)
-{
-    bool generations = self->state->generations;
-    int result = yagot_collect(self, generations ? 0 : 2);
-    Py_ssize_t left = result == 0 && generations ? yagot_count_predicted(self) : 0;
-    if (result == 0 && left != 0) {
-        result = left < 0 ? -1 : yagot_collect(self, 2);
-    }
-    return result == 0 ? yagot_check_predictions(self, left > 0 ? 2 : 1, false) : result;
-}
-
 static int
 close_window(yagot_ledger *self)
 {
@@ -183,7 +157,7 @@ close_window(yagot_ledger *self)
         self->garbage += found.garbage;
         self->survivors = found.alive;
         if (self->state->generations) {
-            gather_garbage(&snapshot);
+            yagot_gather_garbage(&snapshot);
         }
         yagot_describe(self);
         result = yagot_label_survivors(self, &snapshot);
@@ -196,7 +170,7 @@ close_window(yagot_ledger *self)
     }
     yagot_snapshot_fini(&snapshot);
     if (result == 0 && found.garbage > 0) {
-        result = release_garbage(self);
+        result = yagot_release_garbage(self);
     }
     yagot_forget_predictions(self);
     return result == 0 && self->wants_references ? yagot_look_at_kept(self) : result;   /* the garbage is gone */

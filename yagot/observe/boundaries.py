@@ -66,8 +66,8 @@ class Boundaries:
         return any(getattr(previous, part) != getattr(following, part) for part in parts)
 
     def look(self, following: TestInfo | None) -> list[tuple[Judged, list[Finding]]]:
-        """What has become garbage, by the test that made it. References that nobody holds are told at the end of the run:
-        until then somebody may turn out to hold them."""
+        """What has become garbage, by the test that made it. References that nobody holds are told at the end of the
+        run: until then somebody may turn out to hold them."""
         previous, self._previous = self._previous, None
         assert previous is not None
         before = time.thread_time()

@@ -34,6 +34,7 @@ SHARE = 0.02
 NATIVE_SHARE = 0.4
 
 UNHELD = " with a reference that nobody holds"
+CONFIRMED = ", and each further run left one more: C code has taken one and never gave it back"
 
 
 def kind_of(cause: str) -> str:
@@ -75,8 +76,9 @@ Recurrences = Mapping[str, Recurrence]
 
 
 def _is_proven(series: Sequence[Recurrence], exactly: bool) -> bool:
-    """Has each run left one more, and have all of them stayed? Or has one more reference to the same objects been left?
-    Some may still lie in memory that is no longer in use, but not most of them. *exactly*: as many each time, nothing in memory."""
+    """Has each run left one more, and have all of them stayed? Or one more reference to the same objects? Some may
+    still lie in memory that is no longer in use, but not most of them. *exactly*: as many each time, nothing in memory.
+    """
     first, last = series[0].objects, series[-1]
     if exactly:
         counts = [first * number for number in range(1, len(series) + 1)]
@@ -84,7 +86,7 @@ def _is_proven(series: Sequence[Recurrence], exactly: bool) -> bool:
     steps = list(itertools.pairwise(series))
     joined = all(after.objects > before.objects for before, after in steps)
     same = last.objects == first and all(after.references > before.references for before, after in steps)
-    return joined and last.left == last.objects and last.unheld * 2 >= last.objects or same
+    return same or (joined and last.left == last.objects and last.unheld * 2 >= last.objects)
 
 
 def _by_kind(runs: Sequence[Recurrences]) -> list[Recurrences]:
@@ -122,10 +124,10 @@ class References:
         self._threads = set(sys._current_frames())
 
     def wanted(self) -> bool:
-        """Is this test to be looked at, or only at boundaries? Confirming needs a look at each, whatever it costs. So does
-        telling, where there are no boundaries: a look walks the whole heap, some are free, then they may take two per
-        cent of the run; forty where objects that the collector does not track are looked for, which nearly every test
-        leaves."""
+        """Is this test to be looked at, or only at boundaries? Confirming needs a look at each, whatever it costs. So
+        does telling, where there are no boundaries: a look walks the whole heap, some are free, then they may take two
+        per cent of the run; forty where objects that the collector does not track are looked for, which nearly every
+        test leaves."""
         allowed = FREE_SECONDS + self._share * (time.process_time() - self._began)
         return self._confirm or (self._last and (self._looks < FREE_LOOKS or self._spent <= allowed))
 
@@ -170,8 +172,8 @@ class References:
         return self._ledger.stacks
 
     def settle(self, found: list[_Finding], again: Again | None) -> Settled:
-        """What is told of the suspects: those of whom it is sure that they are leaks. The others are looked at again at
-        the next boundary, if there is any."""
+        """What is told of the suspects: those of whom it is sure that they are leaks. The others are looked at again
+        at the next boundary, if there is any."""
         settled = Settled()
         try:
             if not self._ledger.suspects or atexit._ncallbacks() > self._at_exit:
@@ -210,8 +212,8 @@ class References:
         return kind_of(cause) if cause in self.varying else lasting(cause)
 
     def _repeat(self, again: Again, further: dict[str, _Finding]) -> list[Recurrences] | None:
-        """Runs the test again, and looks each time when its instance is gone. None if that proves nothing: it cannot be
-        run, or did not pass."""
+        """Runs the test again, and looks each time when its instance is gone. None if that proves nothing: it cannot
+        be run, or did not pass."""
         runs: list[Recurrences] = []
         for _ in range(RUNS):
             outcome = again(lambda owners: self._ledger.begin())
