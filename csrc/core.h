@@ -51,8 +51,6 @@ extern struct PyModuleDef yagot_module;
 int yagot_ledger_ready(PyObject *module, yagot_state *state);
 /* process.c */
 PyObject *yagot_type_name(PyTypeObject *type);       /* a str; NULL with an exception set */
-PyObject *yagot_count_types(PyObject *module, PyObject *ignored);
-PyObject *yagot_heap_bytes(PyObject *module, PyObject *ignored);
 
 int yagot_junit_ready(PyObject *module, yagot_state *state);
 int yagot_merger_ready(PyObject *module, yagot_state *state);

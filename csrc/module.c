@@ -1,6 +1,7 @@
 /* module.c - the extension module yagot._core: its state and its types. */
 #include "explain/explain.h"
 #include "explain/paths.h"
+#include "observe/growth.h"
 
 #include <libxml/xmlversion.h>
 
@@ -56,6 +57,7 @@ module_exec(PyObject *module)
         && yagot_ledger_ready(module, s) == 0
         && yagot_junit_ready(module, s) == 0
         && yagot_merger_ready(module, s) == 0
+        && PyModule_AddFunctions(module, yagot_growth_methods) == 0
         && PyModule_AddStringConstant(module, "__version__", YAGOT_VERSION) == 0
         && PyModule_AddStringConstant(module, "LIBXML2_VERSION", LIBXML_DOTTED_VERSION) == 0
         && PyModule_AddObjectRef(module, "GENERATIONS", s->generations ? Py_True : Py_False) == 0) {
@@ -155,12 +157,9 @@ core_explain(PyObject *Py_UNUSED(module), PyObject *objects)
     return result;
 }
 
-PyDoc_STRVAR(path_doc,
-"path_to($module, object, /)\n--\n\n"
-"A shortest path to a tracked object from a module, as source would write it; '' if there is none.");
-
-static PyObject *
-core_path_to(PyObject *module, PyObject *object)
+/* The path as text; `holders`, if not NULL, becomes the objects on it. */
+static char *
+find_path(PyObject *module, PyObject *object, PyObject *holders)
 {
     yagot_state *state = PyModule_GetState(module);
     PyObject *tracked = PyObject_CallNoArgs(state->gc_get_objects);
@@ -168,9 +167,38 @@ core_path_to(PyObject *module, PyObject *object)
         return NULL;
     }
     PyObject_GC_UnTrack(tracked);
-    char *path = yagot_path_to(object, tracked);
-    PyObject *result = path != NULL ? PyUnicode_DecodeUTF8(path, (Py_ssize_t)strlen(path), "replace")
-                                    : PyErr_NoMemory();
+    char *path = yagot_path_to(object, tracked, holders);
+    if (path == NULL) {
+        PyErr_NoMemory();
+    }
+    return path;
+}
+
+PyDoc_STRVAR(holders_doc,
+"holders_of($module, object, /)\n--\n\n"
+"The objects on the way that path_to() names, from the module on; empty if there is none.");
+
+static PyObject *
+core_holders_of(PyObject *module, PyObject *object)
+{
+    PyObject *holders = PyList_New(0);
+    char *path = holders != NULL ? find_path(module, object, holders) : NULL;
+    if (path == NULL) {
+        Py_CLEAR(holders);
+    }
+    PyMem_RawFree(path);
+    return holders;
+}
+
+PyDoc_STRVAR(path_doc,
+"path_to($module, object, /)\n--\n\n"
+"A shortest path to an object from a module, as source would write it; '' if there is none.");
+
+static PyObject *
+core_path_to(PyObject *module, PyObject *object)
+{
+    char *path = find_path(module, object, NULL);
+    PyObject *result = path != NULL ? PyUnicode_DecodeUTF8(path, (Py_ssize_t)strlen(path), "replace") : NULL;
     PyMem_RawFree(path);
     return result;
 }
@@ -183,16 +211,10 @@ core_type_name(PyObject *Py_UNUSED(module), PyObject *object)
     return yagot_type_name(Py_TYPE(object));
 }
 
-PyDoc_STRVAR(count_types_doc,
-"count_types($module, /)\n--\n\nHow many tracked objects there are of each type: a dict by the types' names.");
-PyDoc_STRVAR(heap_bytes_doc,
-"heap_bytes($module, /)\n--\n\nBytes in use on the C heap (glibc's mallinfo2); None where that cannot be told.");
-
 static PyMethodDef module_methods[] = {
     {"path_to", core_path_to, METH_O, path_doc},
+    {"holders_of", core_holders_of, METH_O, holders_doc},
     {"type_name", core_type_name, METH_O, type_name_doc},
-    {"count_types", yagot_count_types, METH_NOARGS, count_types_doc},
-    {"heap_bytes", yagot_heap_bytes, METH_NOARGS, heap_bytes_doc},
     {"explain", core_explain, METH_O, explain_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -33,8 +33,6 @@ class Project:
     def python(self, *arguments, env=None, check=None):
         """Runs Python here; the result has returncode, stdout and stderr."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith(FROM_OUTSIDE)}
-        # adapters/test_plugins.py is for these
-        environment["PYTEST_ADDOPTS"] = "-p no:randomly -p no:asyncio -p no:run-parallel"
         environment.update(env or {})
         result = subprocess.run(
             [sys.executable, *map(str, arguments)],

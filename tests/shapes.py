@@ -19,6 +19,7 @@ import xml.dom.minidom
 import xml.etree.ElementTree as ET
 
 from yagot import _core
+from yagot.explain.advice import advised
 from yagot.model import from_core
 
 SHAPES = {}
@@ -515,7 +516,8 @@ def main():
         for name, function in SHAPES.items():
             ledger.begin()
             function()
-            findings = sorted((from_core(f) for f in ledger.end()["findings"]), key=lambda f: f.cause)
+            findings = [from_core(f) for f in ledger.end()["findings"]]
+            findings = sorted(advised(findings, None), key=lambda f: f.cause)
             keys = ("cause", "signature", "advice")
             found[name] = [{"cycle": list(f.cycle), **{key: getattr(f, key) for key in keys}} for f in findings]
     print(json.dumps(found))

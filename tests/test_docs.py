@@ -126,7 +126,7 @@ def test_options_and_settings_exist(page):
     for option in re.findall(r"--yagot-([a-z-]+[a-z])", text):
         assert option in known, option
     for name in re.findall(r"\bYAGOT_([A-Z_]+)\b", text):
-        assert name.lower() in OPTIONS or name in ("PACKAGE", "TEST_KILLS", "TEST_GRAPHS"), name
+        assert name.lower() in OPTIONS or name in ("PACKAGE", "TEST_KILLS", "TEST_GRAPHS", "TEST_DAMAGES"), name
     for line in re.findall(r"(?:^|`)(?:\$ )?yagot run (.*?)(?:`|$)", text, re.M):
         for option in re.findall(r"(?<!\S)--([a-z-]+)", line):
             assert option in known | {"durations", "help"}, line

@@ -66,6 +66,19 @@ def test_held_memory_counts_shared_objects_once(ledger):
     assert 1_000_000 <= finding.held_bytes < 1_010_000
 
 
+def test_held_memory_of_suspended_code(ledger):
+    def numbers(me):
+        yield me
+
+    def body():
+        node = Node()
+        node.numbers = numbers(node)
+        next(node.numbers)
+
+    (finding,) = findings_of(ledger, body)
+    assert 0 < finding.held_bytes < 2000
+
+
 def test_python_level_sizeof_does_not_run(ledger):
     class Liar:
         def __sizeof__(self):
@@ -299,6 +312,55 @@ def test_weak_references_see_the_same_as_without(ledger):
     findings_of(ledger, body)
     assert seen[1] is True
     assert seen[0]() is None
+
+
+def steps_of(ledger, body):
+    (finding,) = findings_of(ledger, body)
+    return {(step.kind, step.qualname): step for step in finding.steps}
+
+
+def test_steps_as_data(ledger):
+    def body():
+        node = Node()
+        node.parents = [{"x": (node,)}]
+
+    (step,) = steps_of(ledger, body).values()
+    assert (step.kind, step.module, step.qualname, step.name) == ("instance", __name__, "Node", f"{__name__}.Node")
+    assert step.edges == (("attribute", "parents"), ("item", "0"), ("item", "x"), ("item", "0"))
+    assert step.path == ".parents[0]['x'][0]" and step.general.endswith("Node.parents[]['x'][]")
+
+
+def test_steps_of_code_as_data(ledger):
+    def body():
+        captured = Node()
+        captured.call = lambda: captured
+
+    steps = steps_of(ledger, body)
+    function = steps["function", "test_steps_of_code_as_data.<locals>.body.<locals>.<lambda>"]
+    assert function.module == __name__
+    assert function.edges == (("field", "__closure__"), ("item", "0"), ("cell", "captured"))
+
+
+def test_steps_of_frames_as_data(ledger):
+    def body():
+        try:
+            raise ValueError
+        except ValueError as error:
+            kept = error  # noqa: F841
+
+    steps = steps_of(ledger, body)
+    (frame,) = (step for (kind, _), step in steps.items() if kind == "frame")
+    assert frame.module == __name__ and frame.edges == (("local", "kept"),)
+    assert steps["instance", "ValueError"].edges[0] == ("field", "__traceback__")
+
+
+def test_parts_of_a_cause(ledger):
+    def body():
+        node, other = Node(), {}
+        node.other, other["→"] = other, node
+
+    (finding,) = findings_of(ledger, body)
+    assert finding.parts == (f"{__name__}.Node.other[]",) and " → ".join(finding.parts) == finding.cause
 
 
 # -- reprs on demand ---------------------------------------------------------------------------------

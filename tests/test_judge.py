@@ -11,11 +11,32 @@ from yagot.judge.rules import Rule
 from yagot.model import Finding, Step
 
 NODE = Finding(
-    "collected", "a.Node.parent → a.Node.children[]", 4, {"a.Node": 2, "list": 2}, 100, steps=(Step("a.Node", ".x"),)
+    "collected",
+    "a.Node.parent → a.Node.children[]",
+    4,
+    {"a.Node": 2, "list": 2},
+    100,
+    parts=("a.Node.parent", "a.Node.children[]"),
+    steps=(Step("a.Node", ".x", kind="instance", module="a", qualname="Node"),),
 )
-CLASS = Finding("collected", "class a.C.__mro__[]", 5, {"type": 1}, 100, steps=(Step("class a.C", ".__mro__[0]"),))
+CLASS = Finding(
+    "collected",
+    "class a.C.__mro__[]",
+    5,
+    {"type": 1},
+    100,
+    steps=(Step("class a.C", ".__mro__[0]", kind="class", module="a", qualname="C"),),
+)
 PYTEST = Finding(
-    "collected", "x", 5, {"x": 1}, 100, steps=(Step("_pytest._code.code.ExceptionInfo", "._excinfo[0]"),)
+    "collected",
+    "x",
+    5,
+    {"x": 1},
+    100,
+    steps=(
+        Step("x.X", ".x", kind="instance", module="x", qualname="X"),
+        Step("frame _pytest.runner.call", " local 'x'", kind="frame", module="_pytest.runner", qualname="call"),
+    ),
 )
 STUCK = Finding("uncollectable", "a.Bird.me", 1, {"a.Bird": 1}, 100)
 
@@ -291,7 +312,7 @@ def verdicts_of(tests):
 
 
 def test_each_finding_has_an_owner(owners):
-    tests = owners.tests("test_owners", check=1)
+    tests = owners.tests("--disable-rules=standard-library", "test_owners", check=1)
     assert {name: {f["owner"] for f in test["findings"]} for name, test in tests.items()} == {
         "test_project": {"the project"},
         "test_library": {"the standard library"},
@@ -302,7 +323,7 @@ def test_each_finding_has_an_owner(owners):
 
 @pytest.mark.parametrize("option", ["--source=app", "--source=.", "--omit=xml.*,*/xml/dom/*"])
 def test_only_leaks_of_the_source_count(owners, option):
-    found = verdicts_of(owners.tests(option, "test_owners", check=1))
+    found = verdicts_of(owners.tests(option, "--strict", "test_owners", check=1))
     assert found == {
         "test_project": {("leak", "")},
         "test_library": {("note", "source")},
@@ -346,14 +367,15 @@ def test_first_imports_are_notes(project):
             def test_b_later(self):
                 builder.Builder()
         """)
+    late = ("note", "third-party")
     env = {"PYTHONPATH": str(project.path / "site-packages")}
     found = verdicts_of(project.tests("test_import", env=env, check=1))
     assert found == {
         "test_a_first": {("note", "first-import"), ("leak", "")},
-        "test_b_later": {("leak", "")},
+        "test_b_later": {late},
     }
     found = verdicts_of(project.tests("--strict", "test_import", env=env, check=1))
-    assert found == {"test_a_first": {("leak", "")}, "test_b_later": {("leak", "")}}
+    assert found == {"test_a_first": {("note", "first-import"), ("leak", "")}, "test_b_later": {("leak", "")}}
 
 
 @needs_counts
@@ -375,5 +397,6 @@ def test_default_rules_by_name(project):
     result = project.yagot("--disable-rules", "inherent", "test_class", check=2)
     assert result.stderr == (
         "yagot: command line: disable-rules: 'inherent' is none of "
-        "inherent-class, first-import, framework-scaffold, hidden-references\n"
+        "inherent-class, first-import, framework-scaffold, standard-library, third-party, hidden-references: "
+        "did you mean inherent-class?\n"
     )

@@ -179,8 +179,8 @@ def test_suites_follow_the_modules(project, schema):
     for name in ("test_a", "test_b"):
         project.write(f"pkg/{name}.py", "import unittest\nclass Test(unittest.TestCase):\n    def test(self): pass\n")
     project.write("pkg/__init__.py", "")
-    project.yagot("discover", "-t", ".", "-s", "pkg", "--junit-xml", "deep/er/out.xml", check=0)
-    suites = list(schema(project.path / "deep/er/out.xml").iter("testsuite"))
+    project.yagot("discover", "-t", ".", "-s", "pkg", "--junit-xml", "deep/out.xml", check=0)
+    suites = list(schema(project.path / "deep/out.xml").iter("testsuite"))
     assert [suite.get("name") for suite in suites] == ["pkg.test_a", "pkg.test_b"]
     assert [suite.get("file") for suite in suites] == ["pkg/test_a.py", "pkg/test_b.py"]
 
@@ -241,7 +241,7 @@ KILLED = """
 
 def test_a_killed_process_leaves_a_valid_file_at_any_moment(project):
     """SIGKILL at random moments: the file can be read, or repaired, and names the test that was running."""
-    from yagot.commands.merge import repair
+    from yagot.commands.repair import repair
 
     project.write("test_many.py", KILLED)
     kills, torn, named = int(os.environ.get("YAGOT_TEST_KILLS", "20")), 0, 0

@@ -155,19 +155,22 @@ def call(file):
 
 attempt(prepare, call, lambda file: file.close())""",
     "merge": """
-XML = '<testsuites><testsuite name="s"><properties><property name="a" value="b"/></properties>' + "".join(
+XML = '<testsuites a="b"><testsuite name="s" tests="99" time="1,234"><properties>' + "".join(
+    ['<property name="a" value="b"/></properties>', *(
     f'<testcase classname="c" name="n{n % 5}" time="0.1"><failure>{"x" * 99}</failure></testcase>' for n in range(9)
-) + "<system-out>o</system-out></testsuite></testsuites>"
+)]) + "<system-out>o</system-out></testsuite></testsuites>"
 
 def prepare():
-    file, out, spool = (tempfile.TemporaryFile() for _ in range(3))
+    file, out, spool, table = (tempfile.TemporaryFile() for _ in range(4))
     file.write(XML.encode())
     file.seek(0)
-    return file, out, spool
+    return file, out, spool, table
 
 def call(files):
-    merger = _core.JUnitMerger(os.dup(files[2].fileno()))
-    merger.read(files[0].fileno(), "p")
+    merger = _core.JUnitMerger(*(os.dup(each.fileno()) for each in files[2:]))
+    for _ in range(2):
+        files[0].seek(0)
+        merger.read(files[0].fileno(), "p")
     merger.write(files[1].fileno(), "n", 3, 0)
 
 attempt(prepare, call, lambda files: [file.close() for file in files])""",

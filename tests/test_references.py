@@ -78,7 +78,7 @@ def test_a_stray_incref(ledger, leaky, name):
     (finding,) = unexplained(look(ledger, lambda: leaky.incref(MAKERS[name]())))
     assert finding["kind"] == "uncollectable"
     assert finding["references"] == finding["count"] == 1
-    assert name in finding["steps"][0][0]
+    assert name in finding["steps"][0]["object"]
 
 
 def test_two_references_and_what_hangs_on_them(ledger, leaky):
@@ -108,7 +108,7 @@ def test_an_error_path(ledger, leaky):
 def test_what_c_code_never_filled(ledger, leaky, kind):
     (finding,) = unexplained(look(ledger, lambda: leaky.forget_unfilled(kind == "tuple")))
     assert finding["signature"] == f"{kind} of NULL with a reference that nobody holds"
-    assert "NULL" in finding["steps"][0][2]
+    assert "NULL" in finding["steps"][0]["contents"]
 
 
 def test_a_forgotten_object_and_a_forgotten_member(ledger, leaky):

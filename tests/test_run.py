@@ -110,16 +110,18 @@ def test_the_text_can_be_acted_on(suite):
     error = suite.yagot("test_shapes.TestShapes.test_leak", check=1).stderr
     assert "FAIL: test_leak" in error
     assert "LEAK: " in error
-    assert "test_shapes.Node.me" in error
+    assert ".me → the same test_shapes.Node (back to the start)" in error
+    assert "signature" not in error
     assert "test_shapes.py:12: test_shapes.TestShapes.test_leak" in error
-    assert "make `.me` of test_shapes.Node a weak reference" in error
+    assert "make `.me` a weak reference" in error
+    assert "Cut: .me of Node, test_shapes.py:" in error
     assert "Traceback" not in error
 
 
 def test_json_has_the_documented_keys(suite):
     suite.tests("test_shapes")
     data = json.loads((suite.path / "yagot.json").read_text())
-    assert data["version"] == 1
+    assert data["version"] == 2
     test = next(test for test in data["tests"] if test["id"] == "test_shapes.TestShapes.test_leak")
     assert {"id", "outcome", "checked", "born", "survivors", "findings"} <= test.keys()
     (finding,) = test["findings"]
@@ -129,12 +131,15 @@ def test_json_has_the_documented_keys(suite):
     assert finding["types"]["test_shapes.Node"] == 1
     assert finding["cycle"] == ["test_shapes.Node.me"]
     assert finding["held_bytes"] > 0
+    (step,) = finding["steps"]
+    assert (step["kind"], step["module"], step["qualname"]) == ("instance", "test_shapes", "Node")
+    assert step["edges"] == [["attribute", "me"]]
 
 
 def test_report_only(suite):
     result = suite.yagot("--report-only", "-k", "test_leak", "-k", "test_clean", check=0)
     assert "OK" in result.stderr
-    assert "test_shapes.Node.me" in result.stderr
+    assert ".me → the same test_shapes.Node" in result.stderr
 
 
 def test_leaks_only(suite):

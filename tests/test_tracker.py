@@ -41,7 +41,7 @@ def test_collected_objects(tracker):
         "\nThere were 1 collected or uncollectable object(s) caused by function module::function:\n"
         "\n1: <class 'list'> object at 0x"
     )
-    assert "list[0]" in message
+    assert "[0] → the same list" in message
 
 
 def test_no_objects(tracker):
@@ -148,7 +148,7 @@ def test_decorator_on_a_coroutine_function():
 def test_check():
     with yagot.check():
         assert [1]
-    with pytest.raises(yagot.LeakError, match=r"list\[0\]"), yagot.check():
+    with pytest.raises(yagot.LeakError, match=r"\[0\] → the same list"), yagot.check():
         items = []
         items.append(items)
         del items

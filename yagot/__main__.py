@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="show a saved run (--json) again", allow_abbrev=False)
     report.add_argument("input", metavar="FILE.json")
     report.add_argument("--markdown", metavar="OUT", help="write it as Markdown instead")
-    report.add_argument("--html", metavar="OUT", help="write it as a page instead; needs yagot[html]")
+    report.add_argument("--html", metavar="OUT", help="write it as a page instead; needs jinja2 and graphviz")
     report.add_argument("--previous", metavar="OLD.json", help="an earlier run to compare the page with")
     graph = commands.add_parser("graph", help="print a cycle of a saved run for graph drawers", allow_abbrev=False)
     graph.add_argument("input", metavar="FILE.json")
@@ -65,19 +65,34 @@ def _add_merge(commands: Any) -> None:
     merge.add_argument("--keep-going", action="store_true", help="merge what can be read; the exit status is 1 then")
     merge.add_argument("--split-cases", metavar="N", type=_positive, default=0, help="at most N test cases a file")
     merge.add_argument("--split-bytes", metavar="N", type=_positive, default=0, help="about N bytes a file at most")
-    repair = commands.add_parser("repair", help="make a torn JUnit XML file whole", allow_abbrev=False)
+    merge.add_argument(
+        "--duplicates", choices=("keep", "last", "worst"), default="worst",
+        help="of a test case in several files keep all results, the last, or the worst (the default)",
+    )  # fmt: skip
+    repair = commands.add_parser("repair", help="make a damaged JUnit XML file whole", allow_abbrev=False)
     repair.add_argument("input", metavar="FILE")
     repair.add_argument("-o", "--output", metavar="OUT", help="write there instead of over FILE")
+    repair.add_argument("--force", action="store_true", help="write over FILE even if something of it is left out")
 
 
 def _merge(options: argparse.Namespace) -> int:
-    from yagot.commands.merge import merge, repair
+    from yagot.commands.merge import merge
 
-    if options.command == "repair":
-        return repair(options.input, options.output)
     return merge(
-        options.inputs, options.output, options.prefix, options.keep_going, options.split_cases, options.split_bytes
+        options.inputs,
+        options.output,
+        options.prefix,
+        options.keep_going,
+        options.split_cases,
+        options.split_bytes,
+        options.duplicates,
     )
+
+
+def _repair(options: argparse.Namespace) -> int:
+    from yagot.commands.repair import repair
+
+    return repair(options.input, options.output, options.force)
 
 
 def _show_saved(options: argparse.Namespace) -> int:
@@ -102,7 +117,7 @@ _OTHERS = {
     "graph": _show_saved,
     "diff": _show_saved,
     "merge": _merge,
-    "repair": _merge,
+    "repair": _repair,
 }
 
 

@@ -9,7 +9,7 @@ import dataclasses
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,8 @@ class Config:
     ``never``."""
     repeat: str = ""
     """``W:N``: run each test W times more to warm up and N times counted, and report what grows each time."""
+    repeat_seconds: int = 5
+    """With repeat: after so many seconds a test whose growth has not ended is not run again."""
     native: bool = False
     """Look for references that nobody holds to strings, numbers and other untracked objects, too (CPython 3.14+)."""
     confirm: bool = False
@@ -60,21 +62,25 @@ class Config:
     """Accepted from older configurations, without effect: no test runs twice unless ``confirm`` or ``repeat`` asks for
     it."""
     html: str | None = None
-    """A page to write; needs ``yagot[html]``."""
+    """A page to write; needs the packages jinja2 and graphviz."""
     junit_xml: str | None = None
     """A JUnit XML report to write; a directory (``…/``) for ``TEST-yagot.xml`` in it, under tox with the environment's
     name."""
     junit_attachments: str | None = None
     """A directory for files that go with the XML report: each leaking test's findings as JSON, and a picture of the
-    cycle (needs ``yagot[html]`` and Graphviz)."""
+    cycle (needs the package graphviz, and Graphviz)."""
     junit_family: str = "xunit2"
     """The dialect of the XML: ``xunit2``, ``xunit1`` (cases with file and line) or ``ant`` (Ant's schema)."""
+    junit_datadog: bool = False
+    """Properties for Datadog in the XML report; without it they are there if a variable ``DD_…`` is set."""
     json: str | None = None
     """A JSON report to write."""
     markdown: str | None = None
     """A Markdown report to write, e.g. for $GITHUB_STEP_SUMMARY."""
     repr: bool = False
     """Show the repr() of objects on cycles: runs their code."""
+    details: bool = False
+    """Show types, signatures, and where objects were defined and made; so does ``-v`` of ``yagot run`` and pytest."""
     show_slowest: int = 0
     """Tell at the end of the run which N checks took longest."""
     trace: int = 0
@@ -86,6 +92,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "report_only": ("", "report leaks, but fail no test for them"),
     "strict": ("", "let inherent cycles (of classes made in a test, of the framework) fail too"),
     "repr": ("", "show the repr() of objects on cycles: runs their code"),
+    "details": ("", "show types, signatures and places, too; so does -v"),
     "ignore_types": ("TYPE[,TYPE…]", "do not judge tests that leave objects of these types"),
     "source": ("PKG[,PKG…]", "only leaks of these packages or directories count"),
     "omit": ("PATTERN[,…]", "leaks of which all files and names match do not count"),
@@ -96,21 +103,30 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "update_baseline": ("", "write the leaks of this run into the baseline"),
     "check_at": ("WHERE", "look at all objects at the end of each test, class, module (default), session; or never"),
     "repeat": ("W:N", "run each test W+N times more, and report what grows each time"),
+    "repeat_seconds": ("SECONDS", "with --repeat: how long to go on while something grows (default 5, for each test)"),
     "native": ("", "find reference leaks of strings, numbers and other untracked objects too (CPython 3.14+)"),
     "confirm": ("", "run a test again to confirm a reference that nobody holds"),
     "no_confirm": ("", "accepted, without effect: no test runs twice unless you ask for it"),
     "junit_xml": ("FILE", "write a JUnit XML report; of a directory (DIR/), TEST-yagot.xml in it"),
     "junit_attachments": ("DIR", "write the findings of leaking tests beside the XML, as JSON and pictures"),
     "junit_family": ("FAMILY", "the XML's dialect: xunit2 (default), xunit1 or ant"),
+    "junit_datadog": ("", "write properties for Datadog into the XML (without it if a variable DD_… is set)"),
     "json": ("FILE", "write a JSON report"),
     "markdown": ("FILE", "write a Markdown report, with the cycles as Mermaid graphs"),
-    "html": ("FILE", "write a page to look at; needs yagot[html]"),
+    "html": ("FILE", "write a page to look at; needs the packages jinja2 and graphviz"),
     "show_slowest": ("N", "tell which N checks took longest"),
     "trace": ("N", "tell where objects were made (N frames of tracemalloc)"),
 }
 """Settings as command-line options: metavar (empty: a flag) and help."""
 
-DEFAULT_RULES = ("inherent-class", "first-import", "framework-scaffold", "hidden-references")
+DEFAULT_RULES = (
+    "inherent-class",
+    "first-import",
+    "framework-scaffold",
+    "standard-library",
+    "third-party",
+    "hidden-references",
+)
 """What makes notes of findings unless it is disabled, or with --strict."""
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
@@ -128,6 +144,28 @@ def switched_off(environ: Mapping[str, str] | None = None) -> bool:
     """Does the variable YAGOT say that nothing is to be checked?"""
     word = (os.environ if environ is None else environ).get("YAGOT", "")
     return word != "" and word.lower() in _FALSE
+
+
+def _nearest(word: str, words: Iterable[str], written: str = "") -> str:
+    """``: did you mean …?``, if one of the words is close; with dashes where *written* has some or no underscores."""
+    import difflib
+
+    close = difflib.get_close_matches(word, list(words), 1)
+    if not close:
+        return ""
+    shown = close[0] if not written or "_" in written else close[0].replace("_", "-")
+    return f": did you mean {shown}?"
+
+
+def misspelt(arguments: Iterable[str]) -> str | None:
+    """What to say of the first argument that is nearly an option of ours, and is none."""
+    for argument in arguments:
+        option = argument.partition("=")[0]
+        if option.startswith("--") and len(option) > 4:
+            near = _nearest(option[2:].replace("-", "_"), OPTIONS, "-")
+            if near:
+                return f"unknown option {option}{near.replace('mean ', 'mean --')}"
+    return None
 
 
 def _expected(name: str, value: object, source: str, what: str) -> ConfigError:
@@ -207,7 +245,7 @@ def load(
         for key, value in _read_toml(file).items():
             name = key.replace("-", "_")
             if name not in _FIELDS:
-                raise ConfigError(f"{file}: unknown setting {key!r} in [tool.yagot]")
+                raise ConfigError(f"{file}: unknown setting {key!r} in [tool.yagot]{_nearest(name, _FIELDS, key)}")
             values[name], sources[name] = _convert(name, value, str(file)), str(file)
     for name in _FIELDS:
         variable = f"YAGOT_{name.upper()}"
@@ -215,7 +253,8 @@ def load(
             values[name], sources[name] = _convert(name, environ[variable], variable), variable
     for variable in environ:
         if variable.startswith("YAGOT_") and variable[6:].lower() not in _FIELDS and not _OTHERS.fullmatch(variable):
-            raise ConfigError(f"unknown setting: the variable {variable}")
+            near = _nearest(variable, [f"YAGOT_{name.upper()}" for name in _FIELDS])
+            raise ConfigError(f"unknown setting: the variable {variable}{near}")
     for name, value in (options or {}).items():
         if value is not None:
             values[name], sources[name] = _convert(name, value, "command line"), "command line"
@@ -224,6 +263,7 @@ def load(
         if rule not in DEFAULT_RULES:
             raise ConfigError(
                 f"{sources['disable_rules']}: disable-rules: {rule!r} is none of {', '.join(DEFAULT_RULES)}"
+                + _nearest(rule, DEFAULT_RULES)
             )
     for name, other in (("update_baseline", "baseline"), ("junit_attachments", "junit_xml")):
         if getattr(config, name) and getattr(config, other) is None:

@@ -16,20 +16,28 @@ except ImportError:
     from hashlib import blake2s
 
 if TYPE_CHECKING:
-    from yagot._core import _Finding
+    from yagot._core import _Finding, _Hop
 
 CRASH = "yagot.Crash"
 """The type of the problem of a test whose process died."""
 
+INTERRUPTED = "yagot.Interrupted"
+"""The type of the problem of a test that Ctrl-C has stopped, or whatever else ended the run."""
+
 UNTRACKED = "untracked"
 """Why a suspect is unsure: many caches in C hold objects that the collector does not track, and all look alike."""
+
+BOUNDED = "bounded-cache"
+"""Why growth is no leak: it is in a cache that has a bound."""
 
 LATER = " [later]"
 """Behind the name of a test: what was told of it after its end."""
 BEFORE = " [before]"
 """Behind the name of a test: what was made before it, e.g. by setUpClass."""
+AFTER = " [after]"
+"""Behind the name of the last test: what was made after it, e.g. by tearDownModule."""
 
-OUTCOMES = ("passed", "failed", "error", "skipped", "expected_failure", "unexpected_success")
+OUTCOMES = ("passed", "failed", "error", "skipped", "expected_failure", "unexpected_success", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +54,61 @@ class Step:
     """``file:line`` of the function or class, or empty."""
     made: str = ""
     """``file:line`` of the allocation (newest frame first), if tracemalloc traced it."""
+    kind: str = ""
+    """``instance``, ``class``, ``function``, ``frame``, ``generator``, ``coroutine``, ``async_generator``, ``method``,
+    ``module``, ``builtin`` (a function in C) or ``container``."""
+    module: str = ""
+    """The module of the class, function or frame; of an instance, of its class. Empty if unknown."""
+    qualname: str = ""
+    """The name within the module."""
+    line: int = 0
+    """Where a frame is, or was left; else 0."""
+    general: str = ""
+    """Object and path without indices, as in causes."""
+    maker: str = ""
+    """The module whose code has made the reference, by all that is known: of a variable that of its function, of an
+    attribute that of the class whose methods set it. Empty if unknown, as of items."""
+    edges: tuple[tuple[str, str], ...] = ()
+    """Kind and name of each reference of the path, eight at most: ``("attribute", "children"), ("item", "0")``. The
+    kinds: ``attribute``, ``field`` (of the interpreter or a C type), ``item``, ``key`` (is one), ``member`` (of a set),
+    ``local``, ``cell``, ``iterated``, ``unknown``."""
+
+    @property
+    def name(self) -> str:
+        """Module and name, as far as they are known."""
+        return ".".join(filter(None, (self.module, self.qualname)))
 
     def __str__(self) -> str:
         return self.object + self.path
+
+
+def sign(kind: str, cause: str) -> str:
+    """Twelve hexadecimal digits that stand for kind and cause (BLAKE2s)."""
+    return blake2s(f"{kind}\n{cause}".encode(), digest_size=6).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The reference to break, and the line to edit for it."""
+
+    kind: str
+    """The rule behind it; see yagot.explain.advice."""
+    object: str
+    """Whose reference: ``shop.Category``, ``frame shop.order``."""
+    reference: str
+    """``.parent``, ``local 'failure'``."""
+    file: str = ""
+    """Where it is set; empty if the source is not known."""
+    line: int = 0
+    snippet: str = ""
+    """What to write there, or next to it; may have several lines."""
+    frees: int = 0
+    """How many of the finding's objects go without the reference."""
+
+    @property
+    def place(self) -> str:
+        """``file:line``, or empty."""
+        return f"{self.file}:{self.line}" if self.file else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +119,7 @@ class Finding:
     """``collected``, ``uncollectable``, ``growth`` (see
     yagot.observe.growth) or ``hidden``: a C type that does not show what it holds."""
     cause: str
-    """The cycle without indices, addresses and counts: the same on every run."""
+    """The cycle in general, the same on every run: attributes by the class that sets them, no indices and keys."""
     objects: int
     """Tracked objects, all components together."""
     types: Mapping[str, int]
@@ -68,17 +128,31 @@ class Finding:
     """Memory that goes with them, untracked objects included."""
     count: int = 1
     """Components of this structure."""
+    parts: tuple[str, ...] = ()
+    """The steps that the cause consists of; none if it is no cycle."""
+    concrete: str = ""
+    """The cause with the classes and keys of this cycle."""
+    variants: tuple[str, ...] = ()
+    """The signatures of the concrete causes that the finding stands for."""
+    makers: tuple[str, ...] = ()
+    """The makers of all steps, those that are not shown included."""
+    subject: str = ""
+    """What the cause says something of, if it is no cycle: ``list of int``."""
     steps: tuple[Step, ...] = ()
     """The shortest cycle; of a long one, the beginning and the last step."""
     cycle_length: int = 0
     advice: str = ""
-    """Where the cycle could be broken; empty if there is no sound suggestion."""
+    """What to change, in a sentence; empty if there is no sound suggestion."""
+    cut: Cut | None = None
+    """The same as data."""
     why: str = ""
     """Why the collector could not release the objects (uncollectable ones)."""
     references: int = 0
     """References to the objects that are counted and that nobody holds (uncollectable ones)."""
     suspected: bool = False
     """Not confirmed: some place in C memory may hold them."""
+    origin: str = "test"
+    """When the objects on the cycle were made: in the ``test``, or while a module was imported (``import``)."""
     owner: str = ""
     """Whose it is; see yagot.judge.owners."""
     verdict: str = "leak"
@@ -86,17 +160,24 @@ class Finding:
     reason: str = ""
     """The rule behind a verdict other than ``leak``."""
 
+    hops: tuple[_Hop, ...] = ()
+    """The cycle, object by object; only until the advice is chosen."""
+
     @property
     def is_pythons_own(self) -> bool:
         """Does it blame a type of Python's own (as _io.StringIO before 3.12) for what it hides? Nobody mends those."""
-        name = self.cause.partition(" ")[0]
-        own = "." not in name or name.partition(".")[0] in sys.stdlib_module_names
+        own = "." not in self.subject or self.subject.partition(".")[0] in sys.stdlib_module_names
         return self.kind == "hidden" and own
 
     @property
     def signature(self) -> str:
         """Twelve hexadecimal digits that stand for kind and cause (BLAKE2s)."""
-        return blake2s(f"{self.kind}\n{self.cause}".encode(), digest_size=6).hexdigest()
+        return sign(self.kind, self.cause)
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """The steps of the cycle, in general and as they are; the cause if it is no cycle."""
+        return (*self.parts, *(step.general for step in self.steps if step.general)) or (self.cause,)
 
     @property
     def cycle(self) -> tuple[str, ...]:
@@ -111,6 +192,11 @@ class Finding:
             "reason": self.reason,
             "signature": self.signature,
             "cause": self.cause,
+            "parts": list(self.parts),
+            "concrete": self.concrete,
+            "variants": list(self.variants),
+            "makers": list(self.makers),
+            "subject": self.subject,
             "objects": self.objects,
             "types": dict(self.types),
             "held_bytes": self.held_bytes,
@@ -118,14 +204,12 @@ class Finding:
             "cycle_length": self.cycle_length,
             "count": self.count,
             "advice": self.advice,
+            "cut": dataclasses.asdict(self.cut) if self.cut is not None else None,
             "why": self.why,
             "references": self.references,
             "suspected": self.suspected,
             "owner": self.owner,
-            "steps": [
-                {"object": s.object, "path": s.path, "contents": s.contents, "defined": s.defined, "made": s.made}
-                for s in self.steps
-            ],
+            "steps": [dataclasses.asdict(step) for step in self.steps],
         }
 
 
@@ -138,19 +222,27 @@ def lasting(cause: str) -> str:
 
 
 def from_core(found: _Finding, cause: str | None = None) -> Finding:
-    """A finding as the core reports it, or under another cause."""
+    """A finding as the core reports it; what is no cycle perhaps under another cause."""
+    concrete = lasting(found["signature"]) if cause is None else cause
+    is_cycle = bool(found["cause_parts"])
     return Finding(
         kind=found["kind"],
-        cause=lasting(found["signature"]) if cause is None else cause,
+        cause=lasting(found["cause"]) if is_cycle else concrete,
+        concrete=concrete,
+        variants=(sign(found["kind"], concrete),) if is_cycle else (),
         objects=found["objects"],
         types=found["types"],
         held_bytes=found["held_bytes"],
         count=found["count"],
-        steps=tuple(Step(*step) for step in found["steps"]),
+        parts=tuple(map(lasting, found["cause_parts"])),
+        makers=tuple(found["makers"]),
+        subject=found["subject"],
+        steps=tuple(map(_step_from_json, found["steps"])),
         cycle_length=found["cycle_length"],
-        advice=found["advice"],
+        hops=tuple(found["hops"]),
         why=found["why"],
         references=found["references"],
+        origin="import" if found["origin"] == "import" else "test",
         reason=UNTRACKED if found["untracked"] else "",
     )
 
@@ -173,7 +265,7 @@ class TestInfo:
     @property
     def main_id(self) -> str:
         """The id of the test itself, where this stands for what was told later."""
-        return self.id.removesuffix(LATER).removesuffix(BEFORE)
+        return self.id.removesuffix(LATER).removesuffix(BEFORE).removesuffix(AFTER)
 
     @property
     def place(self) -> str:
@@ -214,6 +306,8 @@ class TestReport:
     findings: Sequence[Finding] = field(default_factory=tuple)
     missing: tuple[str, ...] = ()
     """Leaks that the test says it has, and has not."""
+    used: tuple[str, ...] = ()
+    """The settings that matched something here first; see yagot.judge.matches."""
     problem: Problem | None = None
     """The failure or skip that the framework told of."""
 
@@ -251,11 +345,24 @@ def _checked(value: Any, example: Any) -> Any:
     return value
 
 
+def _step_from_json(data: Mapping[str, Any]) -> Step:
+    """Version 1 of the JSON report has no edges."""
+    edges = tuple((str(kind), str(name)) for kind, name in data.get("edges", ()))
+    step: Step = _checked(Step(**{**data, "edges": edges}), Step("", ""))
+    return step
+
+
 def _finding_from_json(data: Mapping[str, Any]) -> Finding:
     names = {field.name for field in dataclasses.fields(Finding)}
     kept = {name: value for name, value in data.items() if name in names}
-    steps = tuple(_checked(Step(**step), Step("", "")) for step in data["steps"])
-    finding: Finding = _checked(Finding(**{**kept, "steps": steps}), Finding("", "", 0, {}, 0))
+    steps = tuple(map(_step_from_json, data["steps"]))
+    parts = tuple(data["parts"] if "parts" in data else data["cause"].split(" → "))
+    cut = _checked(Cut(**data["cut"]), Cut("", "", "")) if data.get("cut") is not None else None
+    makers = tuple(data.get("makers", ()))
+    texts = {"parts": parts, "makers": makers, "variants": tuple(data.get("variants", ()))}
+    fields = {**kept, **texts, "steps": steps, "cut": None, "hops": ()}
+    finding: Finding = Finding(**fields)
+    finding = dataclasses.replace(_checked(finding, Finding("", "", 0, {}, 0)), cut=cut)
     if not all(type(count) is int for count in finding.types.values()):
         raise TypeError("types has counts that are no numbers")
     return finding
@@ -263,7 +370,7 @@ def _finding_from_json(data: Mapping[str, Any]) -> Finding:
 
 def from_json(data: Mapping[str, Any]) -> TestReport:
     """The report that as_json() wrote, but for its problem. Raises KeyError, TypeError."""
-    names = {field.name for field in dataclasses.fields(TestReport)} - {"test", "problem"}
+    names = {field.name for field in dataclasses.fields(TestReport)} - {"test", "problem", "used"}
     test = TestInfo(**{field.name: data[field.name] for field in dataclasses.fields(TestInfo)})
     _checked(dataclasses.replace(test, file=None, line=None), TestInfo("", "", "", ""))
     return TestReport(
@@ -290,9 +397,19 @@ def from_dict(data: Mapping[str, Any]) -> TestReport:
             **data,
             "test": TestInfo(**data["test"]),
             "missing": tuple(data["missing"]),
+            "used": tuple(data["used"]),
             "problem": Problem(**data["problem"]) if data["problem"] else None,
             "findings": tuple(
-                Finding(**{**finding, "steps": tuple(Step(**step) for step in finding["steps"])})
+                Finding(
+                    **{
+                        **finding,
+                        "parts": tuple(finding["parts"]),
+                        "makers": tuple(finding["makers"]),
+                        "variants": tuple(finding["variants"]),
+                        "steps": tuple(map(_step_from_json, finding["steps"])),
+                        "cut": Cut(**finding["cut"]) if finding["cut"] else None,
+                    }
+                )
                 for finding in data["findings"]
             ),
         }

@@ -110,6 +110,7 @@ class TextTestRunner(unittest.TextTestRunner):
             return super().run(test)
         if not _core.GENERATIONS:
             self.stream.writeln("yagot: the collector of this Python has no generations: checks cost more")
+        self.checker.start()
         try:
             result = super().run(wrap_tests(test, self.checker))
         finally:
@@ -124,7 +125,7 @@ class TextTestRunner(unittest.TextTestRunner):
             self.stream.writeln(f"yagot: {error}")
             self.failed_to_report = True
         if checker.config.report_only:
-            for line in checker.run.summary.cause_lines():
+            for line in checker.run.cause_lines():
                 self.stream.writeln(line)
         for line in checker.run.lines():
             self.stream.writeln(line)

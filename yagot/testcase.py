@@ -52,8 +52,12 @@ class Proxy:
         return type(self._target)
 
 
-def problem_of(error: _Error) -> Problem:
-    """An exception as plain text."""
+def problem_of(error: Any) -> Problem:
+    """An exception as plain text: that of sys.exc_info(), or what a framework has instead, as trial its Failure."""
+    if not isinstance(error, tuple):
+        kind = getattr(error, "type", None) or type(error)
+        text = error.getTraceback() if hasattr(error, "getTraceback") else str(error)
+        return Problem(getattr(kind, "__qualname__", str(kind)), (text.strip() or "failed").splitlines()[-1], text)
     lines = traceback.format_exception(*error)
     return Problem(error[0].__qualname__, lines[-1].strip(), "".join(lines))
 
@@ -61,13 +65,13 @@ def problem_of(error: _Error) -> Problem:
 class HeldResult(Proxy):
     """A result for one test: notes the outcome, and holds success and stop back until the window is closed."""
 
-    __slots__ = ("outcome", "problem", "stopped")
+    __slots__ = ("outcome", "problem", "stopped", "succeeded")
 
     def __init__(self, target: Any) -> None:
         super().__init__(target)
         self.outcome: str | None = None
         self.problem: Problem | None = None
-        self.stopped = False
+        self.stopped = self.succeeded = False
 
     def _note(self, outcome: str, problem: Problem | None = None) -> None:
         # the first bad news counts; the test itself must not be kept here, it is to be released
@@ -75,32 +79,56 @@ class HeldResult(Proxy):
             self.outcome, self.problem = outcome, problem
 
     def addSuccess(self, test: unittest.TestCase) -> None:
+        self.succeeded = True
         if self.outcome is None:
             self.outcome = "passed"
 
-    def addFailure(self, test: unittest.TestCase, err: _Error) -> None:
-        self._note("failed", problem_of(err))
-        self._target.addFailure(test, err)
+    # trial calls with more arguments than unittest
 
-    def addError(self, test: unittest.TestCase, err: _Error) -> None:
+    def addFailure(self, test: unittest.TestCase, err: Any, *more: Any, **keywords: Any) -> None:
+        self._note("failed", problem_of(err))
+        self._target.addFailure(test, err, *more, **keywords)
+
+    def addError(self, test: unittest.TestCase, err: Any, *more: Any, **keywords: Any) -> None:
         self._note("error", problem_of(err))
-        self._target.addError(test, err)
+        self._target.addError(test, err, *more, **keywords)
 
     def addSkip(self, test: unittest.TestCase, reason: str) -> None:
         self._note("skipped", Problem("skipped", str(reason)))
         self._target.addSkip(test, reason)
 
-    def addExpectedFailure(self, test: unittest.TestCase, err: _Error) -> None:
-        self._note("expected_failure", problem_of(err))
-        self._target.addExpectedFailure(test, err)
+    # unittest does without what a result lacks, and pynose's lacks these: then it reports an expected failure as a
+    # success, and an unexpected success as a failure. It only asks when there is something to report.
 
-    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
-        self._note("unexpected_success")
-        self._target.addUnexpectedSuccess(test)
+    def _asked_for(self, name: str, outcome: str) -> Any:
+        try:
+            return getattr(self._target, name)
+        except AttributeError:
+            self._note(outcome)
+            raise
+
+    @property
+    def addExpectedFailure(self) -> Callable[..., None]:
+        tell = self._asked_for("addExpectedFailure", "expected_failure")
+
+        def add(test: unittest.TestCase, err: Any, *more: Any, **keywords: Any) -> None:
+            self._note("expected_failure", problem_of(err))
+            tell(test, err, *more, **keywords)
+
+        return add
+
+    @property
+    def addUnexpectedSuccess(self) -> Callable[..., None]:
+        tell = self._asked_for("addUnexpectedSuccess", "unexpected_success")
+
+        def add(test: unittest.TestCase, *more: Any, **keywords: Any) -> None:
+            self._note("unexpected_success")
+            tell(test, *more, **keywords)
+
+        return add
 
     @property
     def addSubTest(self) -> Callable[[unittest.TestCase, unittest.TestCase, _Error | None], None]:
-        """Only where the result has it, too: unittest asks (pynose's has not)."""
         tell = self._target.addSubTest
 
         def add(test: unittest.TestCase, subtest: unittest.TestCase, err: _Error | None) -> None:
@@ -151,6 +179,7 @@ class LateTest:
 
     def __init__(self, report: TestReport) -> None:
         self._id = report.test.id
+        self._module = report.test.module
         self._text = f"{report.test.name} ({report.test.classname})"
 
     def id(self) -> str:
@@ -161,6 +190,13 @@ class LateTest:
 
     def countTestCases(self) -> int:
         return 0
+
+    def address(self) -> tuple[None, str, None]:
+        """Where it is, as nose names places."""
+        return None, self._module, None
+
+    def __call__(self, result: Any) -> None:
+        """Nothing to run; nose insists that tests can be called."""
 
     def __str__(self) -> str:
         return self._text
@@ -196,30 +232,30 @@ def again_of(test: Any) -> Again | None:
     return again
 
 
-def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], Any]) -> Any:
-    """Runs a test inside a window. Its leak is its failure, told after its whole teardown."""
+def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], Any], late: Any = None) -> Any:
+    """Runs a test inside a window. Its leak is its failure, reported after its whole teardown; what earlier tests have
+    left goes to the result *late*, where the test's own accepts nothing but this test."""
     held = HeldResult(result)
     info = info_of(test)
-    tell_late(result, checker, info)
-    checker.begin(info, (test,))
+    tell_late(result if late is None else late, checker, info)
     try:
+        checker.begin(info, (test,))
         returned = run(held)
+        method = getattr(test.__class__, getattr(test, "_testMethodName", ""), None)
+        report = checker.end(
+            held.outcome or "passed",
+            held.problem,
+            rules=rules_of(method, test.__class__),
+            again=again_of(test),
+        )
     except BaseException:
         checker.abort()
         if held.stopped:
             result.stopTest(test)
         raise
-    outcome = held.outcome
-    method = getattr(test.__class__, getattr(test, "_testMethodName", ""), None)
-    report = checker.end(
-        outcome or "passed",
-        held.problem,
-        rules=rules_of(method, test.__class__),
-        again=again_of(test),
-    )
     if checker.run.fails(report):
         _add_leak(result, test, checker.error(report))
-    elif outcome == "passed":
+    elif held.succeeded:
         result.addSuccess(test)
     if held.stopped:
         result.stopTest(test)

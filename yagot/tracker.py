@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import inspect
 import pprint
 import re
 import types
 from collections.abc import Callable, Iterable, Iterator
+from gc import DEBUG_SAVEALL
 from typing import Any, ClassVar, TypeVar
 
 from yagot import _core
+from yagot.explain.advice import advised
 from yagot.model import from_core
+from yagot.originals import originals
 from yagot.report.wording import describe
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -107,30 +109,30 @@ class GarbageTracker:
         self._restore()
         self._ignored = False
         self._garbage = []
-        self._saved = (gc.get_threshold(), gc.get_debug())
-        gc.set_threshold(0, 0, 0)
-        gc.set_debug(0)
-        gc.collect()
+        self._saved = (originals.get_threshold(), originals.get_debug())
+        originals.set_threshold(0, 0, 0)
+        originals.set_debug(0)
+        originals.collect()
         if not self._leaks_only:
-            gc.set_debug(gc.DEBUG_SAVEALL)
-        self._index = len(gc.garbage)
+            originals.set_debug(DEBUG_SAVEALL)
+        self._index = len(originals.garbage)
 
     def _restore(self) -> None:
         if self._saved is not None:
             (thresholds, debug), self._saved = self._saved, None
-            gc.set_debug(debug)
-            gc.set_threshold(*thresholds)
+            originals.set_debug(debug)
+            originals.set_threshold(*thresholds)
 
     def stop(self) -> None:
         """Ends the period; garbage then has the objects found in it."""
         if not self._enabled:
             return
         try:
-            gc.collect()
+            originals.collect()
         finally:
             self._restore()
-        found = gc.garbage[self._index :]
-        del gc.garbage[self._index :]
+        found = originals.garbage[self._index :]
+        del originals.garbage[self._index :]
         dropped = self._ignored or any(_name_of(type(item)) in self._ignored_type_names for item in found)
         self._garbage = [] if dropped else found
 
@@ -143,8 +145,9 @@ class GarbageTracker:
                 text += "\n...\n"
                 break
             text += f"\n{number + 1}: {self.format_obj(item)}\n"
-        for found in _core.explain(self._garbage)[:SHOWN_CAUSES]:
-            text += "\n" + "\n".join(describe(from_core(found))) + "\n"
+        causes = _core.explain(self._garbage)[:SHOWN_CAUSES]
+        for finding in advised([from_core(found) for found in causes], None):
+            text += "\n" + "\n".join(describe(finding)) + "\n"
         return text
 
     @staticmethod

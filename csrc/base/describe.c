@@ -37,6 +37,14 @@ yagot_type_lookup(PyTypeObject *type, const char *name)
     return NULL;
 }
 
+PyObject *
+yagot_module_str(PyObject *module, const char *name)
+{
+    PyObject *dict = PyModule_GetDict(module);
+    PyObject *value = dict != NULL ? PyDict_GetItemString(dict, name) : NULL;
+    return value != NULL && PyUnicode_Check(value) ? value : NULL;
+}
+
 void
 yagot_add_type_name(yagot_text *text, PyTypeObject *type)
 {
@@ -54,22 +62,8 @@ yagot_add_type_name(yagot_text *text, PyTypeObject *type)
     yagot_text_add_str(text, ((PyHeapTypeObject *)type)->ht_qualname, YAGOT_NAME_LIMIT);
 }
 
-static _Thread_local bool be_gentle;
-
-void
-yagot_be_gentle(bool gentle)
-{
-    be_gentle = gentle;
-}
-
 bool
-yagot_is_gentle(void)
-{
-    return be_gentle;
-}
-
-static bool
-has_managed_dict(PyTypeObject *type)
+yagot_has_managed_dict(PyTypeObject *type)
 {
 #ifdef Py_TPFLAGS_MANAGED_DICT
     return (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0;
@@ -86,10 +80,10 @@ yagot_instance_dict(PyObject *object)
     if (PyType_Check(object) || PyModule_Check(object)) {
         return NULL;
     }
-    if (!has_managed_dict(type) && type->tp_dictoffset > 0) {
+    if (!yagot_has_managed_dict(type) && type->tp_dictoffset > 0) {
         return *(PyObject **)((char *)object + type->tp_dictoffset);
     }
-    if (be_gentle || (!has_managed_dict(type) && type->tp_dictoffset == 0)) {
+    if (yagot_is_gentle() || (!yagot_has_managed_dict(type) && type->tp_dictoffset == 0)) {
         return NULL;
     }
     PyObject *dict = PyObject_GenericGetDict(object, NULL);
@@ -99,70 +93,6 @@ yagot_instance_dict(PyObject *object)
     }
     Py_DECREF(dict);        /* the object keeps it */
     return dict;
-}
-
-/* Does the object have this attribute of its own, with this value? The type must not define it, so that no
- * descriptor runs. */
-static bool
-is_attribute(PyObject *object, PyObject *name, PyObject *value)
-{
-    const char *text = PyUnicode_AsUTF8(name);
-    if (text == NULL || yagot_type_lookup(Py_TYPE(object), text) != NULL) {
-        PyErr_Clear();
-        return false;
-    }
-    PyObject *found = PyObject_GenericGetAttr(object, name);
-    Py_XDECREF(found);
-    PyErr_Clear();
-    return found == value;
-}
-
-static PyObject *
-guess_from_code(PyCodeObject *code, PyObject *object, PyObject *value)
-{
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_names); i++) {
-        PyObject *name = PyTuple_GET_ITEM(code->co_names, i);
-        if (is_attribute(object, name, value)) {
-            return name;
-        }
-    }
-    return NULL;
-}
-
-static PyObject *
-guess_from_methods(PyTypeObject *type, PyObject *object, PyObject *value)
-{
-    PyObject *dict = yagot_type_dict(type), *key, *method, *found = NULL;
-    Py_ssize_t position = 0;
-    while (found == NULL && dict != NULL && PyDict_Next(dict, &position, &key, &method)) {
-        if (PyFunction_Check(method)) {
-            found = guess_from_code((PyCodeObject *)PyFunction_GET_CODE(method), object, value);
-        }
-    }
-    return found;
-}
-
-PyObject *
-yagot_guess_attribute(PyObject *object, PyObject *value)
-{
-    PyObject *found = NULL;
-    if (!has_managed_dict(Py_TYPE(object))) {
-        return NULL;
-    }
-    for (PyTypeObject *type = Py_TYPE(object); type != NULL && found == NULL; type = type->tp_base) {
-        found = guess_from_methods(type, object, value);
-    }
-    PyFrameObject *frame = found == NULL ? PyEval_GetFrame() : NULL;
-    Py_XINCREF(frame);
-    while (frame != NULL) {
-        PyCodeObject *code = PyFrame_GetCode(frame);
-        found = guess_from_code(code, object, value);
-        Py_DECREF(code);
-        PyFrameObject *back = found == NULL ? PyFrame_GetBack(frame) : NULL;
-        Py_DECREF(frame);
-        frame = back;
-    }
-    return found;
 }
 
 static PyObject *
@@ -180,7 +110,7 @@ yagot_suspended_frame(PyObject *object)
 {
     const char *name = PyGen_CheckExact(object) ? "gi_frame" : PyCoro_CheckExact(object) ? "cr_frame"
                        : PyAsyncGen_CheckExact(object) ? "ag_frame" : NULL;
-    PyObject *frame = name != NULL && !be_gentle ? read_attribute(object, name) : NULL;
+    PyObject *frame = name != NULL && !yagot_is_gentle() ? read_attribute(object, name) : NULL;
     if (frame != NULL && !PyFrame_Check(frame)) {
         Py_CLEAR(frame);    /* None: the generator has finished */
     }
@@ -287,8 +217,7 @@ yagot_add_object(yagot_text *text, PyObject *object)
     }
     else if (PyModule_CheckExact(object)) {
         yagot_text_add(text, "module ");
-        PyObject *dict = PyModule_GetDict(object);
-        yagot_text_add_str(text, dict != NULL ? PyDict_GetItemString(dict, "__name__") : NULL, YAGOT_NAME_LIMIT);
+        yagot_text_add_str(text, yagot_module_str(object, "__name__"), YAGOT_NAME_LIMIT);
     }
     else if (PyCFunction_CheckExact(object)) {
         yagot_text_addf(text, "builtin %.80s", ((PyCFunctionObject *)object)->m_ml->ml_name);
@@ -423,14 +352,13 @@ module_file(PyObject *class_dict)
         return NULL;
     }
     PyObject *module = PyDict_GetItem(modules, name);
-    PyObject *dict = module != NULL && PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
-    return dict != NULL ? PyDict_GetItemString(dict, "__file__") : NULL;
+    return module != NULL && PyModule_Check(module) ? yagot_module_str(module, "__file__") : NULL;
 }
 
 static bool
 is_in_file(PyCodeObject *code, PyObject *file)
 {
-    return file == NULL || !PyUnicode_Check(file) || PyUnicode_Compare(code->co_filename, file) == 0;
+    return file == NULL || PyUnicode_Compare(code->co_filename, file) == 0;
 }
 
 /* The method of a class that comes first in its file; NULL if it has none. What a decorator has made is elsewhere. */

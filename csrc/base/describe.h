@@ -2,13 +2,15 @@
 #ifndef YAGOT_DESCRIBE_H
 #define YAGOT_DESCRIBE_H
 
-#include "core.h"
+#include "base/attributes.h"
 #include "base/text.h"
 
 /* The dict of a type, borrowed; NULL if it has none. */
 PyObject *yagot_type_dict(PyTypeObject *type);
 /* An attribute of a type, found along its MRO without running descriptors; borrowed, or NULL. */
 PyObject *yagot_type_lookup(PyTypeObject *type, const char *name);
+/* A str of a module's, such as "__name__", borrowed; NULL if there is none, or no dict (3.10, before __init__). */
+PyObject *yagot_module_str(PyObject *module, const char *name);
 /* Appends "module.qualname", without "builtins.". */
 void yagot_add_type_name(yagot_text *text, PyTypeObject *type);
 /* Appends what an object is: its type, for code and classes their kind and name. */
@@ -17,9 +19,8 @@ void yagot_add_object(yagot_text *text, PyObject *object);
 void yagot_add_contents(yagot_text *text, PyObject *object);
 /* Appends "file:line" where a function, frame or class was defined; nothing if unknown. */
 void yagot_add_definition(yagot_text *text, PyObject *object);
-/* Telling names may make objects that Python makes when they are asked for: an instance's dict, a generator's
- * frame. The collector would count them; while the test itself collects, we do without (per thread). */
-void yagot_be_gentle(bool gentle);
+/* Do instances of the type keep their attributes without a dict until somebody asks for it (from 3.11 on)? */
+bool yagot_has_managed_dict(PyTypeObject *type);
 /* The instance's __dict__ (borrowed), or NULL if it has none. */
 PyObject *yagot_instance_dict(PyObject *object);
 /* Is an object told as a part of another: an instance's __dict__, a generator's frame? Newer Pythons often have
@@ -29,13 +30,15 @@ bool yagot_is_part(PyObject *owner, PyObject *part);
 bool yagot_is_plain_container(PyObject *object);
 /* The frame of a generator, coroutine or async generator (new reference), or NULL. */
 PyObject *yagot_suspended_frame(PyObject *object);
-/* An attribute's name, guessed from the names that the type's methods and the running frames use; borrowed, NULL
- * if none of them leads to the value. For instances whose dict must not be made. */
-PyObject *yagot_guess_attribute(PyObject *object, PyObject *value);
-/* Does a frame's variable have to be read without making anything? */
-bool yagot_is_gentle(void);
 /* The code of a function, frame or generator (borrowed), or NULL. */
 PyCodeObject *yagot_code_of(PyObject *object);
+
+/* Was the type made by a class statement? Others are not the user's to change. */
+static inline bool
+yagot_is_python_class(PyTypeObject *type)
+{
+    return type->tp_flags & Py_TPFLAGS_HEAPTYPE && ((PyHeapTypeObject *)type)->ht_module == NULL;
+}
 
 static inline bool
 yagot_is_generator(PyObject *object)

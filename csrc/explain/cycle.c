@@ -3,7 +3,7 @@
 #include "explain/cycle.h"
 
 #include "base/describe.h"
-#include "explain/edges.h"
+#include "explain/makers.h"
 #include "explain/steps.h"
 
 #include <string.h>
@@ -11,10 +11,10 @@
 enum { MOST_STARTS = 48, STARTS_PER_TYPE = 4, SMALL = 48 };
 
 int
-yagot_search_init(yagot_search *search, yagot_graph *graph)
+yagot_search_init(yagot_search *search, yagot_graph *graph, PyObject *modules)
 {
     size_t size = graph->nodes + 1u;
-    *search = (yagot_search){.graph = graph};
+    *search = (yagot_search){.graph = graph, .modules = modules};
     search->seen = PyMem_RawCalloc(size, sizeof(uint32_t));
     search->parent = PyMem_RawMalloc(size * sizeof(uint32_t));
     search->distance = PyMem_RawMalloc(size * sizeof(uint32_t));
@@ -43,10 +43,15 @@ yagot_cycle_fini(yagot_cycle *cycle)
         PyMem_RawFree(cycle->steps[i].object);
         PyMem_RawFree(cycle->steps[i].path);
         PyMem_RawFree(cycle->steps[i].general);
+        PyMem_RawFree(cycle->steps[i].maker);
+        PyMem_RawFree(cycle->steps[i].abstract);
     }
     PyMem_RawFree(cycle->steps);
     PyMem_RawFree(cycle->nodes);
     PyMem_RawFree(cycle->signature);
+    PyMem_RawFree(cycle->parts);
+    PyMem_RawFree(cycle->cause.text);
+    PyMem_RawFree(cycle->cause.parts);
     memset(cycle, 0, sizeof *cycle);
 }
 
@@ -130,14 +135,20 @@ read_nodes(yagot_search *s, uint32_t start, yagot_cycle *cycle)
 
 /* -- the choice ----------------------------------------------------------------------------------- */
 
-/* Keeps the new cycle if it is shorter, or as short with a smaller signature. */
+/* Keeps the new cycle if it is shorter, or as short with a smaller signature; of the `projects` only if it is of the
+ * project's making. Returns whether it was fit to be kept, -1 on errors. */
 static int
-consider(yagot_search *s, uint32_t start, bool shorter, yagot_cycle *best)
+consider(yagot_search *s, uint32_t start, bool shorter, bool projects, yagot_cycle *best)
 {
     yagot_cycle cycle = {0};
-    if (read_nodes(s, start, &cycle) < 0 || yagot_tell_steps(s->graph, &cycle) < 0) {
+    if (read_nodes(s, start, &cycle) < 0 || yagot_tell_steps(s->graph, &cycle) < 0
+        || (projects && yagot_find_makers(s->modules, &cycle) < 0)) {
         yagot_cycle_fini(&cycle);
         return -1;
+    }
+    if (projects && !cycle.projects) {
+        yagot_cycle_fini(&cycle);
+        return 0;
     }
     if (shorter || best->signature == NULL || strcmp(cycle.signature, best->signature) < 0) {
         yagot_cycle swap = *best;
@@ -145,7 +156,7 @@ consider(yagot_search *s, uint32_t start, bool shorter, yagot_cycle *best)
         cycle = swap;
     }
     yagot_cycle_fini(&cycle);
-    return 0;
+    return 1;
 }
 
 /* In a large component, a few nodes of each type stand for all. */
@@ -201,7 +212,7 @@ tell_classes(yagot_search *s, const uint32_t *members, uint32_t size, yagot_cycl
             if (g->objects[g->target[e]] == ((PyTypeObject *)object)->tp_mro) {
                 s->parent[members[i]] = g->target[e];
                 s->parent[g->target[e]] = members[i];
-                if (consider(s, members[i], false, cycle) < 0) {
+                if (consider(s, members[i], false, false, cycle) < 0) {
                     return -1;
                 }
                 break;
@@ -221,39 +232,84 @@ tell_single(yagot_graph *graph, uint32_t node, yagot_cycle *cycle)
     return cycle->signature != NULL ? 0 : -1;
 }
 
-int
-yagot_cycle_find(yagot_search *s, uint32_t component, yagot_cycle *cycle)
+static bool
+has_class(const yagot_graph *g, const uint32_t *members, uint32_t size)
+{
+    for (uint32_t i = 0; i < size; i++) {
+        if (PyType_Check(g->objects[members[i]])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The starts of a search: all members of a small component; of a large one, a few of each type; of the `projects` those
+ * that could have a reference of its making. */
+typedef struct {
+    yagot_search *search;
+    type_sample sample;
+    bool large, projects;
+    PyTypeObject *last;         /* the answer for objects of one type, except code, is one */
+    bool last_fits;
+} starts;
+
+static bool
+fits_project(starts *t, PyObject *object)
+{
+    bool is_code = PyFunction_Check(object) || PyFrame_Check(object) || yagot_is_generator(object);
+    if (is_code || Py_TYPE(object) != t->last) {
+        t->last = is_code ? NULL : Py_TYPE(object);
+        t->last_fits = yagot_may_be_projects(t->search->modules, object);
+    }
+    return t->last_fits;
+}
+
+static int
+search_all(yagot_search *s, uint32_t component, bool projects, yagot_cycle *cycle)
 {
     yagot_graph *g = s->graph;
     const uint32_t *members = &g->members[g->member_start[component]];
     uint32_t size = g->own_size[component], shortest = YAGOT_NONE;
-    type_sample sample = {.used = 0};
-    *cycle = (yagot_cycle){0};
-    int told = tell_classes(s, members, size, cycle);
-    if (told < 0) {
-        yagot_cycle_fini(cycle);
-    }
-    if (told != 0) {
-        return told < 0 ? -1 : 0;
-    }
-    s->budget = 4ull * g->edges + 1000;
+    starts t = {.search = s, .large = size > SMALL, .projects = projects};
     for (uint32_t i = 0; i < size; i++) {
-        if (size > SMALL && !is_start(&sample, g->objects[members[i]])) {
+        PyObject *object = g->objects[members[i]];
+        if ((projects && !fits_project(&t, object)) || (t.large && !is_start(&t.sample, object))) {
             continue;
         }
         uint32_t length = search_from(s, members[i], component, shortest);
         if (length == 0) {
             continue;
         }
-        bool shorter = length < shortest;
-        shortest = length;
-        if (consider(s, members[i], shorter, cycle) < 0) {
-            yagot_cycle_fini(cycle);
+        int kept = consider(s, members[i], length < shortest, projects, cycle);
+        if (kept < 0) {
             return -1;
         }
+        shortest = kept > 0 ? length : shortest;
     }
-    if (cycle->signature == NULL) {
-        return tell_single(g, members[0], cycle);
+    return 0;
+}
+
+int
+yagot_cycle_find(yagot_search *s, uint32_t component, yagot_cycle *cycle)
+{
+    yagot_graph *g = s->graph;
+    const uint32_t *members = &g->members[g->member_start[component]];
+    uint32_t size = g->own_size[component];
+    *cycle = (yagot_cycle){0};
+    s->budget = 4ull * g->edges + 1000;
+    int result = tell_classes(s, members, size, cycle);
+    if (result == 0 && s->modules != NULL && !has_class(g, members, size)) {
+        result = search_all(s, component, true, cycle);
+    }
+    if (result == 0 && cycle->signature == NULL) {
+        result = search_all(s, component, false, cycle);
+    }
+    if (result == 0 && cycle->signature == NULL) {
+        result = tell_single(g, members[0], cycle);
+    }
+    if (result < 0 || yagot_find_makers(s->modules, cycle) < 0) {
+        yagot_cycle_fini(cycle);
+        return -1;
     }
     return 0;
 }

@@ -4,34 +4,49 @@
 
 #include "explain/graph.h"
 #include "base/text.h"
+#include "explain/edges.h"
 
 /* One line of an explanation: an object and how it refers to the next step's object. */
 typedef struct {
     PyObject *head;         /* borrowed from the snapshot */
     char *object, *path;    /* owned; "tree.Node", ".children[0]" */
     char *general;          /* owned; both, without indices: "tree.Node.children[]" */
+    yagot_edge edges[YAGOT_MOST_EDGES];     /* the first references of the path */
+    uint32_t edge_count;
+    char *abstract;         /* owned; in general: "base.Node.children[]", without keys and subclasses; with the maker */
+    char *maker;            /* owned; the module whose code made the reference, empty if unknown; see makers.h */
 } yagot_step;
+
+/* Steps as one text, and as a line each. */
+typedef struct {
+    char *text, *parts;
+} yagot_cause;
 
 typedef struct {
     uint32_t *nodes, length;    /* owned; the nodes of the cycle in order, instances' dicts included */
     yagot_step *steps;          /* owned */
     uint32_t count;
+    bool projects;              /* a step is of the project's making */
     bool cut;                   /* too long to tell: the middle is left out */
     char *signature;            /* owned; the same for the same cause, whatever the run and the version */
+    char *parts;                /* owned; the steps of the signature, a line each: no name has a line break */
+    yagot_cause cause;          /* owned; the same in general */
 } yagot_cycle;
 
 /* Working memory for all searches in one graph. */
 typedef struct {
     yagot_graph *graph;
+    PyObject *modules;          /* borrowed, or NULL; see makers.h */
     uint32_t *seen, *parent, *distance, *queue;     /* owned, [nodes] */
     uint32_t search;        /* the number of the search under way; marks `seen` */
     uint64_t budget;        /* edges that may still be followed in this component */
 } yagot_search;
 
-int yagot_search_init(yagot_search *search, yagot_graph *graph);
+int yagot_search_init(yagot_search *search, yagot_graph *graph, PyObject *modules);
 void yagot_search_fini(yagot_search *search);
-/* Finds and tells the shortest cycle of a component; among equally short ones that with the smallest
- * signature. A component that is not cyclic gives an empty cycle whose signature names the object. */
+/* Finds and tells the shortest cycle of a component that has a reference of the project's making, if there is one; else
+ * the shortest. Among equally short ones that with the smallest signature. A component that is not cyclic gives an
+ * empty cycle whose signature names the object. */
 int yagot_cycle_find(yagot_search *search, uint32_t component, yagot_cycle *cycle);
 void yagot_cycle_fini(yagot_cycle *cycle);
 

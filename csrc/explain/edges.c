@@ -6,6 +6,8 @@
  */
 #include "explain/edges.h"
 
+#include "explain/edge_names.h"
+
 #include "base/describe.h"
 #include "base/frames.h"
 
@@ -21,88 +23,7 @@
 #  define MEMBER_OBJECT_EX T_OBJECT_EX
 #endif
 
-static bool
-add_fixed(yagot_edge_name *name, const char *label)
-{
-    yagot_text_add(&name->shown, label);
-    yagot_text_add(&name->general, label);
-    return true;
-}
-
-static bool
-add_index(yagot_edge_name *name, Py_ssize_t index)
-{
-    yagot_text_addf(&name->shown, "[%zd]", index);
-    yagot_text_add(&name->general, "[]");
-    return true;
-}
-
-static bool
-add_attribute(yagot_edge_name *name, PyObject *attribute)
-{
-    add_fixed(name, ".");
-    yagot_text_add_str(&name->shown, attribute, YAGOT_NAME_LIMIT);
-    yagot_text_add_str(&name->general, attribute, YAGOT_NAME_LIMIT);
-    return true;
-}
-
-static bool
-add_local(yagot_edge_name *name, PyObject *variable)
-{
-    add_fixed(name, " local '");
-    yagot_text_add_str(&name->shown, variable, YAGOT_NAME_LIMIT);
-    yagot_text_add_str(&name->general, variable, YAGOT_NAME_LIMIT);
-    return add_fixed(name, "'");
-}
-
 /* -- items ---------------------------------------------------------------------------------------- */
-
-/* A key that a programmer wrote, rather than data: letters and underscores. */
-static bool
-is_word(PyObject *key)
-{
-    Py_ssize_t length = PyUnicode_GET_LENGTH(key);
-    for (Py_ssize_t i = 0; i < length; i++) {
-        Py_UCS4 c = PyUnicode_READ_CHAR(key, i);
-        if (c != '_' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')) {
-            return false;
-        }
-    }
-    return length > 0 && length <= 40;
-}
-
-static bool
-add_key(yagot_edge_name *name, PyObject *key, bool attributes)
-{
-    if (!PyUnicode_CheckExact(key)) {
-        if (PyLong_CheckExact(key)) {
-            int overflow;
-            yagot_text_addf(&name->shown, "[%lld]", PyLong_AsLongLongAndOverflow(key, &overflow));
-        }
-        else {
-            yagot_text_add(&name->shown, "[");
-            yagot_add_object(&name->shown, key);
-            yagot_text_add(&name->shown, "]");
-        }
-        yagot_text_add(&name->general, "[]");
-        return true;
-    }
-    if (attributes) {
-        return add_attribute(name, key);
-    }
-    yagot_text_add(&name->shown, "['");
-    yagot_text_add_str(&name->shown, key, YAGOT_VALUE_LIMIT);
-    yagot_text_add(&name->shown, "']");
-    if (is_word(key)) {
-        yagot_text_add(&name->general, "['");
-        yagot_text_add_str(&name->general, key, YAGOT_VALUE_LIMIT);
-        yagot_text_add(&name->general, "']");
-    }
-    else {
-        yagot_text_add(&name->general, "[]");
-    }
-    return true;
-}
 
 static bool
 in_dict(yagot_edge_name *name, PyObject *dict, PyObject *to, bool attributes)
@@ -111,13 +32,13 @@ in_dict(yagot_edge_name *name, PyObject *dict, PyObject *to, bool attributes)
     Py_ssize_t position = 0;
     while (PyDict_Next(dict, &position, &key, &value)) {
         if (value == to) {
-            return add_key(name, key, attributes);
+            return yagot_name_key(name, key, attributes);
         }
         if (key == to) {
             as_key = key;
         }
     }
-    return as_key != NULL && add_fixed(name, " key");
+    return as_key != NULL && yagot_name_role(name, YAGOT_EDGE_KEY, " key");
 }
 
 static bool
@@ -125,7 +46,7 @@ in_items(yagot_edge_name *name, PyObject **items, Py_ssize_t size, PyObject *to)
 {
     for (Py_ssize_t i = 0; i < size; i++) {
         if (items[i] == to) {
-            return add_index(name, i);
+            return yagot_name_index(name, i);
         }
     }
     return false;
@@ -145,7 +66,7 @@ in_sequence(yagot_edge_name *name, PyObject *sequence, PyObject *to)
         }
         Py_DECREF(item);
         if (item == to) {
-            return add_index(name, i);
+            return yagot_name_index(name, i);
         }
     }
     PyErr_Clear();
@@ -165,9 +86,32 @@ in_container(yagot_edge_name *name, PyObject *from, PyObject *to, bool attribute
         return in_items(name, ((PyTupleObject *)from)->ob_item, Py_SIZE(from), to);
     }
     if (PyAnySet_CheckExact(from)) {
-        return add_fixed(name, "{\xE2\x80\xA6}");
+        return yagot_name_role(name, YAGOT_EDGE_MEMBER, "{\xE2\x80\xA6}");
     }
-    return PyCell_Check(from) && PyCell_GET(from) == to && add_fixed(name, ".cell_contents");
+    return PyCell_Check(from) && PyCell_GET(from) == to && yagot_name_field(name, ".cell_contents");
+}
+
+PyObject *
+yagot_closure_variable(PyObject *function, PyObject *closure, PyObject *cell)
+{
+    if (!PyFunction_Check(function) || PyFunction_GET_CLOSURE(function) != closure || !PyTuple_Check(closure)) {
+        return NULL;
+    }
+#if PY_VERSION_HEX >= 0x030B0000
+    PyObject *names = PyCode_GetFreevars(yagot_code_of(function));
+#else
+    PyObject *names = Py_XNewRef(yagot_code_of(function)->co_freevars);
+#endif
+    PyObject *variable = NULL;
+    for (Py_ssize_t i = 0; names != NULL && i < PyTuple_GET_SIZE(closure) && i < PyTuple_GET_SIZE(names); i++) {
+        if (PyTuple_GET_ITEM(closure, i) == cell) {
+            variable = Py_NewRef(PyTuple_GET_ITEM(names, i));
+            break;
+        }
+    }
+    Py_XDECREF(names);
+    PyErr_Clear();
+    return variable;
 }
 
 /* -- code, frames, types -------------------------------------------------------------------------- */
@@ -191,7 +135,7 @@ in_function(yagot_edge_name *name, PyObject *from, PyObject *to)
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         if (fields[i].value == to) {
-            return add_fixed(name, fields[i].label);
+            return yagot_name_field(name, fields[i].label);
         }
     }
     return false;
@@ -226,11 +170,12 @@ is_item(PyObject *namespace, variable_search *search)
 static bool
 in_frame_locals(yagot_edge_name *name, PyFrameObject *frame, PyObject *to)
 {
-    variable_search search = {.to = to};
+    variable_search search = {.to = PyCell_Check(to) ? PyCell_GET(to) : to};    /* values come out of their cells */
     PyObject *namespace = yagot_frame_namespace(frame);
-    bool found = yagot_visit_variables(frame, is_variable, &search)
-                 || (namespace != NULL && PyDict_Check(namespace) && is_item(namespace, &search));
-    return found && add_local(name, search.variable);
+    bool found = search.to != NULL
+                 && (yagot_visit_variables(frame, is_variable, &search)
+                     || (namespace != NULL && PyDict_Check(namespace) && is_item(namespace, &search)));
+    return found && yagot_name_local(name, search.variable);
 }
 
 static bool
@@ -240,7 +185,7 @@ in_frame(yagot_edge_name *name, PyObject *from, PyObject *to)
     PyFrameObject *back = PyFrame_GetBack(frame);
     Py_XDECREF(back);
     if ((PyObject *)back == to) {
-        return add_fixed(name, ".f_back");
+        return yagot_name_field(name, ".f_back");
     }
     return in_frame_locals(name, frame, to);
 }
@@ -255,7 +200,7 @@ in_generator(yagot_edge_name *name, PyObject *from, PyObject *to)
         return true;
     }
     if (PyGen_CheckExact(to) || PyCoro_CheckExact(to) || PyAsyncGen_CheckExact(to)) {
-        return add_fixed(name, PyGen_CheckExact(from) ? ".gi_yieldfrom" : ".cr_await");
+        return yagot_name_field(name, PyGen_CheckExact(from) ? ".gi_yieldfrom" : ".cr_await");
     }
     return false;
 }
@@ -265,15 +210,15 @@ in_type(yagot_edge_name *name, PyObject *from, PyObject *to)
 {
     PyTypeObject *type = (PyTypeObject *)from;
     if (to == type->tp_mro) {
-        return add_fixed(name, ".__mro__");
+        return yagot_name_field(name, ".__mro__");
     }
     if (to == type->tp_bases) {
-        return add_fixed(name, ".__bases__");
+        return yagot_name_field(name, ".__bases__");
     }
     if (to == (PyObject *)type->tp_base) {
-        return add_fixed(name, ".__base__");
+        return yagot_name_field(name, ".__base__");
     }
-    return to == yagot_type_dict(type) && add_fixed(name, ".__dict__");
+    return to == yagot_type_dict(type) && yagot_name_field(name, ".__dict__");
 }
 
 static bool
@@ -283,10 +228,10 @@ in_code_object(yagot_edge_name *name, PyObject *from, PyObject *to)
         return in_function(name, from, to);
     }
     if (PyMethod_Check(from)) {
-        return add_fixed(name, to == PyMethod_GET_SELF(from) ? ".__self__" : ".__func__");
+        return yagot_name_field(name, to == PyMethod_GET_SELF(from) ? ".__self__" : ".__func__");
     }
     if (PyCFunction_Check(from)) {
-        return to == ((PyCFunctionObject *)from)->m_self && add_fixed(name, ".__self__");
+        return to == ((PyCFunctionObject *)from)->m_self && yagot_name_field(name, ".__self__");
     }
     if (PyFrame_Check(from)) {
         return in_frame(name, from, to);
@@ -295,7 +240,7 @@ in_code_object(yagot_edge_name *name, PyObject *from, PyObject *to)
         return in_generator(name, from, to);
     }
     if (PyModule_Check(from)) {
-        return to == PyModule_GetDict(from) && add_fixed(name, ".__dict__");
+        return to == PyModule_GetDict(from) && yagot_name_field(name, ".__dict__");
     }
     return PyType_Check(from) && in_type(name, from, to);
 }
@@ -315,7 +260,7 @@ in_exception(yagot_edge_name *name, PyObject *from, PyObject *to)
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         if (fields[i].value == to) {
-            return add_fixed(name, fields[i].label);
+            return yagot_name_field(name, fields[i].label);
         }
     }
     return false;
@@ -326,9 +271,9 @@ in_traceback(yagot_edge_name *name, PyObject *from, PyObject *to)
 {
     PyTracebackObject *traceback = (PyTracebackObject *)from;
     if (to == (PyObject *)traceback->tb_next) {
-        return add_fixed(name, ".tb_next");
+        return yagot_name_field(name, ".tb_next");
     }
-    return to == (PyObject *)traceback->tb_frame && add_fixed(name, ".tb_frame");
+    return to == (PyObject *)traceback->tb_frame && yagot_name_field(name, ".tb_frame");
 }
 
 /* Getters of C types that only read a field. Those that build a list are searched. */
@@ -362,7 +307,7 @@ static bool
 in_getters(yagot_edge_name *name, PyObject *from, PyObject *to)
 {
     if (PyTraceBack_Check(to) && strncmp(Py_TYPE(from)->tp_name, "_asyncio.", 9) == 0) {
-        return add_fixed(name, ".exception().__traceback__");
+        return yagot_name_field(name, ".exception().__traceback__");
     }
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
         if (strcmp(Py_TYPE(from)->tp_name, harmless[i].type) != 0) {
@@ -376,8 +321,7 @@ in_getters(yagot_edge_name *name, PyObject *from, PyObject *to)
         bool found = value == to || in_list_of_callbacks(value, to);
         Py_DECREF(value);
         if (found) {
-            add_fixed(name, ".");
-            return add_fixed(name, harmless[i].getter);
+            return yagot_name_member(name, harmless[i].getter);
         }
     }
     return false;
@@ -391,8 +335,7 @@ in_members(yagot_edge_name *name, PyObject *from, PyObject *to)
         for (PyMemberDef *m = type->tp_members; m != NULL && m->name != NULL; m++) {
             if ((m->type == MEMBER_OBJECT || m->type == MEMBER_OBJECT_EX) && m->offset > 0
                 && *(PyObject **)((char *)from + m->offset) == to) {
-                add_fixed(name, ".");
-                return add_fixed(name, m->name);
+                return yagot_name_member(name, m->name);
             }
         }
     }
@@ -424,25 +367,25 @@ in_c_type(yagot_edge_name *name, PyObject *from, PyObject *to)
         return in_traceback(name, from, to);
     }
     if (PyWeakref_Check(from)) {
-        return to == ((PyWeakReference *)from)->wr_callback && add_fixed(name, ".__callback__");
+        return to == ((PyWeakReference *)from)->wr_callback && yagot_name_field(name, ".__callback__");
     }
     if (strcmp(type, "classmethod") == 0 || strcmp(type, "staticmethod") == 0) {
-        return add_fixed(name, ".__func__");
+        return yagot_name_field(name, ".__func__");
     }
     if (strcmp(type, "collections.deque") == 0 || strcmp(type, "xml.etree.ElementTree.Element") == 0) {
         return in_sequence(name, from, to) || in_getters(name, from, to);
     }
     if (strcmp(type, "mappingproxy") == 0) {
-        return add_fixed(name, ".mapping");
+        return yagot_name_field(name, ".mapping");
     }
     if (is_iterator(type)) {
-        return add_fixed(name, " over ");
+        return yagot_name_role(name, YAGOT_EDGE_ITERATED, " over ");
     }
     if (strcmp(type, "_contextvars.Context") == 0 || strcmp(type, "Context") == 0) {
-        return add_fixed(name, ".values()");
+        return yagot_name_field(name, ".values()");
     }
     if (strcmp(type, "functools._lru_cache_wrapper") == 0 && PyDict_CheckExact(to)) {
-        return yagot_instance_dict(from) != to && add_fixed(name, ".cache");
+        return yagot_instance_dict(from) != to && yagot_name_field(name, ".cache");
     }
     return in_members(name, from, to) || in_getters(name, from, to);
 }
@@ -453,8 +396,7 @@ yagot_is_item(PyObject *from, PyObject *to)
     yagot_edge_name name = {0};
     bool is_container = PyList_Check(from) || PyTuple_Check(from) || PyDict_Check(from);
     bool found = is_container && in_container(&name, from, to, false);
-    yagot_text_fini(&name.shown);
-    yagot_text_fini(&name.general);
+    yagot_edge_name_fini(&name);
     return found;
 }
 
@@ -473,9 +415,14 @@ yagot_add_edge(yagot_edge_name *name, PyObject *from, PyObject *to, bool is_part
     }
     PyObject *guess = dict == NULL && yagot_is_gentle() ? yagot_guess_attribute(from, to) : NULL;
     if (guess != NULL) {
-        add_attribute(name, guess);
+        yagot_name_attribute(name, guess);
         return false;
     }
-    add_fixed(name, (PyObject *)Py_TYPE(from) == to ? ".__class__" : " \xE2\x86\x92");
+    if ((PyObject *)Py_TYPE(from) == to) {
+        yagot_name_field(name, ".__class__");
+    }
+    else {
+        yagot_name_role(name, YAGOT_EDGE_UNKNOWN, " \xE2\x86\x92");
+    }
     return false;
 }

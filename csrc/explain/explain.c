@@ -6,8 +6,8 @@
  */
 #include "explain/explain.h"
 
-#include "explain/advice.h"
 #include "base/describe.h"
+#include "explain/hops.h"
 #include "explain/sizes.h"
 
 #include <string.h>
@@ -161,21 +161,47 @@ tell_step(yagot_findings *findings, PyObject *get_traceback, const yagot_step *s
     told->text[0] = copy(step->object);
     told->text[1] = copy(step->path);
     told->text[2] = tell(yagot_add_contents, step->head);
+    told->general = copy(step->general);
+    memcpy(told->edges, step->edges, sizeof told->edges);
+    told->edge_count = step->edge_count;
+    told->maker = copy(step->maker != NULL ? step->maker : "");
     told->defined = tell(yagot_add_definition, step->head);
     told->waiting = findings->wants_repr ? Py_NewRef(step->head) : NULL;
     told->made = tell_allocation(get_traceback, step->head);
-    return told->text[0] && told->text[1] && told->text[2] && told->defined && told->made ? 0 : -1;
+    bool complete = told->text[0] && told->text[1] && told->text[2] && told->general && told->maker && told->defined
+                    && told->made;
+    return yagot_identify(step->head, &told->identity) == 0 && complete ? 0 : -1;
+}
+
+/* The makers of all steps, a line each. */
+static char *
+tell_makers(const yagot_cycle *cycle)
+{
+    yagot_text text = {0};
+    for (uint32_t i = 0; i < cycle->count; i++) {
+        const char *maker = cycle->steps[i].maker;
+        if (*maker != '\0' && (i == 0 || strcmp(maker, cycle->steps[i - 1].maker) != 0)) {
+            yagot_text_add(&text, text.size > 0 ? "\n" : "");
+            yagot_text_add(&text, maker);
+        }
+    }
+    return yagot_text_take(&text);
 }
 
 static int
 tell_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_finding *finding)
 {
-    yagot_text advice = {0};
-    int result = yagot_advise(&x->graph, component, cycle, &advice);
-    finding->advice = yagot_text_take(&advice);
+    finding->hops = yagot_findings_first_advice(x->findings, finding->signature)
+                    ? yagot_hops(&x->graph, component, cycle, &finding->hop_count)
+                    : PyMem_RawCalloc(1, sizeof *finding->hops);
     finding->steps = PyMem_RawCalloc(MOST_STEPS, sizeof *finding->steps);
-    if (result < 0 || finding->advice == NULL || finding->steps == NULL) {
+    if (finding->hops == NULL || finding->steps == NULL) {
         return -1;
+    }
+    finding->parts = cycle->parts != NULL ? copy(cycle->parts) : NULL;
+    finding->makers = tell_makers(cycle);
+    if (cycle->cause.text != NULL) {
+        finding->cause = (yagot_cause){copy(cycle->cause.text), copy(cycle->cause.parts)};
     }
     finding->cycle_length = cycle->cut ? cycle->length : cycle->count;
     /* of a long cycle, the beginning and the last step */
@@ -209,18 +235,37 @@ tell_component(explainer *x, uint32_t component, uint32_t label)
     return found;
 }
 
-/* The test that made a component: the first known one among its members; 0 if there is none to blame. */
+/* In a window: the label of imports if an import has made all of a component, else 0. */
+static uint32_t
+import_label_of(explainer *x, uint32_t component)
+{
+    const yagot_graph *g = &x->graph;
+    const uint32_t *members = &g->members[g->member_start[component]];
+    for (uint32_t i = 0; x->findings->imports != NULL && i < g->own_size[component]; i++) {
+        if (yagot_labels_get(x->findings->imports, g->objects[members[i]]) != x->findings->import) {
+            return 0;
+        }
+    }
+    return x->findings->imports != NULL ? x->findings->import : 0;
+}
+
+/* The label of who made a component: the first that an object of its own has, of a test rather than of an import; else
+ * of what hangs off it. 0 if there is nobody to blame. */
 static uint32_t
 label_of(explainer *x, uint32_t component)
 {
-    yagot_graph *g = &x->graph;
-    uint32_t found = 0;
-    for (uint32_t i = g->member_start[component]; i < g->member_start[component + 1]; i++) {
+    const yagot_graph *g = &x->graph;
+    uint32_t first = g->member_start[component], found = 0;
+    for (uint32_t i = first; i < g->member_start[component + 1]; i++) {
         uint32_t label = yagot_findings_label(x->findings, g->objects[g->members[i]]);
-        if (label == YAGOT_TOLD) {
+        bool own = i - first < g->own_size[component];
+        if (label == YAGOT_TOLD && own) {
             return 0;
         }
-        found = found == 0 ? label : found;
+        if (label != 0 && label != YAGOT_TOLD && label != x->findings->import
+            && (found == 0 || (own && yagot_label_is_import(found)))) {
+            found = label;
+        }
     }
     return found;
 }
@@ -228,7 +273,7 @@ label_of(explainer *x, uint32_t component)
 static uint32_t
 finding_of(explainer *x, uint32_t component, uint32_t label)
 {
-    if (x->findings->labels != NULL) {
+    if (label != 0) {
         return tell_component(x, component, label);
     }
     if (x->findings->told < TOLD_ONE_BY_ONE) {
@@ -262,7 +307,7 @@ add_members(explainer *x, uint32_t component, uint32_t index, yagot_snapshot *s,
         finding->objects++;
         if (!(s->flags[g->index[g->members[i]]] & YAGOT_LATER)) {
             predictions->items[predictions->count++] =
-                (yagot_prediction){object, Py_TYPE(object), index, name};
+                (yagot_prediction){.address = object, .type = Py_TYPE(object), .finding = index, .name = name};
             predictions->finalizers |= Py_TYPE(object)->tp_finalize != NULL || Py_TYPE(object)->tp_del != NULL;
         }
     }
@@ -308,9 +353,9 @@ explain_components(explainer *x, yagot_snapshot *s, yagot_predictions *predictio
         if (g->member_start[c] == g->member_start[c + 1]) {
             continue;           /* hangs off another component */
         }
-        uint32_t label = label_of(x, c);
+        uint32_t label = x->findings->labels != NULL ? label_of(x, c) : import_label_of(x, c);
         if (x->findings->labels != NULL && label == 0) {
-            continue;           /* older than the first test */
+            continue;           /* older than the first test, or reported already */
         }
         uint32_t found = finding_of(x, c, label);
         if (found == YAGOT_NONE || add_members(x, c, found, s, predictions) < 0) {
@@ -331,7 +376,7 @@ yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, PyObject *get_
     if (yagot_graph_init(&x.graph, snapshot) < 0) {
         return -1;
     }
-    if (yagot_search_init(&x.search, &x.graph) == 0 && yagot_held_init(&x.held, snapshot) == 0
+    if (yagot_search_init(&x.search, &x.graph, findings->modules) == 0 && yagot_held_init(&x.held, snapshot) == 0
         && yagot_idtable_init(&x.type_index) == 0) {
         result = measure_components(&x) < 0 ? -1 : explain_components(&x, snapshot, predictions);
     }
@@ -357,10 +402,10 @@ yagot_tell_object(yagot_findings *findings, yagot_finding *finding, PyObject *ob
 {
     char empty[] = "";
     yagot_step step = {.head = object, .object = tell(yagot_add_object, object), .path = empty};
+    step.general = step.object;
     int result = -1;
-    finding->advice = copy("");
     finding->steps = PyMem_RawCalloc(1, sizeof *finding->steps);
-    if (step.object != NULL && finding->advice != NULL && finding->steps != NULL) {
+    if (step.object != NULL && finding->steps != NULL) {
         finding->step_count = 1;
         result = tell_step(findings, get_traceback, &step, &finding->steps[0]);
     }

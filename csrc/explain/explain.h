@@ -10,6 +10,8 @@ typedef struct {
     const void *address, *type;
     uint32_t finding;
     const char *name;           /* of the type; interned by the findings */
+    bool stored;                /* it survived: something older than the collection holds it */
+    bool by_collector;          /* it survived because the suite has the collector save all (DEBUG_SAVEALL) */
 } yagot_prediction;
 
 typedef struct {

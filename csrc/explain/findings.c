@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { SHAPES = 1 << 12 };
+enum { SHAPES = 1 << 12, MOST_ADVISED = 5000 };
 
 int
 yagot_findings_init(yagot_findings *findings)
@@ -26,13 +26,20 @@ finding_fini(yagot_finding *finding)
         for (size_t j = 0; j < 3; j++) {
             PyMem_RawFree(step->text[j]);
         }
+        PyMem_RawFree(step->general);
+        PyMem_RawFree(step->maker);
+        yagot_identity_fini(&step->identity);
         PyMem_RawFree(step->defined);
         PyMem_RawFree(step->made);
         Py_XDECREF(step->waiting);
     }
     PyMem_RawFree(finding->steps);
     PyMem_RawFree(finding->signature);
-    PyMem_RawFree(finding->advice);
+    PyMem_RawFree(finding->makers);
+    PyMem_RawFree(finding->parts);
+    PyMem_RawFree(finding->cause.text);
+    PyMem_RawFree(finding->cause.parts);
+    yagot_hops_free(finding->hops, finding->hop_count);
     PyMem_RawFree(finding->types);
     PyMem_RawFree(finding->survivor_types);
 }
@@ -51,6 +58,10 @@ yagot_findings_fini(yagot_findings *findings)
     if (findings->by_signature != NULL) {
         xmlHashFree(findings->by_signature, NULL);
     }
+    Py_XDECREF(findings->modules);
+    if (findings->advised != NULL) {
+        xmlHashFree(findings->advised, NULL);
+    }
     memset(findings, 0, sizeof *findings);
 }
 
@@ -60,11 +71,29 @@ yagot_findings_clear(yagot_findings *findings)
     if (findings->count == 0 && findings->names != NULL) {
         return 0;
     }
-    bool wants_repr = findings->wants_repr;
+    const yagot_findings old = *findings;
+    PyObject *modules = Py_XNewRef(findings->modules);
+    findings->advised = NULL;           /* outlives the window */
     yagot_findings_fini(findings);
     int result = yagot_findings_init(findings);
-    findings->wants_repr = wants_repr;
+    findings->wants_repr = old.wants_repr;
+    findings->imports = old.imports;
+    findings->import = old.import;
+    findings->modules = modules;
+    findings->advised = old.advised;
     return result;
+}
+
+bool
+yagot_findings_first_advice(yagot_findings *findings, const char *signature)
+{
+    if (findings->advised == NULL) {
+        findings->advised = xmlHashCreate(16);
+    }
+    if (findings->advised == NULL || xmlHashSize(findings->advised) >= MOST_ADVISED) {
+        return true;            /* slower, not wrong */
+    }
+    return xmlHashAddEntry(findings->advised, (const xmlChar *)signature, (void *)findings) == 0;
 }
 
 uint32_t
@@ -214,126 +243,4 @@ yagot_findings_describe(yagot_findings *findings, PyObject *describe)
             Py_CLEAR(step->waiting);
         }
     }
-}
-
-/* -- export --------------------------------------------------------------------------------------- */
-
-static int
-set_item(PyObject *dict, const char *key, PyObject *value)
-{
-    int result = value != NULL ? PyDict_SetItemString(dict, key, value) : -1;
-    Py_XDECREF(value);
-    return result;
-}
-
-static PyObject *
-new_text(const char *text)
-{
-    return PyUnicode_DecodeUTF8(text != NULL ? text : "", (Py_ssize_t)strlen(text != NULL ? text : ""), "replace");
-}
-
-static PyObject *
-export_steps(const yagot_finding *finding)
-{
-    PyObject *list = PyList_New(0);
-    for (uint32_t i = 0; list != NULL && i < finding->step_count; i++) {
-        const yagot_told_step *step = &finding->steps[i];
-        PyObject *item = PyTuple_New(5);
-        if (item != NULL) {
-            const char *texts[] = {step->text[0], step->text[1], step->text[2], step->defined, step->made};
-            bool complete = true;
-            for (Py_ssize_t j = 0; j < 5; j++) {
-                PyObject *text = new_text(texts[j]);
-                complete &= text != NULL;
-                PyTuple_SET_ITEM(item, j, text);
-            }
-            if (!complete || PyList_Append(list, item) < 0) {
-                Py_CLEAR(list);
-            }
-            Py_DECREF(item);
-        }
-        else {
-            Py_CLEAR(list);
-        }
-    }
-    return list;
-}
-
-static Py_ssize_t
-survivors_of_type(const yagot_finding *finding, const char *name)
-{
-    for (uint32_t i = 0; i < finding->survivor_type_count; i++) {
-        if (finding->survivor_types[i].name == name) {
-            return finding->survivor_types[i].count;
-        }
-    }
-    return 0;
-}
-
-static PyObject *
-export_types(const yagot_finding *finding, bool uncollectable)
-{
-    PyObject *types = PyDict_New();
-    for (uint32_t i = 0; types != NULL && i < finding->type_count; i++) {
-        const char *name = finding->types[i].name;
-        Py_ssize_t survivors = survivors_of_type(finding, name);
-        Py_ssize_t count = uncollectable ? survivors : finding->types[i].count - survivors;
-        PyObject *key = count > 0 ? new_text(name) : NULL;
-        if (count > 0) {
-            PyObject *value = PyLong_FromSsize_t(count);
-            if (key == NULL || value == NULL || PyDict_SetItem(types, key, value) < 0) {
-                Py_CLEAR(types);
-            }
-            Py_XDECREF(value);
-        }
-        Py_XDECREF(key);
-    }
-    return types;
-}
-
-static PyObject *
-export_finding(const yagot_finding *finding, bool uncollectable)
-{
-    PyObject *dict = PyDict_New();
-    Py_ssize_t objects = uncollectable ? finding->survivors : finding->objects - finding->survivors;
-    bool whole = finding->survivors == 0 || finding->survivors == finding->objects;
-    if (dict == NULL
-        || set_item(dict, "kind", PyUnicode_FromString(finding->kind != NULL ? finding->kind
-                                                      : uncollectable ? "uncollectable" : "collected")) < 0
-        || set_item(dict, "signature", new_text(finding->signature)) < 0
-        || set_item(dict, "objects", PyLong_FromSsize_t(objects)) < 0
-        || set_item(dict, "count", PyLong_FromSsize_t(finding->count)) < 0
-        || set_item(dict, "held_bytes", PyLong_FromSize_t(whole || uncollectable ? finding->held : 0)) < 0
-        || set_item(dict, "references", PyLong_FromSsize_t(finding->unexplained)) < 0
-        || set_item(dict, "untracked", PyBool_FromLong(finding->untracked)) < 0
-        || set_item(dict, "label", PyLong_FromUnsignedLong(finding->label)) < 0
-        || set_item(dict, "cycle_length", PyLong_FromLong((long)finding->cycle_length)) < 0
-        || set_item(dict, "advice", new_text(uncollectable ? "" : finding->advice)) < 0
-        || set_item(dict, "why", new_text(uncollectable ? finding->why : NULL)) < 0
-        || set_item(dict, "steps", export_steps(finding)) < 0
-        || set_item(dict, "types", export_types(finding, uncollectable)) < 0) {
-        Py_CLEAR(dict);
-    }
-    return dict;
-}
-
-PyObject *
-yagot_findings_export(yagot_findings *findings)
-{
-    PyObject *list = PyList_New(0);
-    for (uint32_t i = 0; i < findings->count; i++) {
-        const yagot_finding *finding = &findings->items[i];
-        const bool wanted[] = {finding->objects > finding->survivors, finding->survivors > 0};
-        for (int uncollectable = 0; uncollectable < 2 && list != NULL; uncollectable++) {
-            if (!wanted[uncollectable]) {
-                continue;
-            }
-            PyObject *item = export_finding(finding, uncollectable == 1);
-            if (item == NULL || PyList_Append(list, item) < 0) {
-                Py_CLEAR(list);
-            }
-            Py_XDECREF(item);
-        }
-    }
-    return list;
 }

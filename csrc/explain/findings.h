@@ -2,7 +2,9 @@
 #ifndef YAGOT_FINDINGS_H
 #define YAGOT_FINDINGS_H
 
-#include "explain/cycle.h"
+#include "base/identity.h"
+#include "explain/hops.h"
+#include "observe/test_labels.h"
 
 #include <libxml/tree.h>
 #include <libxml/dict.h>
@@ -15,18 +17,27 @@ typedef struct {
 
 typedef struct {
     char *text[3];              /* owned: object, path, contents */
+    char *general, *maker;      /* owned: object and path without indices; the module whose code made the reference */
+    yagot_identity identity;    /* owned */
+    yagot_edge edges[YAGOT_MOST_EDGES];     /* parts of the path */
+    uint32_t edge_count;
     char *defined, *made;       /* owned: "file:line", allocation traceback; may be empty */
     PyObject *waiting;          /* owned while its repr is still to be asked for, else NULL */
 } yagot_told_step;
 
 typedef struct {
     char *signature;            /* owned, as are all the arrays */
-    char *advice;
+    char *makers;               /* owned; those of all steps, a line each; NULL if it is no cycle */
+    yagot_cause cause;          /* owned; in general, NULL if it is no cycle */
+    char *parts;                /* owned; the signature's steps, a line each; NULL if it is no cycle */
+    size_t subject;             /* so many bytes of the signature name an object of which it says something, or 0 */
+    yagot_hop *hops;            /* of the first component */
+    uint32_t hop_count;
     yagot_told_step *steps;
     uint32_t step_count, cycle_length;
     yagot_type_count *types, *survivor_types;
     uint32_t type_count, survivor_type_count;
-    uint32_t label;             /* the number of who made the objects, or 0 */
+    uint32_t label;             /* of who made the objects, or 0 */
     Py_ssize_t count;           /* components of this structure */
     Py_ssize_t objects;
     Py_ssize_t survivors;       /* of these, still alive after a collection */
@@ -44,9 +55,13 @@ typedef struct {
     xmlDictPtr names;           /* owned; type names */
     xmlHashTablePtr by_signature;       /* owned; index + 1 */
     struct { uint64_t key; uint32_t finding; } *shapes;     /* owned; open addressing */
-    yagot_idtable *labels;      /* borrowed, or NULL: findings are kept apart by these numbers */
+    yagot_idtable *labels;      /* borrowed, or NULL: findings are kept apart by these labels (observe/test_labels.h) */
+    yagot_idtable *imports;     /* borrowed, or NULL: the same, but only the label `import` matters */
+    uint32_t import;            /* with labels: one that does not matter; or 0 */
     uint32_t shape_count, told; /* components told one by one */
     bool wants_repr;
+    PyObject *modules;          /* owned, or NULL; see makers.h */
+    xmlHashTablePtr advised;    /* owned; the signatures whose hops were exported, in this window or before */
 } yagot_findings;
 
 int yagot_findings_init(yagot_findings *findings);
@@ -57,8 +72,9 @@ int yagot_findings_clear(yagot_findings *findings);
 uint32_t yagot_findings_find(yagot_findings *findings, const char *signature, uint32_t label);
 /* A new, empty finding (steals the signature); YAGOT_NONE when memory is short. */
 uint32_t yagot_findings_add(yagot_findings *findings, char *signature, uint32_t label);
-/* The label of an object, or 0; YAGOT_TOLD: its window has told of it, or was not to. */
-#define YAGOT_TOLD (UINT32_MAX - 1)
+/* Is it the first time that the cause's hops are asked for? Advice is sought once. */
+bool yagot_findings_first_advice(yagot_findings *findings, const char *signature);
+/* The label of an object, or 0; YAGOT_TOLD: it was reported, or was not to be. */
 uint32_t yagot_findings_label(yagot_findings *findings, PyObject *object);
 /* The finding of a component's shape, if one was told before; see explain.c. */
 uint32_t yagot_findings_shape(yagot_findings *findings, uint64_t shape);

@@ -11,15 +11,52 @@ enum { LONGEST_PATH = 40 };
 
 typedef struct {
     yagot_snapshot all;
-    uint32_t *parent;           /* index + 1; 0: not reached */
-    uint32_t *queue, length, at;
+    uint32_t *parent;           /* owned; index + 1; 0: not reached */
+    uint32_t *queue, length, at;        /* owned */
+    uint32_t room;              /* of both */
+    bool failed;
 } search;
+
+/* Makes room for all objects of the snapshot. */
+static int
+reserve(search *s)
+{
+    if (s->all.count <= s->room) {
+        return 0;
+    }
+    uint32_t room = s->all.count + s->all.count / 4 + 64;
+    uint32_t *parent = PyMem_RawRealloc(s->parent, room * sizeof *parent);
+    s->parent = parent != NULL ? parent : s->parent;
+    uint32_t *queue = PyMem_RawRealloc(s->queue, room * sizeof *queue);
+    s->queue = queue != NULL ? queue : s->queue;
+    if (parent == NULL || queue == NULL) {
+        return -1;
+    }
+    memset(parent + s->room, 0, (room - s->room) * sizeof *parent);
+    s->room = room;
+    return 0;
+}
+
+/* The collector stops tracking tuples and dicts of strings and numbers: these join when they are met. */
+static uint32_t
+find_or_add(search *s, PyObject *object)
+{
+    uint32_t index = yagot_snapshot_find(&s->all, object);
+    if (index == YAGOT_NONE && PyObject_IS_GC(object)) {
+        index = yagot_snapshot_add(&s->all, object, 0, 0);
+        if (index == YAGOT_NONE || reserve(s) < 0) {
+            s->failed = true;
+            return YAGOT_NONE;
+        }
+    }
+    return index;
+}
 
 static int
 visit_next(PyObject *child, void *arg)
 {
     search *s = arg;
-    uint32_t index = yagot_snapshot_find(&s->all, child);
+    uint32_t index = find_or_add(s, child);
     if (index != YAGOT_NONE && s->parent[index] == 0) {
         s->parent[index] = s->at + 1;
         s->queue[s->length++] = index;
@@ -31,8 +68,8 @@ visit_next(PyObject *child, void *arg)
 static bool
 is_source(PyObject *module)
 {
-    PyObject *file = PyDict_GetItemString(PyModule_GetDict(module), "__file__");
-    const char *text = file != NULL && PyUnicode_Check(file) ? PyUnicode_AsUTF8(file) : NULL;
+    PyObject *file = yagot_module_str(module, "__file__");
+    const char *text = file != NULL ? PyUnicode_AsUTF8(file) : NULL;
     size_t length = text != NULL ? strlen(text) : 0;
     PyErr_Clear();
     return length > 3 && strcmp(text + length - 3, ".py") == 0;
@@ -52,15 +89,31 @@ start_at_modules(search *s, bool source)
     }
 }
 
+/* A dict all of whose keys are strings does not show them. */
+static void
+visit_keys(search *s, PyObject *dict)
+{
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    while (PyDict_Next(dict, &position, &key, &value)) {
+        (void)visit_next(key, s);
+    }
+}
+
 /* Breadth first, so that the path is a shortest one. */
 static bool
 reach(search *s, uint32_t target)
 {
+    bool wants_str = PyUnicode_CheckExact(s->all.objects[target]);
     for (uint32_t i = 0, source = 2; source-- > 0 && s->parent[target] == 0;) {
         start_at_modules(s, source == 1);
         for (; i < s->length && s->parent[target] == 0; i++) {
             s->at = s->queue[i];
-            yagot_traverse(s->all.objects[s->at], visit_next, s);
+            PyObject *object = s->all.objects[s->at];
+            yagot_traverse(object, visit_next, s);
+            if (wants_str && PyDict_CheckExact(object)) {
+                visit_keys(s, object);
+            }
         }
     }
     return s->parent[target] != 0;
@@ -69,19 +122,40 @@ reach(search *s, uint32_t target)
 static void
 add_module_name(yagot_text *text, PyObject *module)
 {
-    PyObject *name = PyDict_GetItemString(PyModule_GetDict(module), "__name__");
-    yagot_text_add_str(text, name, YAGOT_NAME_LIMIT);
+    yagot_text_add_str(text, yagot_module_str(module, "__name__"), YAGOT_NAME_LIMIT);
+}
+
+/* The indices from the target back to the root; returns their number. */
+static uint32_t
+find_way(const search *s, uint32_t target, uint32_t path[LONGEST_PATH])
+{
+    uint32_t length = 1;
+    path[0] = target;
+    while (length < LONGEST_PATH && s->parent[path[length - 1]] != path[length - 1] + 1) {
+        path[length] = s->parent[path[length - 1]] - 1;
+        length++;
+    }
+    return length;
+}
+
+static int
+list_holders(const search *s, uint32_t target, PyObject *holders)
+{
+    uint32_t path[LONGEST_PATH], length = find_way(s, target, path);
+    for (uint32_t i = length - 1; i > 0; i--) {
+        if (PyList_Append(holders, s->all.objects[path[i]]) < 0) {
+            PyErr_Clear();
+            return -1;
+        }
+    }
+    return 0;
 }
 
 static char *
 tell_path(search *s, uint32_t target)
 {
-    uint32_t path[LONGEST_PATH] = {target}, length = 1;
+    uint32_t path[LONGEST_PATH], length = find_way(s, target, path);
     yagot_edge_name name = {0};
-    while (length < LONGEST_PATH && s->parent[path[length - 1]] != path[length - 1] + 1) {
-        path[length] = s->parent[path[length - 1]] - 1;
-        length++;
-    }
     PyObject *root = s->all.objects[path[length - 1]];
     if (PyModule_Check(root)) {
         add_module_name(&name.shown, root);
@@ -104,7 +178,7 @@ tell_path(search *s, uint32_t target)
 }
 
 char *
-yagot_path_to(PyObject *object, PyObject *tracked)
+yagot_path_to(PyObject *object, PyObject *tracked, PyObject *holders)
 {
     search s = {0};
     char *path = NULL;
@@ -115,12 +189,13 @@ yagot_path_to(PyObject *object, PyObject *tracked)
     else {
         Py_DECREF(tracked);
     }
-    s.parent = PyMem_RawCalloc(s.all.count + 1u, sizeof *s.parent);
-    s.queue = PyMem_RawMalloc((s.all.count + 1u) * sizeof *s.queue);
-    if (result == 0 && s.parent != NULL && s.queue != NULL) {
-        uint32_t target = yagot_snapshot_find(&s.all, object);
+    uint32_t target = result == 0 ? yagot_snapshot_add(&s.all, object, 0, 0) : YAGOT_NONE;
+    if (target != YAGOT_NONE && reserve(&s) == 0) {
         yagot_text nothing = {0};
-        path = target != YAGOT_NONE && reach(&s, target) ? tell_path(&s, target) : yagot_text_take(&nothing);
+        bool reached = reach(&s, target);
+        if (!s.failed && (holders == NULL || !reached || list_holders(&s, target, holders) == 0)) {
+            path = reached ? tell_path(&s, target) : yagot_text_take(&nothing);
+        }
     }
     PyMem_RawFree(s.parent);
     PyMem_RawFree(s.queue);

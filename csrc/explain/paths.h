@@ -5,7 +5,8 @@
 #include "core.h"
 
 /* A shortest path to an object from a module, as source would write it: "cache.module.CACHE['k']"; "" if there is none
- * through tracked objects. `tracked`: a list of all tracked objects (stolen). Owned; NULL when memory is short. */
-char *yagot_path_to(PyObject *object, PyObject *tracked);
+ * through tracked objects. `tracked`: a list of all tracked objects (stolen). `holders`, unless NULL: a list to which
+ * the objects on the way are added. Owned; NULL when memory is short. */
+char *yagot_path_to(PyObject *object, PyObject *tracked, PyObject *holders);
 
 #endif

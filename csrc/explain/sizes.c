@@ -4,6 +4,8 @@
 
 #include "base/describe.h"
 
+#include <string.h>
+
 int
 yagot_held_init(yagot_held *held, yagot_snapshot *snapshot)
 {
@@ -18,19 +20,42 @@ yagot_held_fini(yagot_held *held)
     yagot_snapshot_fini(&held->shared);
 }
 
-/* The __sizeof__ of a type if it is written in C; NULL for the one of object. */
+/* May the __sizeof__ of this C type be asked of any object of it? Those of other types may follow pointers that only
+ * __init__ sets. */
+static bool
+is_safe_to_ask(const PyTypeObject *type)
+{
+    const PyTypeObject *const types[] = {
+        &PyDict_Type, &PyList_Type, &PySet_Type, &PyFrozenSet_Type, &PyUnicode_Type, &PyBytes_Type, &PyByteArray_Type,
+        &PyLong_Type, &PyType_Type, &PyCode_Type, &PyFrame_Type, &PyODict_Type,
+        &PyGen_Type, &PyCoro_Type, &PyAsyncGen_Type,    /* they have items and no ob_size */
+    };
+    static const char *const names[] = {"collections.deque", "array.array", "numpy.ndarray"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (type == types[i]) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(type->tp_name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The __sizeof__ of a type if it is written in C and can be asked; NULL: count the body and the items. */
 static PyObject *
 find_sizer(PyTypeObject *type)
 {
     PyObject *sizer = yagot_type_lookup(type, "__sizeof__");
-    PyObject *standard = yagot_type_lookup(&PyBaseObject_Type, "__sizeof__");
-    bool is_c = sizer != NULL && Py_IS_TYPE(sizer, &PyMethodDescr_Type);
+    bool is_safe = sizer != NULL && Py_IS_TYPE(sizer, &PyMethodDescr_Type) && is_safe_to_ask(PyDescr_TYPE(sizer));
 #if PY_VERSION_HEX >= 0x030D0000
-    if ((!is_c || sizer == standard) && type->tp_flags & Py_TPFLAGS_INLINE_VALUES) {
-        return standard;        /* it knows how many attributes lie in the object */
+    if (!is_safe && type->tp_flags & Py_TPFLAGS_INLINE_VALUES) {
+        return yagot_type_lookup(&PyBaseObject_Type, "__sizeof__");     /* it knows how many attributes lie in it */
     }
 #endif
-    return is_c && sizer != standard ? sizer : NULL;
+    return is_safe ? sizer : NULL;
 }
 
 static size_t

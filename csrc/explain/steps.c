@@ -31,39 +31,13 @@ is_head(teller *t, uint32_t position)
            && !yagot_is_part(object_at(t, position + t->cycle->length - 1), object);
 }
 
-/* The variable that a cell of a function's closure stands for; a new reference, or NULL. */
-static PyObject *
-variable_of(PyObject *function, PyObject *closure, PyObject *cell)
+/* A frame's cell has the name of the variable already. */
+static bool
+is_named(teller *t, uint32_t position)
 {
-    if (!PyFunction_Check(function) || PyFunction_GET_CLOSURE(function) != closure || !PyTuple_Check(closure)) {
-        return NULL;
-    }
-#if PY_VERSION_HEX >= 0x030B0000
-    PyObject *names = PyCode_GetFreevars(yagot_code_of(function));
-#else
-    PyObject *names = Py_XNewRef(yagot_code_of(function)->co_freevars);
-#endif
-    PyObject *variable = NULL;
-    for (Py_ssize_t i = 0; names != NULL && i < PyTuple_GET_SIZE(closure) && i < PyTuple_GET_SIZE(names); i++) {
-        if (PyTuple_GET_ITEM(closure, i) == cell) {
-            variable = Py_NewRef(PyTuple_GET_ITEM(names, i));
-            break;
-        }
-    }
-    Py_XDECREF(names);
-    PyErr_Clear();
-    return variable;
-}
-
-static void
-add_variable(yagot_edge_name *name, PyObject *variable)
-{
-    yagot_text *forms[] = {&name->shown, &name->general};
-    for (size_t i = 0; variable != NULL && i < 2; i++) {
-        yagot_text_add(forms[i], " (");
-        yagot_text_add_str(forms[i], variable, YAGOT_NAME_LIMIT);
-        yagot_text_add(forms[i], ")");
-    }
+    PyObject *before = position > 0 ? object_at(t, position - 1) : NULL;
+    return before != NULL && PyCell_Check(object_at(t, position))
+           && (PyFrame_Check(before) || yagot_is_generator(before));
 }
 
 /* Appends the path from a head to the next one; returns the next head's position. */
@@ -73,10 +47,13 @@ add_path(teller *t, uint32_t position, yagot_edge_name *name)
     bool is_part = false;
     for (;;) {
         PyObject *from = object_at(t, position), *to = object_at(t, position + 1);
-        is_part = yagot_add_edge(name, from, to, is_part);
+        is_part = is_named(t, position) ? false : yagot_add_edge(name, from, to, is_part);
         if (PyCell_Check(from) && position >= 2) {
-            PyObject *variable = variable_of(object_at(t, position - 2), object_at(t, position - 1), from);
-            add_variable(name, variable);
+            PyObject *variable = yagot_closure_variable(object_at(t, position - 2),
+                                                         object_at(t, position - 1), from);
+            if (variable != NULL) {
+                yagot_name_variable(name, variable);
+            }
             Py_XDECREF(variable);
         }
         position++;
@@ -99,7 +76,9 @@ finish_step(yagot_step *step, yagot_edge_name *name)
     step->object = yagot_text_take(&object);
     step->path = yagot_text_take(&name->shown);
     step->general = yagot_text_take(&general);
-    yagot_text_fini(&name->general);
+    memcpy(step->edges, name->edges, sizeof step->edges);
+    step->edge_count = name->count;
+    yagot_edge_name_fini(name);
     return step->object != NULL && step->path != NULL && step->general != NULL ? 0 : -1;
 }
 
@@ -184,10 +163,28 @@ rotate_steps(yagot_cycle *cycle, const char *first)
     return 0;
 }
 
+/* Joins steps, without repeats and from the smallest rotation on; they are rearranged. Returns the first one, NULL when
+ * memory is short. */
+static const char *
+join(const char **steps, uint32_t count, char **whole, char **lines)
+{
+    yagot_text text = {0}, parts = {0};
+    count = condense(steps, count);
+    uint32_t first = smallest_rotation(steps, count);
+    for (uint32_t i = 0; i < count; i++) {
+        yagot_text_add(&text, i > 0 ? " \xE2\x86\x92 " : "");
+        yagot_text_add(&text, steps[(first + i) % count]);
+        yagot_text_add(&parts, i > 0 ? "\n" : "");
+        yagot_text_add(&parts, steps[(first + i) % count]);
+    }
+    *whole = yagot_text_take(&text);
+    *lines = yagot_text_take(&parts);
+    return *whole != NULL && *lines != NULL ? steps[first] : NULL;
+}
+
 static int
 sign(yagot_cycle *cycle)
 {
-    yagot_text text = {0};
     const char **steps = PyMem_RawMalloc(cycle->count * sizeof *steps);
     if (steps == NULL) {
         return -1;
@@ -195,16 +192,25 @@ sign(yagot_cycle *cycle)
     for (uint32_t i = 0; i < cycle->count; i++) {
         steps[i] = cycle->steps[i].general;
     }
-    uint32_t count = condense(steps, cycle->count);
-    uint32_t first = smallest_rotation(steps, count);
-    for (uint32_t i = 0; i < count; i++) {
-        yagot_text_add(&text, i > 0 ? " \xE2\x86\x92 " : "");
-        yagot_text_add(&text, steps[(first + i) % count]);
-    }
-    int result = cycle->cut ? 0 : rotate_steps(cycle, steps[first]);
+    const char *first = join(steps, cycle->count, &cycle->signature, &cycle->parts);
+    int result = first == NULL ? -1 : cycle->cut ? 0 : rotate_steps(cycle, first);
     PyMem_RawFree(steps);
-    cycle->signature = yagot_text_take(&text);
-    return cycle->signature != NULL ? result : -1;
+    return result;
+}
+
+int
+yagot_join_abstract(yagot_cycle *cycle)
+{
+    const char **steps = PyMem_RawMalloc(cycle->count * sizeof *steps);
+    if (steps == NULL) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < cycle->count; i++) {
+        steps[i] = cycle->steps[i].abstract;
+    }
+    const char *first = join(steps, cycle->count, &cycle->cause.text, &cycle->cause.parts);
+    PyMem_RawFree(steps);
+    return first != NULL ? 0 : -1;
 }
 
 int

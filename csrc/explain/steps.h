@@ -6,5 +6,7 @@
 
 /* Fills the steps and the signature of a cycle whose nodes are known. */
 int yagot_tell_steps(yagot_graph *graph, yagot_cycle *cycle);
+/* Makes the cause in general of the steps' abstract forms. -1 when memory is short. */
+int yagot_join_abstract(yagot_cycle *cycle);
 
 #endif

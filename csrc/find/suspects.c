@@ -4,9 +4,14 @@
 #include "base/describe.h"
 #include "explain/sizes.h"
 
+#include <string.h>
+
 enum { SUSPECT = YAGOT_SUSPECT, HELD = YAGOT_HELD };
 
 static const char TOO_MANY[] = "more references to it are counted than were found anywhere";
+
+static const char NOBODY_HOLDS[] = " with a reference that nobody holds";
+static const char NOT_SHOWN[] = " holds references that its tp_traverse does not show";
 
 /* -- what only suspects keep alive ---------------------------------------------------------------- */
 
@@ -93,7 +98,7 @@ yagot_cause_of(PyObject *object)
 {
     yagot_text text = {0};
     add_kind(&text, object);
-    yagot_text_add(&text, " with a reference that nobody holds");
+    yagot_text_add(&text, NOBODY_HOLDS);
     return yagot_text_take(&text);
 }
 
@@ -135,6 +140,7 @@ tell_suspect(teller *t, uint32_t index, Py_ssize_t unexplained)
     finding->count++;
     finding->unexplained += unexplained;
     finding->why = TOO_MANY;
+    finding->subject = strlen(finding->signature) - strlen(NOBODY_HOLDS);
     if (t->ledger->findings.labels != NULL && yagot_label(t->ledger, s->objects[index], YAGOT_TOLD) < 0) {
         return -1;
     }
@@ -167,6 +173,7 @@ tell_untracked(teller *t, PyObject *object, Py_ssize_t unexplained)
     finding->unexplained += unexplained;
     finding->held += bytes;
     finding->why = TOO_MANY;
+    finding->subject = strlen(finding->signature) - strlen(NOBODY_HOLDS);
     finding->untracked = true;
     return yagot_finding_count_object(&t->ledger->findings, finding, object);
 }
@@ -207,13 +214,14 @@ yagot_tell_hidden(yagot_ledger *self, PyTypeObject *type, PyObject *object)
         return 0;
     }
     yagot_add_type_name(&cause, type);
-    yagot_text_add(&cause, " holds references that its tp_traverse does not show");
+    yagot_text_add(&cause, NOT_SHOWN);
     uint32_t found = finding_of(self, yagot_text_take(&cause), object, yagot_tracing(self));
     if (found == YAGOT_NONE) {
         return -1;
     }
     yagot_finding *finding = &self->findings.items[found];
     finding->kind = "hidden";
+    finding->subject = strlen(finding->signature) - strlen(NOT_SHOWN);
     finding->count++;
     finding->why = "the collector cannot see these references: a cycle through them is never collected";
     return yagot_finding_count_object(&self->findings, finding, object);

@@ -1,64 +1,118 @@
-/* boundary.c - observe: between tests, all objects. See births.h.
+/* boundary.c - between windows: what has outlived its test, and is garbage now. See ledger.h.
  *
- * An object that outlives its test can become garbage later. A table from address to a number, the test's, tells
- * whose it was; what is made between tests gets numbers, too, lest reused addresses mislead.
+ * Labels tell whose an object was. What is made between windows belongs to the next one, as made before it. Before a
+ * full collection only the labelled objects are examined, which an older object can only make look alive; at a boundary
+ * all objects are.
  */
 #include "find/unheld.h"
+
+uint32_t
+yagot_label_between(const yagot_ledger *self)
+{
+    return yagot_label_of_window(self->test + 1, YAGOT_BEFORE);
+}
 
 static int
 label_garbage(yagot_ledger *self, const yagot_snapshot *all)
 {
     for (uint32_t i = 0; i < all->count; i++) {
-        if (all->flags[i] & YAGOT_GARBAGE && yagot_label(self, all->objects[i], YAGOT_TOLD) < 0) {
+        uint32_t label = yagot_labels_get(&self->labels, all->objects[i]);
+        if (all->flags[i] & YAGOT_GARBAGE && label != 0 && label != self->late.import
+            && yagot_label(self, all->objects[i], YAGOT_TOLD) < 0) {
             return -1;
         }
     }
     return 0;
 }
 
-/* What is alive after a window; and what was told as garbage, but is held by owners still. */
-int
-yagot_label_survivors(yagot_ledger *self, const yagot_snapshot *births)
+/* Explains the garbage among objects that earlier windows have left; it is reported once. */
+static int
+look_late(yagot_ledger *self, yagot_snapshot *all)
 {
-    for (uint32_t i = 0; self->number != 0 && i < births->count; i++) {
-        const uint8_t flags = births->flags[i];
-        bool told = flags & YAGOT_GARBAGE && flags & YAGOT_LATER;
-        bool survivor = flags & YAGOT_REACHABLE && !(flags & (YAGOT_OWNER | YAGOT_OWNED));
-        if ((told || survivor) && yagot_label(self, births->objects[i], told ? YAGOT_TOLD : self->number) < 0) {
-            return -1;
-        }
-    }
-    return 0;
+    yagot_found found;
+    self->late.labels = &self->labels;
+    self->late.import = self->window.open ? yagot_label_of_window(self->test, YAGOT_IMPORT) : 0;
+    int result = yagot_look(self, &self->late, all, &found);
+    yagot_forget_predictions(self);
+    return result == 0 && found.garbage > 0 ? label_garbage(self, all) : result;
 }
 
-int
-yagot_label_young(yagot_ledger *self, uint32_t number)
+/* Adds the objects of the younger generations up to one. */
+static int
+add_young(yagot_ledger *self, yagot_snapshot *all, int oldest)
 {
-    for (int generation = 0; generation < (self->state->generations ? 2 : 0); generation++) {
-        PyObject *list = yagot_get_objects(self, generation);
+    for (int generation = 0; generation <= oldest; generation++) {
+        PyObject *list = yagot_gc_objects(&self->gc, generation);
         if (list == NULL) {
             return -1;
         }
-        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
-            PyObject *object = PyList_GET_ITEM(list, i);
-            bool told = yagot_idtable_get(&self->labels, object) + 1 == YAGOT_TOLD;
-            if (!told && yagot_label(self, object, number) < 0) {
-                Py_DECREF(list);
-                return -1;
-            }
+        if (yagot_snapshot_add_list(all, list) < 0) {
+            PyErr_NoMemory();
+            return -1;
         }
-        Py_DECREF(list);
     }
     return 0;
 }
+
+static int
+add_labelled(yagot_ledger *self, yagot_snapshot *all)
+{
+    PyObject *list = yagot_labels_objects(&self->labels, &self->gc);
+    if (list == NULL) {
+        return -1;
+    }
+    if (yagot_snapshot_add_list(all, list) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+/* Labelled objects, or young ones only. Births of an open window may hold what earlier tests have left; what is garbage
+ * among them alone has no label, and is left to the window. */
+static int
+look_before_collection(yagot_ledger *self, bool labelled, int oldest)
+{
+    yagot_snapshot all;
+    if (!self->labelling || !self->state->generations) {
+        return 0;
+    }
+    if (yagot_snapshot_init(&all) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    int result = labelled ? add_labelled(self, &all) : 0;
+    if (result == 0) {
+        result = add_young(self, &all, oldest);
+    }
+    if (result == 0) {
+        result = look_late(self, &all);
+    }
+    yagot_snapshot_fini(&all);
+    return result;
+}
+
+int
+yagot_look_at_labelled(yagot_ledger *self)
+{
+    return look_before_collection(self, true, 1);
+}
+
+int
+yagot_look_at_young(yagot_ledger *self, int generation)
+{
+    return look_before_collection(self, false, generation);
+}
+
+/* -- at a boundary -------------------------------------------------------------------------------- */
 
 /* Keeps for the look at references only what was put off; the rest is nobody's concern. */
 static void
 choose_put_off(yagot_ledger *self, yagot_snapshot *all)
 {
     for (uint32_t i = 0; i < all->count; i++) {
-        uint32_t number = yagot_idtable_get(&self->labels, all->objects[i]) + 1;
-        if (!yagot_is_put_off(self, all->objects[i], number)) {
+        uint32_t label = yagot_labels_get(&self->labels, all->objects[i]);
+        if (!yagot_is_put_off(self, all->objects[i], label)) {
             all->flags[i] |= YAGOT_LATER;       /* not asked about; it may hold others */
         }
     }
@@ -67,11 +121,11 @@ choose_put_off(yagot_ledger *self, yagot_snapshot *all)
 static int
 look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references, bool tell)
 {
-    yagot_found found;
-    if (yagot_label_young(self, 0) < 0) {
+    if (yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(self),
+                               yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE)) < 0) {
         return -1;
     }
-    PyObject *list = yagot_get_all_objects(self);
+    PyObject *list = yagot_gc_all_objects(&self->gc);
     if (list == NULL) {
         return -1;
     }
@@ -79,19 +133,29 @@ look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references, bool tell)
         PyErr_NoMemory();
         return -1;
     }
-    self->findings.labels = &self->labels;
-    int result = yagot_look(self, all, &found);
-    self->garbage = found.garbage;
-    if (result == 0) {
-        result = label_garbage(self, all);      /* some may survive the collection */
-    }
+    int result = look_late(self, all);
     if (result == 0 && references) {
+        self->findings.labels = &self->labels;
         choose_put_off(self, all);
         result = yagot_find_unexplained(self, all, tell);
         result = result == 0 ? yagot_put_off_again(self) : result;
+        self->findings.labels = NULL;
     }
-    self->findings.labels = NULL;
     return result;
+}
+
+/* The late findings, then those of references: a list. */
+static PyObject *
+export_boundary(yagot_ledger *self)
+{
+    PyObject *list = yagot_findings_export(&self->late);
+    PyObject *references = list != NULL ? yagot_findings_export(&self->findings) : NULL;
+    if (references == NULL || PyList_SetSlice(list, PY_SSIZE_T_MAX, PY_SSIZE_T_MAX, references) < 0
+        || yagot_findings_clear(&self->late) < 0) {
+        Py_CLEAR(list);
+    }
+    Py_XDECREF(references);
+    return list;
 }
 
 PyObject *
@@ -102,16 +166,18 @@ yagot_check_boundary(yagot_ledger *self, bool references, bool tell)
         return PyErr_NoMemory();
     }
     int gc_was_enabled = PyGC_Disable();
+    self->looking = true;
     int result = look_at_all(self, &all, references && !YAGOT_FREE_THREADED, tell);
+    bool garbage = result == 0 && self->late.count > 0;
     yagot_snapshot_fini(&all);
-    yagot_forget_predictions(self);
     yagot_forget_suspects(self);
-    if (result == 0 && self->garbage > 0) {
-        result = yagot_collect(self, 2);
+    if (garbage) {
+        result = yagot_gc_collect(&self->gc, 2) < 0 ? -1 : 0;
         self->grown = 0;
     }
+    self->looking = false;
     if (gc_was_enabled) {
         PyGC_Enable();
     }
-    return result == 0 ? yagot_findings_export(&self->findings) : NULL;
+    return result == 0 ? export_boundary(self) : NULL;
 }

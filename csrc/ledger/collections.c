@@ -1,58 +1,36 @@
-/* collections.c - observe: what happens around a collection inside a window. See births.h. */
-#include "ledger/births.h"
+/* collections.c - a collection that is not ours: looks before it hides anything. See ledger.h.
+ *
+ * In a window, what it is about to release is the test's. Between windows it is what the framework, a fixture or a
+ * setUpClass has made since. A full collection also releases what earlier tests have left.
+ */
 #include "base/describe.h"
+#include "ledger/ledger.h"
 
-/* Brings the births of generation 1 back into generation 0. */
+enum { FIRST_LIMIT = 10000 };   /* objects that may grow old before the first full collection */
+
+static bool
+is_full(const yagot_ledger *self, PyObject *info)
+{
+    return !self->state->generations || yagot_gc_read_number(info, "generation") >= 2;
+}
+
+/* -- in a window ---------------------------------------------------------------------------------- */
+
 static int
-bring_back(yagot_ledger *self)
+look_in_window(yagot_ledger *self, int generation)
 {
-    PyObject *list = yagot_get_objects(self, 1);
-    if (list == NULL) {
-        return -1;
-    }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
-        yagot_rejuvenate(PyList_GET_ITEM(list, i));
-    }
-    Py_DECREF(list);
-    self->aged = 0;
-    return 0;
-}
-
-/* After a young collection its survivors are in generation 1: when they have doubled, bring them back. */
-static void
-let_age(yagot_ledger *self, Py_ssize_t alive, bool all)
-{
-    self->aged += alive;
-    if (all) {
-        self->aged_limit = alive * 2 > YAGOT_FIRST_LIMIT ? alive * 2 : YAGOT_FIRST_LIMIT;
-    }
-}
-
-int
-yagot_before_collection(yagot_ledger *self, int generation)
-{
+    yagot_window *w = &self->window;
     yagot_snapshot snapshot;
     yagot_found found;
-    self->seen++;
-    bool all = self->state->generations && generation == 0 && self->aged >= self->aged_limit;
-    if (all && bring_back(self) < 0) {
-        return -1;
-    }
     int result = yagot_take_births(self, &snapshot, generation);
     if (result == 0) {
-        yagot_be_gentle(generation > 0);        /* the test will see how many objects are collected */
-        result = yagot_look(self, &snapshot, &found);
-        yagot_be_gentle(false);
+        result = yagot_look(self, &self->findings, &snapshot, &found);
     }
     if (result == 0) {
-        self->born += found.garbage;
-        self->garbage += found.garbage;
-        if (generation == 0) {
-            let_age(self, (Py_ssize_t)snapshot.count - found.garbage, all);
-        }
-        else if (self->state->generations) {
+        w->born += found.garbage;
+        w->garbage += found.garbage;
+        if (generation > 0 && self->state->generations) {
             result = yagot_remember_promoted(self, &snapshot);
-            self->aged = 0;
         }
     }
     if (result == 0) {
@@ -62,23 +40,101 @@ yagot_before_collection(yagot_ledger *self, int generation)
     return result;
 }
 
-Py_ssize_t
-yagot_read_number(PyObject *info, const char *key)
+/* -- between windows ------------------------------------------------------------------------------ */
+
+/* What grows old unlabelled would pass for what had its address before. */
+static int
+label_young(yagot_ledger *self)
 {
-    PyObject *number = PyDict_Check(info) ? PyDict_GetItemString(info, key) : NULL;
-    return number != NULL && PyLong_Check(number) ? PyLong_AsSsize_t(number) : 0;
+    uint32_t label = yagot_label_between(self), import = yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE);
+    return yagot_imports_label(&self->imports, &self->labels, &self->gc, import) < 0 ? -1
+           : yagot_labels_put_young(&self->labels, &self->gc, label, import);
+}
+
+static int
+look_between(yagot_ledger *self, PyObject *info)
+{
+    if (!self->labelling) {
+        return 0;
+    }
+    return label_young(self) < 0 ? -1 : is_full(self, info) ? yagot_look_at_labelled(self)
+           : yagot_look_at_young(self, (int)yagot_gc_read_number(info, "generation"));
+}
+
+/* -- both ----------------------------------------------------------------------------------------- */
+
+/* Births must not pass for what an earlier test has left: a label that they have is of what was there before. */
+static int
+unlabel_births(yagot_ledger *self)
+{
+    return yagot_labels_put_young(&self->labels, &self->gc, 0, yagot_label_of_window(self->test, YAGOT_IMPORT));
+}
+
+static int
+look(yagot_ledger *self, int generation, PyObject *info)
+{
+    if (!self->window.open) {
+        return look_between(self, info);
+    }
+    uint32_t import = yagot_label_of_window(self->test, YAGOT_IMPORT);
+    if (yagot_imports_label(&self->imports, &self->labels, &self->gc, import) < 0) {
+        return -1;
+    }
+    if (generation > 0 && self->number != 0
+        && (unlabel_births(self) < 0 || (is_full(self, info) && yagot_look_at_labelled(self) < 0))) {
+        return -1;
+    }
+    return look_in_window(self, generation);
+}
+
+int
+yagot_before_collection(yagot_ledger *self, PyObject *info)
+{
+    int generation = (int)yagot_gc_read_number(info, "generation");
+    yagot_be_gentle(generation > 0);        /* the test will see how many objects are collected */
+    int result = look(self, generation, info);
+    yagot_be_gentle(false);
+    return result;
 }
 
 int
 yagot_after_collection(yagot_ledger *self, PyObject *info)
 {
-    Py_ssize_t debug = yagot_call_number(self->state->gc_get_debug);
-    if (debug == -1 && PyErr_Occurred()) {
-        return -1;
+    int saves_all = yagot_gc_saves_all(&self->gc);
+    if (saves_all < 0 || !self->window.open) {
+        return saves_all < 0 ? -1 : 0;
     }
-    if (debug & 32) {           /* DEBUG_SAVEALL: the test wanted its garbage kept */
-        yagot_forget_predictions(self);
+    if (saves_all) {
+        return yagot_expect_saved(self);
+    }
+    return yagot_check_predictions(self, yagot_gc_read_number(info, "generation") >= 1 ? 2 : 1, true);
+}
+
+/* -- our own -------------------------------------------------------------------------------------- */
+
+int
+yagot_collect_fully(yagot_ledger *self)
+{
+    self->grown = 0;
+    return yagot_look_at_labelled(self) < 0 ? -1 : yagot_gc_collect(&self->gc, 2);
+}
+
+int
+yagot_limit_growth(yagot_ledger *self)
+{
+    self->grown += self->window.survivors;
+    if (!self->state->generations || self->grown < FIRST_LIMIT || self->grown * 4 < self->old) {
         return 0;
     }
-    return yagot_check_predictions(self, yagot_read_number(info, "generation") >= 1 ? 2 : 1, true);
+    PyObject *list = yagot_gc_objects(&self->gc, 2);
+    if (list == NULL) {
+        return -1;
+    }
+    bool first = self->old == 0;
+    self->old = PyList_GET_SIZE(list);
+    Py_DECREF(list);
+    if (first && self->grown * 4 < self->old) {
+        return 0;
+    }
+    return yagot_collect_fully(self) < 0 ? -1 : 0;
 }

@@ -1,20 +1,25 @@
-/* ledger.c - observe: one test's window over the collector's generations.
- *
- * begin() moves everything young into the oldest generation; from then on the younger generations are the ledger of
- * what the test made. A callback looks before each collection inside the window, so that nothing is hidden by it;
- * end() looks once more, has the garbage collected, and sees what is still alive. The second generation is not
- * collected automatically while a window is open, lest its objects grow old unseen: see collections.c.
- *
- * Without generations (see module.c) gc.freeze() sets the older objects aside instead.
- */
+/* ledger.c - the Python type: arguments in, dicts out. See ledger.h. */
+#include "explain/makers.h"
 #include "find/unheld.h"
 
 #include <structmember.h>
 
-/* -- the callback -------------------------------------------------------------------------------- */
+/* -- called back ---------------------------------------------------------------------------------- */
 
 PyDoc_STRVAR(on_collection_doc,
 "_on_collection($self, phase, info, /)\n--\n\nThe entry in gc.callbacks: looks before a collection hides anything.");
+
+static void
+look_at_collection(yagot_ledger *self, bool start, PyObject *info)
+{
+    self->looking = true;
+    int result = start ? yagot_before_collection(self, info) : yagot_after_collection(self, info);
+    self->looking = false;
+    if (result < 0) {
+        PyErr_Clear();          /* never disturb what the test does */
+        self->window.incomplete = "memory ran out while looking";
+    }
+}
 
 static PyObject *
 ledger_on_collection(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
@@ -24,35 +29,52 @@ ledger_on_collection(yagot_ledger *self, PyObject *const *args, Py_ssize_t count
         return NULL;
     }
     bool start = PyUnicode_CompareWithASCIIString(args[0], "start") == 0;
-    if (self->own) {
-        self->own_started = true;
-        self->uncollectable_by_own = start ? 0 : yagot_read_number(args[1], "uncollectable");
+    self->seen += start;
+    if (self->gc.own) {
+        self->gc.own_started = true;
+        self->gc.own_uncollectable = start ? 0 : yagot_gc_read_number(args[1], "uncollectable");
     }
-    else if (self->open && !self->looking) {
-        self->looking = true;
-        int result = start ? yagot_before_collection(self, (int)yagot_read_number(args[1], "generation"))
-                           : yagot_after_collection(self, args[1]);
-        self->looking = false;
-        if (result < 0) {
-            PyErr_Clear();      /* never disturb what the test does */
-            self->incomplete = "memory ran out while looking";
-        }
+    else if (!self->looking) {
+        look_at_collection(self, start, args[1]);
     }
     Py_RETURN_NONE;
 }
 
-/* -- begin ---------------------------------------------------------------------------------------- */
+PyDoc_STRVAR(on_import_doc,
+"_on_import($self, *args)\n--\n\nStands for importlib's function that finds and loads a module.");
 
-/* Labels what was made since the last window; what was garbage before the first one is nobody's. */
-static int
-label_what_is_there(yagot_ledger *self, uint32_t number)
+static PyObject *
+ledger_on_import(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
 {
-    bool first = self->number == 0;
-    self->number = number * 2;
-    if (number != 0 && yagot_label_young(self, number * 2 - 1) < 0) {
-        return -1;
+    PyObject *original = self->imports.original;
+    if (original == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "imports are not watched");
+        return NULL;
     }
-    return number != 0 && first ? yagot_collect(self, 2) : 0;
+    bool watched = self->window.open || self->labelling;
+    uint32_t label = self->window.open ? yagot_label_of_window(self->test, YAGOT_IMPORT)
+                                       : yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE);
+    if (watched) {
+        yagot_imports_enter(&self->imports, &self->gc);
+    }
+    PyObject *result = PyObject_Vectorcall(original, args, (size_t)count, NULL);
+    if (watched) {
+        yagot_imports_leave(&self->imports, &self->labels, &self->gc, label);
+    }
+    return result;
+}
+
+/* -- windows -------------------------------------------------------------------------------------- */
+
+PyDoc_STRVAR(start_doc,
+"start($self, /)\n--\n\n"
+"The tests are about to run: what is made from now on is labelled; what is garbage now is collected, and nobody's.\n"
+"The first begin() with a number does the same.");
+
+static PyObject *
+ledger_start(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
+{
+    return yagot_start_labelling(self, 0) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 PyDoc_STRVAR(begin_doc,
@@ -60,7 +82,7 @@ PyDoc_STRVAR(begin_doc,
 "Opens a window: what becomes tracked from now on counts as born in it.\n\n"
 "owners is a tuple of objects to treat as released already when the window closes although somebody\n"
 "still holds them, as a runner holds its test instance: no more references to them than now count.\n"
-"number, if not 0, is the test's, from 1 on: check() tells by it who made an object.\n"
+"number, if not 0, is the test's, from 1 on, and one more than the last: check() reports by it who made an object.\n"
 "Raises RuntimeError if a window is open.");
 
 static PyObject *
@@ -74,129 +96,39 @@ ledger_begin(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
     if (PyErr_Occurred()) {
         return NULL;
     }
-    if (self->open) {
+    if (self->window.open) {
         PyErr_SetString(PyExc_RuntimeError, "a window is open already");
         return NULL;
     }
-    self->incomplete = NULL;
-    self->born = self->garbage = self->survivors = self->aged = self->seen = 0;
-    self->aged_limit = YAGOT_FIRST_LIMIT;
-    Py_CLEAR(self->kept);
-    yagot_forget_saved(self);
-    yagot_forget_promoted(self);
-    yagot_forget_predictions(self);
-    if (yagot_findings_clear(&self->findings) < 0) {
-        return PyErr_NoMemory();
-    }
-    if (yagot_install_callback(self) < 0 || label_what_is_there(self, (uint32_t)number) < 0
-        || yagot_narrow_threshold(self) < 0
-        || (self->frozen = yagot_call_number(self->state->gc_get_freeze_count)) < 0
-        || (self->collections = yagot_count_collections(self)) < 0 || yagot_set_old_aside(self) < 0
-        || (count >= 1 && yagot_keep_owners(self, args[0]) < 0)) {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        (void)yagot_restore_collector(self);
-        PyErr_Restore(type, value, traceback);
-        return NULL;
-    }
-    self->collections += self->own_started && self->state->generations;
-    if (self->native && yagot_tracer_resume(&self->tracer, self->number) < 0) {
-        return NULL;
-    }
-    self->open = true;
-    Py_RETURN_NONE;
+    return yagot_window_begin(self, count >= 1 ? args[0] : NULL, (uint32_t)number) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-/* -- end ------------------------------------------------------------------------------------------ */
-
-static int
-note_what_was_missed(yagot_ledger *self)
-{
-    Py_ssize_t frozen, collections = yagot_count_collections(self);
-    if (collections < 0 || (frozen = yagot_call_number(self->state->gc_get_freeze_count)) < 0) {
-        return -1;
-    }
-    if (collections - self->collections > self->seen) {
-        self->incomplete = "a collection ran unseen (gc.callbacks was cleared)";
-    }
-    if (!self->state->generations || frozen <= self->frozen) {
-        return 0;
-    }
-    /* freeze() leaves next to nothing in the generations; 3.12's collector moves some immortal objects there too */
-    PyObject *old = yagot_get_objects(self, 2);
-    if (old == NULL) {
-        return -1;
-    }
-    if (PyList_GET_SIZE(old) < frozen - self->frozen) {
-        self->incomplete = "gc.freeze() was called";
-    }
-    Py_DECREF(old);
-    return 0;
-}
-
-static int
-close_window(yagot_ledger *self)
-{
-    yagot_snapshot snapshot;
-    yagot_found found = {0};
-    int result = yagot_take_births(self, &snapshot, 3);
-    uint32_t births = snapshot.count;
-    if (result == 0 && yagot_add_owners(&snapshot, self->owners, self->owner_count) < 0) {
-        PyErr_NoMemory();
-        result = -1;
-    }
-    if (result == 0) {
-        result = yagot_look(self, &snapshot, &found);
-    }
-    if (result == 0) {
-        result = yagot_settle_saved(self, &snapshot);
-    }
-    if (result == 0) {
-        self->held = yagot_count_held(self, &snapshot);
-        self->born += births;
-        self->garbage += found.garbage;
-        self->survivors = found.alive;
-        if (self->state->generations) {
-            yagot_gather_garbage(&snapshot);
-        }
-        yagot_describe(self);
-        result = yagot_label_survivors(self, &snapshot);
-    }
-    if (result == 0 && (self->wants_kept || self->wants_references)) {
-        result = yagot_keep_held(self, &snapshot);
-    }
-    if (result == 0 && self->wants_alive) {
-        result = yagot_keep_alive(self, &snapshot);
-    }
-    yagot_snapshot_fini(&snapshot);
-    if (result == 0 && found.garbage > 0) {
-        result = yagot_release_garbage(self);
-    }
-    yagot_forget_predictions(self);
-    return result == 0 && self->wants_references ? yagot_look_at_kept(self) : result;   /* the garbage is gone */
-}
-
+/* Steals `alive`, which may be NULL. */
 static PyObject *
-export_window(yagot_ledger *self)
+export_window(yagot_ledger *self, PyObject *alive)
 {
+    const yagot_window *w = &self->window;
     PyObject *findings = yagot_findings_export(&self->findings);
-    if (findings == NULL) {
+    PyObject *recurring = self->recurring != NULL ? self->recurring : PyDict_New();
+    self->recurring = NULL;
+    alive = alive != NULL ? alive : PyList_New(0);
+    if (findings == NULL || recurring == NULL || alive == NULL) {
+        Py_XDECREF(findings);
+        Py_XDECREF(recurring);
+        Py_XDECREF(alive);
         return NULL;
     }
-    PyObject *recurring = self->recurring != NULL ? self->recurring : PyDict_New();
-    PyObject *alive = self->alive != NULL ? self->alive : PyList_New(0);
-    self->recurring = self->alive = NULL;
-    return Py_BuildValue("{s:N,s:n,s:n,s:n,s:n,s:N,s:z,s:N}", "alive", alive, "held", self->held, "born", self->born,
-                         "survivors", self->survivors, "garbage", self->garbage, "recurring", recurring,
-                         "incomplete", self->incomplete, "findings", findings);
+    return Py_BuildValue("{s:N,s:n,s:n,s:n,s:n,s:N,s:z,s:N}", "alive", alive, "held", w->held, "born", w->born,
+                         "survivors", w->survivors, "garbage", w->garbage, "recurring", recurring,
+                         "incomplete", w->incomplete, "findings", findings);
 }
 
 PyDoc_STRVAR(end_doc,
 "end($self, /, look=True, references=False, alive=False, keep=False)\n--\n\n"
 "Closes the window. Returns a dict: born, survivors, held, garbage (numbers of objects), incomplete (why the\n"
-"window was not seen whole, or None), findings (a list of dicts, see yagot.findings), recurring.\n\n"
+"window was not seen whole, or None), findings (a list of dicts, see yagot.model), recurring.\n\n"
 "With references, survivors that have references which nobody holds are found, too; they are kept until\n"
-"forget() or put_off(). recurring tells by cause what has become of those that earlier looks have found: how many\n"
+"forget() or put_off(). recurring has, by cause, what has become of those that earlier looks have found: how many\n"
 "objects these were, how many still have such references, to how many of these no place in memory leads that could\n"
 "hold them, and by how many references.\n"
 "With alive, the births that are alive are in a list, alive. They live as long as that.\n"
@@ -207,60 +139,25 @@ static PyObject *
 ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"look", "references", "alive", "keep", NULL};
-    int wanted = 1, references = 0, alive = 0, keep = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|pppp:end", names, &wanted, &references, &alive, &keep)) {
+    int look = 1, references = 0, keep_alive = 0, keep = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|pppp:end", names, &look, &references, &keep_alive, &keep)) {
         return NULL;
     }
-    self->arguments = keywords;         /* none of the births that are asked about */
-    self->wants_references = references && !YAGOT_FREE_THREADED;
-    self->wants_alive = alive;
-    self->wants_kept = keep && !YAGOT_FREE_THREADED;
-    if (!self->open) {
+    if (!self->window.open) {
         PyErr_SetString(PyExc_RuntimeError, "no window is open");
         return NULL;
     }
-    yagot_tracer_pause(&self->tracer);
-    /* An automatic collection that is due must not run now: nobody would look before it. */
-    int gc_was_enabled = PyGC_Disable();
-    self->looking = true;
-    int result = 0;
-    if (wanted) {
-        result = note_what_was_missed(self);
-        if (result == 0) {
-            result = close_window(self);
-        }
-    }
-    if (result == 0 && self->number != 0) {
-        if (!wanted) {
-            result = yagot_label_young(self, YAGOT_TOLD);   /* a test that did not pass is not judged */
-        }
-        if (result == 0) {
-            result = yagot_set_old_aside(self);     /* so that what is young later was made later */
-        }
-    }
-    if (result == 0 && wanted && gc_was_enabled) {
-        result = yagot_limit_growth(self);
-    }
-    if (!wanted || !(references || keep) || (references && self->number == 0)) {
-        yagot_tracer_keep(&self->tracer, &self->put_off);
-    }
-    self->looking = false;
-    self->open = false;
-    if (gc_was_enabled) {
-        PyGC_Enable();
-    }
-    yagot_drop_owners(self);
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);     /* restoring must happen whatever went wrong */
-    int restored = yagot_restore_collector(self);
+    const yagot_wishes wishes = {.look = look, .references = references && !YAGOT_FREE_THREADED, .alive = keep_alive,
+                                 .keep = keep && !YAGOT_FREE_THREADED};
+    PyObject *alive = NULL;
+    self->arguments = keywords;         /* none of the births that are asked about */
+    int result = yagot_window_end(self, &wishes, &alive);
+    self->arguments = NULL;
     if (result < 0) {
-        PyErr_Restore(type, value, traceback);
+        Py_XDECREF(alive);
         return NULL;
     }
-    if (restored < 0) {
-        return NULL;
-    }
-    return wanted ? export_window(self) : Py_NewRef(Py_None);
+    return look ? export_window(self, alive) : Py_NewRef(Py_None);
 }
 
 PyDoc_STRVAR(close_doc,
@@ -270,14 +167,9 @@ PyDoc_STRVAR(close_doc,
 static PyObject *
 ledger_close(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
 {
-    bool was_open = self->open;
-    self->open = false;
-    yagot_tracer_fini(&self->tracer);
-    yagot_drop_owners(self);
-    if (was_open && yagot_restore_collector(self) < 0) {
-        return NULL;
-    }
-    if (yagot_remove_callback(self) < 0) {
+    self->labelling = false;
+    if (yagot_window_drop(self) < 0 || yagot_imports_remove(&self->imports) < 0
+        || yagot_gc_remove_callback(&self->gc) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -286,9 +178,10 @@ ledger_close(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
 PyDoc_STRVAR(check_doc,
 "check($self, /, references=False, tell=True)\n--\n\n"
 "Looks at all objects, between windows, and collects what is garbage. Returns a list of findings as end() does,\n"
-"each with a label: twice the number of the test that made the objects, or that less one for what was made\n"
-"between the test before and it. With references, what was put off is looked at again; with tell, it is among the\n"
-"findings. Raises RuntimeError if a window is open.");
+"with those that collections since the last check have met. Each has the number of a window and an origin: 'test' if\n"
+"the objects were made in it, 'before' if between the one before and it, 'import' if by an import in either.\n"
+"With references, what was put off is looked at again; with tell, it is among the findings. Raises RuntimeError if a\n"
+"window is open.");
 
 static PyObject *
 ledger_check(yagot_ledger *self, PyObject *args, PyObject *keywords)
@@ -298,7 +191,7 @@ ledger_check(yagot_ledger *self, PyObject *args, PyObject *keywords)
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "|pp:check", names, &references, &tell)) {
         return NULL;
     }
-    if (self->open) {
+    if (self->window.open) {
         PyErr_SetString(PyExc_RuntimeError, "a window is open");
         return NULL;
     }
@@ -313,7 +206,7 @@ PyDoc_STRVAR(references_doc,
 static PyObject *
 ledger_references(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
 {
-    if (self->open) {
+    if (self->window.open) {
         PyErr_SetString(PyExc_RuntimeError, "a window is open");
         return NULL;
     }
@@ -358,10 +251,11 @@ import_from(const char *module, const char *name)
 static PyObject *
 ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"describe", "native", NULL};
-    PyObject *describe = Py_None;
+    static char *names[] = {"describe", "native", "modules", NULL};
+    PyObject *describe = Py_None, *modules = NULL;
     int native = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|Op:Ledger", names, &describe, &native)
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OpO!:Ledger", names, &describe, &native, &PyDict_Type,
+                                     &modules)
         || (native && yagot_tracer_check() < 0)) {
         return NULL;
     }
@@ -375,15 +269,17 @@ ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     self->state = PyModule_GetState(module);
     self->is_tracing = import_from("_tracemalloc", "is_tracing");
     self->get_traceback = import_from("_tracemalloc", "_get_object_traceback");
-    if (yagot_findings_init(&self->findings) < 0
-        || yagot_idtable_init(&self->promoted) < 0 || yagot_idtable_init(&self->labels) < 0
-        || yagot_idtable_init(&self->put_off) < 0) {
+    self->gc.state = self->state;
+    if (yagot_findings_init(&self->findings) < 0 || yagot_findings_init(&self->late) < 0
+        || yagot_idtable_init(&self->labels) < 0 || yagot_idtable_init(&self->put_off) < 0) {
         PyErr_NoMemory();
         Py_CLEAR(self);
     }
-    else if (describe != Py_None) {
-        self->describe = Py_NewRef(describe);
-        self->findings.wants_repr = true;
+    else {
+        self->describe = describe != Py_None ? Py_NewRef(describe) : NULL;
+        self->findings.wants_repr = describe != Py_None;
+        self->findings.modules = Py_XNewRef(modules);
+        yagot_makers_setup();
     }
     return (PyObject *)self;
 }
@@ -393,12 +289,14 @@ ledger_traverse(yagot_ledger *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->module);
-    Py_VISIT(self->callback);
+    Py_VISIT(self->gc.callback);
+    Py_VISIT(self->imports.importlib);
+    Py_VISIT(self->imports.original);
+    Py_VISIT(self->imports.replacement);
     Py_VISIT(self->get_traceback);
     Py_VISIT(self->is_tracing);
     Py_VISIT(self->describe);
-    Py_VISIT(self->user_threshold);
-    Py_VISIT(self->owner_tuple);
+    Py_VISIT(self->window.owner_tuple);
     /* not the suspects: to the collector they are held from outside, as long as we want them */
     return 0;
 }
@@ -406,15 +304,16 @@ ledger_traverse(yagot_ledger *self, visitproc visit, void *arg)
 static int
 ledger_clear(yagot_ledger *self)
 {
-    yagot_drop_owners(self);
+    yagot_drop_owners(&self->window);
     yagot_forget_suspects(self);
     Py_CLEAR(self->kept);
-    Py_CLEAR(self->alive);
-    Py_CLEAR(self->callback);
+    Py_CLEAR(self->gc.callback);
+    Py_CLEAR(self->imports.importlib);
+    Py_CLEAR(self->imports.original);
+    Py_CLEAR(self->imports.replacement);
     Py_CLEAR(self->get_traceback);
     Py_CLEAR(self->is_tracing);
     Py_CLEAR(self->describe);
-    Py_CLEAR(self->user_threshold);
     return 0;
 }
 
@@ -426,8 +325,10 @@ ledger_dealloc(yagot_ledger *self)
     (void)ledger_clear(self);
     yagot_forget_predictions(self);
     yagot_findings_fini(&self->findings);
-    yagot_idtable_fini(&self->promoted);
-    yagot_forget_saved(self);
+    yagot_findings_fini(&self->late);
+    yagot_window_fini(&self->window);
+    yagot_idtable_fini(&self->gc.old);
+    yagot_imports_fini(&self->imports);
     yagot_tracer_fini(&self->tracer);
     yagot_idtable_fini(&self->labels);
     yagot_idtable_fini(&self->put_off);
@@ -437,6 +338,7 @@ ledger_dealloc(yagot_ledger *self)
 }
 
 static PyMethodDef ledger_methods[] = {
+    {"start", (PyCFunction)ledger_start, METH_NOARGS, start_doc},
     {"begin", (PyCFunction)(void (*)(void))ledger_begin, METH_FASTCALL, begin_doc},
     {"end", (PyCFunction)(void (*)(void))ledger_end, METH_VARARGS | METH_KEYWORDS, end_doc},
     {"check", (PyCFunction)(void (*)(void))ledger_check, METH_VARARGS | METH_KEYWORDS, check_doc},
@@ -445,6 +347,7 @@ static PyMethodDef ledger_methods[] = {
     {"put_off", (PyCFunction)ledger_put_off, METH_NOARGS, put_off_doc},
     {"close", (PyCFunction)ledger_close, METH_NOARGS, close_doc},
     {"_on_collection", (PyCFunction)(void (*)(void))ledger_on_collection, METH_FASTCALL, on_collection_doc},
+    {"_on_import", (PyCFunction)(void (*)(void))ledger_on_import, METH_FASTCALL, on_import_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -455,7 +358,7 @@ ledger_suspects(yagot_ledger *self, void *Py_UNUSED(closure))
 }
 
 static PyGetSetDef ledger_getters[] = {
-    {"suspects", (getter)ledger_suspects, NULL, "How many objects the last look suspects, told or not.", NULL},
+    {"suspects", (getter)ledger_suspects, NULL, "How many objects the last look suspects, reported or not.", NULL},
     {0},
 };
 
@@ -466,11 +369,12 @@ static PyMemberDef ledger_members[] = {
 };
 
 PyDoc_STRVAR(ledger_doc,
-"Ledger(describe=None, native=False)\n--\n\n"
+"Ledger(describe=None, native=False, modules={})\n--\n\n"
 "Watches one window after the other: what is born in it, and what of that is garbage at its end.\n\n"
 "describe is called for the objects of a cycle and returns a str to show; by default no code of theirs runs.\n"
 "With native, references are also looked for to objects that the collector does not track. Raises RuntimeError\n"
-"where that cannot be done (before CPython 3.14).");
+"where that cannot be done (before CPython 3.14).\n\n"
+"modules says of modules by name whose they are: the project's (0), the standard library's (1), other people's (2).");
 
 static PyType_Slot ledger_slots[] = {
     {Py_tp_doc, (void *)ledger_doc},

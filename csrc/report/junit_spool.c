@@ -1,33 +1,31 @@
-/* junit_spool.c - report: test cases on their way from several files into one. See junit_spool.h. */
+/* junit_spool.c - report: the file of what is merged, and which of it was there before. See junit_spool.h. */
 #include "report/junit_spool.h"
 
 #include "base/files.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { FIRST_TABLE = 1024, LOOKS = 128 };
+enum { FIRST_TABLE = 1024, KEPT_PAGES = 1 << 20, EXAMPLES = 5, LONGEST_EXAMPLE = 200 };
 
-/* -- its file ------------------------------------------------------------------------------------- */
+/* -- the file ------------------------------------------------------------------------------------- */
 
-void
-yagot_suite_fini(yagot_suite *suite)
+static int
+checked(int result)
 {
-    PyMem_RawFree(suite->name);
-    PyMem_RawFree(suite->timestamp);
-    PyMem_RawFree(suite->hostname);
-    PyMem_RawFree(suite->file);
-    yagot_text_fini(&suite->properties);
-    yagot_text_fini(&suite->output);
+    if (result < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return result;
 }
 
-int
-yagot_spool_flush(yagot_spool *s)
+static int
+flush(yagot_spool *s)
 {
     size_t size = (size_t)(s->end - s->written);
-    if (size > 0 && yagot_write_at(s->file, s->buffer, size, (off_t)s->written) < 0) {
-        PyErr_SetFromErrno(PyExc_OSError);
+    if (size > 0 && checked(yagot_write_at(s->file, s->buffer, size, (off_t)s->written)) < 0) {
         return -1;
     }
     s->written = s->end;
@@ -40,7 +38,7 @@ yagot_spool_map(yagot_spool *s)
     if (s->map != NULL || s->end == 0) {
         return 0;
     }
-    if (yagot_spool_flush(s) < 0) {
+    if (flush(s) < 0) {
         return -1;
     }
     void *map = mmap(NULL, s->end, PROT_READ, MAP_PRIVATE, s->file, 0);
@@ -49,6 +47,7 @@ yagot_spool_map(yagot_spool *s)
         return -1;
     }
     s->map = map;
+    s->mapped = s->end;
     return 0;
 }
 
@@ -56,99 +55,69 @@ void
 yagot_spool_unmap(yagot_spool *s)
 {
     if (s->map != NULL) {
-        (void)munmap((void *)(uintptr_t)s->map, s->end);
+        (void)munmap((void *)(uintptr_t)s->map, s->mapped);
         s->map = NULL;
     }
 }
 
-/* What was read is not needed again soon: the system takes its pages back, lest they count as the process's memory. */
-static void
-release_pages(yagot_spool *s)
+void
+yagot_spool_looked(yagot_spool *s, uint64_t bytes)
 {
-    if (++s->looks % LOOKS == 0) {
-        (void)madvise((void *)(uintptr_t)s->map, s->end, MADV_DONTNEED);
+    s->looks += bytes;
+    if (s->looks > KEPT_PAGES) {
+        s->looks = 0;
+        (void)madvise((void *)(uintptr_t)s->map, s->mapped, MADV_DONTNEED);
+        yagot_suites_release(s);
     }
+}
+
+/* Is this part still in the buffer? What is there in part only is written out first. */
+static bool
+is_buffered(yagot_spool *s, uint64_t at, size_t size, int *result)
+{
+    *result = at < s->written && at + size > s->written ? flush(s) : 0;
+    return at >= s->written;
 }
 
 static int
-read_spool(yagot_spool *s, char *bytes, size_t size, uint64_t at)
+read_spool(yagot_spool *s, void *bytes, size_t size, uint64_t at)
 {
+    int result;
     if (s->map != NULL) {
-        release_pages(s);
         memcpy(bytes, s->map + at, size);
         return 0;
     }
-    if (yagot_spool_flush(s) < 0) {
-        return -1;
+    if (is_buffered(s, at, size, &result)) {
+        memcpy(bytes, s->buffer + (at - s->written), size);
+        return result;
     }
-    if (yagot_read_at(s->file, bytes, size, (off_t)at) < 0) {
-        PyErr_SetFromErrno(PyExc_OSError);
-        return -1;
+    return result < 0 ? -1 : checked(yagot_read_at(s->file, bytes, size, (off_t)at));
+}
+
+static int
+write_over(yagot_spool *s, const void *bytes, size_t size, uint64_t at)
+{
+    int result;
+    if (is_buffered(s, at, size, &result)) {
+        memcpy(s->buffer + (at - s->written), bytes, size);
+        return result;
     }
-    return 0;
+    return result < 0 ? -1 : checked(yagot_write_at(s->file, bytes, size, (off_t)at));
 }
 
 int
-yagot_spool_head(yagot_spool *s, const yagot_record *record, yagot_spooled *head)
+yagot_spool_head(yagot_spool *s, uint32_t offset, yagot_spooled *head)
 {
-    return read_spool(s, (char *)head, sizeof *head, yagot_spool_place(record));
+    return read_spool(s, head, sizeof *head, (uint64_t)offset * YAGOT_SPOOL_UNIT);
 }
 
-void
-yagot_spool_fini(yagot_spool *s)
+const char *
+yagot_spool_xml(yagot_spool *s, uint32_t offset, const yagot_spooled *head)
 {
-    for (uint32_t i = 0; i < s->suite_count; i++) {
-        yagot_suite_fini(&s->suites[i]);
-    }
-    PyMem_RawFree(s->suites);
-    PyMem_RawFree(s->records);
-    PyMem_RawFree(s->table);
-    if (s->by_name != NULL) {
-        xmlHashFree(s->by_name, NULL);
-    }
-    yagot_spool_unmap(s);
-    PyMem_RawFree(s->buffer);
-    if (s->file >= 0) {
-        (void)close(s->file);
-    }
-    *s = (yagot_spool){.file = -1};
+    return s->map + (uint64_t)offset * YAGOT_SPOOL_UNIT + sizeof *head + head->identity;
 }
 
-/* -- suites --------------------------------------------------------------------------------------- */
-
-static uint32_t
-add_suite(yagot_spool *s, const yagot_suite *suite)
-{
-    if ((s->suite_count & (s->suite_count - 1)) == 0) {
-        yagot_suite *grown = PyMem_RawRealloc(s->suites, (s->suite_count * 2u + 1u) * sizeof *grown);
-        if (grown == NULL) {
-            return YAGOT_NONE;
-        }
-        s->suites = grown;
-    }
-    if (xmlHashAddEntry(s->by_name, (xmlChar *)suite->name, (void *)(uintptr_t)(s->suite_count + 1)) != 0) {
-        return YAGOT_NONE;
-    }
-    s->suites[s->suite_count] = *suite;
-    s->suites[s->suite_count].first = YAGOT_NONE;
-    return s->suite_count++;
-}
-
-uint32_t
-yagot_spool_suite(yagot_spool *s, yagot_suite suite)
-{
-    uintptr_t known = (uintptr_t)xmlHashLookup(s->by_name, (xmlChar *)suite.name);
-    uint32_t index = known != 0 ? (uint32_t)known - 1 : add_suite(s, &suite);
-    if (known != 0 || index == YAGOT_NONE) {
-        yagot_suite_fini(&suite);
-    }
-    if (index == YAGOT_NONE) {
-        PyErr_NoMemory();
-    }
-    return index;
-}
-
-/* -- records -------------------------------------------------------------------------------------- */
+/* -- records in it -------------------------------------------------------------------------------- */
 
 int
 yagot_spool_bytes(yagot_spool *s, const void *bytes, size_t size)
@@ -164,7 +133,7 @@ yagot_spool_bytes(yagot_spool *s, const void *bytes, size_t size)
         from += part;
         size -= part;
         s->end += part;
-        if (used + part == YAGOT_SPOOL_BUFFER && yagot_spool_flush(s) < 0) {
+        if (used + part == YAGOT_SPOOL_BUFFER && flush(s) < 0) {
             return -1;
         }
     }
@@ -172,8 +141,9 @@ yagot_spool_bytes(yagot_spool *s, const void *bytes, size_t size)
 }
 
 int
-yagot_spool_begin(yagot_spool *s, yagot_record *record)
+yagot_spool_begin(yagot_spool *s)
 {
+    const yagot_text *identity = &s->identity;
     static const char padding[YAGOT_SPOOL_UNIT];
     size_t rest = (size_t)(s->end % YAGOT_SPOOL_UNIT);
     if (rest > 0 && yagot_spool_bytes(s, padding, YAGOT_SPOOL_UNIT - rest) < 0) {
@@ -183,35 +153,89 @@ yagot_spool_begin(yagot_spool *s, yagot_record *record)
         PyErr_SetString(PyExc_ValueError, "more than 64 GB of test cases");
         return -1;
     }
-    record->offset = (uint32_t)(s->end / YAGOT_SPOOL_UNIT);
-    return 0;
+    if (identity->failed) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    s->open = s->end;
+    yagot_spooled head = {.identity = (uint32_t)identity->size, .file = s->file_number};
+    if (yagot_spool_bytes(s, &head, sizeof head) < 0) {
+        return -1;
+    }
+    return yagot_spool_bytes(s, yagot_text_get(identity), identity->size);
 }
 
-/* A bytes object's hash, so that nobody can aim at the table; 29 bits. */
+/* Completes the head of the record at the end. */
 static int
-hash_identity(const yagot_text *identity, uint32_t *hash)
+complete_head(yagot_spool *s, int64_t milliseconds, yagot_spooled *head)
 {
-    PyObject *bytes = PyBytes_FromStringAndSize(yagot_text_get(identity), (Py_ssize_t)identity->size);
+    if (read_spool(s, head, sizeof *head, s->open) < 0) {
+        return -1;
+    }
+    head->size = s->end - s->open - sizeof *head - head->identity;
+    head->milliseconds = milliseconds;
+    return write_over(s, head, sizeof *head, s->open);
+}
+
+int
+yagot_spool_store(yagot_spool *s, uint32_t *offset)
+{
+    yagot_spooled head;
+    *offset = (uint32_t)(s->open / YAGOT_SPOOL_UNIT);
+    return complete_head(s, 0, &head);
+}
+
+int
+yagot_spool_is(yagot_spool *s, uint32_t offset, const yagot_text *identity, yagot_spooled *head)
+{
+    if (yagot_spool_head(s, offset, head) < 0) {
+        return -1;
+    }
+    if (head->identity != identity->size) {
+        return 0;
+    }
+    char *found = PyMem_RawMalloc(identity->size + 1);
+    if (found == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    int result = read_spool(s, found, identity->size, (uint64_t)offset * YAGOT_SPOOL_UNIT + sizeof *head);
+    result = result < 0 ? -1 : memcmp(found, yagot_text_get(identity), identity->size) == 0;
+    PyMem_RawFree(found);
+    return result;
+}
+
+/* -- the table of identities ---------------------------------------------------------------------- */
+
+int
+yagot_hash(const yagot_text *text, uint32_t *hash)
+{
+    if (text->failed) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    PyObject *bytes = PyBytes_FromStringAndSize(yagot_text_get(text), (Py_ssize_t)text->size);
     Py_hash_t full = bytes != NULL ? PyObject_Hash(bytes) : -1;
     Py_XDECREF(bytes);
     *hash = (uint32_t)((uint64_t)full >> 16) & YAGOT_HASH_MASK;
+    *hash += *hash == 0;
     return full == -1 ? -1 : 0;
 }
 
-static bool
-is_same(yagot_spool *s, const yagot_record *record, const yagot_text *identity)
+int
+yagot_reserve(void **array, uint32_t *room, uint32_t count, size_t size)
 {
-    yagot_spooled head;
-    if (yagot_spool_head(s, record, &head) < 0 || head.identity != identity->size) {
-        PyErr_Clear();
-        return false;
+    if (count == *room) {
+        uint64_t more = (uint64_t)*room + *room / 4 + 64;
+        void *grown = more < UINT32_MAX ? PyMem_RawRealloc(*array, (size_t)more * size) : NULL;
+        if (grown == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        *array = grown;
+        *room = (uint32_t)more;
     }
-    char *name = PyMem_RawMalloc(head.identity + 1);
-    bool same = name != NULL && read_spool(s, name, head.identity, yagot_spool_place(record) + sizeof head) == 0
-                && memcmp(name, yagot_text_get(identity), head.identity) == 0;
-    PyErr_Clear();
-    PyMem_RawFree(name);
-    return same;
+    return 0;
 }
 
 /* The places of a hash, one after the other: double hashing, so that neighbours do not crowd (each look at one costs a
@@ -229,15 +253,19 @@ next_place(const yagot_spool *s, uint32_t hash, uint32_t place)
     return step < s->table_size - place ? place + step : place + step - s->table_size;
 }
 
-/* Where a case with this identity is in the table, or where it may go. */
+/* Where a record with this identity is in the table, or where it may go. NULL with an exception set. */
 static uint32_t *
-find_place(yagot_spool *s, uint32_t hash, const yagot_text *identity)
+find_place(yagot_spool *s, uint32_t hash, const yagot_text *identity, yagot_spooled *head)
 {
     uint32_t i = first_place(s, hash);
     for (; s->table[i] != 0; i = next_place(s, hash, i)) {
         const yagot_record *record = &s->records[s->table[i] - 1];
-        if ((record->meta & YAGOT_HASH_MASK) == hash && is_same(s, record, identity)) {
-            break;
+        if ((record->meta & YAGOT_HASH_MASK) != hash) {
+            continue;
+        }
+        int same = yagot_spool_is(s, record->offset, identity, head);
+        if (same != 0) {
+            return same < 0 ? NULL : &s->table[i];
         }
     }
     return &s->table[i];
@@ -250,17 +278,19 @@ grow_table(yagot_spool *s)
     uint64_t size = ((uint64_t)s->count * 3 / 2 + FIRST_TABLE) | 1;
     PyMem_RawFree(s->table);
     s->table = size <= UINT32_MAX ? PyMem_RawCalloc(size, sizeof *s->table) : NULL;
+    s->table_size = s->table != NULL ? (uint32_t)size : 0;
     if (s->table == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    s->table_size = (uint32_t)size;
     for (uint32_t r = 0; r < s->count; r++) {
         uint32_t hash = s->records[r].meta & YAGOT_HASH_MASK, i = first_place(s, hash);
-        while (s->table[i] != 0) {
+        while (hash != 0 && s->table[i] != 0) {
             i = next_place(s, hash, i);
         }
-        s->table[i] = r + 1;
+        if (hash != 0) {
+            s->table[i] = r + 1;
+        }
     }
     return 0;
 }
@@ -268,48 +298,188 @@ grow_table(yagot_spool *s)
 static int
 reserve_record(yagot_spool *s)
 {
-    if (s->count == s->room) {
-        uint32_t room = s->room + s->room / 4 + 1024;
-        yagot_record *grown = PyMem_RawRealloc(s->records, room * sizeof *grown);
-        if (grown == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        s->records = grown;
-        s->room = room;
+    if (yagot_reserve((void **)&s->records, &s->room, s->count, sizeof *s->records) < 0) {
+        return -1;
     }
     return s->table == NULL || (uint64_t)s->count * 10 >= (uint64_t)s->table_size * 8 ? grow_table(s) : 0;
 }
 
-/* Of two cases with one identity the worse is kept. */
-int
-yagot_spool_add(yagot_spool *s, uint32_t suite, yagot_record record, const yagot_text *identity)
+/* -- what was there before ------------------------------------------------------------------------ */
+
+void
+yagot_note(yagot_notes *notes, const char *first, const char *second)
 {
-    uint32_t hash;
-    if (hash_identity(identity, &hash) < 0 || reserve_record(s) < 0) {
+    yagot_text *text = &notes->examples;
+    notes->count++;
+    if (notes->shown == EXAMPLES) {
+        return;
+    }
+    notes->shown++;
+    size_t from = text->size;
+    yagot_text_add(text, first);
+    yagot_text_add(text, second);
+    if (text->size - from > LONGEST_EXAMPLE) {
+        text->size = from + LONGEST_EXAMPLE;
+        while (((unsigned char)text->data[text->size] & 0xC0) == 0x80) {
+            text->size--;
+        }
+        yagot_text_add(text, "\xE2\x80\xA6");
+    }
+    for (size_t i = from; i < text->size; i++) {
+        text->data[i] = (unsigned char)text->data[i] < 0x20 ? ' ' : text->data[i];
+    }
+    yagot_text_add(text, "\n");
+}
+
+static void
+note_duplicate(yagot_spool *s)
+{
+    const char *class = s->identity.data + sizeof(yagot_identity), *name = class + strlen(class) + 1;
+    yagot_text first = {0};
+    yagot_text_add(&first, class);
+    yagot_text_add(&first, *class != '\0' ? "." : "");
+    yagot_note(&s->duplicates, yagot_text_get(&first), name);
+    yagot_text_fini(&first);
+}
+
+static int
+append_record(yagot_spool *s, uint32_t suite, yagot_record record, uint32_t *place)
+{
+    if (yagot_suite_record(s, suite) < 0) {
         return -1;
     }
-    record.meta |= hash;
-    uint32_t *place = find_place(s, hash, identity);
-    if (*place != 0) {
-        yagot_record *old = &s->records[*place - 1];
-        s->duplicates++;
-        if ((record.meta & ~YAGOT_HASH_MASK) > (old->meta & ~YAGOT_HASH_MASK)) {
-            old->offset = record.offset;
-            old->meta = record.meta;
-        }
+    s->records[s->count++] = record;
+    if (place != NULL) {
+        *place = s->count;
+    }
+    return 0;
+}
+
+static int
+append_case(yagot_spool *s, uint32_t suite, yagot_record record, int64_t milliseconds, uint32_t *place)
+{
+    if (append_record(s, suite, record, place) < 0) {
+        return -1;
+    }
+    s->cases++;
+    yagot_suite_count(s, suite, yagot_record_kind(&record), milliseconds, 1);
+    return 0;
+}
+
+/* A case that another file had. The record stays in its place; what it points to may become the new one. */
+static int
+resolve(yagot_spool *s, uint32_t suite, yagot_record *old, yagot_spooled *head, yagot_record record,
+        int64_t milliseconds)
+{
+    yagot_kind was = yagot_record_kind(old), is = yagot_record_kind(&record);
+    note_duplicate(s);
+    if (s->policy == YAGOT_LAST || is > was) {
+        yagot_suite_count(s, suite, was, head->milliseconds, -1);
+        yagot_suite_count(s, suite, is, milliseconds, 1);
+        *old = record;
         return 0;
     }
-    yagot_suite *owner = &s->suites[suite];
-    record.next = YAGOT_NONE;
-    s->records[s->count] = record;
-    if (owner->first == YAGOT_NONE) {
-        owner->first = s->count;
+    head->file = s->file_number;
+    head->repeats = 0;
+    return write_over(s, head, sizeof *head, (uint64_t)old->offset * YAGOT_SPOOL_UNIT);
+}
+
+/* Is this record, with the identity in `identity`, in the table? Stores its place, or that where it may go. */
+static int
+look_up(yagot_spool *s, yagot_record *record, uint32_t **place, yagot_spooled *head)
+{
+    uint32_t hash;
+    if (yagot_hash(&s->identity, &hash) < 0) {
+        return -1;
     }
-    else {
-        s->records[owner->last].next = s->count;
+    record->meta = (record->meta & ~YAGOT_HASH_MASK) | hash;
+    *place = find_place(s, hash, &s->identity, head);
+    return *place == NULL ? -1 : **place != 0;
+}
+
+/* The file had a case of this identity before: they are told apart by a number. */
+static int
+number_case(yagot_spool *s, const yagot_record *first, yagot_spooled *head)
+{
+    const size_t at = offsetof(yagot_identity, number);
+    head->repeats++;
+    memcpy(s->identity.data + at, &head->repeats, sizeof head->repeats);
+    if (write_over(s, head, sizeof *head, (uint64_t)first->offset * YAGOT_SPOOL_UNIT) < 0) {
+        return -1;
     }
-    owner->last = s->count++;
-    *place = s->count;
-    return 0;
+    return write_over(s, &head->repeats, sizeof head->repeats, s->open + sizeof *head + at);
+}
+
+static int
+add_case(yagot_spool *s, uint32_t suite, yagot_record record, int64_t milliseconds)
+{
+    uint32_t *place;
+    yagot_spooled head;
+    if (s->policy == YAGOT_KEEP) {
+        return append_case(s, suite, record, milliseconds, NULL);
+    }
+    int known = look_up(s, &record, &place, &head);
+    if (known > 0 && head.file == s->file_number) {
+        if (number_case(s, &s->records[*place - 1], &head) < 0) {
+            return -1;
+        }
+        known = look_up(s, &record, &place, &head);
+    }
+    if (known <= 0) {
+        return known < 0 ? -1 : append_case(s, suite, record, milliseconds, place);
+    }
+    return resolve(s, suite, &s->records[*place - 1], &head, record, milliseconds);
+}
+
+static int
+add_property(yagot_spool *s, uint32_t suite, yagot_record record)
+{
+    uint32_t *place;
+    yagot_spooled head;
+    int known = look_up(s, &record, &place, &head);
+    return known != 0 ? (known < 0 ? -1 : 0) : append_record(s, suite, record, place);
+}
+
+int
+yagot_spool_finish(yagot_spool *s, uint32_t suite, yagot_kind kind, int64_t milliseconds)
+{
+    yagot_spooled head;
+    yagot_record record = {.offset = (uint32_t)(s->open / YAGOT_SPOOL_UNIT), .meta = (uint32_t)kind << YAGOT_HASH_BITS};
+    if (complete_head(s, milliseconds, &head) < 0 || reserve_record(s) < 0) {
+        return -1;
+    }
+    if (kind > YAGOT_PROPERTY || head.identity == 0) {
+        return append_record(s, suite, record, NULL);
+    }
+    return kind == YAGOT_PROPERTY ? add_property(s, suite, record) : add_case(s, suite, record, milliseconds);
+}
+
+int
+yagot_spool_init(yagot_spool *s, int file, int table_file, yagot_policy policy)
+{
+    *s = (yagot_spool){.file = file, .table_file = table_file, .policy = policy};
+    return yagot_suites_init(s);
+}
+
+void
+yagot_spool_fini(yagot_spool *s)
+{
+    yagot_notes *notes[] = {&s->duplicates, &s->missing, &s->times};
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
+        yagot_text_fini(&notes[i]->examples);
+    }
+    yagot_spool_unmap(s);
+    yagot_text_fini(&s->identity);
+    yagot_text_fini(&s->root_name);
+    yagot_suites_fini(s);
+    PyMem_RawFree(s->suite_hashes);
+    PyMem_RawFree(s->suite_table);
+    PyMem_RawFree(s->runs);
+    PyMem_RawFree(s->records);
+    PyMem_RawFree(s->table);
+    PyMem_RawFree(s->buffer);
+    if (s->file >= 0) {
+        (void)close(s->file);
+    }
+    *s = (yagot_spool){.file = -1, .table_file = -1};
 }

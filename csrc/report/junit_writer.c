@@ -2,35 +2,32 @@
  *
  * Before a test runs, a test case that says the process died is written with all closing tags over the old
  * ones; when the test is through, its result is written over that. Each is one write, padded with white space
- * where the old tail was longer. The suite's counters have a fixed width and are rewritten in place; those of the
- * whole report, white space until then, are written at the end. The dialect is the one of docs/reference/junit.
+ * where the old tail was longer. The file is made longer first, by white space behind the end of the document, so that
+ * a full disk or a limit stops a write that changes nothing; a write that fails half-way is taken back.
+ * The suite's counters have a fixed width and are rewritten in place, and become plain numbers when the suite is
+ * over; those of the whole report, white space until then, are written at the end. The dialect is the one of
+ * docs/reference/junit.
  */
-#include "report/junit_testcase.h"
 #include "base/files.h"
+#include "report/junit_counters.h"
+#include "report/junit_testcase.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { WIDTH = 8, COUNTERS_SIZE = 192 };    /* digits of a counter; room for all of them as text */
-
-typedef struct {
-    long long tests, failures, errors, skipped, milliseconds;
-    off_t at;                       /* where they are in the file */
-} counters;
-
 typedef struct {
     PyObject_HEAD
-    int file;                       /* -1 once closed */
+    yagot_file file;
     pid_t owner;                    /* forked children must not write */
     PyObject *name, *timestamp, *hostname, *properties;     /* owned */
-    PyObject *suite, *suite_file;   /* owned; the open suite, NULL before the first */
-    off_t next_at, end, size;       /* where the next test case goes; where white space begins; the file's size */
+    PyObject *suite;                /* owned; the open suite, NULL before the first */
+    off_t next_at, end;             /* where the next test case goes; where white space begins */
     bool pending;                   /* the case there is one that says the process died */
     bool ant, with_places;          /* the family: Ant's schema; cases with file and line */
     int suites;                     /* begun so far */
-    bool broken;                    /* a write failed: what is known of the file may be wrong */
-    counters root, inner;
+    bool broken;                    /* a write failed, and so did taking it back */
+    yagot_counters root, inner;
     yagot_xml xml;
 } junit_writer;
 
@@ -39,13 +36,25 @@ typedef struct {
 static int
 checked(int result)
 {
-    if (result < 0) {
+    if (result < 0 && errno == YAGOT_FILE_LOST) {
+        PyObject *error = PyObject_CallFunction(PyExc_OSError, "is", errno,
+                                                "it was closed, removed or changed during the run");
+        if (error != NULL) {
+            PyErr_SetObject(PyExc_OSError, error);
+            Py_DECREF(error);
+        }
+    }
+    else if (result < 0 && errno == ENOMEM) {
+        PyErr_NoMemory();
+    }
+    else if (result < 0) {
         PyErr_SetFromErrno(PyExc_OSError);
     }
     return result;
 }
 
-/* Writes the fragment where the next case goes, over the old tail; what is left of that becomes white space. */
+/* Writes the fragment where the next case goes, over the old tail; what is left of that becomes white space. -1 with
+ * errno set. */
 static int
 write_tail(junit_writer *self)
 {
@@ -58,50 +67,52 @@ write_tail(junit_writer *self)
     size_t size;
     const char *bytes = yagot_xml_bytes(&self->xml, &size);
     if (bytes == NULL) {
-        PyErr_NoMemory();
+        errno = ENOMEM;
+        return -1;
+    }
+    if (yagot_file_reserve(&self->file, self->next_at + (off_t)size) < 0) {
+        return -1;
+    }
+    self->end = self->next_at + (off_t)size;    /* until all is there, white space begins behind it at the earliest */
+    if (yagot_file_write(&self->file, bytes, size, self->next_at) < 0) {
         return -1;
     }
     self->end = end;
-    self->size = self->next_at + (off_t)size > self->size ? self->next_at + (off_t)size : self->size;
-    return checked(yagot_write_at(self->file, bytes, size, self->next_at));
+    return 0;
 }
 
 /* -- start tags ----------------------------------------------------------------------------------- */
 
-/* Counters as attributes, always of the same width. */
+/* Writes counters, and notes where they go. */
 static void
-format_counters(char text[COUNTERS_SIZE], const counters *c, bool skipped)
+add_counters(junit_writer *self, yagot_counters *c, bool skipped, yagot_counters_form form)
 {
-    char *end = yagot_put_digits(stpcpy(text, " tests=\""), c->tests, WIDTH);
-    end = yagot_put_digits(stpcpy(end, "\" failures=\""), c->failures, WIDTH);
-    end = yagot_put_digits(stpcpy(end, "\" errors=\""), c->errors, WIDTH);
-    if (skipped) {
-        end = yagot_put_digits(stpcpy(end, "\" skipped=\""), c->skipped, WIDTH);
-    }
-    (void)stpcpy(yagot_put_seconds(stpcpy(end, "\" time=\""), c->milliseconds, WIDTH), "\"");
-}
-
-/* Writes them, and notes where they go. */
-static void
-add_counters(junit_writer *self, counters *c, bool skipped)
-{
-    char text[COUNTERS_SIZE];
+    char text[YAGOT_COUNTERS_SIZE];
     c->at = self->next_at + (off_t)self->xml.bytes.size;
-    format_counters(text, c, skipped);
+    yagot_counters_format(text, c, skipped, form);
     yagot_xml_attributes(&self->xml, text);
 }
 
-/* Writes new numbers over them, or white space. -1 with errno set. */
+/* Writes the numbers of today over them. -1 with errno set. */
 static int
-rewrite_counters(const junit_writer *self, const counters *c, bool skipped, bool blank)
+rewrite_counters(junit_writer *self, const yagot_counters *c, bool skipped, yagot_counters_form form)
 {
-    char text[COUNTERS_SIZE];
-    format_counters(text, c, skipped);
-    size_t size = strlen(text);
-    if (blank) {
-        memset(text, ' ', size);
+    char text[YAGOT_COUNTERS_SIZE];
+    yagot_counters_format(text, c, skipped, form);
+    return yagot_file_write(&self->file, text, strlen(text), c->at);
+}
+
+/* Makes them plain numbers; digits if that fails half-way. -1 with errno set. */
+static int
+finish_counters(junit_writer *self, const yagot_counters *c, bool skipped)
+{
+    if (rewrite_counters(self, c, skipped, YAGOT_PLAIN) == 0) {
+        return 0;
     }
-    return yagot_write_at(self->file, text, size, c->at);
+    int error = errno;
+    (void)rewrite_counters(self, c, skipped, YAGOT_DIGITS);
+    errno = error;
+    return -1;
 }
 
 static void
@@ -110,24 +121,24 @@ start_root(junit_writer *self)
     yagot_xml_start(&self->xml, "testsuites");
     if (!self->ant) {
         yagot_xml_attribute_str(&self->xml, "name", self->name);
-        add_counters(self, &self->root, false);
+        add_counters(self, &self->root, false, YAGOT_BLANK);
     }
 }
 
 static void
-start_suite(junit_writer *self)
+start_suite(junit_writer *self, const yagot_case *c, yagot_counters *inner)
 {
     yagot_xml_start(&self->xml, "testsuite");
     if (self->ant) {
         yagot_xml_attribute(&self->xml, "package", "");
-        yagot_xml_number(&self->xml, "id", self->suites - 1);
+        yagot_xml_number(&self->xml, "id", self->suites);
     }
-    yagot_xml_attribute_str(&self->xml, "name", self->suite);
-    add_counters(self, &self->inner, true);
+    yagot_xml_attribute_str(&self->xml, "name", c->suite);
+    add_counters(self, inner, true, YAGOT_DIGITS);
     yagot_xml_attribute_str(&self->xml, "timestamp", self->timestamp);
     yagot_xml_attribute_str(&self->xml, "hostname", self->hostname);
     if (!self->ant) {
-        yagot_xml_attribute_str(&self->xml, "file", self->suite_file);
+        yagot_xml_attribute_str(&self->xml, "file", c->file);
     }
 }
 
@@ -158,51 +169,71 @@ add_properties(junit_writer *self)
 
 /* -- test cases ----------------------------------------------------------------------------------- */
 
+/* Ends the open suite, if there is one. */
 static void
-count(counters *c, const char *kind, long long milliseconds, int by)
-{
-    c->tests += by;
-    c->milliseconds += milliseconds;
-    if (c->milliseconds > YAGOT_LONGEST) {
-        c->milliseconds = YAGOT_LONGEST;
-    }
-    if (kind != NULL) {
-        *(kind[0] == 'f' ? &c->failures : kind[0] == 'e' ? &c->errors : &c->skipped) += by;
-    }
-}
-
-/* Begins the test case's suite after closing the one before. */
-static void
-begin_suite(junit_writer *self, const yagot_case *c)
+end_suite(junit_writer *self)
 {
     if (self->suite != NULL) {
         yagot_xml_raw(&self->xml, suite_tail(self));
         yagot_xml_raw(&self->xml, "</testsuite>\n");
     }
-    self->suites++;
-    self->inner = (counters){0};
-    Py_XSETREF(self->suite, Py_NewRef(c->suite));
-    Py_XSETREF(self->suite_file, Py_NewRef(c->file));
-    start_suite(self);
+}
+
+static void
+begin_suite(junit_writer *self, const yagot_case *c, yagot_counters *inner)
+{
+    end_suite(self);
+    start_suite(self, c, inner);
     yagot_xml_raw(&self->xml, "\n");
     add_properties(self);
 }
 
-/* Writes a case and all closing tags. A pending one is overwritten by the next. */
-static int
-put_case(junit_writer *self, const yagot_case *c)
+static void
+forget_pending(junit_writer *self)
 {
+    if (self->pending) {
+        yagot_counters_add(&self->inner, "error", 0, -1);
+        yagot_counters_add(&self->root, "error", 0, -1);
+        self->pending = false;
+    }
+}
+
+/* Ends the document where the next case would go: what is there now is half written, or not true. -1 with errno set. */
+static int
+take_back(junit_writer *self)
+{
+    forget_pending(self);
+    self->file.unlimited = true;
     yagot_xml_reset(&self->xml);
-    int same = self->suite != NULL ? PyUnicode_Compare(self->suite, c->suite) == 0 : 0;
-    if (PyErr_Occurred()) {
+    end_suite(self);
+    yagot_xml_raw(&self->xml, "</testsuites>\n");
+    if (write_tail(self) < 0) {
+        self->broken = true;
         return -1;
     }
-    if (self->pending) {
-        count(&self->inner, "error", 0, -1);
-        count(&self->root, "error", 0, -1);
-    }
+    return self->suite != NULL ? rewrite_counters(self, &self->inner, true, YAGOT_DIGITS) : 0;
+}
+
+/* The suite of a case that was written is the open one now; the one before is over. -1 with errno set. */
+static int
+enter_suite(junit_writer *self, const yagot_case *c, const yagot_counters *inner)
+{
+    int result = self->suite != NULL ? finish_counters(self, &self->inner, true) : 0;
+    Py_XSETREF(self->suite, Py_NewRef(c->suite));
+    self->inner = *inner;
+    self->suites++;
+    return result;
+}
+
+/* Writes a case and all closing tags. A pending one is overwritten by the next. -1 with errno set. */
+static int
+put_case(junit_writer *self, const yagot_case *c, bool same)
+{
+    yagot_counters fresh = {0};
+    forget_pending(self);
+    yagot_xml_reset(&self->xml);
     if (!same) {
-        begin_suite(self, c);
+        begin_suite(self, c, &fresh);
     }
     size_t before = self->xml.bytes.size;
     yagot_case_write(&self->xml, c, self->ant, self->with_places);
@@ -212,11 +243,29 @@ put_case(junit_writer *self, const yagot_case *c)
     if (write_tail(self) < 0) {
         return -1;
     }
-    count(&self->inner, c->kind, c->milliseconds, 1);
-    count(&self->root, c->kind, c->milliseconds, 1);
-    self->pending = c->pending;
     self->next_at += (off_t)(c->pending ? before : after);
-    return checked(rewrite_counters(self, &self->inner, true, false));
+    int result = same ? 0 : enter_suite(self, c, &fresh);
+    self->pending = c->pending;
+    yagot_counters_add(&self->inner, c->kind, c->milliseconds, 1);
+    yagot_counters_add(&self->root, c->kind, c->milliseconds, 1);
+    return rewrite_counters(self, &self->inner, true, YAGOT_DIGITS) < 0 ? -1 : result;
+}
+
+/* The same; after an error the file is as if the case had not come, as far as that can be had. -1 with an exception. */
+static int
+try_case(junit_writer *self, const yagot_case *c)
+{
+    int same = self->suite != NULL ? PyUnicode_Compare(self->suite, c->suite) == 0 : 0;
+    if (PyErr_Occurred()) {
+        return -1;
+    }
+    if (put_case(self, c, same) < 0) {
+        int error = errno;
+        (void)take_back(self);
+        errno = error;
+        return checked(-1);
+    }
+    return 0;
 }
 
 PyDoc_STRVAR(write_doc,
@@ -224,7 +273,8 @@ PyDoc_STRVAR(write_doc,
 "Writes a test case; the file is complete and valid afterwards. kind is 'failure', 'error', 'skipped' or\n"
 "None; type, message, text, output and file are str or None; line is 0 if unknown. A pending case is\n"
 "overwritten by the next.\n"
-"In a forked child nothing is written. Raises OSError, and ValueError if the report is closed.");
+"In a forked child nothing is written. Raises OSError, and the case is not in the file then; ValueError if the\n"
+"report is closed.");
 
 static PyObject *
 junit_write(junit_writer *self, PyObject *const *args, Py_ssize_t count)
@@ -233,13 +283,12 @@ junit_write(junit_writer *self, PyObject *const *args, Py_ssize_t count)
     if (yagot_case_read(&c, args, count) < 0) {
         return NULL;
     }
-    if (self->file < 0 || self->broken) {
-        PyErr_SetString(PyExc_ValueError, self->file < 0 ? "the report is closed"
-                                                         : "an earlier write to the report failed");
+    if (self->file.descriptor < 0 || self->broken) {
+        PyErr_SetString(PyExc_ValueError, self->broken ? "an earlier write to the report failed"
+                                                       : "the report is closed");
         return NULL;
     }
-    if (self->owner == getpid() && put_case(self, &c) < 0) {
-        self->broken = true;
+    if (self->owner == getpid() && try_case(self, &c) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -247,6 +296,7 @@ junit_write(junit_writer *self, PyObject *const *args, Py_ssize_t count)
 
 /* -- begin and end -------------------------------------------------------------------------------- */
 
+/* An empty report, without the counters of the whole. -1 with errno set. */
 static int
 write_skeleton(junit_writer *self)
 {
@@ -255,11 +305,12 @@ write_skeleton(junit_writer *self)
     yagot_xml_raw(&self->xml, "\n");
     off_t next = (off_t)self->xml.bytes.size;
     yagot_xml_raw(&self->xml, "</testsuites>\n");
+    self->end = self->file.size;
     if (write_tail(self) < 0) {
         return -1;
     }
     self->next_at = next;
-    return self->ant ? 0 : checked(rewrite_counters(self, &self->root, false, true));
+    return 0;
 }
 
 static bool
@@ -279,19 +330,23 @@ are_pairs(PyObject *properties)
 static PyObject *
 junit_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"file", "name", "timestamp", "hostname", "properties", "family", NULL};
+    static char *names[] = {"file", "name", "timestamp", "hostname", "properties", "family", "path", NULL};
     int file;
     const char *family = "xunit2";
-    PyObject *name, *timestamp, *hostname, *properties;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "iUUUO!|s:JUnitWriter", names, &file, &name, &timestamp,
-                                     &hostname, &PyTuple_Type, &properties, &family) || !are_pairs(properties)) {
+    PyObject *path = Py_None, *name, *timestamp, *hostname, *properties;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "iUUUO!|sO:JUnitWriter", names, &file, &name, &timestamp,
+                                     &hostname, &PyTuple_Type, &properties, &family, &path) || !are_pairs(properties)) {
+        return NULL;
+    }
+    const char *again = path != Py_None ? PyBytes_AsString(path) : NULL;
+    if (PyErr_Occurred()) {
         return NULL;
     }
     junit_writer *self = (junit_writer *)type->tp_alloc(type, 0);
     if (self == NULL) {
         return NULL;
     }
-    self->file = file;
+    self->file.descriptor = -1;
     self->owner = getpid();
     self->ant = strcmp(family, "ant") == 0;
     self->with_places = strcmp(family, "xunit1") == 0;
@@ -299,45 +354,68 @@ junit_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     self->timestamp = Py_NewRef(timestamp);
     self->hostname = Py_NewRef(hostname);
     self->properties = Py_NewRef(properties);
-    if (write_skeleton(self) < 0) {
+    if (checked(yagot_file_take(&self->file, file, again)) < 0 || checked(write_skeleton(self)) < 0) {
+        self->broken = true;    /* nothing is completed */
         Py_DECREF(self);
         return NULL;
     }
     return (PyObject *)self;
 }
 
-/* What is written at the end only. -1 with errno set. */
-static int
-complete_file(const junit_writer *self)
+static void
+keep_first(int *error, int result)
 {
-    int result = self->ant || self->broken ? 0 : rewrite_counters(self, &self->root, false, false);
-    if (self->end < self->size && ftruncate(self->file, self->end) < 0) {
-        result = -1;
+    if (result < 0 && *error == 0) {
+        *error = errno;
     }
-    return fsync(self->file) < 0 && errno != EINVAL && errno != EROFS ? -1 : result;
+}
+
+/* Writes what is written at the end only. -1 with errno set. */
+static int
+complete_file(junit_writer *self)
+{
+    int error = 0;
+    if (!self->broken && self->suite != NULL) {
+        keep_first(&error, finish_counters(self, &self->inner, true));
+    }
+    if (!self->broken && !self->ant) {
+        keep_first(&error, finish_counters(self, &self->root, false));
+    }
+    keep_first(&error, yagot_file_finish(&self->file, self->end));
+    errno = error;
+    return error == 0 ? 0 : -1;
 }
 
 /* -1 with errno set. */
 static int
 close_file(junit_writer *self)
 {
-    int result = 0;
-    if (self->file >= 0) {
-        result = self->owner == getpid() ? complete_file(self) : 0;
-        if (close(self->file) < 0) {
-            result = -1;
+    int error = 0;
+    if (self->file.descriptor >= 0) {
+        if (self->owner == getpid()) {
+            keep_first(&error, complete_file(self));
         }
-        self->file = -1;
+        keep_first(&error, yagot_file_close(&self->file));
     }
-    return result;
+    errno = error;
+    return error == 0 ? 0 : -1;
 }
 
-PyDoc_STRVAR(close_doc, "close($self, /)\n--\n\nFlushes the report to the disk and closes it. Raises OSError.");
+PyDoc_STRVAR(close_doc,
+"close($self, /)\n--\n\n"
+"Flushes the report to the disk and closes it. A case that is still pending is taken out: the process has not died.\n"
+"Raises OSError.");
 
 static PyObject *
 junit_close(junit_writer *self, PyObject *Py_UNUSED(ignored))
 {
-    return checked(close_file(self)) < 0 ? NULL : Py_NewRef(Py_None);
+    int error = 0;
+    if (self->pending && !self->broken && self->file.descriptor >= 0 && self->owner == getpid()) {
+        keep_first(&error, take_back(self));
+    }
+    keep_first(&error, close_file(self));
+    errno = error;
+    return checked(error == 0 ? 0 : -1) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static void
@@ -351,7 +429,6 @@ junit_dealloc(junit_writer *self)
     Py_CLEAR(self->hostname);
     Py_CLEAR(self->properties);
     Py_CLEAR(self->suite);
-    Py_CLEAR(self->suite_file);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -362,16 +439,30 @@ static PyMethodDef junit_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *
+junit_reopened(junit_writer *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(self->file.reopened);
+}
+
+static PyGetSetDef junit_attributes[] = {
+    {"reopened", (getter)(void (*)(void))junit_reopened, NULL,
+     "Was the descriptor closed by somebody, and the file opened again?", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 PyDoc_STRVAR(junit_doc,
-"JUnitWriter(file, name, timestamp, hostname, properties, family='xunit2')\n--\n\n"
-"Writes JUnit XML into an open, empty file (a descriptor, which it takes over). properties is a tuple of\n"
-"pairs of str for each suite; family is 'xunit2', 'xunit1' or 'ant'. Raises OSError.");
+"JUnitWriter(file, name, timestamp, hostname, properties, family='xunit2', path=None)\n--\n\n"
+"Writes JUnit XML over what an open file has (a descriptor, which it takes over). properties is a tuple of\n"
+"pairs of str for each suite; family is 'xunit2', 'xunit1' or 'ant'; path, absolute and in bytes, is where the file\n"
+"is opened again, should its descriptor be closed. Raises OSError.");
 
 static PyType_Slot junit_slots[] = {
     {Py_tp_doc, (void *)junit_doc},
     {Py_tp_new, junit_new},
     {Py_tp_dealloc, junit_dealloc},
     {Py_tp_methods, junit_methods},
+    {Py_tp_getset, junit_attributes},
     {0, NULL},
 };
 

@@ -1,6 +1,8 @@
 /* xml_in.c - see xml_in.h. */
 #include "report/xml_in.h"
 
+#include "report/xml_errors.h"
+
 #include <errno.h>
 #include <libxml/SAX2.h>
 #include <string.h>
@@ -15,8 +17,7 @@ note_error(yagot_xmlin *in, int line, const char *message)
 {
     if (in->error[0] == '\0') {
         in->line = line;
-        PyOS_snprintf(in->error, sizeof in->error, "%.290s", message);
-        in->error[strcspn(in->error, "\r\n")] = '\0';
+        yagot_cut_line(in->error, sizeof in->error, message);
     }
 }
 
@@ -34,56 +35,17 @@ yagot_xmlin_fail(yagot_xmlin *in, const char *message)
     yagot_xmlin_stop(in);
 }
 
-/* Does the file end with a tag? */
-static bool
-ends_well(int file)
-{
-    char tail[64];
-    off_t size = lseek(file, 0, SEEK_END);
-    off_t from = size > (off_t)sizeof tail ? size - (off_t)sizeof tail : 0;
-    ssize_t got = size > 0 ? pread(file, tail, sizeof tail, from) : 0;
-    while (got > 0 && strchr(" \t\r\n", tail[got - 1]) != NULL) {
-        got--;
-    }
-    return got > 2 && (memcmp(&tail[got - 2], "s>", 2) == 0 || memcmp(&tail[got - 2], "/>", 2) == 0);
-}
-
-static bool
-says_one_of(const char *message, const char *const *words)
-{
-    while (*words != NULL && strstr(message, *words) == NULL) {
-        words++;
-    }
-    return *words != NULL;
-}
-
-/* Versions of libxml2 say this or that of a document that ends before its root does, and of its limits. */
-static void
-explain_error(yagot_xmlin *in)
-{
-    static const char *const endings[] = {"Extra content", "is empty", "Premature end", "EndTag", "end tag", NULL};
-    static const char *const limits[] = {"Huge input", "too big", "too long", "size limit", NULL};
-    if (says_one_of(in->error, endings) && !ends_well(in->file)) {
-        strcpy(in->error, "the file ends too early");
-    }
-    else if (says_one_of(in->error, limits)) {
-        strcpy(in->error, "an attribute, a comment or a CDATA section of more than 10 MB");
-    }
-}
-
 /* -- events --------------------------------------------------------------------------------------- */
 
-#if LIBXML_VERSION >= 21200
-typedef const xmlError *parse_error;
-#else
-typedef xmlErrorPtr parse_error;
-#endif
-
 static void
-on_error(void *context, parse_error error)
+on_error(void *context, yagot_parse_error error)
 {
-    if (error->level >= XML_ERR_ERROR && error->message != NULL) {
-        note_error(context, error->line, error->message);
+    yagot_xmlin *in = context;
+    char text[sizeof in->error];
+    if (error->level >= XML_ERR_ERROR && error->message != NULL && in->error[0] == '\0') {
+        yagot_explain_error(text, sizeof text, error, in->parser, in->ended && in->given == in->passed);
+        note_error(in, error->line, text);
+        in->damaged = true;
     }
 }
 
@@ -92,7 +54,9 @@ static void
 on_document_type(void *context, const xmlChar *Py_UNUSED(name), const xmlChar *Py_UNUSED(external),
                  const xmlChar *Py_UNUSED(system))
 {
-    yagot_xmlin_fail(context, "a document type declaration is not accepted");
+    yagot_xmlin *in = context;
+    yagot_xmlin_fail(in, "a document type declaration is not accepted");
+    in->damaged = true;
 }
 
 /* Some errors do not end the parser (of namespaces, for one); the events do. */
@@ -139,27 +103,59 @@ on_text(void *context, const xmlChar *text, int size)
 
 /* -- reading -------------------------------------------------------------------------------------- */
 
+/* Fills the chunk: the declaration is in the first, also of a pipe. -1 with an exception set. */
+static int
+fill_chunk(yagot_xmlin *in)
+{
+    bool first = in->got == 0;
+    in->at = in->got = 0;
+    while (!in->ended && in->got < YAGOT_CHUNK) {
+        ssize_t got = read(in->file, in->chunk + in->got, YAGOT_CHUNK - in->got);
+        if (got < 0 && errno != EINTR) {
+            in->stopped = true;
+            PyErr_SetFromErrno(PyExc_OSError);
+            return -1;
+        }
+        in->ended = got == 0;
+        in->got += got > 0 ? (size_t)got : 0;
+    }
+    if (first) {
+        yagot_sections_begin(&in->sections, in->chunk, in->got);
+    }
+    return 0;
+}
+
+/* The next piece for the parser; empty at the end. -1 with an exception set. */
+static int
+next_piece(yagot_xmlin *in)
+{
+    in->given = in->passed = 0;
+    while (in->passed == 0) {
+        if (in->at == in->got && !in->ended && fill_chunk(in) < 0) {
+            return -1;
+        }
+        size_t part = in->got - in->at < YAGOT_PIECE ? in->got - in->at : YAGOT_PIECE;
+        if (part == 0) {
+            in->passed = yagot_sections_end(&in->sections, in->piece);
+            return 0;
+        }
+        in->passed = yagot_sections_pass(&in->sections, in->chunk + in->at, part, in->piece);
+        in->at += part;
+    }
+    return 0;
+}
+
 /* Gives the parser more of the file. -1 with an exception set. */
 static int
 on_read(void *context, char *bytes, int size)
 {
     yagot_xmlin *in = context;
-    if (in->at == in->got) {
-        ssize_t got;
-        do {
-            got = read(in->file, in->chunk, YAGOT_CHUNK);
-        } while (got < 0 && errno == EINTR);
-        if (got < 0) {
-            in->stopped = true;
-            PyErr_SetFromErrno(PyExc_OSError);
-            return -1;
-        }
-        in->at = 0;
-        in->got = (size_t)got;
+    if (in->given == in->passed && next_piece(in) < 0) {
+        return -1;
     }
-    size_t part = in->got - in->at < (size_t)size ? in->got - in->at : (size_t)size;
-    memcpy(bytes, in->chunk + in->at, part);
-    in->at += part;
+    size_t part = in->passed - in->given < (size_t)size ? in->passed - in->given : (size_t)size;
+    memcpy(bytes, in->piece + in->given, part);
+    in->given += part;
     return (int)part;
 }
 
@@ -212,8 +208,8 @@ yagot_xmlin_read(yagot_xmlin *in)
     bool good = in->error[0] == '\0' && in->parser->wellFormed && !in->stopped;
     xmlFreeParserCtxt(in->parser);
     if (!good && !in->stopped) {
-        note_error(in, 1, "not well-formed");
-        explain_error(in);
+        note_error(in, 1, "this is not XML");
+        in->damaged = true;
     }
     return good ? 0 : -1;
 }

@@ -2,8 +2,13 @@
 
 import json
 import re
+import sys
+from pathlib import Path
 
 import pytest
+
+PLUGINS = Path(sys.prefix) / "pytest-plugins"
+"""Those that change how all tests run are installed apart, by ./dev test."""
 
 ASYNC = """
     import asyncio
@@ -55,6 +60,13 @@ PLAIN = """
     """
 
 
+def with_plugins(name, options=""):
+    """The environment that has them, but for those that the options switch off."""
+    if not (PLUGINS / name).exists():
+        pytest.skip(f"needs {name}")
+    return {"PYTHONPATH": str(PLUGINS), "PYTEST_ADDOPTS": options}
+
+
 def leaking(project, *options, env=None, leaks=("test_leak",)):
     """Runs pytest; the tests' names with what leaks in them."""
     result = project.python(
@@ -69,10 +81,10 @@ def leaking(project, *options, env=None, leaks=("test_leak",)):
 
 
 def test_asyncio(project):
-    pytest.importorskip("pytest_asyncio")
+    env = with_plugins("pytest_asyncio", "-p no:randomly -p no:run-parallel")
     project.write("test_it.py", ASYNC.format(mark="@pytest.mark.asyncio", fixture=""))
     project.write("pytest.ini", "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n")
-    counts, tests = leaking(project, env={"PYTEST_ADDOPTS": "-p no:randomly"})
+    counts, tests = leaking(project, env=env)
     assert len(tests) == 3 and counts == {"passed": 3, "error": 1}
 
 
@@ -87,12 +99,12 @@ def test_anyio(project):
 @pytest.mark.parametrize("workers", [[], ["-n2"]])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_random_order(project, schema, workers, seed):
-    pytest.importorskip("pytest_randomly")
+    env = with_plugins("pytest_randomly", "-p no:asyncio")
     for name in ("test_one.py", "test_two.py"):
         project.write(name, PLAIN)
     _, tests = leaking(
         project, *workers, f"--randomly-seed={seed}", "--yagot-junit-xml=out.xml",
-        env={"PYTEST_ADDOPTS": "-p no:asyncio"}, leaks=("test_leak", "test_leak_too"),
+        env=env, leaks=("test_leak", "test_leak_too"),
     )  # fmt: skip
     assert len(tests) == 8
     suites = [suite.get("name") for suite in schema(project.path / "out.xml").getroot()]
@@ -125,10 +137,10 @@ def test_failures_are_run_again(project):
 
 
 def test_tests_in_several_threads(project):
-    pytest.importorskip("pytest_run_parallel")
+    env = with_plugins("pytest_run_parallel", "-p no:asyncio -p no:randomly")
     project.write("test_it.py", PLAIN)
     counts, tests = leaking(
-        project, "--parallel-threads=2", env={"PYTEST_ADDOPTS": "-p no:asyncio -p no:randomly"},
+        project, "--parallel-threads=2", env=env,
         leaks=("test_leak", "test_leak_too"),
     )  # fmt: skip
     assert len(tests) == 4 and counts == {"passed": 4, "error": 2}

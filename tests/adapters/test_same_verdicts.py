@@ -57,7 +57,7 @@ def test_the_base_class_under_plain_unittest(suite, expected):
     """The same tests fail, for the same causes."""
     source = SUITE.replace("unittest.TestCase", "yagot.TestCase").replace("import unittest", "import unittest, yagot")
     suite.write("test_all.py", source)
-    result = suite.python("-m", "unittest", "test_all", check=1)
+    result = suite.python("-m", "unittest", "test_all", check=1, env={"YAGOT_DETAILS": "1"})
     parts = re.split(r"^={70}\n", result.stderr, flags=re.M)[1:]
     told = {re.match(r"FAIL: (\w+)", part)[1]: set(re.findall(r"signature (\w+)", part)) for part in parts}
     wanted = {

@@ -2,6 +2,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* -- functions ------------------------------------------------------------------------------------ */
 
@@ -259,9 +260,83 @@ leaky_make_silent_type(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)
     return PyType_FromSpec(&silent_spec);
 }
 
+/* -- one thing of each kind, lost or given back, on the good path and on an error path ----------------- */
+
+static PyObject *
+finish(PyObject *fails)
+{
+    if (PyObject_IsTrue(fails)) {
+        PyErr_SetString(PyExc_ValueError, "on purpose");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* A new reference to something new, or to something that was there before. */
+#define OBJECT(name, reference)                                                                                 \
+    static PyObject *leaky_lose_##name(PyObject *module, PyObject *fails)                                       \
+    {                                                                                                           \
+        (void)module;                                                                                           \
+        return (reference) != NULL ? finish(fails) : NULL;                                                      \
+    }                                                                                                           \
+    static PyObject *leaky_clean_##name(PyObject *module, PyObject *fails)                                      \
+    {                                                                                                           \
+        (void)module;                                                                                           \
+        PyObject *object = (reference);                                                                         \
+        Py_XDECREF(object);                                                                                     \
+        return object != NULL ? finish(fails) : NULL;                                                           \
+    }
+
+#define MEMORY(name, take, give)                                                                                \
+    static PyObject *leaky_lose_##name(PyObject *Py_UNUSED(module), PyObject *fails)                            \
+    {                                                                                                           \
+        void *volatile memory = (take);                                                                         \
+        return memory != NULL ? finish(fails) : PyErr_NoMemory();                                               \
+    }                                                                                                           \
+    static PyObject *leaky_clean_##name(PyObject *Py_UNUSED(module), PyObject *fails)                           \
+    {                                                                                                           \
+        void *volatile memory = (take);                                                                         \
+        if (memory == NULL) {                                                                                   \
+            return PyErr_NoMemory();                                                                            \
+        }                                                                                                       \
+        (give);                                                                                                 \
+        return finish(fails);                                                                                   \
+    }
+
+static PyObject *
+new_opaque(PyObject *module)
+{
+    PyObject *type = PyObject_GetAttrString(module, "Opaque");
+    PyObject *object = type != NULL ? PyObject_CallFunction(type, "i", 5) : NULL;
+    Py_XDECREF(type);
+    return object;
+}
+
+enum { LARGE = 3 << 16 };
+
+OBJECT(type, PyObject_GetAttrString(module, "Open"))
+OBJECT(list, PyObject_GetAttrString(module, "LIST"))
+OBJECT(tuple, PyObject_GetAttrString(module, "TUPLE"))
+OBJECT(function, PyObject_GetAttrString(module, "incref"))
+OBJECT(str, PyUnicode_FromString("a text"))
+OBJECT(int, PyLong_FromLongLong(1LL << 60))
+OBJECT(float, PyFloat_FromDouble(1.5))
+OBJECT(bytes, PyBytes_FromString("some bytes"))
+OBJECT(opaque, new_opaque(module))
+MEMORY(malloc, malloc(48), free(memory))
+MEMORY(calloc, calloc(3, 40), free(memory))
+MEMORY(buffer, PyMem_Malloc(80), PyMem_Free(memory))
+MEMORY(mapping, mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), munmap(memory, LARGE))
+
+#define LOSES(name)                                          \
+    {"lose_" #name, leaky_lose_##name, METH_O, NULL},        \
+    {"clean_" #name, leaky_clean_##name, METH_O, NULL}
+
 /* -- the module ----------------------------------------------------------------------------------- */
 
 static PyMethodDef methods[] = {
+    LOSES(type), LOSES(list), LOSES(tuple), LOSES(function), LOSES(str), LOSES(int), LOSES(float), LOSES(bytes),
+    LOSES(opaque), LOSES(malloc), LOSES(calloc), LOSES(buffer), LOSES(mapping),
     {"incref", leaky_incref, METH_O, NULL},
     {"decref", leaky_decref, METH_O, NULL},
     {"forget_new", leaky_forget_new, METH_NOARGS, NULL},
@@ -287,7 +362,12 @@ leaky_exec(PyObject *module)
         }
         Py_DECREF(type);
     }
-    return 0;
+    PyObject *list = PyList_New(0), *tuple = Py_BuildValue("(is)", 1, "cached");
+    int result = list == NULL || tuple == NULL || PyModule_AddObjectRef(module, "LIST", list) < 0
+                 || PyModule_AddObjectRef(module, "TUPLE", tuple) < 0 ? -1 : 0;
+    Py_XDECREF(list);
+    Py_XDECREF(tuple);
+    return result;
 }
 
 static PyModuleDef_Slot slots[] = {

@@ -1,7 +1,7 @@
 /* fuzz_merge.c - a libFuzzer target: any bytes as a JUnit file to merge. `./dev fuzz` builds and runs it.
  *
- * What is read must be written as a report that reads back with as many test cases; what is refused must be refused
- * with ValueError. The core is part of the program, in an interpreter of its own.
+ * What is read must be written as a report, whole or in parts, that reads back with as many test cases; read once more, it
+ * adds none. What is refused must be refused with ValueError. The core is part of the program, in an interpreter of its own.
  */
 #include "core.h"
 
@@ -51,46 +51,84 @@ memory_file(const char *name)
     return file;
 }
 
-/* A merger that has read the file; NULL if the file was refused. */
 static PyObject *
-read_file(int file, const char *prefix, long *cases)
+new_merger(const char *duplicates)
 {
-    PyObject *merger = PyObject_CallFunction(merger_type, "i", memory_file("spool"));
+    PyObject *merger = PyObject_CallFunction(merger_type, "iis", memory_file("spool"), memory_file("table"), duplicates);
     insist(merger != NULL, "JUnitMerger()");
+    return merger;
+}
+
+/* False if the file was refused. */
+static int
+read_file(PyObject *merger, int file, const char *prefix)
+{
+    insist(lseek(file, 0, SEEK_SET) == 0, "lseek");
     PyObject *done = PyObject_CallMethod(merger, "read", "is", file, prefix);
     if (done == NULL) {
         insist(PyErr_ExceptionMatches(PyExc_ValueError), "read() raised something else than ValueError");
         PyErr_Clear();
-        Py_DECREF(merger);
-        return NULL;
+        return 0;
     }
     Py_DECREF(done);
+    return 1;
+}
+
+static long
+count_cases(PyObject *merger)
+{
     PyObject *count = PyObject_GetAttrString(merger, "cases");
     insist(count != NULL, "cases");
-    *cases = PyLong_AsLong(count);
+    long cases = PyLong_AsLong(count);
     Py_DECREF(count);
-    return merger;
+    return cases;
+}
+
+static void
+look_at_notes(PyObject *merger)
+{
+    static const char *const names[] = {"duplicates", "missing", "times"};
+    for (int i = 0; i < 3; i++) {
+        PyObject *notes = PyObject_GetAttrString(merger, names[i]);
+        insist(notes != NULL, names[i]);
+        Py_DECREF(notes);
+    }
+}
+
+/* Writes what the merger has, in parts of so many cases, and reads it back. */
+static void
+write_and_read_back(PyObject *merger, long cases, Py_ssize_t part)
+{
+    PyObject *back = new_merger("keep");
+    for (int more = 1; more;) {
+        int out = memory_file("out");
+        PyObject *left = PyObject_CallMethod(merger, "write", "isnn", out, "yagot", part, (Py_ssize_t)0);
+        insist(left != NULL, "write()");
+        more = left == Py_True;
+        Py_DECREF(left);
+        insist(read_file(back, out, ""), "what was written cannot be read");
+        (void)close(out);
+    }
+    insist(count_cases(back) == cases, "test cases were lost or added");
+    Py_DECREF(back);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    long cases = 0, again = 0;
-    int in = memory_file("in"), out = memory_file("out");
-    insist(write(in, data, size) == (ssize_t)size && lseek(in, 0, SEEK_SET) == 0, "write");
-    PyObject *merger = read_file(in, size % 2 == 0 ? "" : "shard", &cases);
-    if (merger != NULL) {
-        PyObject *more = PyObject_CallMethod(merger, "write", "isnn", out, "yagot", (Py_ssize_t)0, (Py_ssize_t)0);
-        insist(more != NULL, "write()");
-        Py_DECREF(more);
-        insist(lseek(out, 0, SEEK_SET) == 0, "lseek");
-        PyObject *back = read_file(out, "", &again);
-        insist(back != NULL, "what was written cannot be read");
-        insist(cases == again, "test cases were lost or added");
-        Py_DECREF(back);
+    static const char *const policies[] = {"worst", "last"};
+    int in = memory_file("in");
+    insist(write(in, data, size) == (ssize_t)size, "write");
+    const char *prefix = size % 2 == 0 ? "" : "shard";
+    PyObject *merger = new_merger(policies[size / 2 % 2]);
+    if (read_file(merger, in, prefix)) {
+        long cases = count_cases(merger);
+        insist(read_file(merger, in, prefix), "a file that was read cannot be read again");
+        insist(count_cases(merger) == cases, "a file that was read twice has other test cases");
+        look_at_notes(merger);
+        write_and_read_back(merger, cases, (Py_ssize_t)(size % 3) * 2);
     }
-    Py_XDECREF(merger);
+    Py_DECREF(merger);
     (void)close(in);
-    (void)close(out);
     return 0;
 }

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 
 from yagot.config import ConfigError, load
+from yagot.judge.project import project_of
 
 USAGE_ERROR = 2
 
@@ -19,4 +20,6 @@ def show() -> int:
     for field in dataclasses.fields(config):
         value, source = getattr(config, field.name), sources.get(field.name, "default")
         print(f"{field.name.replace('_', '-')} = {value!r}  ({source})")
+    for line in project_of(config.source).lines():
+        print(line)
     return 0

@@ -1,41 +1,44 @@
-"""``yagot merge`` and ``yagot repair``: JUnit XML files of shards into one, and torn ones whole again.
-
-The work is the core's (csrc/junit_merge.c); here are files, messages and exit statuses.
-"""
+"""``yagot merge``: JUnit XML files of shards into one. The work is the core's (csrc/report); here are files, messages
+and exit statuses."""
 
 from __future__ import annotations
 
-import mmap
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
 from yagot import _core
-from yagot.files import UnusablePath, new_file_beside
+from yagot.files import Output, UnusablePath
 from yagot.report.wording import plural
 
 NAME = "yagot"
+CURE = "'yagot repair' keeps its complete test cases"
+POLICIES = ("keep", "last", "worst")
+
+_UNWRITABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     print(f"yagot: {text}", file=sys.stderr)
 
 
-def _merger() -> _core.JUnitMerger:
-    with tempfile.TemporaryFile() as spool:
-        return _core.JUnitMerger(os.dup(spool.fileno()))
+def new_merger(duplicates: str = "worst") -> _core.JUnitMerger:
+    with tempfile.TemporaryFile() as spool, tempfile.TemporaryFile() as table:
+        return _core.JUnitMerger(os.dup(spool.fileno()), os.dup(table.fileno()), duplicates)
 
 
-def _read(merger: _core.JUnitMerger, path: str, prefix: str) -> str | None:
-    """Adds a file; what is wrong with it, if anything is."""
+def read(merger: _core.JUnitMerger, path: str, prefix: str = "") -> tuple[str, bool] | None:
+    """Adds a file. What is wrong with it, if anything is, and whether it is damaged XML, which a repair may help."""
     try:
         with open(path, "rb") as file:
             merger.read(file.fileno(), prefix)
     except OSError as error:
-        return f"{path}: {error.strerror or error}"
+        return f"{path}: {error.strerror or error}", False
     except ValueError as error:
-        return f"{path}: {error}"
+        text, damaged = error.args if len(error.args) == 2 else (str(error), False)
+        return f"{path}: {text}", damaged
     return None
 
 
@@ -49,19 +52,11 @@ def _numbered(path: str) -> Iterator[str]:
         yield f"{root}.{number}{extension}"
 
 
-def _write(merger: _core.JUnitMerger, path: str, cases: int = 0, size: int = 0) -> list[str]:
+def write(merger: _core.JUnitMerger, path: str, cases: int = 0, size: int = 0) -> list[str]:
     """Writes the report, in parts if it must be; a part is complete before it has its name. Raises UnusablePath."""
     written = []
     for part in _numbered(path):
-        file, name = new_file_beside(part)
-        try:
-            more = merger.write(file, NAME, cases, size)
-            os.replace(name, part)
-        except OSError as error:
-            os.unlink(name)
-            raise UnusablePath(f"cannot write {part}: {error.strerror or error}") from None
-        finally:
-            os.close(file)
+        more = Output(part).fill(lambda file: merger.write(file, NAME, cases, size))
         written.append(part)
         if not more:
             return written
@@ -70,9 +65,45 @@ def _write(merger: _core.JUnitMerger, path: str, cases: int = 0, size: int = 0) 
 
 def combine_suites(path: str) -> None:
     """Makes the suites of one name in a report one; its test cases have different names. Raises UnusablePath."""
-    merger = _merger()
-    if _read(merger, path, "") is None:
-        _write(merger, path)
+    merger = new_merger()
+    if read(merger, path) is None:
+        write(merger, path)
+
+
+def _examples(note: tuple[int, list[str]]) -> str:
+    count, lines = note
+    more = f", and {count - len(lines)} more" if count > len(lines) else ""
+    return ", ".join(lines) + more
+
+
+def warn(merger: _core.JUnitMerger, duplicates: str = "worst") -> None:
+    """Says what was not as it should be in what was read."""
+    if merger.duplicates[0]:
+        say(
+            f"warning: {plural(merger.duplicates[0], 'test case')} of a suite, class and name that another file had: "
+            f"the {duplicates} result of each is kept (--prefix tells shards apart, --duplicates says which is kept): "
+            + _examples(merger.duplicates)
+        )
+    if merger.missing[0]:
+        say(
+            f"warning: counters that were higher than the test cases of {plural(merger.missing[0], 'suite')} are kept: "
+            + _examples(merger.missing)
+        )
+    if merger.times[0]:
+        say(
+            f"warning: {plural(merger.times[0], 'time')} of unclear meaning, kept as written but not counted: "
+            + _examples(merger.times)
+        )
+
+
+def _wrong_prefixes(prefixes: Sequence[str], count: int) -> str | None:
+    if len(prefixes) not in (0, 1, count):
+        return f"give one --prefix, or one for each of the {count} files"
+    for prefix in prefixes:
+        found = _UNWRITABLE.search(prefix)
+        if found:
+            return f"--prefix {prefix!a}: XML cannot hold the character U+{ord(found[0]):04X}"
+    return None
 
 
 def merge(
@@ -82,15 +113,18 @@ def merge(
     keep_going: bool = False,
     split_cases: int = 0,
     split_bytes: int = 0,
+    duplicates: str = "worst",
 ) -> int:
     """Merges reports; returns the exit status: 0, 1 if a file was left out, 2 if nothing was written.
 
-    *prefixes*: one for each input, or one for all, or none.
+    *prefixes*: one for each input, or one for all, or none. *duplicates*: which results stay of a test case that is in
+    several files: all (``keep``), that of the ``last`` file, or the ``worst``.
     """
-    if len(prefixes) not in (0, 1, len(inputs)):
-        _say(f"give one --prefix, or one for each of the {len(inputs)} files")
+    wrong = _wrong_prefixes(prefixes, len(inputs))
+    if wrong:
+        say(wrong)
         return 2
-    merger = _merger()
+    merger = new_merger(duplicates)
     failed = False
     progress = sys.stderr.isatty() and len(inputs) > 1
     for number, path in enumerate(inputs):
@@ -98,68 +132,24 @@ def merge(
             print(f"\r\x1b[Kmerging {number + 1} of {len(inputs)}: {path}", end="", file=sys.stderr, flush=True)
         prefix = prefixes[number] if len(prefixes) > 1 else prefixes[0] if prefixes else ""
         before = merger.cases
-        problem = _read(merger, path, prefix)
+        problem = read(merger, path, prefix)
         if problem is None:
             continue
         if progress:
             print("\r\x1b[K", end="", file=sys.stderr)
+        text = problem[0] + (f" ({CURE})" if problem[1] else "")
         kept = plural(merger.cases - before, "test case")
-        _say(f"{problem} ({kept} before that kept)" if keep_going else problem)
+        say(f"{text} ({kept} before that kept)" if keep_going else text)
         if not keep_going:
             return 2
         failed = True
     if progress:
         print("\r\x1b[K", end="", file=sys.stderr)
     try:
-        written = _write(merger, output, split_cases, split_bytes)
+        written = write(merger, output, split_cases, split_bytes)
     except UnusablePath as error:
-        _say(str(error))
+        say(str(error))
         return 2
-    if merger.duplicates:
-        _say(
-            f"warning: {plural(merger.duplicates, 'test case')} of a suite, class and name that were there before: "
-            "the worst result of each is kept (--prefix tells shards apart)"
-        )
-    _say(f"{plural(merger.cases, 'test case')} from {plural(len(inputs), 'file')} in {', '.join(written)}")
+    warn(merger, duplicates)
+    say(f"{plural(merger.cases, 'test case')} from {plural(len(inputs), 'file')} in {', '.join(written)}")
     return 1 if failed else 0
-
-
-def _mended(path: str) -> _core.JUnitMerger:
-    """What can be read up to the end of the last whole test case. The reader gives up a little before an error."""
-    best = _merger()
-    _read(best, path, "")
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
-        end = data.rfind(b"</testcase>") + len(b"</testcase>")
-        for tail in (b"</testsuite></testsuites>", b"</testsuite>"):
-            merger = _merger()
-            with tempfile.NamedTemporaryFile() as copy:
-                copy.write(data[:end])
-                copy.write(tail)
-                copy.flush()
-                _read(merger, copy.name, "")
-            best = max(best, merger, key=lambda each: each.cases)
-    return best
-
-
-def repair(path: str, output: str | None = None) -> int:
-    """Makes a torn report whole: its test cases up to the first error. Returns the exit status: 0, 2 if nothing could
-    be read."""
-    merger = _merger()
-    problem = _read(merger, path, "")
-    if problem is None and output is None:
-        _say(f"{path}: {plural(merger.cases, 'test case')}, nothing to repair")
-        return 0
-    if problem is not None and os.path.isfile(path):
-        merger = _mended(path)
-    if merger.cases == 0:
-        _say(problem or f"{path}: no test cases")
-        return 2
-    try:
-        _write(merger, output or path)
-    except UnusablePath as error:
-        _say(str(error))
-        return 2
-    _say(f"{problem or path}: kept {plural(merger.cases, 'test case')} in {output or path}")
-    return 0

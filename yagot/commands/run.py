@@ -9,7 +9,7 @@ import sys
 import unittest
 from typing import TYPE_CHECKING, Any
 
-from yagot.config import Config, ConfigError, load
+from yagot.config import Config, ConfigError, load, misspelt
 from yagot.report.reporters import make_reporters
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 USAGE_ERROR = 2
 NO_TESTS = 5
 
+_UNITTESTS = ("--verbose", "--quiet", "--locals", "--failfast", "--catch", "--buffer", "--help", "--durations")
 _EPILOG = "Everything else is passed on to unittest:"
 
 
@@ -66,6 +67,10 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
     except ConfigError as error:
         print(f"yagot: {error}", file=sys.stderr)
         return USAGE_ERROR
+    wrong = misspelt(argument for argument in rest if argument not in _UNITTESTS)
+    if wrong is not None:
+        print(f"yagot: {wrong}", file=sys.stderr)
+        return USAGE_ERROR
     runners: list[TextTestRunner] = []
 
     class Runner(TextTestRunner):
@@ -76,6 +81,8 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
     class Program(unittest.TestProgram):
         def createTests(self, *args: Any, **keywords: Any) -> None:
             """Called when the arguments are known to be good, and before anything is imported: reports begin here."""
+            if self.verbosity > 1:
+                checker.config = dataclasses.replace(checker.config, details=True)
             checker.run.reporters += make_reporters(config, "all")
             if getattr(options, "durations", None) is not None:
                 checker.run.reporters.append(_Durations(options.durations))

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from yagot.config import ConfigError
-from yagot.files import UnusablePath, check_writable
+from yagot.files import UnusablePath, check_different, readable
 from yagot.model import Finding, TestReport, from_json
+from yagot.report import about
+from yagot.report.about import About
 from yagot.report.causes import CauseReport, CauseTotals
 from yagot.report.drawings import dot, draw, mermaid, one_line
-from yagot.report.json import SCHEMA_VERSION
+from yagot.report.json import READABLE
 from yagot.report.markdown import MarkdownReport
 from yagot.report.totals import Summary
 from yagot.report.wording import describe, plural
@@ -29,16 +31,22 @@ class UnreadableReport(Exception):
 
 def read(path: str) -> list[TestReport]:
     """The tests of a JSON report. Raises UnreadableReport."""
+    return _read(path)[1]
+
+
+def _read(path: str) -> tuple[About, list[TestReport]]:
+    """What a JSON report says of its run, and the tests. Raises UnreadableReport."""
     try:
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
-        if data["version"] != SCHEMA_VERSION:
-            raise UnreadableReport(f"{path}: version {data['version']!r} of the JSON report is not known here")
-        return [from_json(test) for test in data["tests"]]
+        if data["version"] not in READABLE:
+            version = f"version {data['version']!r} of the JSON report"
+            raise UnreadableReport(f"{readable(path)}: {version} is not known here")
+        return about.from_json(data), [from_json(test) for test in data["tests"]]
     except OSError as error:
-        raise UnreadableReport(f"cannot read {path}: {error.strerror or error}") from None
+        raise UnreadableReport(f"cannot read {readable(path)}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise UnreadableReport(f"{path} is no JSON report of yagot") from None
+        raise UnreadableReport(f"{readable(path)} is no JSON report of yagot") from None
 
 
 def _complain(text: object) -> int:
@@ -47,18 +55,21 @@ def _complain(text: object) -> int:
 
 
 def _write(
-    tests: Sequence[TestReport], markdown: str | None, html: str | None, previous: Sequence[TestReport] | None
+    run: About,
+    tests: Sequence[TestReport],
+    markdown: str | None,
+    html: str | None,
+    previous: Sequence[TestReport] | None,
 ) -> bool:
     """Writes the files that are wanted; was there one? Raises UnusablePath, ConfigError."""
     reporters: list[Reporter] = []
+    check_different({"--markdown": markdown, "--html": html})
     if markdown is not None:
-        check_writable(markdown)
         reporters.append(MarkdownReport(markdown))
     if html is not None:
         from yagot.report.html import HTMLReport
 
-        check_writable(html)
-        reporters.append(HTMLReport(html, previous))
+        reporters.append(HTMLReport(html, run, previous))
     for reporter in reporters:
         for test in tests:
             reporter.finished(test, False)
@@ -69,8 +80,8 @@ def _write(
 def report(path: str, markdown: str | None, html: str | None, previous: str | None) -> int:
     """Shows the causes and totals of a run, or writes them to files; returns the exit status."""
     try:
-        tests = read(path)
-        if _write(tests, markdown, html, read(previous) if previous is not None else None):
+        run, tests = _read(path)
+        if _write(run, tests, markdown, html, read(previous) if previous is not None else None):
             return 0
     except (UnreadableReport, UnusablePath, ConfigError) as error:
         return _complain(error)
@@ -130,7 +141,7 @@ def graph(path: str, signature: str, form: str) -> int:
     if form == "svg":
         images = draw([drawing])
         if not images:
-            return _complain("svg needs yagot[html] and Graphviz's dot")
+            return _complain("svg needs the package graphviz (pip install graphviz) and Graphviz's dot")
         drawing = images[0]
     print(drawing)
     return 0

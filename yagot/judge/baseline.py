@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from yagot.config import Config, ConfigError
-from yagot.files import check_writable, write_atomically
+from yagot.files import Output, readable
 from yagot.model import TestReport
 from yagot.report.wording import plural
 
@@ -24,14 +24,14 @@ def read(path: str) -> dict[str, dict[str, object]]:
     if not file.exists():
         return {}
     if file.is_dir():
-        raise ConfigError(f"{path}: a directory, not a baseline")
+        raise ConfigError(f"{readable(path)}: a directory, not a baseline")
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         entries = data["leaks"] if data["version"] == VERSION else None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path}: not a baseline of yagot ({error or type(error).__name__})") from None
+        raise ConfigError(f"{readable(path)}: not a baseline of yagot ({error or type(error).__name__})") from None
     if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
-        raise ConfigError(f"{path}: not a baseline of this version of yagot")
+        raise ConfigError(f"{readable(path)}: not a baseline of this version of yagot")
     return entries
 
 
@@ -46,8 +46,7 @@ class Baseline:
         self._known = read(config.baseline)
         self._missing = not Path(config.baseline).exists()
         self._written = False
-        if self._update:
-            check_writable(config.baseline)
+        self.output = Output(config.baseline) if self._update else None
         self._ran: set[str] = set()
         self._seen: dict[str, dict[str, object]] = {}
         self._new = 0
@@ -84,18 +83,19 @@ class Baseline:
         """New, known and fixed leaks in a few lines."""
         fixed = self._fixed()
         known = len(self._seen.keys() & self._known.keys())
+        path = readable(self._path)
         yield (
-            f"yagot: baseline {self._path}: {plural(self._new, 'new cause')}, {known:,} known, {len(fixed):,} fixed"
+            f"yagot: baseline {path}: {plural(self._new, 'new cause')}, {known:,} known, {len(fixed):,} fixed"
             + (" (updated)" if self._written else "")
         )
         if self._missing and not self._update:
-            yield f"yagot: there is no file {self._path} yet: --update-baseline writes it"
+            yield f"yagot: there is no file {path} yet: --update-baseline writes it"
         for signature in fixed:
             yield f"yagot: fixed: {signature} {self._known[signature].get('cause')}"
 
     def close(self) -> None:
         """Writes the renewed baseline, if that was asked for. Raises UnusablePath."""
-        if not self._update:
+        if self.output is None:
             return
         fixed = set(self._fixed())
         entries = {signature: entry for signature, entry in self._known.items() if signature not in fixed}
@@ -107,5 +107,5 @@ class Baseline:
             kept = [test for test in old if test not in self._ran]
             entries[signature] = {**entry, "tests": sorted({*kept, *tests})}
         data = {"version": VERSION, "leaks": dict(sorted(entries.items()))}
-        write_atomically(self._path, json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+        self.output.write(json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
         self._written = True

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Collection, Container, Sequence
+from collections import Counter
+from collections.abc import Container, Sequence
 
 from yagot.config import Config
-from yagot.judge.owners import BUILTIN, PROJECT, counts, is_in_modules, owner_of
+from yagot.judge.matches import key
+from yagot.judge.owners import BUILTIN, is_within, omitted_by, owner_of
+from yagot.judge.project import PROJECT, STANDARD_LIBRARY, Project, project_of
 from yagot.judge.rules import Rule
-from yagot.model import UNTRACKED, Finding
+from yagot.model import BOUNDED, UNTRACKED, Finding
 
 INHERENT_CLASS = "inherent-class"
 SCAFFOLD = "framework-scaffold"
 FIRST_IMPORT = "first-import"
+STANDARD = "standard-library"
+THIRD_PARTY = "third-party"
 LEAKS_ONLY = "leaks-only"
 SOURCE = "source"
 HIDDEN = "hidden-references"
@@ -26,19 +31,20 @@ UNSEEN = "unseen-stacks"
 IGNORE_TYPES = "ignore-types"
 
 FRAMEWORKS = (
-    "_pytest.", "pluggy.", "xdist.", "nose.", "nose2.", "pytest_asyncio.", "anyio._backends._asyncio.TestRunner",
-    "anyio.pytest_plugin.",
+    "_pytest", "pluggy", "xdist", "nose", "nose2", "pytest_asyncio", "anyio._backends._asyncio.TestRunner",
+    "anyio.pytest_plugin", "twisted.trial",
 )  # fmt: skip
 
 
 def is_class_machinery(finding: Finding) -> bool:
     """Is it the cycle that every class made at run time is in: with its MRO, its descriptors?"""
-    return bool(finding.steps) and all(step.object.startswith("class ") for step in finding.steps)
+    return bool(finding.steps) and all(step.kind == "class" for step in finding.steps)
 
 
 def is_scaffold(finding: Finding) -> bool:
     """Is a framework's own object on the cycle, as in ``with pytest.raises(…) as info``?"""
-    return any(step.object.startswith(FRAMEWORKS) for step in finding.steps)
+    modules = (*finding.makers, *(step.name for step in finding.steps))
+    return any(is_within(name, FRAMEWORKS) for name in modules)
 
 
 def _note(finding: Finding, reason: str) -> Finding:
@@ -46,42 +52,51 @@ def _note(finding: Finding, reason: str) -> Finding:
 
 
 def _matches(finding: Finding, pattern: str) -> bool:
-    subjects = (finding.signature, finding.cause, *finding.types, *finding.cause.split(" → "))
+    subjects = (finding.signature, *finding.variants, finding.cause, finding.concrete, *finding.types, *finding.edges)
     return any(fnmatch.fnmatchcase(subject, pattern) for subject in subjects)
 
 
-def is_of_import(finding: Finding, imported: Collection[str]) -> bool:
-    """Is it of other people's modules that the test was the first to import? Decorators and class builders leave
-    cycles then, once."""
-    return finding.owner not in (PROJECT, BUILTIN) and is_in_modules(finding, imported)
-
-
-def _default_rule(finding: Finding, config: Config, imported: Collection[str]) -> str | None:
+def _default_rule(finding: Finding, config: Config) -> str | None:
     """The default rule that makes a note of a finding."""
     if finding.kind == "hidden":
         return HIDDEN
-    if finding.kind != "collected" or config.strict:
+    if finding.kind == "growth" and finding.reason == BOUNDED:
+        return BOUNDED
+    if finding.kind != "collected":
+        return None
+    if finding.origin == "import":
+        return FIRST_IMPORT  # it leaves that once, and which test comes first is chance
+    if config.strict:
         return None
     if is_class_machinery(finding):
         return INHERENT_CLASS
     if is_scaffold(finding):
         return SCAFFOLD
-    return FIRST_IMPORT if is_of_import(finding, imported) else None
+    if finding.owner in (PROJECT, BUILTIN):
+        return None
+    return STANDARD if finding.owner == STANDARD_LIBRARY else THIRD_PARTY
 
 
-def judge(finding: Finding, config: Config, imported: Collection[str] = ()) -> Finding:
-    """The finding with its verdict. *allow* comes first, then the default rules, then whose it is."""
+def judge(finding: Finding, config: Config, used: set[str]) -> Finding:
+    """The finding with its verdict. *allow* comes first, then the default rules, then whose it is. The settings that
+    matched are added to *used*."""
     for pattern in config.allow:
         if _matches(finding, pattern):
+            used.add(key("allow", pattern))
             return dataclasses.replace(finding, verdict="allowed", reason=pattern)
     if finding.suspected and (finding.reason in (UNSEEN, UNTRACKED) or not config.leaks_only):
         return dataclasses.replace(finding, verdict="suspected", reason=finding.reason or "unconfirmed")
     if finding.kind == "collected" and config.leaks_only:
         return _note(finding, LEAKS_ONLY)
-    rule = _default_rule(finding, config, imported)
+    rule = _default_rule(finding, config)
     if rule is not None and rule not in config.disable_rules:
         return _note(finding, rule)
-    if (config.source or config.omit) and not counts(finding, config.source, config.omit):
+    if rule is not None:
+        used.add(key("disable_rules", rule))
+    outside = config.source and finding.owner not in (PROJECT, BUILTIN)
+    omitting = omitted_by(finding, config.omit)
+    used.update(key("omit", pattern) for pattern in omitting)
+    if outside or omitting:
         return _note(finding, SOURCE)
     return finding
 
@@ -91,23 +106,57 @@ def judge_all(
     config: Config,
     rules: Sequence[Rule] = (),
     known: Container[str] = (),
-    imported: Collection[str] = (),
+    project: Project | None = None,
+    used: set[str] | None = None,
 ) -> tuple[Finding, ...]:
     """All findings of a test with their verdicts. The test's own *rules* come first, then the signatures that are
-    *known*, the configuration, and the defaults. *imported*: modules that the test has."""
+    *known*, the configuration, and the defaults. *project*: found anew if it is not given. *used*: gets the settings
+    that matched something."""
     judged = []
+    used = set() if used is None else used
+    project = project or project_of(config.source)
     for finding in findings:
-        finding = dataclasses.replace(finding, owner=owner_of(finding))
+        finding = dataclasses.replace(finding, owner=owner_of(finding, project))
         rule = next((rule for rule in rules if rule.matches(finding)), None)
-        verdict = judge(finding, config, imported)
+        verdict = judge(finding, config, used)
         if rule is not None:
             verdict = dataclasses.replace(finding, verdict="allowed", reason=rule.reason or "expected")
-        elif verdict.verdict == "leak" and (config.update_baseline or finding.signature in known):
+        elif verdict.verdict == "leak" and (config.update_baseline or is_known(finding, known)):
             verdict = dataclasses.replace(finding, verdict="known", reason="baseline")
         judged.append(verdict)
-    if config.ignore_types and any(name in finding.types for finding in judged for name in config.ignore_types):
+    ignored = {name for name in config.ignore_types if any(name in finding.types for finding in judged)}
+    if ignored:
+        used.update(key("ignore_types", name) for name in ignored)
         return tuple(dataclasses.replace(finding, verdict="allowed", reason=IGNORE_TYPES) for finding in judged)
     return tuple(judged)
+
+
+def is_known(finding: Finding, known: Container[str]) -> bool:
+    """Is it in a baseline, perhaps in one of yagot before 0.7, whose entries are by the concrete cause?"""
+    return finding.signature in known or (bool(finding.variants) and all(each in known for each in finding.variants))
+
+
+def _add(one: Finding, other: Finding) -> Finding:
+    types = Counter(one.types)
+    types.update(other.types)
+    return dataclasses.replace(
+        one,
+        objects=one.objects + other.objects,
+        types=dict(types),
+        held_bytes=one.held_bytes + other.held_bytes,
+        count=one.count + other.count,
+        variants=tuple(dict.fromkeys((*one.variants, *other.variants))),
+    )
+
+
+def merged(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings with those of one cause in general as one, that shows the first of them."""
+    found: dict[tuple[str, ...], Finding] = {}
+    for number, finding in enumerate(findings):
+        alone = str(number) if finding.kind != "collected" else ""
+        key = (finding.kind, finding.cause, finding.verdict, finding.reason, alone)
+        found[key] = _add(found[key], finding) if key in found else finding
+    return tuple(found.values())
 
 
 def missing(findings: Sequence[Finding], rules: Sequence[Rule]) -> tuple[str, ...]:

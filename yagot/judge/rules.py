@@ -38,8 +38,8 @@ class Rule:
         """Is it one of those findings?"""
         return (
             (self.type is None or any(fnmatch.fnmatchcase(name, self.type) for name in finding.types))
-            and (self.edge is None or any(fnmatch.fnmatchcase(s, self.edge) for s in finding.cause.split(" → ")))
-            and (self.signature is None or self.signature == finding.signature)
+            and (self.edge is None or any(fnmatch.fnmatchcase(s, self.edge) for s in finding.edges))
+            and (self.signature is None or self.signature in (finding.signature, *finding.variants))
             and (self.kind is None or self.kind == finding.kind)
         )
 

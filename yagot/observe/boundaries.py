@@ -8,17 +8,23 @@ garbage.
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 
 from yagot import _core
 from yagot.config import Config
 from yagot.judge.rules import Rule
-from yagot.model import BEFORE, LATER, Finding, TestInfo, from_core
+from yagot.model import AFTER, BEFORE, LATER, Finding, TestInfo, from_core
+from yagot.observe.release import Ledger
+from yagot.originals import originals
 
 FREE_SECONDS = 0.05
 SHARE = 0.02
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "test": ("id",), "class": ("module", "classname"), "module": ("module",), "session": (),
+}  # fmt: skip
+"""What differs between two tests if something ends between them."""
 
 Judged = tuple[TestInfo, Sequence[Rule], bool]
 """A test with its rules, and whether it was noisy: see yagot.observe.references."""
@@ -28,17 +34,22 @@ def _place(test: TestInfo, at: str) -> str:
     return {"test": f"test {test.id}", "class": f"class {test.classname}", "module": f"module {test.module}"}[at]
 
 
+def _named(test: TestInfo, when: str) -> TestInfo:
+    """A name for what was made around a test."""
+    return dataclasses.replace(test, id=test.id + when, name=test.name + when, line=None)
+
+
 class Boundaries:
     """Knows the tests by their numbers, and when to look."""
 
-    def __init__(self, ledger: _core.Ledger, config: Config, endless: bool = False) -> None:
+    def __init__(self, ledger: Ledger, config: Config, endless: bool = False) -> None:
         """*endless*: nobody knows when the run is over."""
-        self._ledger = ledger
         self._endless = endless
+        self._ledger = ledger
         self.at = config.check_at if _core.GENERATIONS else "never"
         self._tests: list[Judged] = []
         self._previous: TestInfo | None = None
-        self._began = time.process_time()
+        self._began = originals.process_time()
         self._spent = 0.0
 
     def begin(self, test: TestInfo) -> int:
@@ -60,33 +71,38 @@ class Boundaries:
             return False
         if following is None:
             return True
-        if self._spent > FREE_SECONDS + SHARE * (time.process_time() - self._began):
+        if all(getattr(previous, part) == getattr(following, part) for part in PARTS[self.at]):
             return False
-        parts = {"test": ("id",), "class": ("module", "classname"), "module": ("module",)}.get(self.at, ())
-        return any(getattr(previous, part) != getattr(following, part) for part in parts)
+        return self._spent <= FREE_SECONDS + SHARE * (originals.process_time() - self._began)
 
     def look(self, following: TestInfo | None) -> list[tuple[Judged, list[Finding]]]:
-        """What has become garbage, by the test that made it. References that nobody holds are told at the end of the
-        run: until then somebody may turn out to hold them."""
+        """What has become garbage, by the test that made it. References that nobody holds are reported at the end of
+        the run: until then somebody may turn out to hold them."""
         previous, self._previous = self._previous, None
         assert previous is not None
-        before = time.thread_time()
+        before = originals.thread_time()
         found = self._ledger.check(references=self._ledger.waiting > 0, tell=following is None or self._endless)
-        self._spent += time.thread_time() - before
+        self._spent += originals.thread_time() - before
         ended = "the run" if following is None or self.at == "session" else _place(previous, self.at)
-        by_label: dict[int, list[Finding]] = defaultdict(list)
+        by_window: dict[tuple[int, str], list[Finding]] = defaultdict(list)
         for item in found:
             finding = from_core(item)
             if finding.kind == "collected":
                 finding = dataclasses.replace(
                     finding, why=f"it outlived its test, and was garbage by the end of {ended}"
                 )
-            by_label[item["label"]].append(finding)
-        return [(self._who(label), findings) for label, findings in sorted(by_label.items()) if label]
+            if item["origin"] != "import":  # nobody's: an import leaves them once
+                by_window[item["window"], item["origin"]].append(finding)
+        return [
+            (self._who(window, origin, previous, following), findings)
+            for (window, origin), findings in sorted(by_window.items())
+        ]
 
-    def _who(self, label: int) -> Judged:
+    def _who(self, window: int, origin: str, previous: TestInfo, following: TestInfo | None) -> Judged:
         """The test with its rules; for what was made between tests, a name that says so."""
-        test, rules, noisy = self._tests[(label - 1) // 2]
-        if label % 2 == 0:
-            return dataclasses.replace(test, id=test.id + LATER, name=test.name + LATER), rules, noisy
-        return dataclasses.replace(test, id=test.id + BEFORE, name=test.name + BEFORE, line=None), (), True
+        test, rules, noisy = self._tests[window - 1] if window <= len(self._tests) else (following, (), True)
+        if test is None:  # made after the last test
+            return _named(previous, AFTER), (), True
+        if origin == "test":
+            return dataclasses.replace(_named(test, LATER), line=test.line), rules, noisy
+        return _named(test, BEFORE), (), True

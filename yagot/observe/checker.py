@@ -6,27 +6,40 @@ last test. The checker observes through the core, judges, and tells its reporter
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import time
 from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from yagot import _core
 from yagot.config import Config, ConfigError, parse_repeat
 from yagot.judge.baseline import read
-from yagot.judge.judge import UNSEEN, judge_all, missing
-from yagot.judge.owners import unknown_sources
+from yagot.judge.judge import UNSEEN, judge_all, merged, missing
+from yagot.judge.matches import key
+from yagot.judge.owners import is_known_source
+from yagot.judge.project import project_of
 from yagot.judge.rules import Rule
 from yagot.model import LATER, Finding, Problem, TestInfo, TestReport, from_core
 from yagot.observe.boundaries import Boundaries
 from yagot.observe.references import CONFIRMED, Again, References
-from yagot.observe.reprs import guarded_repr
+from yagot.observe.release import Ledger
+from yagot.observe.reprs import guarded_repr, interrupted
 from yagot.observe.run import Reporter, Run
+from yagot.originals import originals
 from yagot.report.wording import describe_report, headline
 
 if TYPE_CHECKING:
     from yagot._core import _Finding
     from yagot.observe.growth import Growth
+
+
+def _advised(findings: tuple[Finding, ...], test: TestInfo) -> tuple[Finding, ...]:
+    """With advice; what finds it is loaded only if there is something to advise on."""
+    if not any(finding.cycle_length for finding in findings):
+        return findings
+    from yagot.explain.advice import advised
+
+    return advised(findings, test)
 
 
 class LeakError(AssertionError):
@@ -40,28 +53,33 @@ class Checker:
 
     watching: ClassVar[bool] = False
     """Is any checker's window open? Tests that run inside a test are left alone."""
-    _clock = staticmethod(time.perf_counter)
-    """Kept here, where freezegun and the like do not replace it."""
 
     def __init__(
         self, config: Config | None = None, reporters: Sequence[Reporter] = (), endless: bool = False
     ) -> None:
-        """*endless*: nobody knows when the run is over, so that all must be told with its test."""
+        """*endless*: nobody knows when the run is over, so that all must be reported with its test."""
         self.config = config or Config()
         self.run = Run(self.config, reporters)
+        self._project = project_of(self.config.source)
+        self._used: set[str] = set()
+        self._told_used: set[str] = set()
+        self._unknown = list(self.config.source)
+        self._described: dict[str, str] = {}
         self._known: Container[str] = ()
         if self.config.baseline is not None and self.config.baseline_mode == "ratchet":
             self._known = read(self.config.baseline)
         try:
-            self._ledger = _core.Ledger(guarded_repr if self.config.repr else None, native=self.config.native)
+            describe = guarded_repr if self.config.repr else None
+            ledger = _core.Ledger(describe, native=self.config.native, modules=self._project.modules)
         except RuntimeError as error:
             raise ConfigError(f"native: {error}") from None
+        self._ledger = Ledger(ledger)
         repeat = parse_repeat(self.config.repeat)
         self._growth: Growth | None = None
         if repeat is not None:
             from yagot.observe.growth import Growth
 
-            self._growth = Growth(self._ledger, *repeat)
+            self._growth = Growth(self._ledger, *repeat, self.config.repeat_seconds, originals.perf_counter)
         self._boundaries = Boundaries(self._ledger, self.config, endless)
         self._references = References(
             self._ledger,
@@ -70,20 +88,32 @@ class Checker:
             native=self.config.native,
         )
         self._test: TestInfo | None = None
+        self._interrupted = self._started = False
         self._began = 0.0
         if self.config.trace:
             import tracemalloc
 
             tracemalloc.start(self.config.trace)
 
+    def start(self) -> None:
+        """The tests are collected and about to run: what is made from now on has a maker, be it a fixture; what is
+        garbage already is nobody's. begin() does the same, if nobody has."""
+        if not self._started:
+            self._started = True
+            self._ledger.call(self._ledger.start if self.config.check_at != "never" else originals.collect)
+
     def begin(self, test: TestInfo, owners: tuple[object, ...] = ()) -> None:
         """Opens the window of a test. *owners*: see _core.Ledger.begin. Raises RuntimeError if one is open."""
         if Checker.watching:
             raise RuntimeError("a test is being watched already")
-        self.run.started(test)
+        self.start()
+        self._project.add_test(test.module)
+        self._interrupted = False
+        self._test = test  # first: from now on an interrupt finds it here
         Checker.watching = True
-        self._test = test
-        self._began = self._clock()
+        self.run.started(test)
+        self._ledger.stand_for(test)
+        self._began = originals.perf_counter()
         self._references.begin()
         self._ledger.begin(owners, self._boundaries.begin(test))
 
@@ -102,36 +132,46 @@ class Checker:
         more, should that be needed to confirm a leak. *late*: end_late() will follow, from where no call in
         progress holds what the test has made.
         """
-        ended = self._clock()
+        ended = originals.perf_counter()
         seconds = ended - self._began
-        test, self._test = self._test, None
+        test = self._test
         if test is None:
             raise RuntimeError("no test is being watched")
+        self._project.refresh()
         seen = self._references.end(outcome == "passed", not late)
-        imported = self._references.imported()
+        self._stop_if_interrupted()
         findings = self._settled(seen["findings"], again) if seen is not None else []
         if seen is not None and self._growth is not None:
             findings += self._growth.findings(again)
-        Checker.watching = False
         self._boundaries.end(rules, self._references.noisy())
         if seen is None:
-            report = TestReport(test, outcome, seconds, problem=problem)
+            report = TestReport(test, outcome, seconds, problem=problem, used=self._newly_used())
         else:
-            judged = judge_all(findings, config or self.config, rules, self._known, imported)
+            judged = self._judged(findings, config or self.config, rules, test)
             report = TestReport(
                 test,
                 outcome,
                 seconds,
                 checked=True,
-                check_seconds=self._clock() - ended,
+                check_seconds=originals.perf_counter() - ended,
                 born=seen["born"],
                 survivors=seen["survivors"],
                 incomplete=seen["incomplete"],
                 missing=missing(judged, rules),
                 findings=judged,
+                used=self._newly_used(),
             )
+        Checker.watching = False
+        self._test = None
         self.run.finished(report)
         return report
+
+    @staticmethod
+    def _stop_if_interrupted() -> None:
+        """Ctrl-C during a repr(), which was called by the core."""
+        if interrupted:
+            interrupted.clear()
+            raise KeyboardInterrupt
 
     def end_late(
         self, report: TestReport, config: Config, rules: Sequence[Rule], again: Again | None
@@ -145,7 +185,7 @@ class Checker:
         if not findings:
             return None
         test = dataclasses.replace(report.test, id=report.test.id + LATER, name=report.test.name + LATER)
-        judged = judge_all(findings, config, rules, self._known)
+        judged = self._judged(findings, config, rules, report.test)
         further = TestReport(test, "passed", 0.0, checked=True, findings=judged)
         self.run.finished(further)
         return further
@@ -153,12 +193,14 @@ class Checker:
     def boundary(self, following: TestInfo | None = None) -> list[TestReport]:
         """To be called before a test begins, and with None before the run's results are shown: looks at all objects
         if a class, module or the run (Config.check_at) is over. Returns reports of what has become garbage since."""
-        if Checker.watching or not self._boundaries.due(following):
+        if Checker.watching or self._interrupted or not self._boundaries.due(following):
             return []
+        self._project.refresh()
         looked = self._boundaries.look(following)
+        self._stop_if_interrupted()
         reports = []
         for (test, rules, noisy), found in looked:
-            findings = judge_all(self._told(found, noisy), self.config, rules, self._known)
+            findings = self._judged(self._told(found, noisy), self.config, rules, test)
             reports.append(TestReport(test, "passed", 0.0, checked=True, findings=findings))
         # notes are mostly on what frameworks do between tests
         reports = [report for report in reports if any(finding.verdict != "note" for finding in report.findings)]
@@ -194,21 +236,53 @@ class Checker:
             findings.append(dataclasses.replace(finding, suspected=suspected, reason=reason if suspected else ""))
         return findings
 
+    def _judged(
+        self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
+    ) -> tuple[Finding, ...]:
+        """With verdicts and advice; those of one cause in general are one."""
+        judged = judge_all(findings, config, rules, self._known, self._project, self._used)
+        return merged(_advised(judged, test))
+
+    def _newly_used(self) -> tuple[str, ...]:
+        """The settings that have matched something since the last report."""
+        self._used.update(key("source", name) for name in self._unknown if is_known_source(name))
+        self._unknown = [name for name in self._unknown if key("source", name) not in self._used]
+        new = tuple(sorted(self._used - self._told_used))
+        self._told_used.update(new)
+        return new
+
     def error(self, report: TestReport) -> LeakError:
-        """The exception that stands for the test's leaks."""
-        return LeakError(f"{headline(report)}\n{describe_report(report)}")
+        """The exception that stands for the test's leaks. A cause is described once, or each time with details."""
+        shown = {} if self.config.details else self._described
+        text = f"{headline(report)}\n{describe_report(report, self.config.details, shown)}"
+        for finding in report.leaks:
+            self._described.setdefault(finding.signature, report.test.id)
+        return LeakError(text)
+
+    def skip(self) -> None:
+        """Closes the window without looking: the test is not to be checked, and nothing is reported of it."""
+        self._ledger.end(look=False)
+        Checker.watching = False
+        self._test = None
+        self.run.passed_over()
 
     def abort(self) -> None:
-        """Closes the window without looking."""
+        """Closes the window without looking: the test was interrupted, as the reports will say, and the run with it."""
         if self._test is not None:
-            self._test = None
+            self._interrupted = True
+            with contextlib.suppress(RuntimeError):  # it was interrupted before the window was open, or after its end
+                self._ledger.end(look=False)
             Checker.watching = False
-            self._ledger.end(look=False)
+            self._test = None
+            self.run.interrupted()
 
     def finish(self) -> None:
         """Ends the run. Raises UnusablePath if a report could not be written."""
-        self.abort()
-        self.boundary()
-        self._ledger.close()
-        self.run.summary.unknown_sources = unknown_sources(self.config.source)
-        self.run.close()
+        try:
+            self.abort()
+            self.boundary()
+            self._ledger.close()
+        finally:
+            self._newly_used()
+            self.run.summary.used |= self._used
+            self.run.close()

@@ -1,193 +1,184 @@
 """Growth: a test is run over and over; what is more each time by the same amount leaks.
 
 The idea is that of ``-R`` of CPython's own test runner, here for release builds. It sees what no window can: objects
-that are held on purpose and too long, strings and numbers, memory of C code, descriptors, threads.
+that are held on purpose and too long, strings and numbers, memory of C code, descriptors, threads, and references to
+objects that were there before the test.
 """
 
 from __future__ import annotations
 
-import gc
-import itertools
-import os
 import sys
-import threading
-import time
-from array import array
-from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from yagot import _core
 from yagot.model import Finding
+from yagot.observe.growth_naming import Grown, name_all
+from yagot.observe.growth_series import Series
 from yagot.observe.references import Again
+from yagot.observe.release import Ledger
 
-if TYPE_CHECKING:
-    from tracemalloc import Snapshot
-
-SHOWN_TYPES = 5
-ROUNDS = 60
-SECONDS = 2.0
-TASKS = {"_asyncio.Task", "asyncio.tasks.Task"}
-NAMES = ("allocated blocks", "bytes of the C heap", "file descriptors", "threads")
-
-
-def _descriptors() -> int:
-    """Open file descriptors; 0 where there is no /proc."""
-    try:
-        return len(os.listdir("/proc/self/fd"))
-    except OSError:
-        return 0
+LEVEL_STEPS = 4
+LARGEST_STEP = 128
+FITTING = 0.75
+"""The part of the time that is for finding out whether anything grows; the rest is for naming it."""
+FEWEST, MOST = 3, 16
+QUIET_SECONDS = 2.0
+MOST_CANDIDATES = 500
 
 
-def _measure(place: array[int], at: int) -> None:
-    """Writes the process's numbers to a place made before: what a measurement keeps would be measured. A full
-    collection empties the interpreter's free lists, which grow with any test."""
-    gc.collect()
-    place[at] = sys.getallocatedblocks()
-    place[at + 1] = _core.heap_bytes() or 0
-    place[at + 2] = _descriptors()
-    place[at + 3] = threading.active_count()
+class _Failed(Exception):
+    """A further run could not be done, or did not pass."""
 
 
-def _step(steps: list[int], exact: bool) -> int:
-    """By how much it grows each time; 0 if it does not. Of memory it is enough that it grows nearly each time: other
-    things take and give back a block now and then."""
-    by, count = Counter(steps).most_common(1)[0]
-    if exact:
-        return by if by > 0 and count == len(steps) else 0
-    grown = sum(step > 0 for step in steps)
-    return sorted(steps)[len(steps) // 2] if grown >= len(steps) - len(steps) // 4 and min(steps) >= 0 else 0
+class Candidate(NamedTuple):
+    """An old object to which there seem to be more references after each run."""
 
-
-def _traced() -> Snapshot | None:
-    tracemalloc = sys.modules.get("tracemalloc")
-    return tracemalloc.take_snapshot() if tracemalloc is not None and tracemalloc.is_tracing() else None
+    object: object
+    unseen: int
+    by: int
 
 
 class Growth:
     """Repeats a test and compares."""
 
-    def __init__(self, ledger: _core.Ledger, warm: int, counted: int) -> None:
+    def __init__(
+        self, ledger: Ledger, warm: int, counted: int, seconds: float, clock: Callable[[], float]
+    ) -> None:
         self._ledger = ledger
         self._warm, self._counted = warm, counted
+        self._seconds, self._clock = seconds, clock
+        self._runs = 0
+        self._began = self._start = self._told = 0.0
+        self._again: Again | None = None
 
-    def _run(self, again: Again, alive: bool = False) -> list[object] | None:
-        """The survivors of one more run, if asked for; None if it could not be done or did not pass."""
-        outcome = again(self._ledger.begin)
-        if outcome is None:
-            return None
-        seen = self._ledger.end(look=outcome == "passed", alive=alive)
-        return seen["alive"] if seen is not None else None
+    def run(self, alive: bool = False) -> list[object]:
+        """Runs the test once more; returns its survivors, if asked for. Raises _Failed."""
+        assert self._again is not None
+        outcome = self._again(self._ledger.begin)
+        seen = self._ledger.end(look=alive, alive=alive) if outcome is not None else None
+        if outcome != "passed":
+            raise _Failed
+        self._runs += 1
+        self._tell()
+        return seen["alive"] if seen is not None else []
+
+    def _tell(self, end: str = "") -> None:
+        """A line of progress, where somebody waits."""
+        now = self._clock()
+        if (end or now - max(self._told, self._began + QUIET_SECONDS - 1) > 1) and sys.__stderr__ is not None:
+            if (self._told or not end) and sys.__stderr__.isatty():
+                text = end or f"\ryagot: the test has run {self._runs} times more, and something still grows"
+                sys.__stderr__.write(text)
+                sys.__stderr__.flush()
+            self._told = 0.0 if end else now
 
     def findings(self, again: Again | None) -> list[Finding]:
         """What grows. Nothing if the test cannot be repeated, or does not pass each time."""
         if again is None:
             return []
-        place = array("q", bytes(8 * len(NAMES) * (self._counted + 1)))
-        for _ in range(self._warm):
-            if self._run(again) is None:
-                return []
-            _measure(place, 0)  # it warms up, too
-        before = _traced()
-        grown = self._lasting(again, place)
-        if not grown:
+        self._again = again
+        self._runs, self._told = 0, 0.0
+        self._began = self._clock()
+        self._start = self._spent()
+        try:
+            grown = self._grown()
+            return name_all(grown, self.run, self._affordable()) if grown else []
+        except _Failed:
             return []
-        where = self._allocations(before) if before is not None else ""
-        types = self._count_types(again)
-        return [*self._of_types(types, again), *self._of_rest(grown, types, where)]
+        finally:
+            self._again = None
+            self._tell("\r\033[K")
 
-    def _lasting(self, again: Again, place: array[int]) -> dict[str, int]:
-        """What grows in three rounds of four: a cache that fills up does not go on for ever, and now and then
-        something else takes a block."""
-        votes: dict[str, list[int]] = {name: [] for name in NAMES}
-        silent = rounds = 0
-        began = time.perf_counter()
-        while silent < 2 and rounds < ROUNDS and (rounds < 2 or time.perf_counter() - began < SECONDS):
-            grown = self._count(again, place)
-            for name, by in grown.items():
-                votes[name].append(by)
-            silent = 0 if grown else silent + 1
-            rounds += 1
-        if silent == 2:
-            return {}
-        return {name: steps[-1] for name, steps in votes.items() if len(steps) * 4 >= rounds * 3}
+    def _affordable(self) -> int:
+        """Runs for naming what grows: as many as take a fifth of the time, for frameworks keep some things for a few
+        runs."""
+        each = (self._spent() - self._start) / self._runs
+        return max(min(self._counted, FEWEST), min(MOST, int(self._seconds / 5 / max(each, 1e-6))))
 
-    def _count(self, again: Again, place: array[int]) -> dict[str, int]:
-        """What has grown by the same amount in every counted run."""
-        for number in range(self._counted + 1):
-            if self._run(again) is None:
-                return {}
-            _measure(place, number * len(NAMES))
-        grown = {}
-        for i, name in enumerate(NAMES):
-            series = place[i :: len(NAMES)]
-            by = _step([after - before for before, after in itertools.pairwise(series)], exact=i > 1)
-            if by:
-                grown[name] = by
-        return grown
+    def _grown(self) -> Grown | None:
+        """What has grown evenly to the end; None if nothing has."""
+        series = Series()
+        for _ in range(self._warm):
+            self.run()
+        series.measure()  # it warms up, too
+        candidates: list[Candidate] = []
+        types: dict[str, int] = {}
+        for level, runs in enumerate(self._levels()):
+            steps = LEVEL_STEPS if runs > 1 else self._counted
+            if level and not self._fits(series, steps * runs):
+                break
+            try:
+                types, candidates = self._level(series, level, steps, runs, candidates)
+            except _Failed:
+                if level < 2:  # nothing has been seen twice
+                    raise
+                break
+            if not (series.growing or candidates) or series.harmful:
+                break
+        numbers = series.grown()
+        references = [(candidate.object, candidate.by) for candidate in candidates]
+        return Grown(numbers, types, references, self._runs - self._warm) if numbers or references else None
 
-    def _count_types(self, again: Again) -> dict[str, int]:
-        """The types of which there are more after each of as many runs, by the same number."""
-        grown: dict[str, int] | None = None
-        last = _core.count_types()
-        for _ in range(self._counted):
-            if self._run(again) is None:
-                return {}
-            now = _core.count_types()
-            steps = {name: now[name] - last.get(name, 0) for name in now}
-            if grown is None:
-                grown = {name: by for name, by in steps.items() if by > 0}
-            else:
-                grown = {name: by for name, by in grown.items() if steps.get(name) == by}
-            last = now
-        return grown or {}
+    def _levels(self) -> Iterator[int]:
+        """The number of runs in a step of each level."""
+        yield 1
+        runs = 1
+        while runs <= LARGEST_STEP:
+            yield runs
+            runs *= 2
 
-    def _allocations(self, before: Snapshot) -> str:
-        """Where most of the memory was allocated that came since."""
-        after = _traced()
-        if after is None:
-            return ""
-        grown = [line for line in after.compare_to(before, "lineno") if line.count_diff >= self._counted]
-        own = (os.path.dirname(__file__) + os.sep, sys.modules["tracemalloc"].__file__ or "")
-        grown = [line for line in grown if not line.traceback[0].filename.startswith(own)]
-        return f"{grown[0].traceback[0].filename}:{grown[0].traceback[0].lineno}" if grown else ""
+    def _spent(self) -> float:
+        """Seconds, without those in which others had the processor: a busy machine must not change what is found."""
+        return self._clock() - _core.waited()
 
-    def _of_types(self, types: dict[str, int], again: Again) -> Iterator[Finding]:
-        """One finding for the objects, with a path to one of each type."""
-        if not types:
-            return
-        alive = self._run(again, alive=True) or []
-        paths: dict[str, str] = {}
-        for item in alive:
-            name = _core.type_name(item)
-            if name in types and name not in paths:
-                path = _core.path_to(item)
-                if path:
-                    paths[name] = path
-        alive.clear()
-        tasks = TASKS & types.keys()  # what else there is more of then is theirs
-        shown = sorted(paths, key=lambda name: name not in tasks)[:SHOWN_TYPES]
-        held = "; ".join(f"{name} by {paths[name]}" for name in shown)
-        yield Finding(
-            kind="growth",
-            cause=f"more {'asyncio tasks' if tasks else ', '.join(sorted(types))} each time",
-            objects=sum(types.values()),
-            types=types,
-            held_bytes=0,
-            why=f"held: {held}" if held else "no module leads to them",
-        )
+    def _fits(self, series: Series, runs: int) -> bool:
+        """Is there time for so many more?"""
+        spent = self._spent() - self._start
+        return spent + runs * spent / max(self._runs, 1) <= self._seconds * FITTING
 
-    def _of_rest(self, grown: dict[str, int], types: dict[str, int], where: str) -> Iterator[Finding]:
-        """Findings for what is no tracked object. Memory is told of only where nothing else explains it."""
-        for name, by in grown.items():
-            memory = name in NAMES[:2]
-            if memory and (types or (name == NAMES[1] and NAMES[0] in grown)):
-                continue
-            yield Finding(
-                kind="growth",
-                cause=f"more {name} each time",
-                objects=0,
-                types={},
-                held_bytes=by if name == NAMES[1] else 0,
-                why=f"{by:,} more {name} after each run" + (f"; allocated at {where}" if memory and where else ""),
-            )
+    def _level(
+        self, series: Series, level: int, steps: int, runs: int, candidates: list[Candidate]
+    ) -> tuple[dict[str, int], list[Candidate]]:
+        """Runs a level; returns the types of which there are more after it, and what is left of the candidates, which
+        the first level finds."""
+        count = level > 0 and series.memory_grows
+        before = _core.count_types() if count else {}
+        counts = _core.note_references() if level == 0 else None
+        series.begin_level()
+        for _ in range(steps):
+            for _ in range(runs):
+                self.run()
+            series.measure()
+        series.end_level(runs)
+        if counts is not None:
+            return {}, self._candidates(counts, steps)
+        after = _core.count_types() if count and series.memory_grows else {}
+        return _risen(before, after, steps * runs), self._still(candidates, steps * runs, level == 1)
+
+    def _candidates(self, counts: object, runs: int) -> list[Candidate]:
+        """Objects with more references than before the runs, and how many of them cannot be seen."""
+        objects = _core.risen_references(counts, runs)[:MOST_CANDIDATES]
+        if not objects:
+            return []
+        unseen = _core.unseen_references(objects)
+        return [Candidate(item, number, 0) for item, number in zip(objects, unseen, strict=True)]
+
+    def _still(self, candidates: list[Candidate], runs: int, first: bool) -> list[Candidate]:
+        """Those with more references that cannot be seen, by the same number for each run as in the level before."""
+        if not candidates:
+            return []
+        objects = [candidate.object for candidate in candidates]
+        found = []
+        for candidate, unseen in zip(candidates, _core.unseen_references(objects), strict=True):
+            by, rest = divmod(unseen - candidate.unseen, runs)
+            if by > 0 and rest == 0 and (first or by == candidate.by):
+                found.append(Candidate(candidate.object, unseen, by))
+        return found
+
+
+def _risen(before: dict[str, int], after: dict[str, int], runs: int) -> dict[str, int]:
+    """The types of which there are more, by the same number for each run, and that number."""
+    rises = {name: count - before.get(name, 0) for name, count in after.items()}
+    found = {name: round(rise / runs) for name, rise in rises.items()}
+    return {name: by for name, by in found.items() if by > 0 and abs(rises[name] - by * runs) <= runs // 16}

@@ -8,18 +8,17 @@ it is a leak.
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
-from yagot import _core
 from yagot.model import lasting
+from yagot.originals import originals
 
 if TYPE_CHECKING:
     from yagot._core import _Finding, _Observation
+    from yagot.observe.release import Ledger
 
 Again = Callable[[Callable[[tuple[object, ...]], None]], str | None]
 """Runs the test once more in a fresh instance, after calling its argument with the new owners; returns the outcome.
@@ -76,9 +75,9 @@ Recurrences = Mapping[str, Recurrence]
 
 
 def _is_proven(series: Sequence[Recurrence], exactly: bool) -> bool:
-    """Has each run left one more, and have all of them stayed? Or one more reference to the same objects? Some may
-    still lie in memory that is no longer in use, but not most of them. *exactly*: as many each time, nothing in memory.
-    """
+    """Has each run left one more, and have all of them stayed? Or has one more reference to the same objects been left?
+    Some may still lie in memory that is no longer in use, but not most of them. *exactly*: as many each time, and
+    nothing in memory."""
     first, last = series[0].objects, series[-1]
     if exactly:
         counts = [first * number for number in range(1, len(series) + 1)]
@@ -86,7 +85,7 @@ def _is_proven(series: Sequence[Recurrence], exactly: bool) -> bool:
     steps = list(itertools.pairwise(series))
     joined = all(after.objects > before.objects for before, after in steps)
     same = last.objects == first and all(after.references > before.references for before, after in steps)
-    return same or (joined and last.left == last.objects and last.unheld * 2 >= last.objects)
+    return (joined and last.left == last.objects and last.unheld * 2 >= last.objects) or same
 
 
 def _by_kind(runs: Sequence[Recurrences]) -> list[Recurrences]:
@@ -103,12 +102,12 @@ def _by_kind(runs: Sequence[Recurrences]) -> list[Recurrences]:
 class References:
     """What a run knows of such references."""
 
-    def __init__(self, ledger: _core.Ledger, confirm: bool, last: bool, native: bool) -> None:
+    def __init__(self, ledger: Ledger, confirm: bool, last: bool, native: bool) -> None:
         """*last*: there will be no boundary, so what is not told with its test never is."""
         self._ledger = ledger
         self._confirm, self._last = confirm, last
         self._share = NATIVE_SHARE if native else SHARE
-        self._began = time.process_time()
+        self._began = originals.process_time()
         self._looks = 0
         self._spent = 0.0
         self.passing: set[str] = set()
@@ -120,16 +119,19 @@ class References:
     def begin(self) -> None:
         """A window opens."""
         self._modules = len(sys.modules)
-        self._at_exit = atexit._ncallbacks()
-        self._threads = set(sys._current_frames())
+        self._at_exit = originals.registered_at_exit()
+        if self._confirm:
+            self._threads = set(originals.current_frames())
 
     def wanted(self) -> bool:
         """Is this test to be looked at, or only at boundaries? Confirming needs a look at each, whatever it costs. So
-        does telling, where there are no boundaries: a look walks the whole heap, some are free, then they may take two
+        does reporting, where there are no boundaries: a look walks the whole heap, some are free, then they may take two
         per cent of the run; forty where objects that the collector does not track are looked for, which nearly every
         test leaves."""
-        allowed = FREE_SECONDS + self._share * (time.process_time() - self._began)
-        return self._confirm or (self._last and (self._looks < FREE_LOOKS or self._spent <= allowed))
+        if self._confirm or not self._last:
+            return self._confirm
+        allowed = FREE_SECONDS + self._share * (originals.process_time() - self._began)
+        return self._looks < FREE_LOOKS or self._spent <= allowed
 
     def _count(self, seconds: float) -> None:
         self._looks += 1
@@ -138,13 +140,13 @@ class References:
     def end(self, look: bool, now: bool) -> _Observation | None:
         """Closes the ledger's window. *now*: where calls in progress hold nothing that was born in it; else
         late() is called where that is so."""
-        before = time.thread_time()  # a busy machine makes no look dearer
         wanted = self.wanted()
         references = look and now and wanted
+        before = originals.thread_time() if references else 0.0  # a busy machine makes no look dearer
         seen = self._ledger.end(look=look, references=references, keep=look and not references)
         self._held = seen is not None and seen["held"] > 0 and not now and wanted
         if references and seen is not None and seen["held"]:
-            self._count(time.thread_time() - before)
+            self._count(originals.thread_time() - before)
         if not references and not self._held:
             self._ledger.put_off()
         return seen
@@ -153,9 +155,9 @@ class References:
         """The references of the last window, if end() was not to look for them."""
         if not self._held:
             return []
-        before = time.thread_time()
+        before = originals.thread_time()
         found = self._ledger.references()
-        self._count(time.thread_time() - before)
+        self._count(originals.thread_time() - before)
         return found
 
     def imported(self) -> list[str]:
@@ -165,18 +167,18 @@ class References:
     def noisy(self) -> bool:
         """Could the test have made a place that nobody can look into? Imports do, and the list of what is called at
         exit is one."""
-        return len(sys.modules) != self._modules or atexit._ncallbacks() > self._at_exit
+        return len(sys.modules) != self._modules or originals.registered_at_exit() > self._at_exit
 
     def unseen(self) -> bool:
         """Did the last look meet a place that cannot be seen, as a suspended greenlet's stack?"""
         return self._ledger.stacks
 
     def settle(self, found: list[_Finding], again: Again | None) -> Settled:
-        """What is told of the suspects: those of whom it is sure that they are leaks. The others are looked at again
-        at the next boundary, if there is any."""
+        """What is told of the suspects: those of whom it is sure that they are leaks. The others are looked at again at
+        the next boundary, if there is any."""
         settled = Settled()
         try:
-            if not self._ledger.suspects or atexit._ncallbacks() > self._at_exit:
+            if not self._ledger.suspects or originals.registered_at_exit() > self._at_exit:
                 return settled  # the interpreter holds what is called at its exit
             if self._confirm and again is not None:
                 settled = self._confirmed(found, again)
@@ -203,7 +205,7 @@ class References:
         told = {item["signature"] for item in found}
         rest = [item for cause, item in further.items() if cause in sure - told]
         # a new thread may hold what it likes
-        if self.unseen() or sys._current_frames().keys() - self._threads:
+        if self.unseen() or originals.current_frames().keys() - self._threads:
             return Settled(suspected=sure, unseen=True, further=rest)
         return Settled(confirmed=sure, further=rest)
 
@@ -212,8 +214,8 @@ class References:
         return kind_of(cause) if cause in self.varying else lasting(cause)
 
     def _repeat(self, again: Again, further: dict[str, _Finding]) -> list[Recurrences] | None:
-        """Runs the test again, and looks each time when its instance is gone. None if that proves nothing: it cannot
-        be run, or did not pass."""
+        """Runs the test again, and looks each time when its instance is gone. None if that proves nothing: it cannot be
+        run, or did not pass."""
         runs: list[Recurrences] = []
         for _ in range(RUNS):
             outcome = again(lambda owners: self._ledger.begin())

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from types import FrameType
 from typing import Any
 
+from yagot.originals import originals
+
 SECONDS = 0.2
 CHARACTERS = 500
+
+
+interrupted: list[bool] = []
+"""Ctrl-C was pressed during a repr(): the core, which has called it, goes on; whoever called the core ends the run."""
 
 
 class _TooSlow(Exception):
@@ -17,21 +21,24 @@ class _TooSlow(Exception):
 
 def guarded_repr(value: object) -> str:
     """repr(value), cut to 500 characters; given up after 0.2 seconds of Python code (C code is not interrupted)."""
-    deadline = time.monotonic() + SECONDS
+    deadline = originals.monotonic() + SECONDS
 
     def trace(frame: FrameType, event: str, arg: Any) -> Any:
-        if time.monotonic() > deadline:
+        if originals.monotonic() > deadline:
             raise _TooSlow
         return trace
 
-    before = sys.gettrace()
-    sys.settrace(trace)
+    before = originals.gettrace()
+    originals.settrace(trace)
     try:
         text = repr(value)
     except _TooSlow:
         text = f"<repr() of {type(value).__name__} took too long>"
-    except Exception as error:
+    except KeyboardInterrupt:
+        interrupted.append(True)
+        text = "<repr() was interrupted>"
+    except BaseException as error:
         text = f"<repr() raised {type(error).__name__}>"
     finally:
-        sys.settrace(before)
+        originals.settrace(before)
     return text if len(text) <= CHARACTERS else text[: CHARACTERS - 1] + "…"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from yagot.config import Config
-from yagot.judge.baseline import Baseline
-from yagot.model import TestInfo, TestReport
+from yagot.files import UnusablePath
+from yagot.judge.matches import unmatched
+from yagot.model import INTERRUPTED, Problem, TestInfo, TestReport
 from yagot.report.totals import Summary
 
 
@@ -23,25 +25,70 @@ class Reporter(Protocol):
     def close(self) -> None:
         """The run is over."""
 
+    # A reporter may also have lines(), for the end of the run in words, and an output (yagot.files.Output).
+
+
+def interrupted_report(test: TestInfo) -> TestReport:
+    """The report of a test that did not end."""
+    problem = Problem(INTERRUPTED, "interrupted: the run was stopped while this test was running")
+    return TestReport(test, "interrupted", 0.0, problem=problem)
+
 
 class Run:
-    """A whole run: its reporters and totals. Where tests run in other processes, this is the part that stays."""
+    """A whole run: its reporters and totals. Where tests run in other processes, this is the part that stays.
+
+    A forked child that returns from its test runs the rest of the suite, too: there nothing is reported.
+    """
+
+    _process = staticmethod(os.getpid)
+    """Kept here, where a test does not replace it."""
 
     def __init__(self, config: Config, reporters: Sequence[Reporter] = ()) -> None:
         self.config = config
         self.reporters = list(reporters)
-        self.summary = Summary(config.show_slowest)
+        self.summary = Summary(config.show_slowest, config.details)
+        self._under_way: TestInfo | tuple[TestReport, list[Reporter]] | None = None
+        self._owner = self._process()
+
+    @property
+    def is_copy(self) -> bool:
+        """Is this a forked child's copy of the run?"""
+        return self._process() != self._owner
 
     def started(self, test: TestInfo) -> None:
         """A test is about to run."""
+        if self.is_copy:
+            return
+        self._under_way = test
         for reporter in self.reporters:
             reporter.started(test)
 
     def finished(self, report: TestReport) -> None:
         """A test is through, or something outside of tests failed, e.g. setUpClass."""
+        if self.is_copy:
+            return
+        self._under_way = (report, list(self.reporters))
         self.summary.add(report)
-        for reporter in self.reporters:
-            reporter.finished(report, self.fails(report))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Reports to those who have not heard yet: Ctrl-C may come between any two."""
+        if isinstance(self._under_way, tuple):
+            report, left = self._under_way
+            while left:
+                left[0].finished(report, self.fails(report))
+                del left[0]
+        self._under_way = None
+
+    def interrupted(self) -> None:
+        """What was under way ends here: the test that was started, or the report of one."""
+        if isinstance(self._under_way, TestInfo):
+            self.finished(interrupted_report(self._under_way))
+        self._tell()
+
+    def passed_over(self) -> None:
+        """The test that was started is over, and there is nothing to report of it."""
+        self._under_way = None
 
     def fails(self, report: TestReport) -> bool:
         """Do the test's leaks make it fail?"""
@@ -49,12 +96,36 @@ class Run:
 
     def lines(self) -> Iterator[str]:
         """The end of the run in words."""
+        if self.is_copy:
+            return
         yield from self.summary.lines(self.config.report_only)
+        for setting, text in unmatched(self.config, self.summary.used):
+            yield f"yagot: {setting}: {text}"
+        written = []
         for reporter in self.reporters:
-            if isinstance(reporter, Baseline):
-                yield from reporter.lines()
+            yield from getattr(reporter, "lines", tuple)()
+            output = getattr(reporter, "output", None)
+            if output is not None:
+                written.append(output.shown)
+        if not written and self.summary.has_more:
+            yield "yagot: a report of all: --html FILE, a page to look at, or --json FILE"
+        if written:
+            yield f"yagot: {'reports' if len(written) > 1 else 'report'}: {', '.join(written)}"
+
+    def cause_lines(self) -> Iterator[str]:
+        """The leaks by cause."""
+        return iter(()) if self.is_copy else self.summary.cause_lines()
 
     def close(self) -> None:
-        """The run is over: closes the reports. Raises UnusablePath."""
+        """The run is over: closes the reports. A test that is still under way was interrupted. Raises UnusablePath."""
+        if self.is_copy:
+            return
+        self.interrupted()
+        problems = []
         for reporter in self.reporters:
-            reporter.close()
+            try:
+                reporter.close()
+            except UnusablePath as error:  # the others are written all the same
+                problems.append(str(error))
+        if problems:
+            raise UnusablePath("; ".join(problems))

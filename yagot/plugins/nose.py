@@ -6,13 +6,27 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from nose.case import Test
 from nose.plugins import Plugin
+from nose.proxy import ResultProxy
 
 from yagot.config import OPTIONS, ConfigError, load, switched_off
 from yagot.files import UnusablePath
 from yagot.observe.checker import Checker
 from yagot.report.reporters import make_reporters
-from yagot.testcase import run_checked
+from yagot.testcase import run_checked, tell_late
+
+
+class Late:
+    """Takes what is told of tests that are over: nose's own results are for one test each."""
+
+    def __init__(self, result: Any, config: Any) -> None:
+        self._result, self._config = result, config
+
+    def addFailure(self, test: Any, err: Any) -> None:
+        """Tells the plugins and the result of the whole run."""
+        wrapped = Test(test, config=self._config)
+        ResultProxy(self._result, wrapped, config=self._config).addFailure(wrapped, err)
 
 
 class Yagot(Plugin):  # type: ignore[misc]
@@ -45,9 +59,23 @@ class Yagot(Plugin):  # type: ignore[misc]
             sys.exit(2)
         self.checker.run.summary.confirm_command = "nosetests --with-yagot --yagot-confirm {module}"
 
+    def prepareTest(self, suite: Any) -> Callable[[Any], None]:
+        """The whole run, and what shows only at its end."""
+
+        def run(result: Any) -> None:
+            suite(result)
+            tell_late(Late(result, self.conf), self.checker)
+
+        return run
+
     def prepareTestCase(self, test: Any) -> Callable[[Any], Any]:
         """The test inside a window."""
-        return lambda result: run_checked(self.checker, test.test, result, test.test)
+
+        def run(result: Any) -> Any:
+            late = Late(getattr(result, "result", result), self.conf)
+            return run_checked(self.checker, test.test, result, test.test, late)
+
+        return run
 
     def finalize(self, result: Any) -> None:
         """Closes the reports."""
@@ -55,6 +83,7 @@ class Yagot(Plugin):  # type: ignore[misc]
             self.checker.finish()
         except UnusablePath as error:
             print(f"yagot: {error}", file=sys.stderr)
+            sys.exit(2)
 
     def report(self, stream: Any) -> None:
         """The totals."""

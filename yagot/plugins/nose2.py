@@ -12,6 +12,7 @@ from yagot.files import UnusablePath
 from yagot.observe.checker import Checker
 from yagot.report.reporters import make_reporters
 from yagot.runner import wrap_tests
+from yagot.testcase import tell_late
 
 
 class Yagot(Plugin):  # type: ignore[misc]
@@ -55,6 +56,13 @@ class Yagot(Plugin):  # type: ignore[misc]
             sys.exit(2)
         checker.run.summary.confirm_command = "nose2 --plugin yagot.plugins.nose2 --yagot --yagot-confirm {test}"
         event.suite = wrap_tests(event.suite, checker)
+        execute = event.executeTests
+
+        def and_late(suite: Any, result: Any) -> None:
+            execute(suite, result)
+            tell_late(result, checker)
+
+        event.executeTests = and_late
 
     def registerInSubprocess(self, event: Any) -> None:
         """The processes of the plugin mp check, too."""
@@ -81,5 +89,6 @@ class Yagot(Plugin):  # type: ignore[misc]
             self.checker.finish()
         except UnusablePath as error:
             event.stream.writeln(f"yagot: {error}")
+            sys.exit(2)
         for line in self.checker.run.lines():
             event.stream.writeln(line)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Generator
+import traceback
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from yagot.observe.checker import Checker
     from yagot.observe.references import Again
     from yagot.observe.run import Run
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds --yagot and the settings under its prefix."""
@@ -63,15 +65,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if options["ignore_types"]:
         options["ignore_types"] = ",".join(options["ignore_types"])
     try:
+        if config.getoption("verbose", 0) > 0:
+            options["details"] = True
         settings, _ = load(options, Path(config.rootpath))
     except ConfigError as error:
         raise pytest.UsageError(f"yagot: {error}") from None
     is_worker = hasattr(config, "workerinput")
     is_controller = not is_worker and bool(getattr(config.option, "dist", "no") != "no")
-    reports = None if is_worker else Reports(settings)
+    reports = None if is_worker else Reports(settings, config.pluginmanager.get_plugin("lfplugin"))
     if not is_controller:
         try:
-            windows = Windows(settings, _aside(config) if reports is None else reports.run.finished)
+            windows = Windows(settings, Phases(config), _aside(config) if reports is None else reports.run.finished)
         except ConfigError as error:
             raise pytest.UsageError(f"yagot: {error}") from None
         config.pluginmanager.register(windows, "yagot-windows")
@@ -105,14 +109,89 @@ def info_of(item: pytest.Item) -> TestInfo:
     return _info(item.nodeid, item.location[1])
 
 
+def _as_text(error: BaseException) -> str:
+    """An exception with those behind it, whose tracebacks go: they lead to the calls in progress, and those to them."""
+    text = "".join(traceback.format_exception(error.with_traceback(None)))
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is not None:
+            left += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+            one.__traceback__ = one.__cause__ = one.__context__ = None
+    return text
+
+
+class Phases:
+    """Calls a function as if it were a part of a test's phase: pytest's plugins attribute to it what it warns of, and
+    the exceptions that finalizers and threads raise meanwhile; with ``-W error`` those are raised.
+
+    The hook is called for these plugins only, and for this one, whose part in it is the function.
+    """
+
+    _NAMES = ("warnings", "unraisableexception", "threadexception")
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._manager = config.pluginmanager
+        self._manager.register(self, "yagot-phases")
+        self._function: Callable[[], None] | None = None
+        self._called = False
+
+    def _turn(self) -> bool | None:
+        function, self._function = self._function, None
+        if function is None:
+            return None  # pytest's own call
+        function()
+        self._called = True
+        return True
+
+    def pytest_runtest_teardown(self) -> None:
+        """Calls the function as a part of the teardown."""
+        self._turn()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self) -> bool | None:
+        """Calls the function as a part of what is done for a test."""
+        return self._turn()
+
+    def _call(self, hook: str, function: Callable[[], None], item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        wanted = (self, *map(self._manager.get_plugin, self._NAMES))
+        others = [plugin for plugin in self._manager.get_plugins() if plugin not in wanted]
+        self._function = function
+        try:
+            self._manager.subset_hook_caller(hook, others)(item=item, nextitem=nextitem)
+        finally:
+            self._function = None
+
+    def teardown(self, function: Callable[[], None], item: pytest.Item, nextitem: pytest.Item | None) -> str:
+        """Calls it in the teardown of a test. Returns what pytest's plugins raise then, as text."""
+        self._called = False
+        try:
+            self._call("pytest_runtest_teardown", function, item, nextitem)
+        except Exception as error:
+            if not self._called:
+                raise
+            return _as_text(error)
+        return ""
+
+    def afterwards(self, function: Callable[[], None], item: pytest.Item, nextitem: pytest.Item | None) -> str:
+        """Calls it for a test that is over. Returns what pytest's plugins raise then, as text."""
+        raised: list[str] = []
+        self._call(
+            "pytest_runtest_protocol", lambda: raised.append(self.teardown(function, item, nextitem)), item, nextitem
+        )
+        return raised[0]
+
+
 class Windows:
     """Opens a window before a test's setup and closes it after its teardown; in the process that runs the tests."""
 
-    def __init__(self, config: Config, aside: Callable[[TestReport], None]) -> None:
+    def __init__(self, config: Config, phases: Phases, aside: Callable[[TestReport], None]) -> None:
         """*aside*: where reports go that fail nothing and come after their test; pytest hears nothing of them."""
         from yagot.observe.checker import Checker
 
         self.config = config
+        self.phases = phases
+        self.before = ""
         self.aside = aside
         self.checker: Checker = Checker(config)
         self.outcome = "passed"
@@ -128,7 +207,8 @@ class Windows:
         changes: dict[str, Any] = {}
         for mark in item.iter_markers("yagot"):
             changes = {**mark.kwargs, **changes}
-        if not changes.pop("check", True):
+        changes.pop("check", None)
+        if not _is_checked(item):
             return None
         wrong = changes.keys() - {field.name for field in dataclasses.fields(self.config)}
         if wrong:
@@ -141,15 +221,25 @@ class Windows:
             self._settings(item)
             _rules(item)
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Has what was garbage before all tests collected while it is no test's."""
+        if session.items:
+            self.before = self.phases.teardown(self.checker.start, session.items[0], None)
+
+    def pytest_unconfigure(self) -> None:
+        """pytest itself tells of that garbage here, if no collection has met it before."""
+        if self.before:
+            raise RuntimeError(self.before)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Opens the window around all of the test's setup."""
         if self.repeat is not None:
             self.repeat(_owners(item))
             return (yield)
-        self.outcome, self.problem, self.found = "passed", None, []
+        self.outcome, self.problem, self.found, self.report = "passed", None, [], None
         self.settings, self.rules = self._settings(item), _rules(item)
-        if self.settings is not None and not self.checker.watching:
+        if not self.checker.watching:
             self.checker.begin(info_of(item), _owners(item))
         return (yield)
 
@@ -184,13 +274,15 @@ class Windows:
             return (yield)
         try:
             result = yield
+        except (KeyboardInterrupt, pytest.exit.Exception):
+            raise  # the run ends here: see pytest_runtest_protocol
         except BaseException:
             if self.outcome == "passed":
                 self.outcome = "error"
-            self._close(item, nextitem)
+            item.add_report_section("teardown", "yagot", self._close(item, nextitem))
             raise
         text = self._close(item, nextitem)
-        if text is not None:
+        if text:
             pytest.fail(text, pytrace=False)
         return result
 
@@ -212,17 +304,27 @@ class Windows:
 
         return again
 
-    def _close(self, item: Any, nextitem: Any) -> str | None:
-        """The text to fail with, if the test has leaked."""
+    def _close(self, item: Any, nextitem: Any) -> str:
+        """The text to fail with: the test's leaks, and what their finalizers make pytest raise."""
         from yagot.model import as_dict
 
-        if self.settings is None or not self.checker.watching:
-            return None
+        settings = self.settings
+        if not self.checker.watching:
+            return ""
+        if settings is None:
+            self.checker.skip()
+            return ""
         again = self._again(item, nextitem)
-        report = self.checker.end(self.outcome, self.problem, self.settings, self.rules, again, late=True)
-        self.report = report
-        self.found.append(as_dict(report))
-        return self._text(item, report) if report.fails(self.settings.report_only) else None
+
+        def end() -> None:
+            self.report = self.checker.end(self.outcome, self.problem, settings, self.rules, again, late=True)
+
+        raised = self.phases.teardown(end, item, nextitem)
+        if self.report is None:
+            return raised
+        self.found.append(as_dict(self.report))
+        fails = self.report.fails(settings.report_only)
+        return "\n".join(filter(None, [self._text(item, self.report) if fails else "", raised]))
 
     def _text(self, item: Any, report: TestReport) -> str:
         """The leaks, with the line that yagot 0.5.0 told them by."""
@@ -240,48 +342,72 @@ class Windows:
         """Looks for what only shows when no hook of the test is in progress any more: references that nobody holds,
         and what became garbage by the end of a class or module. Tells of it by one more report of the teardown."""
         self.report = None
-        result = yield
-        if not self.checker.watching:
-            reports = self._late(item, nextitem)
-            if reports:
-                self._tell(item, reports)
+        try:
+            result = yield
+            if not self.checker.watching:
+                self._later(item, nextitem)
+        except BaseException:
+            if self.checker.watching:
+                from yagot.observe.run import interrupted_report
+
+                self.checker.abort()
+                self.aside(interrupted_report(info_of(item)))
+            raise
         return result
 
-    def _late(self, item: pytest.Item, nextitem: Any) -> list[tuple[TestReport, bool]]:
-        """Reports, and whether they fail."""
+    def _later(self, item: Any, nextitem: Any) -> None:
+        """Reports what shows when the test is over: each test that has left something, in a line of its own."""
+        from yagot.model import LATER
+
         found: list[tuple[TestReport, bool]] = []
+        raised = self.phases.afterwards(lambda: found.extend(self._late(item, nextitem)), item, nextitem)
+        failing: dict[str, list[TestReport]] = {}
+        for report, fails in found:
+            if fails:
+                failing.setdefault(report.test.id, []).append(report)
+            else:
+                self.aside(report)
+        texts = {name: [self._text(item, report) for report in reports] for name, reports in failing.items()}
+        if raised:
+            texts.setdefault(next(iter(texts), item.nodeid + LATER), []).append(raised)
+        for name, parts in texts.items():
+            self._tell(item, name, "\n".join(parts), failing.get(name, []))
+
+    def _late(self, item: pytest.Item, nextitem: Any) -> Iterator[tuple[TestReport, bool]]:
+        """Reports, and whether they fail."""
         if self.report is not None and self.settings is not None:
             again = self._again(item, nextitem)
             further = self.checker.end_late(self.report, self.settings, self.rules, again)
             if further is not None:
-                found.append((further, further.fails(self.settings.report_only)))
+                yield further, further.fails(self.settings.report_only)
         for report in self.checker.boundary(info_of(nextitem) if nextitem is not None else None):
-            found.append((report, self.checker.run.fails(report)))
-        return found
+            yield report, self.checker.run.fails(report)
 
-    def _tell(self, item: pytest.Item, reports: list[tuple[TestReport, bool]]) -> None:
+    def _tell(self, item: pytest.Item, name: str, text: str, reports: list[TestReport]) -> None:
+        """One more report of a teardown. xdist insists that it is the current item's: the test's name is beside it."""
         from yagot.model import as_dict
 
-        failing = [report for report, fails in reports if fails]
-        for report, fails in reports:
-            if not fails:
-                self.aside(report)
-        if not failing:
-            return
+        path, _, rest = name.partition("::")
+        line = next((report.test.line for report in reports if report.test.line), item.location[1])
         told = pytest.TestReport(
             nodeid=item.nodeid,
             location=item.location,
             keywords=dict.fromkeys(item.keywords, 1),
             outcome="failed",
-            longrepr="\n".join(self._text(item, report) for report in failing),
+            longrepr=text,
             when="teardown",
         )
-        told.yagot = [as_dict(report) for report in failing]  # type: ignore[attr-defined]
+        told.yagot = [as_dict(report) for report in reports]  # type: ignore[attr-defined]
+        told.yagot_later = [name, [path, line and line - 1, rest.replace("::", ".")]]  # type: ignore[attr-defined]
         item.ihook.pytest_runtest_logreport(report=told)
 
     def pytest_sessionfinish(self) -> None:
         """Takes the callback out of gc.callbacks."""
         self.checker.finish()
+
+
+def _is_checked(item: pytest.Item) -> bool:
+    return next((bool(mark.kwargs["check"]) for mark in item.iter_markers("yagot") if "check" in mark.kwargs), True)
 
 
 def _rules(item: Any) -> tuple[Rule, ...]:
@@ -314,12 +440,14 @@ def _owners(item: Any) -> tuple[object, ...]:
 class Reports:
     """Writes the reports and the summary; in the process that the user sees."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, last_failed: Any) -> None:
         from yagot.config import ConfigError
         from yagot.files import UnusablePath
         from yagot.observe.run import Run
 
         self.config = config
+        self.last_failed = last_failed
+        self.interrupted: set[str] = set()
         self.failure: str | None = None
         try:
             self.run: Run = Run(config, make_reporters(config))
@@ -327,32 +455,49 @@ class Reports:
             raise pytest.UsageError(f"yagot: {error}") from None
         self.run.summary.confirm_command = "pytest --yagot --yagot-confirm {test}"
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Tells the reporters which test is about to run, in case the process dies."""
-        if self.run.reporters:
+        if self.run.reporters and _is_checked(item):
             self.run.started(info_of(item))
+        result = yield
+        self.run.passed_over()
+        return result
 
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        """Takes the findings of a test, from this process or a worker."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> Generator[None, object, object]:
+        """Takes the findings of a test, from this process or a worker. What is found later gets a line of its own."""
+        from yagot.model import BEFORE, LATER, from_dict
+
+        name, location = getattr(report, "yagot_later", None) or (report.nodeid, report.location)
+        main = report.nodeid if name == report.nodeid else name.removesuffix(LATER).removesuffix(BEFORE)
+        report.nodeid, report.location = name, tuple(location)
         for found in getattr(report, "yagot", ()):
-            from yagot.model import from_dict
-
             self.run.finished(from_dict(found))
+        result = yield
+        failed = getattr(self.last_failed, "lastfailed", None)
+        if main != name and isinstance(failed, dict) and failed.pop(name, None):
+            failed[main] = True  # what --last-failed can select
+        return result
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Takes what a worker has kept aside."""
         from yagot.model import from_dict
 
-        for found in getattr(node, "workeroutput", {}).get("yagot", ()):
-            self.run.finished(from_dict(found))
+        for found in getattr(node, "workeroutput", {}).pop("yagot", ()):  # xdist calls this more than once
+            report = from_dict(found)
+            self.run.finished(report)
+            if report.outcome == "interrupted":
+                self.interrupted.add(report.test.id)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any, sched: Any) -> None:
-        """Tells of a test whose xdist worker died."""
+        """Tells of a test whose xdist worker died. To xdist an interrupted one is the same."""
         from yagot.model import CRASH, Problem, TestReport
 
+        if crashitem in self.interrupted:
+            return
         problem = Problem(CRASH, f"CRASH: the worker died while {crashitem} was running")
         self.run.finished(TestReport(_info(crashitem, None), "error", 0.0, problem=problem))
 
@@ -372,7 +517,7 @@ class Reports:
         if self.failure is not None:
             terminalreporter.write_line(self.failure, red=True)
         if self.config.report_only:
-            for line in self.run.summary.cause_lines():
+            for line in self.run.cause_lines():
                 terminalreporter.write_line(line)
         for line in self.run.lines():
             terminalreporter.write_line(line)

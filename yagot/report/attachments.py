@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 
-from yagot.files import UnusablePath, check_writable, write_atomically
+from yagot.files import Output, UnusablePath, readable
 from yagot.model import Finding, TestReport
 from yagot.report.drawings import dot, draw
 
@@ -24,16 +24,17 @@ class Attachments:
     def __init__(self, directory: str) -> None:
         """Raises UnusablePath."""
         if not directory.isprintable() or any(c in directory for c in _FORBIDDEN):
-            raise UnusablePath(f"cannot write {directory}: the path of attachments may have none of {_FORBIDDEN}")
-        check_writable(os.path.join(directory, "leak.json"))
+            path = readable(directory)
+            raise UnusablePath(f"cannot write {path}: the path of attachments may have none of {_FORBIDDEN}")
+        first = Output(os.path.join(directory, "leak.json"))
         self._directory = directory
+        self._absolute = os.path.dirname(first.path)
         self._pictures: dict[str, str | None] = {}
         self._number = 0
 
     def _write(self, name: str, text: str) -> str:
-        path = os.path.join(self._directory, name)
-        write_atomically(path, text)
-        return path
+        Output(os.path.join(self._absolute, name)).write(text)
+        return os.path.join(self._directory, name)
 
     def _picture(self, finding: Finding) -> str | None:
         """The path of a cycle's picture, drawn once; None if it cannot be drawn."""

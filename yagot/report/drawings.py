@@ -25,6 +25,12 @@ def inert(text: str) -> str:
     return _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", one_line(text))
 
 
+def fenced(code: str) -> str:
+    """Code as a block of Markdown."""
+    lines = (one_line(line).replace("`", "'") for line in code.splitlines())
+    return "\n".join(["```python", *lines, "```"])
+
+
 def _edges(finding: Finding) -> Iterator[tuple[int, int, str]]:
     """From, to, label. Where steps of a long cycle were left out, the label says so."""
     last = len(finding.steps) - 1
@@ -64,7 +70,7 @@ def dot(finding: Finding) -> Iterator[str]:
 
 
 def draw(dots: Sequence[str]) -> list[str]:
-    """Each graph in DOT as an <svg> element; none if Graphviz, or the package for it (yagot[html]), is missing."""
+    """Each graph in DOT as an <svg> element; none if Graphviz, or the package graphviz, is missing."""
     try:
         import graphviz
 

@@ -1,4 +1,4 @@
-"""On GitHub Actions: an annotation for each cause, where the test that leaks is shown in a pull request."""
+"""On GitHub Actions: an annotation for each cause, at the line to edit, else at the test that leaks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 def annotation(report: TestReport) -> str:
     """A workflow command: ``::error file=…,line=…,title=…::…``, as GitHub's documentation of them has it."""
     test = report.test
-    properties = {"file": test.file, "line": test.line, "title": f"{test.name} leaks"}
+    cut = report.leaks[0].cut
+    file, line = (cut.file, cut.line) if cut is not None and cut.file else (test.file, test.line)
+    properties = {"file": file, "line": line, "title": f"{test.name} leaks"}
     given = ",".join(f"{key}={str(value).translate(_PROPERTY)}" for key, value in properties.items() if value)
     lines = [headline(report), *describe(report.leaks[0])]
     return f"::error {given}::{chr(10).join(lines).translate(_DATA)}"

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import platform
 
-from yagot._core import __version__
-from yagot.files import check_writable, write_atomically
+from yagot.files import Output
 from yagot.model import TestInfo, TestReport
+from yagot.report.about import About
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE = (1, 2)
+"""Version 1 had no data on what a step is."""
 
 
 class JSONReport:
     """Keeps the reports of all tests and writes them at the end."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, about: About) -> None:
         """Raises UnusablePath."""
-        check_writable(path)
-        self._path = path
+        self._about = about
+        self.output = Output(path)
         self._tests: list[str] = []
 
     def started(self, test: TestInfo) -> None:
@@ -30,5 +31,5 @@ class JSONReport:
 
     def close(self) -> None:
         """Writes the file. Raises UnusablePath."""
-        head = json.dumps({"version": SCHEMA_VERSION, "yagot": __version__, "python": platform.python_version()})
-        write_atomically(self._path, head[:-1] + ', "tests": [' + ",\n".join(self._tests) + "]}\n")
+        head = json.dumps({"version": SCHEMA_VERSION, **self._about.as_json()})
+        self.output.write(head[:-1] + ', "tests": [' + ",\n".join(self._tests) + "]}\n")

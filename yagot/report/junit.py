@@ -1,4 +1,4 @@
-"""The JUnit XML report: what goes into it. The core writes it (csrc/junit_write.c)."""
+"""The JUnit XML report: what goes into it. The core writes it (csrc/report/junit_writer.c)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import platform
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from typing import Literal
 
 from yagot import _core
-from yagot.files import UnusablePath, new_file_beside
+from yagot.files import Output, UnusablePath
 from yagot.model import CRASH, Problem, TestInfo, TestReport
 from yagot.report.attachments import Attachments
 from yagot.report.wording import describe_report, headline
@@ -20,14 +21,22 @@ TEXT_LIMIT = 60_000
 
 _Kind = Literal["failure", "error", "skipped"] | None
 
+_Case = tuple[
+    str, str | None, str, str, _Kind, str | None, str | None, str | None, str | None, int, bool, int
+]  # fmt: skip
+"""The arguments of JUnitWriter.write()."""
+
 _KINDS: dict[str, _Kind] = {
     "failed": "failure",
     "error": "error",
     "skipped": "skipped",
     "expected_failure": "skipped",
     "unexpected_success": "failure",
+    "interrupted": "error",
 }
 
+_EMPTY = b'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n</testsuites>\n'
+_ROOM = 4096
 _CRASH = "CRASH: the test process died while this test was running"
 
 
@@ -43,13 +52,18 @@ def _properties() -> tuple[tuple[str, str], ...]:
         found.append(("yagot.env", os.environ["TOX_ENV_NAME"]))
     if "PYTEST_XDIST_WORKER" in os.environ:
         found.append(("yagot.worker", os.environ["PYTEST_XDIST_WORKER"]))
-    found += [
-        ("dd_tags[runtime.name]", runtime),
-        ("dd_tags[runtime.version]", version),
+    return tuple(found)
+
+
+def _for_datadog(content: str) -> tuple[tuple[str, str], ...]:
+    """Properties that only Datadog reads: as the tags of all tests."""
+    return (
+        ("dd_tags[runtime.name]", platform.python_implementation()),
+        ("dd_tags[runtime.version]", platform.python_version()),
         ("dd_tags[os.platform]", sys.platform),
         ("dd_tags[os.architecture]", platform.machine()),
-    ]
-    return tuple(found)
+        ("dd_tags[yagot.report]", content),
+    )
 
 
 def leak_type(report: TestReport) -> str:
@@ -67,6 +81,16 @@ def default_name() -> str:
     return "-".join(part.replace(os.sep, "_") for part in parts if part) + ".xml"
 
 
+def path_of(path: str) -> str:
+    """Where the report goes: of a directory (a path with a slash at its end), default_name() in it."""
+    return os.path.join(path, default_name()) if path.endswith("/") else path
+
+
+def _fill_empty(file: int) -> None:
+    """An empty report, with room for the first bytes of the next one: a full disk shows before the old one is gone."""
+    os.pwrite(file, _EMPTY.ljust(_ROOM), 0)
+
+
 class JUnitReport:
     """Writes each test as it ends; the file is complete at every moment."""
 
@@ -76,34 +100,48 @@ class JUnitReport:
         content: Literal["all", "leaks"] = "all",
         family: str = "xunit2",
         attachments: str | None = None,
+        datadog: bool = False,
     ) -> None:
-        """Replaces the report at *path* by an empty one; of a directory (a path with a slash at its end),
-        default_name() in it. Raises UnusablePath.
+        """Replaces the report at *path* (see path_of) by an empty one. Raises UnusablePath.
+
+        What is not a regular file can only be written from its beginning to its end: it gets the report at the end of
+        the run.
 
         *content*: ``all`` tests with their outcomes, or only ``leaks``, beside the framework's own report of the
         outcomes: other names, and what did not pass is told as skipped. *family*: see Config.junit_family.
-        *attachments*: a directory for them.
+        *attachments*: a directory for them. *datadog*: with properties for it, which are there in any case where a
+        variable is set that its tools read.
         """
-        path = os.path.join(path, default_name()) if path.endswith("/") else path
-        self._path = path
+        self.output = Output(path_of(path))
         self._attachments = Attachments(attachments) if attachments is not None else None
         self._leaks = content == "leaks"
         self._ant = family == "ant"
-        file, name = new_file_beside(path)
         timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-        try:
-            properties = (*_properties(), ("dd_tags[yagot.report]", "leak" if self._leaks else "all"))
-            about = ("yagot", timestamp, socket.gethostname(), properties)
-            self._writer = _core.JUnitWriter(file, *about, family)  # type: ignore[arg-type]
-            os.replace(name, path)
-        except OSError as error:
-            raise UnusablePath(f"cannot write {path}: {error.strerror or error}") from None
+        properties = _properties()
+        if datadog or any(name.startswith("DD_") for name in os.environ):
+            properties += _for_datadog("leak" if self._leaks else "all")
+        self._about = ("yagot", timestamp, socket.gethostname(), properties, family)
         self._suite = ""
-        self._suites: set[str] = set()
+        self._suites: dict[str, int] = {}
         self._repeated = False
         self._names: dict[tuple[str, str], int] = {}
+        self._kept: list[_Case] = []
         self._broken: str | None = None
         self._unattached: str | None = None
+        self._writer: _core.JUnitWriter | None = None
+        try:
+            if self.output.is_file:
+                self.output.fill(_fill_empty)
+                file = os.open(self.output.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+                self._writer = self._begin(file, os.fsencode(self.output.path))
+        except OSError as error:
+            raise UnusablePath(self._failure(error)) from None
+
+    def _begin(self, file: int, path: bytes | None) -> _core.JUnitWriter:
+        return _core.JUnitWriter(file, *self._about, path)  # type: ignore[arg-type]
+
+    def _failure(self, error: OSError) -> str:
+        return f"cannot write {self.output.shown}: {error.strerror or error}"
 
     def _unique(self, test: TestInfo) -> str:
         """The test's name, numbered if it was there before: no two cases may have one id."""
@@ -115,7 +153,7 @@ class JUnitReport:
         """Notes whether a suite begins a second time, as with tests in random order."""
         if self._suite != suite:
             self._repeated |= suite in self._suites
-            self._suites.add(suite)
+            self._suites.setdefault(suite, len(self._suites))
             self._suite = suite
 
     def _write(
@@ -135,23 +173,28 @@ class JUnitReport:
         module = test.module if test.module.strip() else "tests"  # consumers insist on a name
         suite = _cut(f"yagot.leaks.{module}" if self._leaks else module, MESSAGE_LIMIT)
         self._enter(suite)
+        case = (
+            suite,
+            test.file,
+            test.classname,
+            name,
+            kind,
+            type_,
+            message if message is None else _cut(message, MESSAGE_LIMIT),
+            text if text is None else _cut(text, TEXT_LIMIT),
+            output,
+            round(seconds * 1000),
+            pending,
+            test.line or 0,
+        )
+        if self._writer is None:
+            if not pending:
+                self._kept.append(case)
+            return
         try:
-            self._writer.write(
-                suite,
-                test.file,
-                test.classname,
-                f"{name} [leak]" if self._leaks else name,
-                kind,
-                type_,
-                message if message is None else _cut(message, MESSAGE_LIMIT),
-                text if text is None else _cut(text, TEXT_LIMIT),
-                output,
-                round(seconds * 1000),
-                pending,
-                test.line or 0,
-            )
+            self._writer.write(*case)
         except OSError as error:
-            self._broken = f"cannot write {self._path}: {error.strerror or error}"
+            self._broken = self._failure(error)
 
     def _attach(self, report: TestReport) -> str | None:
         """The lines that name a leaking test's attachments."""
@@ -175,7 +218,7 @@ class JUnitReport:
         if fails:
             output = self._attach(report)
             kind, type_, message = "failure", leak_type(report), headline(report)
-            text = f"{message}\n{describe_report(report)}\n"
+            text = f"{message}\n{describe_report(report, details=True)}\n"
         elif report.problem is not None and report.problem.type == CRASH:
             kind, type_, message, text = "error", CRASH, report.problem.message, report.problem.message
         elif report.outcome != "passed" and self._leaks:
@@ -186,19 +229,45 @@ class JUnitReport:
             kind = _KINDS[report.outcome]
             problem = report.problem or Problem(report.outcome, report.outcome.replace("_", " "))
             type_, message, text = problem.type, problem.message, problem.text or problem.message
-        self._write(report.test, self._unique(report.test), kind, type_, message, text, report.seconds, output=output)
+        name = self._unique(report.test)
+        if fails and self._leaks:
+            name += " [leak]"
+        self._write(report.test, name, kind, type_, message, text, report.seconds, output=output)
+
+    def lines(self) -> Iterator[str]:
+        """What the user should know of the file."""
+        if self._writer is not None and self._writer.reopened:
+            yield f"yagot: {self.output.shown}: a test closed its descriptor, or took its number; it was opened again"
 
     def close(self) -> None:
         """Closes the file. Raises UnusablePath if it could not be written whole."""
+        if self._writer is None:
+            self.output.fill(self._write_kept)
+        else:
+            self._close_file(self._writer)
+        if self._unattached is not None:
+            raise UnusablePath(self._unattached)
+
+    def _close_file(self, writer: _core.JUnitWriter) -> None:
         try:
-            self._writer.close()
+            writer.close()
         except OSError as error:
-            self._broken = self._broken or f"cannot write {self._path}: {error.strerror or error}"
+            self._broken = self._broken or self._failure(error)
         if self._broken is not None:
             raise UnusablePath(self._broken)
         if self._repeated and not self._ant:
             from yagot.commands.merge import combine_suites
 
-            combine_suites(self._path)
-        if self._unattached is not None:
-            raise UnusablePath(self._unattached)
+            try:
+                combine_suites(self.output.path)
+            except OSError as error:  # there is no room for temporary files
+                raise UnusablePath(self._failure(error)) from None
+
+    def _write_kept(self, file: int) -> None:
+        """All cases at once; those of one suite together. Raises OSError."""
+        writer = self._begin(os.dup(file), None)
+        if not self._ant:
+            self._kept.sort(key=lambda case: self._suites[case[0]])
+        for case in self._kept:
+            writer.write(*case)
+        writer.close()

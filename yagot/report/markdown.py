@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
-from yagot.files import write_atomically
+from yagot.files import Output
 from yagot.report.causes import CauseReport, CauseTotals
-from yagot.report.drawings import inert, mermaid
-from yagot.report.wording import plural, size, types_text
+from yagot.report.drawings import fenced, inert, mermaid
+from yagot.report.wording import cut_text, plural, size, types_text
 
 SHOWN_CAUSES = 20
 SHOWN_TESTS = 5
@@ -18,8 +19,9 @@ class MarkdownReport(CauseReport):
     """Writes the leaks at the end of the run."""
 
     def __init__(self, path: str) -> None:
+        """Raises UnusablePath."""
         super().__init__()
-        self._path = path
+        self.output = Output(path)
 
     def _lines(self) -> Iterator[str]:
         ranked = self.ranked()
@@ -46,9 +48,12 @@ class MarkdownReport(CauseReport):
         yield f"<details><summary>{inert(finding.cause)}</summary>"
         yield ""
         yield f"{finding.kind}: {plural(finding.objects, 'object')} ({inert(types_text(finding.types))})"
-        for text in (finding.why, finding.advice and f"to break it: {finding.advice}"):
-            if text:
-                yield f"\n{inert(text)}"
+        if finding.why:
+            yield f"\n{inert(finding.why)}"
+        if finding.cut is not None:
+            yield f"\nCut: {inert(cut_text(finding))}: {inert(finding.advice)}"
+            if finding.cut.snippet:
+                yield f"\n{fenced(finding.cut.snippet)}"
         if finding.cycle_length:
             yield ""
             yield "```mermaid"
@@ -67,11 +72,15 @@ class MarkdownReport(CauseReport):
 
     def close(self) -> None:
         """Writes the file. Raises UnusablePath."""
-        write_atomically(self._path, self.text())
+        self.output.write(self.text())
 
 
 class JobSummary(MarkdownReport):
     """The report at the end of what other steps of a GitHub job wrote ($GITHUB_STEP_SUMMARY)."""
+
+    def __init__(self, path: str) -> None:
+        CauseReport.__init__(self)  # the path is not checked
+        self._path = os.path.abspath(path)
 
     def close(self) -> None:
         """Adds to the file. Nobody asked for it, so a failure is no reason to fail."""

@@ -7,15 +7,19 @@ grow with the number of leaks.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from yagot.judge.owners import BUILTIN
 from yagot.model import BEFORE, LATER, Finding, TestReport
-from yagot.observe.references import UNHELD
-from yagot.report.wording import describe, plural, size
+from yagot.report.wording import describe, plural, size, summary_text
 
 SHOWN_CAUSES = 10
+SHOWN_WHOLE = 3
+"""So many are described, the others in one line each."""
+MANY = 10
+"""From so many leaking tests on the totals show the causes."""
 
 
 @dataclass(slots=True)
@@ -30,9 +34,12 @@ class Cause:
     first: str
     """The first test."""
     what: str
-    """The cause, without the usual words."""
+    """The cause, or what it is about."""
+    line: str
+    """The first finding in one line."""
     module: str = ""
     """The first test's."""
+    variants: set[str] = field(default_factory=set)
     tests: int = 0
     objects: int = 0
     held_bytes: int = 0
@@ -42,6 +49,13 @@ class Cause:
         self.tests += 1
         self.objects += finding.objects
         self.held_bytes += finding.held_bytes
+        self.variants.update(finding.variants)
+
+    @property
+    def totals(self) -> str:
+        """In how many tests, in how many variants."""
+        more = f", {len(self.variants):,} variants" if len(self.variants) > 1 else ""
+        return f"in {plural(self.tests, 'test')}{more}, {size(self.held_bytes)} in all"
 
 
 class Summary:
@@ -51,16 +65,17 @@ class Summary:
     """What a user types to have a suspect confirmed or cleared; adapters set their own. It may name the test and its
     module."""
 
-    def __init__(self, slowest: int = 0) -> None:
-        """*slowest*: how many of the checks that took longest to tell."""
+    def __init__(self, slowest: int = 0, details: bool = False) -> None:
+        """*slowest*: how many of the checks that took longest to show; *details*: all causes, and notes too."""
         self._show_slowest = slowest
+        self.details = details
         self._slowest: list[tuple[float, str]] = []
         self.tests = 0
         self._leaking: set[str] = set()
         self.gone = 0
         self.incomplete = 0
         self.first_incomplete = ""
-        self.unknown_sources: list[str] = []
+        self.used: set[str] = set()
         self.causes: dict[tuple[str, str], Cause] = {}
 
     def add(self, report: TestReport) -> None:
@@ -75,14 +90,15 @@ class Summary:
         if report.incomplete:
             self.incomplete += 1
             self.first_incomplete = self.first_incomplete or f"{report.test.id}: {report.incomplete}"
+        self.used.update(report.used)
         for finding in report.findings:
             key = (finding.verdict, finding.kind + finding.cause)
             cause = self.causes.get(key)
             if cause is None:
                 text = "\n".join(describe(finding)) if finding.verdict == "leak" else ""
-                what = finding.cause.removesuffix(UNHELD)
-                test = report.test
-                cause = Cause(finding.verdict, finding.reason, finding.owner, text, test.id, what, test.module)
+                what, test = finding.subject or finding.cause, report.test
+                line = summary_text(finding)
+                cause = Cause(finding.verdict, finding.reason, finding.owner, text, test.id, what, line, test.module)
                 self.causes[key] = cause
             cause.add(finding)
 
@@ -115,13 +131,11 @@ class Summary:
         if len(owners) > 1:
             parts = [f"{owner} {sum(c.owner == owner for c in leaks):,}" for owner in sorted(owners)]
             yield f"yagot: causes by owner: {', '.join(parts)} (--source chooses whose leaks count)"
-        for source in self.unknown_sources:
-            yield f"yagot: source {source!r}: no directory, and no module of this name was imported"
+        if leaks and not report_only and (self.leaking >= MANY or self.details):
+            yield "yagot: the causes, by memory:"
+            yield from self._short_lines(leaks, SHOWN_CAUSES)
         if notes:
-            yield (
-                f"yagot: notes: {plural(sum(c.objects for c in notes), 'object')} from "
-                f"{plural(len(notes), 'cause')} that do not count ({', '.join(sorted({c.reason for c in notes}))})"
-            )
+            yield from self._note_lines(notes)
         known = self.by_verdict("known")
         if known:
             objects = sum(cause.objects for cause in known)
@@ -144,13 +158,38 @@ class Summary:
         )
         yield f"yagot: to confirm it: {self.confirm_command.format(test=test, module=first.module)}"
 
+    @property
+    def has_more(self) -> bool:
+        """Are there causes that the totals leave out?"""
+        return len(self.by_verdict("leak")) > SHOWN_CAUSES and not self.details
+
+    def _note_lines(self, notes: list[Cause]) -> Iterator[str]:
+        """What does not count, summed up by owner and rule."""
+        groups = Counter((cause.owner, cause.reason) for cause in notes)
+        parts = [f"{number:,} of {owner} ({reason})" for (owner, reason), number in groups.most_common(5)]
+        more = f", {len(groups) - 5:,} more groups" if len(groups) > 5 else ""
+        yield (
+            f"yagot: notes: {plural(sum(c.objects for c in notes), 'object')} from "
+            f"{plural(len(notes), 'cause')} that do not count: {', '.join(parts)}{more}"
+        )
+        if self.details:
+            yield from (f"  {cause.reason}: {cause.line}; {cause.totals}, the first {cause.first}" for cause in notes)
+
+    def _short_lines(self, causes: list[Cause], most: int, first: int = 1) -> Iterator[str]:
+        """The causes, a line each."""
+        most = len(causes) if self.details else most
+        for number, cause in enumerate(causes[:most], first):
+            yield f"{number}. {cause.totals}, the first {cause.first}: {cause.line}"
+        if len(causes) > most:
+            yield f"… {plural(len(causes) - most, 'more cause')}: -v shows all, and so do the reports in files"
+
     def cause_lines(self) -> Iterator[str]:
         """The leaks by cause, each once: for runs whose tests do not fail for them."""
         leaks = self.by_verdict("leak")
-        for number, cause in enumerate(leaks[:SHOWN_CAUSES], 1):
+        whole = len(leaks) if self.details else SHOWN_WHOLE
+        for number, cause in enumerate(leaks[:whole], 1):
             first, *rest = cause.text.splitlines()
-            yield f"{number}. in {plural(cause.tests, 'test')}, {size(cause.held_bytes)} in all; {cause.first}:"
+            yield f"{number}. {cause.totals}; the first is {cause.first}:"
             yield f"   {first}"
             yield from (f"   {line}" for line in rest)
-        if len(leaks) > SHOWN_CAUSES:
-            yield f"… {plural(len(leaks) - SHOWN_CAUSES, 'more cause')} in the JSON and XML reports"
+        yield from self._short_lines(leaks[whole:], SHOWN_CAUSES - SHOWN_WHOLE, whole + 1)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
-from yagot.files import shown_places
-from yagot.model import Finding, TestReport, count_types
+from yagot.files import shown_path, shown_places
+from yagot.model import Finding, Step, TestReport
 
 SHOWN_TYPES = 4
 SHOWN_FINDINGS = 5
+SHOWN_PARTS = 6
+SHOWN_STEPS = 5
+SHOWN_CONTENTS = 60
 
 
 def plural(number: int, noun: str) -> str:
@@ -37,79 +41,184 @@ def types_text(types: Mapping[str, int], shown: int = SHOWN_TYPES) -> str:
     return ", ".join(parts)
 
 
+def short_name(step: Step) -> str:
+    """An object of a cycle for a headline: ``Client``, ``frame of main``."""
+    name = step.qualname.rpartition("<locals>.")[2] if step.qualname else step.object
+    return {"frame": "frame of ", "class": "class "}.get(step.kind, "") + name
+
+
+def cycle_text(finding: Finding) -> str:
+    """The cycle in one line: ``Client.task → Task → WeatherError.client → Client``."""
+    steps = finding.steps
+    if not finding.cycle_length:
+        return finding.subject or finding.cause
+    parts: list[str] = []
+    for step in steps:
+        path = _path(step.path).removesuffix("(inside C)").rstrip()
+        if step.kind == "instance" and step.qualname == "traceback" and parts:
+            parts[-1] += path if "__traceback__" not in parts[-1] else ""
+        else:
+            parts.append(short_name(step) + ("" if path[:1] in ("", ".", "[") else " ") + path)
+    if finding.cycle_length > len(steps):
+        parts[-1:] = ["…", parts[-1]]
+    if len(parts) > SHOWN_PARTS:
+        parts[SHOWN_PARTS - 2 : -1] = ["…"]
+    return " → ".join([*parts, short_name(steps[0])])
+
+
+def counts_text(finding: Finding) -> str:
+    """What is on the cycle, and what only it holds: ``3 objects in a cycle, 97 more held (18 kB)``."""
+    if not finding.cycle_length:
+        return f"{plural(finding.objects, 'object')} ({size(finding.held_bytes)})"
+    inside = plural(finding.cycle_length, "object")
+    cycles = f"{inside} in a cycle" if finding.count == 1 else f"{finding.count:,} cycles of {inside}"
+    more = finding.objects - finding.cycle_length * finding.count
+    stuck = ", never released" if finding.kind == "uncollectable" else ""
+    return f"{cycles}{f', {more:,} more held' if more > 0 else ''} ({size(finding.held_bytes)}){stuck}"
+
+
+def summary_text(finding: Finding) -> str:
+    """One line for a finding."""
+    if finding.kind == "growth":
+        return finding.cause
+    unheld = f", {plural(finding.references, 'reference')} that nobody holds" if finding.references else ""
+    return f"{cycle_text(finding)}: {counts_text(finding)}{unheld}"
+
+
 def headline(report: TestReport) -> str:
-    """One line for all leaks of a test: ``LEAK: 3 objects in 1 reference cycle (…)``."""
+    """One line for all leaks of a test, with the cycle that holds most first."""
     findings = report.leaks
     if not findings and report.missing:
         return f"LEAK GONE: expected {'; '.join(report.missing)}. Remove the expectation"
-    if findings and all(finding.kind == "growth" for finding in findings):
-        return f"LEAK: {'; '.join(finding.cause for finding in findings)}"
-    objects = sum(finding.objects for finding in findings)
-    cycles = sum(finding.count for finding in findings if finding.cycle_length)
-    stuck = sum(finding.objects for finding in findings if finding.kind == "uncollectable")
-    inside = f" in {plural(cycles, 'reference cycle')}" if cycles else ""
-    tail = f", {stuck:,} of them uncollectable" if stuck else ""
-    return f"LEAK: {plural(objects, 'object')}{inside}{tail} ({types_text(count_types(findings))})"
+    if not findings:
+        return "LEAK: none"
+    more = f"; {plural(len(findings) - 1, 'more cause')}" if len(findings) > 1 else ""
+    return f"LEAK: {summary_text(findings[0])}{more}"
 
 
-def cycle_lines(finding: Finding) -> Iterator[str]:
-    """The cycle, a step a line."""
-    left_out = finding.cycle_length - len(finding.steps)
-    for number, step in enumerate(finding.steps):
-        if left_out > 0 and number == len(finding.steps) - 1:
-            yield f"  → … {left_out:,} more steps …"
-        yield f"{'  → ' if number else '    '}{step}"
-    if finding.cycle_length:
-        yield f"  → {finding.steps[0].object} (the cycle closes)"
+def _title(step: Step) -> str:
+    """An object of the chain; of a frame also where it is."""
+    if step.kind == "frame" and step.defined:
+        return f"frame of {step.qualname} ({shown_path(step.defined.rpartition(':')[0])}:{step.line})"
+    return step.object
 
 
-def place_lines(finding: Finding) -> Iterator[str]:
-    """Where the objects of the cycle were defined and made."""
+_CAPTURED = re.compile(r"\.__closure__\[\d+\]\.cell_contents \((\w+)\)")
+
+
+def _path(path: str) -> str:
+    """A reference in words of the language: captured variables by their names, tracebacks as one."""
+    path = _CAPTURED.sub(r" variable '\1'", path).replace("→", " (inside C) ")
+    return path.replace(".__traceback__.tb_frame", ".__traceback__").strip()
+
+
+def chain_lines(finding: Finding, most: int = SHOWN_STEPS) -> Iterator[str]:
+    """The cycle, a reference a line; exceptions come first, tracebacks are part of the path to the frame."""
+    steps = list(finding.steps)
+    if not steps:
+        return
+    if not finding.cycle_length:
+        yield steps[0].object + (f" ({steps[0].contents})" if steps[0].contents else "")
+        return
+    first = next((i for i, step in enumerate(steps) if step.path.startswith(".__traceback__")), 0)
+    if finding.cycle_length == len(steps):
+        steps = steps[first:] + steps[:first]
+    contents = steps[0].contents
+    about = f" ({contents})" if 0 < len(contents) <= SHOWN_CONTENTS else ""
+    yield f"{_title(steps[0])}{about}"
+    lines, path = [], ""
+    for number, step in enumerate(steps):
+        path += step.path
+        following = steps[number + 1] if number + 1 < len(steps) else None
+        if following is not None and following.object == "traceback":
+            continue
+        end = f"the same {steps[0].object} (back to the start)" if following is None else _title(following)
+        lines.append(f"  {_path(path)} → {end}")
+        path = ""
+    left_out = finding.cycle_length - len(steps) + max(0, len(lines) - most)
+    if left_out > 0:
+        shown = lines[: most - 2]
+        left_out = finding.cycle_length - len(steps) + len(lines) - len(shown) - 1
+        lines = [*shown, f"  … {plural(left_out, 'more step')} …", lines[-1]]
+    yield from lines
+
+
+def _definition_lines(finding: Finding) -> Iterator[str]:
     told: set[str] = set()
     for step in finding.steps:
         if step.defined and step.object not in told:
             told.add(step.object)
-            yield f"{step.object} is defined at {shown_places(step.defined)}"
+            yield f"{step.object} is defined at {shown_places(step.defined).removesuffix(':1')}"
+
+
+def _made_lines(finding: Finding) -> Iterator[str]:
+    """Where the objects of the cycle were made, if that was traced: the user has asked for it."""
     for step in finding.steps:
         if step.made:
             yield f"{step.object} was made at {shown_places(step.made)}"
 
 
-def describe(finding: Finding) -> Iterator[str]:
-    """A finding in lines: what, why, where, how to fix."""
+def cut_text(finding: Finding) -> str:
+    """What to cut, and where: ``local 'failure' of frame shop.order, shop.py:12 (frees all 12 objects)``."""
+    cut = finding.cut
+    if cut is None:
+        return ""
+    place = f", {cut.place}" if cut.file else ""
+    freed = "the object" if cut.frees == 1 else f"all {cut.frees:,} objects"
+    return f"{cut.reference} of {cut.object}{place} (frees {freed})"
+
+
+def _cycles_text(finding: Finding) -> str:
+    if not finding.cycle_length:
+        return ""
+    return f" ({plural(finding.count, 'cycle')} of {finding.cycle_length:,})"
+
+
+def describe(finding: Finding, details: bool = False) -> Iterator[str]:
+    """A finding in lines, a dozen at most: what, why, the chain, where to cut it and how. *details*: types, signature,
+    contents and places, too."""
     if finding.kind == "growth":
         yield f"growth: {finding.cause}"
         yield f"  {finding.why}"
-        yield f"  signature {finding.signature}"
-        return
-    times = f"{finding.count:,} × the same cycle, " if finding.count > 1 and finding.cycle_length else ""
-    yield (
-        f"{finding.kind}: {times}{plural(finding.objects, 'object')} ({types_text(finding.types)}), "
-        f"{size(finding.held_bytes)} held"
-    )
+    else:
+        yield f"{finding.kind}: {plural(finding.objects, 'object')}, {size(finding.held_bytes)}{_cycles_text(finding)}"
     if finding.references:
         yield f"  {plural(finding.references, 'reference')} that nobody holds"
-    if finding.why:
+    if finding.why and finding.kind != "growth":
         yield f"  why: {finding.why}"
-    yield from cycle_lines(finding)
-    if not finding.steps:
-        yield f"    {finding.cause}"
+    yield from (f"  {line}" for line in chain_lines(finding))
+    if not finding.steps and finding.kind != "growth":
+        yield f"  {finding.cause}"
+    if finding.cut is not None:
+        yield f"  Cut: {cut_text(finding)}"
+        yield f"    {finding.advice}"
+        yield from (f"      {line}" for line in finding.cut.snippet.splitlines())
+    yield from (f"  {line}" for line in _made_lines(finding))
+    if details:
+        yield from (f"  {line}" for line in _details(finding))
+
+
+def _details(finding: Finding) -> Iterator[str]:
+    if finding.types:
+        yield types_text(finding.types)
     contents = next((f"{s.object}: {s.contents}" for s in finding.steps if s.contents), "")
     if contents:
-        yield f"  with {contents}"
-    for line in place_lines(finding):
-        yield f"  {line}"
-    if finding.advice:
-        yield f"  to break it: {finding.advice}"
-    yield f"  signature {finding.signature}"
+        yield f"with {contents}"
+    yield from _definition_lines(finding)
+    yield f"signature {finding.signature}"
 
 
-def describe_report(report: TestReport) -> str:
-    """All that counts of a test's findings; the gist first, bounded."""
+def describe_report(report: TestReport, details: bool = False, shown: Mapping[str, str] | None = None) -> str:
+    """All that counts of a test's findings; the gist first, bounded. *shown*: causes that need no second description,
+    by signature, with the test that has it."""
     lines = [f"  {report.test.place}"]
     leaks = report.leaks
     for number, finding in enumerate(leaks[:SHOWN_FINDINGS], 1):
-        first, *rest = describe(finding)
+        before = shown.get(finding.signature) if shown is not None else None
+        if before is not None:
+            first, *rest = f"{summary_text(finding)}", f"the same cause as in {before}"
+        else:
+            first, *rest = describe(finding, details)
         lines.append(f"  {number}. {first}")
         lines.extend(f"     {line}" for line in rest)
     if len(leaks) > SHOWN_FINDINGS:
@@ -117,7 +226,7 @@ def describe_report(report: TestReport) -> str:
         lines.append(f"  … {plural(len(leaks) - SHOWN_FINDINGS, 'more cause')} with {plural(more, 'object')}")
     if leaks and report.missing:
         lines.append(f"  expected, and gone: {'; '.join(report.missing)}")
-    if leaks and not any(step.made for finding in leaks for step in finding.steps):
+    if details and leaks and not any(step.made for finding in leaks for step in finding.steps):
         lines.append("  (where the objects were made: set trace to 1, e.g. --trace 1)")
     if report.incomplete:
         lines.append(f"  (not all was seen: {report.incomplete})")

@@ -1,0 +1,164 @@
+/* attributes.c - see attributes.h.
+ *
+ * Only names that code stores to are tried: a class calls many more methods than it has attributes. They are read from
+ * the bytecode, once for a class.
+ */
+#include "base/attributes.h"
+
+#include "base/describe.h"
+
+#include <opcode.h>
+
+enum { MOST_NAMES = 64, MOST_CLASSES = 64, MOST_FRAMES = 32 };
+
+typedef struct {
+    PyTypeObject *type;         /* borrowed; NULL: a free place */
+    PyObject *names[MOST_NAMES];    /* borrowed from code objects */
+    uint32_t count;
+} class_names;
+
+static _Thread_local bool gentle;
+static _Thread_local class_names *classes;      /* owned array, or NULL */
+
+void
+yagot_be_gentle(bool be_gentle)
+{
+    gentle = be_gentle;
+    if (!gentle) {
+        PyMem_RawFree(classes);
+        classes = NULL;
+    }
+}
+
+bool
+yagot_is_gentle(void)
+{
+    return gentle;
+}
+
+/* -- names that code stores to -------------------------------------------------------------------- */
+
+/* An attribute that the type defines would run a descriptor. */
+static bool
+is_of_type(PyTypeObject *type, PyObject *name)
+{
+    PyObject *mro = type->tp_mro;
+    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        PyObject *base = PyTuple_GET_ITEM(mro, i);
+        PyObject *dict = PyType_Check(base) ? yagot_type_dict((PyTypeObject *)base) : NULL;
+        if (dict != NULL && PyDict_GetItem(dict, name) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+add_name(class_names *found, PyObject *name)
+{
+    for (uint32_t i = 0; i < found->count; i++) {
+        if (found->names[i] == name) {
+            return;
+        }
+    }
+    if (found->count < MOST_NAMES && !is_of_type(found->type, name)) {
+        found->names[found->count++] = name;
+    }
+}
+
+static void
+add_names_of_code(class_names *found, PyCodeObject *code)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    PyObject *bytes = PyCode_GetCode(code);
+#else
+    PyObject *bytes = Py_NewRef(code->co_code);
+#endif
+    if (bytes == NULL || !PyBytes_Check(bytes)) {
+        Py_XDECREF(bytes);
+        PyErr_Clear();
+        return;
+    }
+    const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(bytes), *end = at + PyBytes_GET_SIZE(bytes);
+    Py_ssize_t argument = 0;
+    for (; at + 1 < end; at += 2) {
+        argument = argument << 8 | at[1];
+        if (at[0] == STORE_ATTR && argument < PyTuple_GET_SIZE(code->co_names)) {
+            add_name(found, PyTuple_GET_ITEM(code->co_names, argument));
+        }
+        argument = at[0] == EXTENDED_ARG ? argument : 0;
+    }
+    Py_DECREF(bytes);
+}
+
+static void
+add_names_of_class(class_names *found, PyTypeObject *type)
+{
+    PyObject *dict = yagot_type_dict(type), *key, *method;
+    Py_ssize_t position = 0;
+    while (dict != NULL && PyDict_Next(dict, &position, &key, &method)) {
+        if (PyFunction_Check(method)) {
+            add_names_of_code(found, (PyCodeObject *)PyFunction_GET_CODE(method));
+        }
+    }
+}
+
+/* What is known of a class; NULL when memory is short. */
+static const class_names *
+names_of(PyTypeObject *type)
+{
+    if (classes == NULL) {
+        classes = PyMem_RawCalloc(MOST_CLASSES, sizeof *classes);
+    }
+    class_names *place = classes != NULL ? &classes[((uintptr_t)type >> 5) % MOST_CLASSES] : NULL;
+    if (place != NULL && place->type != type) {
+        *place = (class_names){.type = type};
+        for (PyTypeObject *base = type; base != NULL; base = base->tp_base) {
+            add_names_of_class(place, base);
+        }
+    }
+    return place;
+}
+
+/* -- the one that leads to a value ---------------------------------------------------------------- */
+
+static PyObject *
+choose(const class_names *found, PyObject *object, PyObject *value)
+{
+    for (uint32_t i = 0; i < found->count; i++) {
+        PyObject *attribute = PyObject_GenericGetAttr(object, found->names[i]);
+        Py_XDECREF(attribute);      /* the object keeps it */
+        if (attribute == value) {
+            return found->names[i];
+        }
+        PyErr_Clear();
+    }
+    return NULL;
+}
+
+static PyObject *
+choose_from_frames(PyObject *object, PyObject *value)
+{
+    PyObject *chosen = NULL;
+    PyFrameObject *frame = PyEval_GetFrame();
+    Py_XINCREF(frame);
+    for (int i = 0; frame != NULL; i++) {
+        class_names found = {.type = Py_TYPE(object)};
+        PyCodeObject *code = PyFrame_GetCode(frame);
+        add_names_of_code(&found, code);
+        chosen = choose(&found, object, value);
+        Py_DECREF(code);
+        PyFrameObject *back = chosen == NULL && i < MOST_FRAMES ? PyFrame_GetBack(frame) : NULL;
+        Py_DECREF(frame);
+        frame = back;
+    }
+    return chosen;
+}
+
+PyObject *
+yagot_guess_attribute(PyObject *object, PyObject *value)
+{
+    const class_names *found = yagot_has_managed_dict(Py_TYPE(object)) ? names_of(Py_TYPE(object)) : NULL;
+    PyObject *chosen = found != NULL ? choose(found, object, value) : NULL;
+    return chosen == NULL && found != NULL ? choose_from_frames(object, value) : chosen;
+}

@@ -1,0 +1,19 @@
+/* attributes.h - names of attributes, without making anything.
+ *
+ * Naming a reference may make objects that Python makes when it is asked: an instance's dict, a generator's frame. The
+ * collector would count them. While somebody else's collection waits for us, we are gentle, and do without.
+ */
+#ifndef YAGOT_ATTRIBUTES_H
+#define YAGOT_ATTRIBUTES_H
+
+#include "core.h"
+
+/* Per thread. What was learnt of classes is forgotten when gentleness ends: they may go then. */
+void yagot_be_gentle(bool gentle);
+bool yagot_is_gentle(void);
+
+/* The name of the attribute of an instance with a managed dict that has a value: one of those that the methods of its
+ * classes or the functions that are running assign to. Borrowed; NULL if none of them leads to the value. */
+PyObject *yagot_guess_attribute(PyObject *object, PyObject *value);
+
+#endif

@@ -1,0 +1,25 @@
+/* hops.h - a cycle object by object, as data for the advice that is chosen when the finding is reported. */
+#ifndef YAGOT_HOPS_H
+#define YAGOT_HOPS_H
+
+#include "explain/cycle.h"
+
+/* An object of the cycle and its reference to the next one. */
+typedef struct {
+    const char *kind;           /* static: "instance", "frame", "list" … */
+    char *what, *module, *name; /* owned; as shown; the module and the qualified name: see identity.h */
+    char *defined, *state;      /* owned; "file:line", and the attributes that tell its state */
+    char *edge, *cut;           /* owned; the reference's general name, and its kind (see simulate.h) */
+    int line;                   /* where a frame or traceback is, else 0 */
+    bool weak;                  /* can it be referred to weakly? */
+    bool breaks;                /* is no cycle left without this kind of reference? */
+    bool apart;                 /* … without any reference of the objects of its class? */
+} yagot_hop;
+
+/* The hops of a cycle (owned; their number in `count`); none if it is too long. NULL when memory is short. */
+yagot_hop *yagot_hops(yagot_graph *graph, uint32_t component, const yagot_cycle *cycle, uint32_t *count);
+void yagot_hops_free(yagot_hop *hops, uint32_t count);
+/* A list of dicts (new reference), or NULL with an exception set. */
+PyObject *yagot_hops_export(const yagot_hop *hops, uint32_t count);
+
+#endif

@@ -1,0 +1,361 @@
+/* makers.c - see makers.h.
+ *
+ * Variables are the work of their function. An attribute is the work of the class whose methods set it: a project's
+ * subclass is not to blame for what its base class keeps. Items and the fields of C types tell nothing.
+ *
+ * A cause in general names that class, too: all subclasses share it, whatever they are called.
+ */
+#include "explain/makers.h"
+
+#include "base/describe.h"
+#include "explain/steps.h"
+
+#include <string.h>
+
+typedef enum { NOBODY, OTHERS, PROJECT } whose;
+
+/* Numbers of opcodes; they differ between versions. -1: not known. */
+static int store_attr = -1, extended_arg = -1;
+
+static int
+opcode(PyObject *opmap, const char *name)
+{
+    PyObject *value = PyDict_Check(opmap) ? PyDict_GetItemString(opmap, name) : NULL;
+    return value != NULL && PyLong_Check(value) ? (int)PyLong_AsLong(value) : -1;
+}
+
+void
+yagot_makers_setup(void)
+{
+    PyObject *module = store_attr < 0 ? PyImport_ImportModule("opcode") : NULL;
+    PyObject *opmap = module != NULL ? PyObject_GetAttrString(module, "opmap") : NULL;
+    if (opmap != NULL) {
+        extended_arg = opcode(opmap, "EXTENDED_ARG");
+        store_attr = opcode(opmap, "STORE_ATTR");
+    }
+    Py_XDECREF(opmap);
+    Py_XDECREF(module);
+    PyErr_Clear();
+}
+
+/* -- modules -------------------------------------------------------------------------------------- */
+
+static whose
+whose_module(PyObject *modules, PyObject *name, bool from_c)
+{
+    if (name == NULL || !PyUnicode_CheckExact(name) || PyUnicode_CompareWithASCIIString(name, "builtins") == 0) {
+        return NOBODY;
+    }
+    PyObject *value = modules != NULL ? PyDict_GetItem(modules, name) : NULL;
+    long number = value != NULL && PyLong_Check(value) ? PyLong_AsLong(value) : 0;
+    /* what Python's own C types refer to, somebody else has put there */
+    return number == 0 ? PROJECT : number == 1 && from_c ? NOBODY : OTHERS;
+}
+
+/* Was the type made by a class statement, or the like? */
+static bool
+is_python_class(PyTypeObject *type)
+{
+    return type->tp_flags & Py_TPFLAGS_HEAPTYPE && ((PyHeapTypeObject *)type)->ht_module == NULL;
+}
+
+/* The module that a class is from; a new reference, or NULL. */
+static PyObject *
+module_of_type(PyTypeObject *type)
+{
+    if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
+        PyObject *dict = yagot_type_dict(type);
+        return Py_XNewRef(dict != NULL ? PyDict_GetItemString(dict, "__module__") : NULL);
+    }
+    const char *dot = strrchr(type->tp_name, '.');
+    PyObject *name = dot != NULL ? PyUnicode_DecodeUTF8(type->tp_name, dot - type->tp_name, "replace") : NULL;
+    PyErr_Clear();
+    return name;
+}
+
+/* The module that the code of a function, frame or generator belongs to; a new reference, or NULL. */
+static PyObject *
+module_of_code(PyObject *object)
+{
+    PyObject *globals = NULL, *frame = yagot_is_generator(object) ? yagot_suspended_frame(object) : NULL;
+    if (PyFunction_Check(object)) {
+        globals = Py_XNewRef(((PyFunctionObject *)object)->func_globals);
+    }
+    else if (PyFrame_Check(object) || frame != NULL) {
+        PyFrameObject *running = (PyFrameObject *)(frame != NULL ? frame : object);
+#if PY_VERSION_HEX >= 0x030B0000
+        globals = PyFrame_GetGlobals(running);
+#else
+        globals = Py_XNewRef(running->f_globals);
+#endif
+    }
+    PyObject *name = globals != NULL && PyDict_Check(globals) ? PyDict_GetItemString(globals, "__name__") : NULL;
+    Py_XINCREF(name);
+    Py_XDECREF(globals);
+    Py_XDECREF(frame);
+    return name;
+}
+
+/* Whose code is it? Nobody's if it was made at run time for no known module, as namedtuple() does. */
+static whose
+whose_code(PyObject *modules, PyObject *object, PyObject *module)
+{
+    PyCodeObject *code = yagot_code_of(object);
+    PyObject *file = code != NULL ? code->co_filename : NULL;
+    bool made = file != NULL && PyUnicode_GET_LENGTH(file) > 0 && PyUnicode_READ_CHAR(file, 0) == '<';
+    if (made && module != NULL && modules != NULL && PyDict_GetItem(modules, module) == NULL) {
+        return NOBODY;
+    }
+    return whose_module(modules, module, false);
+}
+
+/* -- attributes ----------------------------------------------------------------------------------- */
+
+static Py_ssize_t
+index_of(PyObject *tuple, PyObject *name)
+{
+    for (Py_ssize_t i = 0; PyTuple_Check(tuple) && i < PyTuple_GET_SIZE(tuple); i++) {
+        PyObject *item = PyTuple_GET_ITEM(tuple, i);
+        if (PyUnicode_CheckExact(item) && PyUnicode_Compare(item, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Does the code have an instruction that sets the attribute with this number? */
+static bool
+has_store(PyCodeObject *code, Py_ssize_t index)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    PyObject *bytes = PyCode_GetCode(code);
+#else
+    PyObject *bytes = Py_XNewRef(code->co_code);
+#endif
+    bool found = false;
+    if (bytes != NULL && PyBytes_Check(bytes)) {
+        const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(bytes);
+        Py_ssize_t high = 0;
+        for (Py_ssize_t i = 0; i + 1 < PyBytes_GET_SIZE(bytes) && !found; i += 2) {
+            Py_ssize_t argument = high << 8 | at[i + 1];
+            found = at[i] == store_attr && argument == index;
+            high = at[i] == extended_arg ? argument : 0;
+        }
+    }
+    Py_XDECREF(bytes);
+    PyErr_Clear();
+    return found;
+}
+
+/* Does a method set the attribute, also as an item of an instance's __dict__; or mention it at least? */
+static bool
+concerns(PyObject *function, PyObject *name, bool set)
+{
+    PyCodeObject *code = yagot_code_of(function);
+    if (code == NULL) {
+        return false;
+    }
+    Py_ssize_t index = index_of(code->co_names, name);
+    return (index >= 0 && (!set || store_attr < 0 || has_store(code, index))) || index_of(code->co_consts, name) >= 0;
+}
+
+static bool
+class_concerns(PyTypeObject *type, PyObject *name, bool set)
+{
+    PyObject *dict = yagot_type_dict(type), *key, *value;
+    Py_ssize_t position = 0;
+    if (dict == NULL || PyDict_GetItem(dict, name) != NULL) {
+        return dict != NULL;
+    }
+    while (PyDict_Next(dict, &position, &key, &value)) {
+        if (PyFunction_Check(value) && concerns(value, name, set)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The class along the MRO whose methods set the attribute, else one that mentions it; NULL if none does. Borrowed. */
+static PyTypeObject *
+class_with(PyTypeObject *type, PyObject *name)
+{
+    PyObject *mro = type->tp_mro;
+    for (int set = 1; set >= 0; set--) {
+        for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+            PyObject *base = PyTuple_GET_ITEM(mro, i);
+            if (PyType_Check(base) && is_python_class((PyTypeObject *)base)
+                && class_concerns((PyTypeObject *)base, name, set)) {
+                return (PyTypeObject *)base;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* -- steps ---------------------------------------------------------------------------------------- */
+
+typedef struct {
+    whose whose;
+    PyObject *module;           /* owned, or NULL */
+    PyTypeObject *declares;     /* borrowed: the class whose methods set the attribute, or NULL */
+} maker;
+
+static maker
+maker_of_type(PyObject *modules, PyTypeObject *type)
+{
+    maker m = {.module = module_of_type(type), .declares = type};
+    m.whose = whose_module(modules, m.module, !is_python_class(type));
+    return m;
+}
+
+static maker
+maker_of_instance(PyObject *modules, PyTypeObject *type, const yagot_step *step)
+{
+    yagot_edge_kind kind = step->edge_count > 0 ? step->edges[0].kind : YAGOT_EDGE_UNKNOWN;
+    if (kind == YAGOT_EDGE_FIELD) {
+        return (maker){.whose = NOBODY};
+    }
+    if (kind != YAGOT_EDGE_ATTRIBUTE) {
+        maker m = maker_of_type(modules, type);
+        if (m.whose == OTHERS && kind != YAGOT_EDGE_UNKNOWN && is_python_class(type)) {
+            m.whose = NOBODY;   /* anybody can put an item into a container */
+        }
+        m.declares = NULL;
+        return m;
+    }
+    const yagot_edge *edge = &step->edges[0];
+    PyObject *name = PyUnicode_DecodeUTF8(step->path + edge->start, edge->end - edge->start, "replace");
+    PyTypeObject *found = name != NULL ? class_with(type, name) : NULL;
+    Py_XDECREF(name);
+    PyErr_Clear();
+    return maker_of_type(modules, found != NULL ? found : type);
+}
+
+static maker
+maker_of(PyObject *modules, const yagot_step *step)
+{
+    PyObject *head = step->head;
+    bool back = step->edge_count > 0 && step->edges[0].kind == YAGOT_EDGE_FIELD;
+    if (PyFunction_Check(head) || (PyFrame_Check(head) && !back) || yagot_is_generator(head)) {
+        maker m = {.module = module_of_code(head)};
+        m.whose = whose_code(modules, head, m.module);
+        return m;
+    }
+    if (PyType_Check(head)) {
+        maker m = maker_of_type(modules, (PyTypeObject *)head);
+        m.declares = NULL;
+        return m;
+    }
+    if (PyFrame_Check(head) || PyMethod_Check(head) || PyCFunction_Check(head) || PyModule_Check(head)
+        || yagot_is_plain_container(head)) {
+        return (maker){.whose = NOBODY};
+    }
+    return maker_of_instance(modules, Py_TYPE(head), step);
+}
+
+/* Appends a name without a number at its end: of "Shape_12" and "Shape_13", what they have in common. */
+static void
+add_unnumbered(yagot_text *text, const char *name, size_t size)
+{
+    size_t end = size;
+    while (end > 0 && name[end - 1] >= '0' && name[end - 1] <= '9') {
+        end--;
+    }
+    bool numbered = end < size && end > 1 && name[end - 1] == '_' && name[end - 2] != '_' && name[end - 2] != '.';
+    yagot_text_add_bytes(text, name, numbered ? end : size);
+    yagot_text_add(text, numbered ? "\xE2\x80\xA6" : "");
+}
+
+/* Appends a path without keys and numbers: they are data, if they follow a name. */
+static void
+add_abstract_path(yagot_text *text, const char *path, bool keep_key)
+{
+    while (*path != '\0') {
+        size_t size = 1 + strcspn(path + 1, ".[ ");
+        if (path[0] == '[') {
+            yagot_text_add_bytes(text, path, keep_key ? size : 1);
+            yagot_text_add(text, keep_key ? "" : "]");
+        }
+        else if (path[0] == '.') {
+            add_unnumbered(text, path, size);
+        }
+        else {
+            yagot_text_add_bytes(text, path, size);
+        }
+        keep_key = false;
+        path += size;
+    }
+}
+
+/* The step in general: of an attribute, the class that sets it instead of the object's. */
+static char *
+abstract(const yagot_step *step, const maker *m)
+{
+    yagot_text text = {0}, name = {0};
+    const char *object = step->object;
+    if (m->declares != NULL) {
+        yagot_add_type_name(&name, m->declares);
+        object = yagot_text_get(&name);
+        add_unnumbered(&text, object, strlen(object));
+    }
+    else {
+        yagot_text_add(&text, object);
+    }
+    add_abstract_path(&text, step->general + strlen(step->object), yagot_is_plain_container(step->head));
+    text.failed |= name.failed;
+    yagot_text_fini(&name);
+    return yagot_text_take(&text);
+}
+
+static int
+find_maker(PyObject *modules, yagot_cycle *cycle, yagot_step *step)
+{
+    yagot_text text = {0};
+    maker m = maker_of(modules, step);
+    yagot_text_add_str(&text, m.whose != NOBODY ? m.module : NULL, YAGOT_NAME_LIMIT);
+    step->maker = yagot_text_take(&text);
+    step->abstract = abstract(step, &m);
+    cycle->projects |= m.whose == PROJECT;
+    Py_XDECREF(m.module);
+    return step->maker != NULL && step->abstract != NULL ? 0 : -1;
+}
+
+int
+yagot_find_makers(PyObject *modules, yagot_cycle *cycle)
+{
+    for (uint32_t i = 0; i < cycle->count; i++) {
+        if (cycle->steps[i].maker == NULL && find_maker(modules, cycle, &cycle->steps[i]) < 0) {
+            return -1;
+        }
+    }
+    return cycle->count == 0 || cycle->cause.text != NULL ? 0 : yagot_join_abstract(cycle);
+}
+
+static bool
+has_project_class(PyObject *modules, PyTypeObject *type)
+{
+    PyObject *mro = type->tp_mro;
+    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        PyObject *base = PyTuple_GET_ITEM(mro, i);
+        PyObject *module = PyType_Check(base) ? module_of_type((PyTypeObject *)base) : NULL;
+        bool found = whose_module(modules, module, true) == PROJECT;
+        Py_XDECREF(module);
+        if (found) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+yagot_may_be_projects(PyObject *modules, PyObject *object)
+{
+    if (PyFunction_Check(object) || PyFrame_Check(object) || yagot_is_generator(object)) {
+        PyObject *module = module_of_code(object);
+        bool found = whose_code(modules, object, module) == PROJECT;
+        Py_XDECREF(module);
+        return found;
+    }
+    return !PyType_Check(object) && !yagot_is_plain_container(object)
+           && has_project_class(modules, Py_TYPE(object));
+}

@@ -1,0 +1,18 @@
+/* makers.h - whose code has made the references of a cycle: the project's, or somebody else's.
+ *
+ * `modules` is a dict, borrowed: the name of a module -> 0 for the project's, 1 for the standard library's, 2 for other
+ * people's. A module that is not in it is the project's. */
+#ifndef YAGOT_MAKERS_H
+#define YAGOT_MAKERS_H
+
+#include "explain/cycle.h"
+
+/* To be called once, before the first search: looks up numbers of opcodes. Runs Python code. */
+void yagot_makers_setup(void);
+/* Could a reference from this object be of the project's making? */
+bool yagot_may_be_projects(PyObject *modules, PyObject *object);
+/* Fills in the makers of all steps, whether one is of the project, and the cause in general; -1 when memory is
+ * short. */
+int yagot_find_makers(PyObject *modules, yagot_cycle *cycle);
+
+#endif

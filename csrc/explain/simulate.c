@@ -1,0 +1,289 @@
+/* simulate.c - see simulate.h. */
+#include "explain/simulate.h"
+
+#include "base/describe.h"
+#include "explain/edges.h"
+
+#include <string.h>
+
+/* What is gone in a simulation. */
+typedef struct {
+    const char *kind;
+    size_t size;
+} yagot_gone;
+
+enum { MOST_NODES = 1000, MOST_EDGES = 5000, MOST_FOLDED = 4 };
+
+static uint32_t
+member(const yagot_plan *p, uint32_t i)
+{
+    return p->graph->members[p->first + i];
+}
+
+static uint32_t
+position_of(const yagot_plan *p, uint32_t node)
+{
+    uint32_t low = 0, high = p->size;       /* a component's members are sorted by node */
+    while (low + 1 < high) {
+        uint32_t middle = (low + high) / 2;
+        if (member(p, middle) <= node) {
+            low = middle;
+        }
+        else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static bool
+is_inside(const yagot_plan *p, uint32_t edge)
+{
+    return p->graph->component[p->graph->target[edge]] == p->component;
+}
+
+/* -- kinds ---------------------------------------------------------------------------------------- */
+
+/* Counts the references to each member, to know what has one holder only. */
+static uint32_t
+count_entries(yagot_plan *p)
+{
+    yagot_graph *g = p->graph;
+    uint32_t edges = 0;
+    for (uint32_t i = 0; i < p->size; i++) {
+        uint32_t node = member(p, i);
+        for (uint32_t e = g->start[node]; e < g->start[node + 1]; e++, edges++) {
+            if (is_inside(p, e)) {
+                uint32_t child = position_of(p, g->target[e]);
+                p->entries[child]++;
+                p->entry[child] = i;
+            }
+        }
+    }
+    return edges;
+}
+
+/* Subclasses share the attributes that a class of Python's at the root of them sets. */
+static void
+add_holder(yagot_text *text, PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    if (!yagot_is_python_class(type)) {
+        yagot_add_object(text, object);
+        return;
+    }
+    while (type->tp_base != NULL && yagot_is_python_class(type->tp_base)) {
+        type = type->tp_base;
+    }
+    yagot_add_type_name(text, type);
+}
+
+/* Appends how a member is reached: containers with one holder by the path from it. Returns whether the member is a
+ * part of that holder (see describe.h). */
+static bool
+add_source(const yagot_plan *p, uint32_t i, yagot_edge_name *name)
+{
+    yagot_graph *g = p->graph;
+    uint32_t chain[MOST_FOLDED], folded = 0;
+    bool is_part = false;
+    while (folded < MOST_FOLDED && p->entries[i] == 1) {
+        PyObject *object = g->objects[member(p, i)], *holder = g->objects[member(p, p->entry[i])];
+        if (!yagot_is_plain_container(object) && !yagot_is_part(holder, object)) {
+            break;
+        }
+        chain[folded++] = i;
+        i = p->entry[i];
+    }
+    add_holder(&name->general, g->objects[member(p, i)]);
+    while (folded > 0) {
+        uint32_t next = chain[--folded];
+        is_part = yagot_add_edge(name, g->objects[member(p, i)], g->objects[member(p, next)], is_part);
+        i = next;
+    }
+    return is_part;
+}
+
+/* Did an earlier reference of an object lead to the same one? Then both get the name of the first, and are not of one
+ * kind; the items of a list, tuple or set are. */
+static bool
+is_repeated(const yagot_graph *g, uint32_t node, uint32_t edge)
+{
+    PyObject *from = g->objects[node];
+    bool alike = PyList_Check(from) || PyTuple_Check(from) || PyAnySet_Check(from);
+    for (uint32_t e = g->start[node]; e < edge && !alike; e++) {
+        if (g->target[e] == g->target[edge]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+label_edges(yagot_plan *p)
+{
+    yagot_graph *g = p->graph;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < p->size; i++) {
+        uint32_t node = member(p, i);
+        p->local[i] = count;
+        for (uint32_t e = g->start[node]; e < g->start[node + 1]; e++, count++) {
+            if (!is_inside(p, e)) {
+                continue;
+            }
+            yagot_edge_name name = {0};
+            bool is_part = add_source(p, i, &name);
+            if (yagot_add_edge(&name, g->objects[node], g->objects[g->target[e]], is_part)) {
+                yagot_text_add(&name.general, " part");
+            }
+            if (is_repeated(g, node, e)) {
+                yagot_text_add(&name.general, " again");
+            }
+            yagot_text_fini(&name.shown);
+            p->labels[count] = yagot_text_take(&name.general);
+            if (p->labels[count] == NULL) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+void
+yagot_plan_fini(yagot_plan *plan)
+{
+    for (uint32_t i = 0; plan->labels != NULL && i < plan->edges; i++) {
+        PyMem_RawFree(plan->labels[i]);
+    }
+    PyMem_RawFree(plan->labels);
+    PyMem_RawFree(plan->local);
+    PyMem_RawFree(plan->entries);
+    PyMem_RawFree(plan->entry);
+    PyMem_RawFree(plan->degree);
+    PyMem_RawFree(plan->stack);
+    memset(plan, 0, sizeof *plan);
+}
+
+int
+yagot_plan_init(yagot_plan *plan, yagot_graph *graph, uint32_t component)
+{
+    uint32_t size = graph->own_size[component];
+    *plan = (yagot_plan){.graph = graph, .component = component, .first = graph->member_start[component],
+                         .size = size};
+    if (size > MOST_NODES) {
+        return 0;
+    }
+    uint32_t **arrays[] = {&plan->local, &plan->entries, &plan->entry, &plan->degree, &plan->stack};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        *arrays[i] = PyMem_RawCalloc(size + 1u, sizeof **arrays[i]);
+        if (*arrays[i] == NULL) {
+            yagot_plan_fini(plan);
+            return -1;
+        }
+    }
+    uint32_t edges = count_entries(plan);
+    if (edges > MOST_EDGES) {
+        yagot_plan_fini(plan);
+        return 0;
+    }
+    plan->edges = edges;
+    plan->labels = PyMem_RawCalloc(edges + 1u, sizeof *plan->labels);
+    if (plan->labels == NULL || label_edges(plan) < 0) {
+        yagot_plan_fini(plan);
+        return -1;
+    }
+    return 1;
+}
+
+const char *
+yagot_plan_kind(const yagot_plan *p, uint32_t from, uint32_t to)
+{
+    yagot_graph *g = p->graph;
+    uint32_t label = p->local[position_of(p, from)];
+    for (uint32_t e = g->start[from]; e < g->start[from + 1]; e++, label++) {
+        if (g->target[e] == to) {
+            return p->labels[label];
+        }
+    }
+    return NULL;
+}
+
+/* What the labels of all references of an object's kind begin with (of a frame: its variables); owned. */
+static char *
+holder_of(const yagot_plan *p, uint32_t node)
+{
+    yagot_text text = {0};
+    add_holder(&text, p->graph->objects[node]);
+    yagot_text_add(&text, PyFrame_Check(p->graph->objects[node]) ? " local" : "");
+    return yagot_text_take(&text);
+}
+
+/* -- the search ----------------------------------------------------------------------------------- */
+
+/* Does a reference stay when those of a kind go, or with `size` those whose kind begins so? */
+static bool
+stays(const yagot_plan *p, uint32_t label, const yagot_gone *gone)
+{
+    const char *kind = p->labels[label];
+    if (kind == NULL) {
+        return false;           /* it leads out of the component */
+    }
+    return gone->size == 0 ? strcmp(kind, gone->kind) != 0
+                           : strncmp(kind, gone->kind, gone->size) != 0 || strchr(".[ ", kind[gone->size]) == NULL;
+}
+
+static void
+count_degrees(yagot_plan *p, const yagot_gone *kind)
+{
+    yagot_graph *g = p->graph;
+    memset(p->degree, 0, p->size * sizeof *p->degree);
+    for (uint32_t i = 0; i < p->size; i++) {
+        uint32_t node = member(p, i), label = p->local[i];
+        for (uint32_t e = g->start[node]; e < g->start[node + 1]; e++, label++) {
+            if (stays(p, label, kind)) {
+                p->degree[position_of(p, g->target[e])]++;
+            }
+        }
+    }
+}
+
+/* Kahn's topological sort takes all nodes if there is no cycle. */
+static bool
+is_acyclic(yagot_plan *p, const yagot_gone *kind)
+{
+    yagot_graph *g = p->graph;
+    uint32_t depth = 0, sorted = 0;
+    count_degrees(p, kind);
+    for (uint32_t i = 0; i < p->size; i++) {
+        if (p->degree[i] == 0) {
+            p->stack[depth++] = i;
+        }
+    }
+    while (depth > 0) {
+        uint32_t i = p->stack[--depth], node = member(p, i), label = p->local[i];
+        sorted++;
+        for (uint32_t e = g->start[node]; e < g->start[node + 1]; e++, label++) {
+            if (stays(p, label, kind)) {
+                uint32_t child = position_of(p, g->target[e]);
+                if (--p->degree[child] == 0) {
+                    p->stack[depth++] = child;
+                }
+            }
+        }
+    }
+    return sorted == p->size;
+}
+
+bool
+yagot_plan_breaks(yagot_plan *plan, const char *kind)
+{
+    return is_acyclic(plan, &(yagot_gone){.kind = kind});
+}
+
+bool
+yagot_plan_falls_apart(yagot_plan *plan, uint32_t node)
+{
+    char *holder = holder_of(plan, node);
+    bool apart = holder != NULL && is_acyclic(plan, &(yagot_gone){.kind = holder, .size = strlen(holder)});
+    PyMem_RawFree(holder);
+    return apart;
+}

@@ -1,0 +1,282 @@
+/* window.c - one test's window: begin and end. See ledger.h.
+ *
+ * begin() moves everything young into the oldest generation; from then on the younger generations hold what the test
+ * has made. end() looks at that, has the garbage collected, and sees what is still alive. Without generations (see
+ * module.c) gc.freeze() sets the older objects aside instead.
+ */
+#include "find/unheld.h"
+
+/* -- begin ---------------------------------------------------------------------------------------- */
+
+/* Did a collection run that the callback has not seen? Then what has grown old is not labelled, and no label can be
+ * trusted any more. Counts from here on. 1 if so, 0 if not. */
+static int
+forget_unseen(yagot_ledger *self)
+{
+    Py_ssize_t collections = yagot_gc_count_collections(&self->gc);
+    if (collections < 0) {
+        return -1;
+    }
+    bool unseen = collections - self->counted > self->seen;
+    self->counted = collections;
+    self->seen = 0;
+    if (unseen && self->labelling) {
+        yagot_idtable_fini(&self->labels);
+        if (yagot_idtable_init(&self->labels) < 0) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    return unseen;
+}
+
+int
+yagot_start_labelling(yagot_ledger *self, uint32_t young)
+{
+    if (self->labelling) {
+        return 0;
+    }
+    if (yagot_gc_install_callback(&self->gc, (PyObject *)self) < 0
+        || yagot_imports_install(&self->imports, (PyObject *)self) < 0
+        || (young != 0 && yagot_labels_put_young(&self->labels, &self->gc, young, 0) < 0)
+        || yagot_gc_collect(&self->gc, 2) < 0 || forget_unseen(self) < 0) {
+        return -1;
+    }
+    self->labelling = true;
+    return 0;
+}
+
+/* What was made since the last window belongs to this one, as made before it; its garbage is looked at before it
+ * goes. */
+static int
+label_what_is_there(yagot_ledger *self, uint32_t test)
+{
+    if (test != 0 && yagot_start_labelling(self, yagot_label_of_window(test, YAGOT_BEFORE)) < 0) {
+        return -1;
+    }
+    if (!self->labelling) {
+        return 0;
+    }
+    self->test = test != 0 ? test - 1 : self->test;
+    uint32_t import = yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE);
+    return yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(self), import) < 0 ? -1
+           : yagot_look_at_young(self, 1);
+}
+
+static int
+open_window(yagot_ledger *self, PyObject *owners, uint32_t test)
+{
+    yagot_window *w = &self->window;
+    if (yagot_gc_install_callback(&self->gc, (PyObject *)self) < 0
+        || yagot_imports_install(&self->imports, (PyObject *)self) < 0
+        || forget_unseen(self) < 0 || label_what_is_there(self, test) < 0
+        || (w->frozen = yagot_gc_number(self->state->gc_get_freeze_count)) < 0
+        || yagot_gc_set_old_aside(&self->gc) < 0 || (owners != NULL && yagot_keep_owners(self, owners) < 0)) {
+        return -1;
+    }
+    if (test != 0) {
+        self->test = test;
+    }
+    self->number = test != 0 ? yagot_label_of_window(test, YAGOT_TEST) : 0;
+    self->findings.imports = &self->labels;
+    self->findings.import = yagot_label_of_window(self->test, YAGOT_IMPORT);
+    return self->native ? yagot_tracer_resume(&self->tracer, self->number) : 0;
+}
+
+int
+yagot_window_begin(yagot_ledger *self, PyObject *owners, uint32_t test)
+{
+    yagot_window_fini(&self->window);
+    Py_CLEAR(self->kept);
+    yagot_forget_predictions(self);
+    if (yagot_findings_clear(&self->findings) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    self->looking = true;
+    int result = open_window(self, owners, test);
+    self->looking = false;
+    if (result < 0) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        (void)yagot_gc_show_old(&self->gc);
+        yagot_drop_owners(&self->window);
+        PyErr_Restore(type, value, traceback);
+        return -1;
+    }
+    self->window.open = true;
+    return 0;
+}
+
+void
+yagot_window_fini(yagot_window *window)
+{
+    yagot_drop_owners(window);
+    yagot_forget_saved(window);
+    yagot_idtable_fini(&window->promoted);
+    *window = (yagot_window){0};
+}
+
+/* -- end ------------------------------------------------------------------------------------------ */
+
+static int
+note_what_was_missed(yagot_ledger *self)
+{
+    yagot_window *w = &self->window;
+    Py_ssize_t frozen = yagot_gc_number(self->state->gc_get_freeze_count);
+    int unseen = forget_unseen(self);
+    if (frozen < 0 || unseen < 0) {
+        return -1;
+    }
+    if (unseen) {
+        w->incomplete = "a collection ran unseen (gc.callbacks was cleared)";
+    }
+    if (!self->state->generations || frozen <= w->frozen) {
+        return 0;
+    }
+    /* freeze() leaves next to nothing in the generations; 3.12's collector moves some immortal objects there too */
+    PyObject *old = yagot_gc_objects(&self->gc, 2);
+    if (old == NULL) {
+        return -1;
+    }
+    if (PyList_GET_SIZE(old) < frozen - w->frozen) {
+        w->incomplete = "gc.freeze() was called";
+    }
+    Py_DECREF(old);
+    return 0;
+}
+
+/* Moves the garbage into the youngest generation, so that collecting that one releases it and whatever survives is
+ * met in the next. */
+static void
+gather_garbage(yagot_snapshot *births)
+{
+    for (uint32_t i = 0; i < births->count; i++) {
+        if (births->flags[i] & YAGOT_GARBAGE) {
+            yagot_gc_rejuvenate(births->objects[i]);
+        }
+    }
+}
+
+/* Has the garbage collected, and looks for what has survived; unless the suite wants it saved: then it goes where the
+ * suite looks for it, and that is all. */
+static int
+release_garbage(yagot_ledger *self)
+{
+    int saves_all = yagot_gc_saves_all(&self->gc);
+    int collected = saves_all < 0 ? -1 : yagot_gc_collect(&self->gc, self->state->generations ? 0 : 2);
+    if (collected == 0) {
+        self->window.incomplete = "another thread was collecting";
+    }
+    return collected < 0 ? -1 : saves_all ? 0 : yagot_check_predictions(self, 1, false);
+}
+
+/* What the snapshot shows, while its objects live. */
+static int
+examine(yagot_ledger *self, yagot_snapshot *births, const yagot_wishes *wishes, PyObject **alive)
+{
+    if (yagot_label_survivors(self, births) < 0 || yagot_settle_saved(self, births) < 0) {
+        return -1;
+    }
+    self->window.held = yagot_count_held(self, births);
+    if (self->state->generations) {
+        gather_garbage(births);
+    }
+    yagot_describe(self);
+    if ((wishes->keep || wishes->references) && yagot_keep_held(self, births) < 0) {
+        return -1;
+    }
+    *alive = wishes->alive ? yagot_list_alive(births) : NULL;
+    return *alive == NULL && wishes->alive ? -1 : 0;
+}
+
+static int
+look(yagot_ledger *self, const yagot_wishes *wishes, PyObject **alive)
+{
+    yagot_window *w = &self->window;
+    yagot_snapshot births;
+    yagot_found found = {0};
+    int result = yagot_take_births(self, &births, 3);
+    Py_ssize_t born = births.count;
+    if (result == 0 && yagot_add_owners(&births, w->owners, w->owner_count) < 0) {
+        PyErr_NoMemory();
+        result = -1;
+    }
+    if (result == 0) {
+        result = yagot_look(self, &self->findings, &births, &found);
+    }
+    if (result == 0) {
+        w->born += born;
+        w->garbage += found.garbage;
+        w->survivors = found.alive;
+        result = examine(self, &births, wishes, alive);
+    }
+    yagot_snapshot_fini(&births);
+    if (result == 0 && found.garbage > 0) {
+        result = release_garbage(self);
+    }
+    yagot_forget_predictions(self);
+    return result == 0 && wishes->references ? yagot_look_at_kept(self) : result;   /* the garbage is gone */
+}
+
+static int
+close_window(yagot_ledger *self, const yagot_wishes *wishes, PyObject **alive)
+{
+    if (wishes->look && (note_what_was_missed(self) < 0 || look(self, wishes, alive) < 0)) {
+        return -1;
+    }
+    /* what a test has made that did not pass, or that runs once more, is not judged */
+    bool unjudged = self->labelling && (!wishes->look || self->number == 0);
+    if (unjudged && yagot_label_unjudged(self) < 0) {
+        return -1;
+    }
+    return self->labelling ? yagot_gc_set_old_aside(&self->gc) : 0;    /* so that what is young later was made later */
+}
+
+/* Undoes what begin() did. Keeps an exception that is set; -1 if there is one, or a new one. */
+static int
+restore(yagot_ledger *self)
+{
+    PyObject *type, *value, *traceback;
+    self->window.open = false;
+    yagot_drop_owners(&self->window);
+    PyErr_Fetch(&type, &value, &traceback);
+    int result = yagot_gc_show_old(&self->gc);
+    if (type != NULL) {
+        PyErr_Restore(type, value, traceback);
+        result = -1;
+    }
+    return result;
+}
+
+int
+yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, PyObject **alive)
+{
+    yagot_tracer_pause(&self->tracer);
+    /* An automatic collection that is due must not run now: nobody would look before it. */
+    int gc_was_enabled = PyGC_Disable();
+    self->looking = true;
+    int result = close_window(self, wishes, alive);
+    if (result == 0 && wishes->look && gc_was_enabled) {
+        result = yagot_limit_growth(self);
+    }
+    bool repeated = wishes->references && self->number == 0;
+    if (!wishes->look || !(wishes->references || wishes->keep) || repeated) {
+        yagot_tracer_keep(&self->tracer, &self->put_off);
+    }
+    self->looking = false;
+    if (gc_was_enabled) {
+        PyGC_Enable();
+    }
+    if (result < 0 && !PyErr_Occurred()) {
+        PyErr_NoMemory();
+    }
+    return restore(self);
+}
+
+int
+yagot_window_drop(yagot_ledger *self)
+{
+    yagot_tracer_fini(&self->tracer);
+    return self->window.open ? restore(self) : 0;
+}

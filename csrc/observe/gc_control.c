@@ -1,0 +1,265 @@
+/* gc_control.c - see gc_control.h. */
+#include "observe/gc_control.h"
+
+enum { SAVE_ALL = 32 };         /* gc.DEBUG_SAVEALL */
+
+/* -- asking it ----------------------------------------------------------------------------------- */
+
+Py_ssize_t
+yagot_gc_number(PyObject *function)
+{
+    PyObject *result = PyObject_CallNoArgs(function);
+    Py_ssize_t number = result != NULL ? PyLong_AsSsize_t(result) : -1;
+    Py_XDECREF(result);
+    return number;
+}
+
+Py_ssize_t
+yagot_gc_read_number(PyObject *info, const char *key)
+{
+    PyObject *number = PyDict_Check(info) ? PyDict_GetItemString(info, key) : NULL;
+    return number != NULL && PyLong_Check(number) ? PyLong_AsSsize_t(number) : 0;
+}
+
+Py_ssize_t
+yagot_gc_count_collections(yagot_gc *gc)
+{
+    PyObject *stats = PyObject_CallNoArgs(gc->state->gc_get_stats);
+    Py_ssize_t count = 0;
+    for (Py_ssize_t i = 0; stats != NULL && i < PyList_GET_SIZE(stats); i++) {
+        count += yagot_gc_read_number(PyList_GET_ITEM(stats, i), "collections");
+    }
+    if (stats == NULL) {
+        return -1;
+    }
+    Py_DECREF(stats);
+    return count;
+}
+
+int
+yagot_gc_saves_all(yagot_gc *gc)
+{
+    Py_ssize_t debug = yagot_gc_number(gc->state->gc_get_debug);
+    return debug == -1 && PyErr_Occurred() ? -1 : (debug & SAVE_ALL) != 0;
+}
+
+/* -- lists of objects ----------------------------------------------------------------------------- */
+
+/* The list is ours: the collector need not know it, nor may it count as born. */
+static PyObject *
+hide(PyObject *list)
+{
+    if (list != NULL) {
+        PyObject_GC_UnTrack(list);
+    }
+    return list;
+}
+
+PyObject *
+yagot_gc_new_hidden_list(Py_ssize_t size)
+{
+    return hide(PyList_New(size));
+}
+
+PyObject *
+yagot_gc_all_objects(yagot_gc *gc)
+{
+    return hide(PyObject_CallNoArgs(gc->state->gc_get_objects));
+}
+
+/* Those of a list that are not old: a new list. Steals the list. */
+static PyObject *
+leave_out_old(yagot_gc *gc, PyObject *list)
+{
+    Py_ssize_t young = 0, next = 0;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        young += yagot_idtable_get(&gc->old, PyList_GET_ITEM(list, i)) == YAGOT_NONE;
+    }
+    PyObject *kept = yagot_gc_new_hidden_list(young);
+    for (Py_ssize_t i = 0; kept != NULL && i < PyList_GET_SIZE(list); i++) {
+        PyObject *object = PyList_GET_ITEM(list, i);
+        if (yagot_idtable_get(&gc->old, object) == YAGOT_NONE) {
+            PyList_SET_ITEM(kept, next++, Py_NewRef(object));
+        }
+    }
+    Py_DECREF(list);
+    return kept;
+}
+
+PyObject *
+yagot_gc_objects(yagot_gc *gc, int generation)
+{
+    if (gc->state->generations) {
+        return hide(PyObject_CallFunction(gc->state->gc_get_objects, "i", generation));
+    }
+    PyObject *list = yagot_gc_all_objects(gc);
+    return list != NULL && gc->old.pages != NULL ? leave_out_old(gc, list) : list;
+}
+
+int
+yagot_gc_visit_all(yagot_gc *gc, int (*visit)(PyObject *, void *), void *arg)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    (void)gc;
+    PyUnstable_GC_VisitObjects(visit, arg);
+#else
+    PyObject *all = yagot_gc_all_objects(gc);
+    if (all == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(all) && visit(PyList_GET_ITEM(all, i), arg); i++) {
+    }
+    Py_DECREF(all);
+#endif
+    return 0;
+}
+
+/* -- collecting ----------------------------------------------------------------------------------- */
+
+static int
+set_debug(yagot_state *state, Py_ssize_t flags)
+{
+    PyObject *result = PyObject_CallFunction(state->gc_set_debug, "n", flags);
+    Py_XDECREF(result);
+    return result != NULL ? 0 : -1;
+}
+
+/* Collects without debug flags, and gives them back whatever happens. */
+static int
+collect_without(yagot_gc *gc, int generation, Py_ssize_t debug)
+{
+    yagot_state *state = gc->state;
+    if (debug != 0 && set_debug(state, 0) < 0) {
+        return -1;
+    }
+    gc->own = true;
+    gc->own_started = false;
+    gc->own_uncollectable = 0;
+    PyObject *result = PyObject_CallFunction(state->gc_collect, "i", generation);
+    gc->own = false;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    int restored = debug != 0 ? set_debug(state, debug) : 0;
+    if (result == NULL) {
+        PyErr_Restore(type, value, traceback);
+    }
+    bool collected = result != NULL && restored == 0;
+    Py_XDECREF(result);
+    return collected ? 0 : -1;
+}
+
+int
+yagot_gc_collect(yagot_gc *gc, int generation)
+{
+    yagot_state *state = gc->state;
+    Py_ssize_t kept = PyList_GET_SIZE(state->gc_garbage), debug = yagot_gc_number(state->gc_get_debug);
+    if ((debug == -1 && PyErr_Occurred()) || collect_without(gc, generation, debug & SAVE_ALL ? 0 : debug) < 0) {
+        return -1;
+    }
+    bool saved = gc->own_uncollectable > 0 && !(debug & SAVE_ALL) && PyList_GET_SIZE(state->gc_garbage) > kept;
+    if (saved && PyList_SetSlice(state->gc_garbage, kept, PY_SSIZE_T_MAX, NULL) < 0) {
+        return -1;
+    }
+    return gc->own_started;
+}
+
+void
+yagot_gc_rejuvenate(PyObject *object)
+{
+    if (yagot_is_tracked(object)) {
+        PyObject_GC_UnTrack(object);
+        PyObject_GC_Track(object);
+    }
+}
+
+/* -- around a window ------------------------------------------------------------------------------ */
+
+static Py_ssize_t
+find_callback(const yagot_gc *gc)
+{
+    PyObject *callbacks = gc->state->gc_callbacks;
+    for (Py_ssize_t i = PyList_GET_SIZE(callbacks); i-- > 0;) {
+        if (PyList_GET_ITEM(callbacks, i) == gc->callback) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+int
+yagot_gc_install_callback(yagot_gc *gc, PyObject *object)
+{
+    if (gc->callback == NULL) {
+        gc->callback = yagot_get_attribute(object, "_on_collection");
+        if (gc->callback == NULL) {
+            return -1;
+        }
+    }
+    return find_callback(gc) < 0 ? PyList_Append(gc->state->gc_callbacks, gc->callback) : 0;
+}
+
+int
+yagot_gc_remove_callback(yagot_gc *gc)
+{
+    for (Py_ssize_t i; (i = find_callback(gc)) >= 0;) {
+        if (PyList_SetSlice(gc->state->gc_callbacks, i, i + 1, NULL) < 0) {
+            return -1;
+        }
+    }
+    Py_CLEAR(gc->callback);     /* it refers to the ledger */
+    return 0;
+}
+
+static int
+call(PyObject *function)
+{
+    PyObject *result = PyObject_CallNoArgs(function);
+    Py_XDECREF(result);
+    return result != NULL ? 0 : -1;
+}
+
+/* Thawing would thaw what the application has frozen: so what is old is remembered instead. An object that is made
+ * where one of those was passes for old. */
+static int
+remember_old(yagot_gc *gc)
+{
+    yagot_idtable_fini(&gc->old);
+    PyObject *list = yagot_gc_all_objects(gc);
+    int result = list != NULL ? yagot_idtable_init(&gc->old) : -1;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++) {
+        result = yagot_idtable_put(&gc->old, PyList_GET_ITEM(list, i), 0);
+    }
+    if (result < 0 && list != NULL) {
+        PyErr_NoMemory();
+    }
+    Py_XDECREF(list);
+    return result;
+}
+
+int
+yagot_gc_set_old_aside(yagot_gc *gc)
+{
+    if (gc->state->generations) {
+        return yagot_gc_collect(gc, 1) < 0 ? -1 : 0;
+    }
+    Py_ssize_t frozen = gc->set_aside ? 0 : yagot_gc_number(gc->state->gc_get_freeze_count);
+    if (frozen < 0) {
+        return -1;
+    }
+    if (frozen > 0) {
+        return remember_old(gc);
+    }
+    gc->set_aside = call(gc->state->gc_freeze) == 0;
+    return gc->set_aside ? 0 : -1;
+}
+
+int
+yagot_gc_show_old(yagot_gc *gc)
+{
+    yagot_idtable_fini(&gc->old);
+    if (!gc->set_aside || call(gc->state->gc_unfreeze) == 0) {
+        gc->set_aside = false;
+        return 0;
+    }
+    return -1;
+}

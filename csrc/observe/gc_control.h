@@ -1,0 +1,58 @@
+/* gc_control.h - observe: the collector, as the gc module shows it.
+ *
+ * In:  the functions of the gc module, taken when yagot was loaded: a test may replace its attributes.
+ * Out: lists of objects, which the collector does not know, and collections for ourselves.
+ * The thresholds are never touched: a test sees, saves and restores its own.
+ * Functions that return int or an object give -1 or NULL with an exception set when they fail.
+ */
+#ifndef YAGOT_GC_CONTROL_H
+#define YAGOT_GC_CONTROL_H
+
+#include "base/idtable.h"
+
+/* Lives as long as its ledger. */
+typedef struct {
+    yagot_state *state;         /* borrowed */
+    PyObject *callback;         /* owned; NULL unless it is in gc.callbacks */
+    bool own;                   /* the collection under way is ours … */
+    bool own_started;           /* … and really began */
+    Py_ssize_t own_uncollectable;
+    bool set_aside;             /* without generations: old objects are frozen, by us */
+    yagot_idtable old;          /* without generations, where the application has frozen objects: what is old */
+} yagot_gc;
+
+/* Calls a function of the gc module without arguments for a number. */
+Py_ssize_t yagot_gc_number(PyObject *function);
+/* How many collections of any generation there were. */
+Py_ssize_t yagot_gc_count_collections(yagot_gc *gc);
+/* Are what collections find kept in gc.garbage (DEBUG_SAVEALL)? 1 or 0. */
+int yagot_gc_saves_all(yagot_gc *gc);
+/* Objects of one generation; all that are not set aside where there are none. New reference. */
+PyObject *yagot_gc_objects(yagot_gc *gc, int generation);
+/* Every tracked object that is not frozen. New reference. */
+PyObject *yagot_gc_all_objects(yagot_gc *gc);
+/* A list of NULLs. New reference. */
+PyObject *yagot_gc_new_hidden_list(Py_ssize_t size);
+
+/* Collects for ourselves. The debug flags are off meanwhile, and gc.garbage does not grow, unless the suite has asked
+ * for DEBUG_SAVEALL: then its garbage goes there as in any collection. 1 if it really ran, 0 if another thread was
+ * collecting. */
+int yagot_gc_collect(yagot_gc *gc, int generation);
+/* Moves a tracked object into the youngest generation. */
+void yagot_gc_rejuvenate(PyObject *object);
+
+/* Puts the method _on_collection of an object into gc.callbacks, unless it is there; takes it out. */
+int yagot_gc_install_callback(yagot_gc *gc, PyObject *object);
+int yagot_gc_remove_callback(yagot_gc *gc);
+/* What is there now is old. What the callback learns of this collection is in the fields. */
+int yagot_gc_set_old_aside(yagot_gc *gc);
+/* Where old objects were frozen by us, makes them visible again: all may hold references. */
+int yagot_gc_show_old(yagot_gc *gc);
+
+/* Calls a function with the callback's dict for a number; 0 if it is not there. */
+Py_ssize_t yagot_gc_read_number(PyObject *info, const char *key);
+/* Visits every tracked object, without a list of them where that is possible. The visitor returns 1 to go on, 0 to
+ * end, and may neither make nor release objects of the collector's. */
+int yagot_gc_visit_all(yagot_gc *gc, int (*visit)(PyObject *, void *), void *arg);
+
+#endif

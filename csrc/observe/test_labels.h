@@ -1,0 +1,62 @@
+/* test_labels.h - observe: which test made an object that is still alive after it.
+ *
+ * A table from an address to a label. It never outlives an address: what takes an address anew is labelled anew
+ * before it grows old (before any collection, inside windows and outside), so a label found is the object's own.
+ * Functions that return int give -1 with an exception set when memory is short.
+ */
+#ifndef YAGOT_TEST_LABELS_H
+#define YAGOT_TEST_LABELS_H
+
+#include "base/idtable.h"
+#include "observe/gc_control.h"
+
+/* A label is the number of a window and how the object came about; 0: nobody's. */
+enum {
+    YAGOT_BEFORE = 1,       /* made before the window, after the one before it */
+    YAGOT_TEST = 2,         /* made in the window */
+    YAGOT_IMPORT = 3,       /* made in the window while a module was imported */
+    YAGOT_IMPORT_BEFORE = 4,    /* the same, before the window */
+    YAGOT_ORIGIN_BITS = 3,
+};
+
+/* Already reported, or not to be reported: its test did not pass. */
+#define YAGOT_TOLD (UINT32_MAX - 1)     /* its origin is none of those */
+
+static inline uint32_t
+yagot_label_of_window(uint32_t window, uint32_t origin)
+{
+    return window << YAGOT_ORIGIN_BITS | origin;
+}
+
+static inline uint32_t
+yagot_label_origin(uint32_t label)
+{
+    return label & ((1u << YAGOT_ORIGIN_BITS) - 1);
+}
+
+static inline bool
+yagot_label_is_import(uint32_t label)
+{
+    return yagot_label_origin(label) >= YAGOT_IMPORT && label != YAGOT_TOLD;
+}
+
+static inline uint32_t
+yagot_label_window(uint32_t label)
+{
+    return label >> YAGOT_ORIGIN_BITS;
+}
+
+/* The label of an address; 0 if it has none. */
+static inline uint32_t
+yagot_labels_get(yagot_idtable *labels, const void *address)
+{
+    return yagot_idtable_get(labels, address) + 1;
+}
+
+int yagot_labels_put(yagot_idtable *labels, const void *address, uint32_t label);
+/* Labels what is in the younger generations, but for what has the label `except`. */
+int yagot_labels_put_young(yagot_idtable *labels, yagot_gc *gc, uint32_t label, uint32_t except);
+/* The objects that have a label, whichever: a new list that the collector does not know. */
+PyObject *yagot_labels_objects(yagot_idtable *labels, yagot_gc *gc);
+
+#endif

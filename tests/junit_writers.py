@@ -1,0 +1,70 @@
+"""What writers of JUnit XML write: the shape of each is a file in writers/, made by hand after its public reports.
+
+COUNTS: how many test cases are in each, how many of them are failures, errors, skipped.
+"""
+
+from pathlib import Path
+
+COUNTS = {
+    "junit4-ant": (3, 1, 1, 0),
+    "ant-junitreport": (2, 1, 0, 0),
+    "junit5-console": (4, 0, 0, 1),
+    "surefire": (3, 1, 0, 0),
+    "surefire-comma": (2, 0, 0, 0),
+    "gradle": (3, 1, 0, 1),
+    "testng": (4, 1, 0, 1),
+    "nunit-converter": (3, 1, 0, 1),
+    "xunitnet-converter": (2, 1, 0, 0),
+    "dotnet-junit-logger": (1, 0, 0, 0),
+    "gtest": (4, 1, 0, 1),
+    "gtest-old-skip": (2, 0, 0, 1),
+    "catch2": (3, 1, 1, 0),
+    "doctest": (2, 1, 0, 0),
+    "ctest": (4, 1, 0, 1),
+    "boost": (3, 0, 1, 1),
+    "go-junit-report": (3, 1, 0, 0),
+    "gotestsum": (2, 1, 0, 0),
+    "node": (5, 2, 0, 1),
+    "jest-junit": (3, 1, 0, 1),
+    "jest-failed-suite": (1, 0, 1, 0),
+    "mocha": (3, 1, 0, 1),
+    "mocha-junit-reporter": (2, 1, 0, 0),
+    "karma": (2, 1, 0, 0),
+    "cypress": (2, 1, 0, 0),
+    "playwright": (4, 1, 0, 1),
+    "vitest": (3, 1, 0, 1),
+    "phpunit": (4, 1, 1, 1),
+    "pest": (2, 0, 0, 0),
+    "rspec": (3, 1, 0, 1),
+    "minitest": (2, 1, 0, 0),
+    "cargo-nextest": (3, 1, 0, 0),
+    "swift": (2, 1, 0, 0),
+    "xcpretty": (2, 1, 0, 0),
+    "bats": (3, 1, 0, 1),
+    "robot": (2, 1, 0, 0),
+    "behave": (3, 1, 0, 1),
+    "cucumber": (3, 1, 0, 1),
+    "pytest": (4, 1, 1, 1),
+    "pytest-xunit1": (1, 0, 1, 0),
+    "nose": (2, 0, 1, 0),
+    "nose2": (2, 1, 0, 0),
+    "unittest-xml-reporting": (3, 1, 0, 1),
+    "stestr": (2, 1, 0, 0),
+    "zope": (1, 0, 0, 0),
+    "bazel": (1, 0, 1, 0),
+    "tricentis": (2, 1, 0, 0),
+    "eclipse": (1, 1, 0, 0),
+    "kotlin-multiplatform": (1, 0, 0, 0),
+    "spock-setup-error": (4, 1, 1, 1),
+    "eslint": (1, 1, 0, 0),
+    "namespaced": (1, 1, 0, 0),
+    "root-level": (3, 0, 1, 0),
+    "unnamed-parents": (2, 0, 1, 0),
+    "xml11": (1, 0, 0, 0),
+    "utf16": (1, 1, 0, 0),
+    "bom": (1, 0, 0, 0),
+}
+
+
+def path_of(name):
+    return Path(__file__).parent / "writers" / f"{name}.xml"

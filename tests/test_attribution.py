@@ -1,0 +1,280 @@
+"""Whose garbage it is: the test's that made it, a fixture's, an import's, or nobody's; never another test's."""
+
+import textwrap
+
+import pytest
+from support import INSTANCE, needs_generations, objects
+
+NODE = """
+    import gc, os, sys, unittest, warnings
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    def trees(number):
+        return [Node() for _ in range(number)]
+
+    KEPT = []
+    """
+
+
+def found(tests, name):
+    """(kind, verdict) of the findings of a test."""
+    return [(finding["kind"], finding["verdict"]) for finding in tests[name]["findings"]] if name in tests else []
+
+
+@pytest.fixture
+def suite(project):
+    def run(source, *options, check=None):
+        project.write("test_whose.py", textwrap.dedent(NODE) + textwrap.dedent(source))
+        return project.tests(*options, "test_whose", check=check)
+
+    return run
+
+
+# -- addresses that are used again --------------------------------------------------------------------
+
+
+@needs_generations
+@pytest.mark.parametrize("way", ["automatic", "gc.collect(0)", "gc.collect(1)", "gc.collect()"])
+def test_what_takes_an_address_anew_is_not_the_old_ones(suite, way):
+    collect = "trees(20_000).clear()" if way == "automatic" else way
+    tests = suite(f"""
+    class A(unittest.TestCase):
+        def test_innocent(self):
+            KEPT.extend(object.__new__(Node) for _ in range(30_000))
+
+        @classmethod
+        def tearDownClass(cls):
+            KEPT.clear()
+
+    class B(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls):
+            cls.trees = trees(30_000)
+            {collect}
+
+        def test_b(self):
+            pass
+
+        @classmethod
+        def tearDownClass(cls):
+            del cls.trees
+    """)
+    assert not any(f["kind"] == "collected" for name in tests if "innocent" in name for f in tests[name]["findings"])
+    assert objects(tests["test_b [before]"]) >= 30_000 * INSTANCE
+
+
+@needs_generations
+def test_a_failed_test_that_collected_is_not_judged_later(suite):
+    tests = suite("""
+    class A(unittest.TestCase):
+        def test_fails(self):
+            KEPT.extend(trees(100))
+            gc.collect()
+            self.fail()
+
+        def test_skips(self):
+            KEPT.extend(trees(100))
+            gc.collect(1)
+            self.skipTest("")
+
+        def test_z(self):
+            KEPT.clear()
+    """, "--check-at", "test", check=1)
+    assert not any(test["findings"] for test in tests.values())
+
+
+# -- nothing vanishes unseen --------------------------------------------------------------------------
+
+
+@needs_generations
+@pytest.mark.parametrize("at", ["test", "class", "module", "session"])
+@pytest.mark.parametrize("where", ["the next test", "tearDownClass"])
+def test_a_collection_does_not_hide_what_a_test_has_left(suite, at, where):
+    in_test, in_class = ("gc.collect()", "pass") if where == "the next test" else ("pass", "gc.collect()")
+    tests = suite(f"""
+    class A(unittest.TestCase):
+        def test_a_leaves(self):
+            KEPT.extend(trees(10))
+
+        def test_b_collects(self):
+            KEPT.clear()
+            {in_test}
+
+        @classmethod
+        def tearDownClass(cls):
+            {in_class}
+
+    class B(unittest.TestCase):
+        def test_c(self):
+            pass
+    """, "--check-at", at, check=1)
+    assert objects(tests["test_a_leaves [later]"]) == 10 * INSTANCE
+    assert not tests["test_b_collects"]["findings"] and not tests["test_c"]["findings"]
+
+
+@needs_generations
+def test_a_fixtures_garbage_is_the_fixtures(suite):
+    tests = suite("""
+    def setUpModule():
+        Node()
+
+    def tearDownModule():
+        Node()
+
+    class A(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls):
+            Node()
+            gc.collect()
+            Node()
+
+        def test_a(self):
+            pass
+    """, check=1)
+    assert objects(tests["test_a [before]"]) == 3 * INSTANCE
+    assert objects(tests["test_a [after]"]) == INSTANCE
+    assert not tests["test_a"]["findings"]
+
+
+@needs_generations
+def test_callbacks_that_were_cleared_blame_nobody(suite):
+    tests = suite("""
+    class A(unittest.TestCase):
+        def test_innocent(self):
+            KEPT.extend(object.__new__(Node) for _ in range(5_000))
+
+        @classmethod
+        def tearDownClass(cls):
+            KEPT.clear()
+            gc.callbacks.clear()
+
+    class B(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls):
+            cls.trees = trees(5_000)
+            gc.collect()
+            del cls.trees
+
+        def test_b(self):
+            pass
+    """)
+    assert not any("test_innocent" in name and tests[name]["findings"] for name in tests)
+
+
+# -- resurrected, or held for a moment ----------------------------------------------------------------
+
+HOLDERS = {
+    "unraisable": """
+        def hold(args):
+            HELD.append(args)
+        sys.unraisablehook = hold
+        class Held(Node):
+            def __del__(self): raise RuntimeError
+        """,
+    "warning": """
+        class Held(Node):
+            def __init__(self):
+                super().__init__()
+                self.file = open(os.devnull)
+        warnings.simplefilter("always")
+        RECORDER = warnings.catch_warnings(record=True)
+        HELD = RECORDER.__enter__()
+        """,
+    "exception": """
+        class Held(Node):
+            def __del__(self):
+                try: 1 / 0
+                except ZeroDivisionError as error: HELD.append(error)
+        """,
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("collect", ["pass", "gc.collect()"])
+def test_what_a_recorder_holds_is_garbage(suite, holder, collect):
+    tests = suite("HELD = []\n" + textwrap.dedent(HOLDERS[holder]) + textwrap.dedent(f"""
+        class A(unittest.TestCase):
+            def test_a(self):
+                Held()
+                {collect}
+
+            def test_b(self):
+                HELD.clear()
+        """))
+    assert all(kind == "collected" for kind, _ in found(tests, "test_a"))
+    assert not found(tests, "test_b")
+
+
+@pytest.mark.parametrize("store", ["KEPT.append(self)", "KEPT.append([self])", "KEPT.append({'me': self})"])
+@pytest.mark.parametrize("collect", ["pass", "gc.collect()"])
+def test_what_a_finalizer_has_stored_is_uncollectable(suite, store, collect):
+    tests = suite(f"""
+    class Saved(Node):
+        def __del__(self):
+            {store}
+
+    class A(unittest.TestCase):
+        def test_a(self):
+            Saved()
+            {collect}
+    """, check=1)
+    assert ("uncollectable", "leak") in found(tests, "test_a")
+
+
+# -- imports ------------------------------------------------------------------------------------------
+
+BUILDER = """
+    class Build:
+        def __init__(self, cls):
+            self.cls, self.step = cls, self.finish
+
+        def finish(self):
+            return self.cls
+
+    def decorate(cls):
+        return Build(cls).finish()
+    """
+THING = """
+    import gc
+    from builder import decorate
+
+    @decorate
+    class Part:
+        pass
+
+    COLLECT
+
+    class Node:
+        pass
+
+    def leak():
+        node = Node()
+        node.me = node
+    """
+
+
+@pytest.mark.parametrize("first", ["test_a_imports", "test_b_leaks"])
+@pytest.mark.parametrize("collect", ["", "gc.collect()", "trash = [[] for _ in range(9000)]"])
+def test_what_an_import_leaves_is_no_leak(project, first, collect):
+    project.write("builder.py", BUILDER)
+    project.write("thing.py", THING.replace("COLLECT", collect))
+    project.write("test_imports.py", """
+        import unittest
+
+        class A(unittest.TestCase):
+            def test_a_imports(self):
+                import thing
+
+            def test_b_leaks(self):
+                import thing
+                thing.leak()
+        """)
+    second = {"test_a_imports": "test_b_leaks", "test_b_leaks": "test_a_imports"}[first]
+    for _ in range(2):  # without .pyc files, and with them
+        tests = project.tests("--strict", f"test_imports.A.{first}", f"test_imports.A.{second}", check=1)
+        leaks = {name: [f["cause"] for f in test["findings"] if f["verdict"] == "leak"] for name, test in tests.items()}
+        assert not leaks["test_a_imports"]
+        assert len(leaks["test_b_leaks"]) == 1 and "thing.Node" in leaks["test_b_leaks"][0]

@@ -1,0 +1,319 @@
+"""--repeat: what grows is named, what ends is no growth, and the allocators are left as they were."""
+
+import sys
+
+import pytest
+from support import FREE_THREADED
+
+KINDS = {
+    "type": "class leaky.Open",
+    "list": "list",
+    "tuple": "tuple",
+    "function": "builtin incref",
+    "str": "str",
+    "int": "int",
+    "float": "float",
+    "bytes": "bytes",
+    "opaque": "leaky.Opaque",
+    "malloc": "bytes of the C heap",
+    "calloc": "bytes of the C heap",
+    "buffer": "allocated blocks",
+    "mapping": "bytes of mapped memory",
+}
+REFERENCES = ("type", "list", "tuple", "function")
+ALLOCATED = ("str", "int", "float", "bytes", "opaque", "buffer")
+TEST = """
+    def test_{how}_{kind}(self):
+        leaky.{how}_{kind}(False)
+
+    def test_{how}_{kind}_on_an_error_path(self):
+        with contextlib.suppress(ValueError):
+            leaky.{how}_{kind}(True)
+"""
+pytestmark = pytest.mark.skipif(
+    FREE_THREADED or sys.getallocatedblocks() == 0, reason="needs pymalloc, which counts blocks"
+)
+
+
+def suite(*hows):
+    tests = "".join(TEST.format(how=how, kind=kind) for how in hows for kind in KINDS)
+    return f"import contextlib\nimport unittest\n\nimport leaky\n\n\nclass TestKinds(unittest.TestCase):{tests}"
+
+
+def growth(test):
+    return [finding for finding in test["findings"] if finding["kind"] == "growth"]
+
+
+def line_of(source, name):
+    """The line of the test's call, which is the one that leaks."""
+    lines = source.splitlines()
+    start = lines.index(f"    def {name}(self):")
+    return next(i for i in range(start, len(lines)) if "leaky." in lines[i]) + 1
+
+
+@pytest.fixture(scope="module")
+def lost(module_project, leaky_directory):
+    """The findings of each kind, by test."""
+    source = suite("lose")
+    module_project.write("test_kinds.py", source)
+    environment = {"PYTHONPATH": str(leaky_directory)}
+    options = ["--repeat", "2:3", "--repeat-seconds", "2", "test_kinds"]
+    return source, module_project.tests(*options, env=environment, check=1)
+
+
+@pytest.mark.parametrize("path", ["", "_on_an_error_path"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_named_with_its_line(lost, kind, path):
+    source, tests = lost
+    name = f"test_lose_{kind}{path}"
+    (finding,) = growth(tests[name])
+    prefix = "more references to " if kind in REFERENCES else "more "
+    assert finding["cause"] == f"{prefix}{KINDS[kind]} each time"
+    assert f"test_kinds.py:{line_of(source, name)}" in finding["why"]
+    if kind in ALLOCATED:
+        function = "new_opaque" if kind == "opaque" else f"leaky_lose_{kind}"
+        assert f" in {function} (leaky." in finding["why"]
+
+
+def test_clean_twins_are_silent(project, leaky_directory):
+    project.write("test_kinds.py", suite("clean"))
+    tests = project.tests("--repeat", "2:3", "test_kinds", env={"PYTHONPATH": str(leaky_directory)}, check=0)
+    assert len(tests) == 2 * len(KINDS) and not any(map(growth, tests.values()))
+
+
+ENDS = """
+    import collections, fnmatch, functools, itertools, re, sqlite3, sys, unittest, weakref
+
+    numbers = itertools.count()
+    NAMES, PRUNED, REFERENCES = {}, [], []
+    RING, NEWEST = [None] * 50, collections.deque(maxlen=60)
+    CONNECTION = sqlite3.connect(":memory:")
+    BY_WEAKNESS = weakref.WeakSet()
+
+    class Node:
+        pass
+
+    @functools.lru_cache(maxsize=256)
+    def cached(number):
+        return {"number": number}
+
+    @functools.cache
+    def of_few(number):
+        return [number]
+
+    class TestEnds(unittest.TestCase):
+        def test_lru_cache(self):
+            for _ in range(3):
+                cached(next(numbers))
+
+        def test_cache_of_few_arguments(self):
+            of_few(next(numbers) % 300)
+
+        def test_names(self):
+            name = f"name {next(numbers) % 250}"
+            NAMES.setdefault(name, [name])
+
+        def test_pruned_list(self):
+            PRUNED.append([1])
+            if len(PRUNED) > 120:
+                PRUNED.clear()
+
+        def test_list_of_weak_references(self):
+            REFERENCES.append(weakref.ref(Node()))
+            if len(REFERENCES) > 100:
+                REFERENCES[:] = [reference for reference in REFERENCES if reference() is not None]
+
+        def test_weak_set(self):
+            BY_WEAKNESS.add(Node())
+
+        def test_ring(self):
+            RING[next(numbers) % len(RING)] = [1]
+
+        def test_deque(self):
+            NEWEST.append([1])
+
+        def test_patterns(self):
+            re.compile(f"a{next(numbers)}")
+
+        def test_statements(self):
+            CONNECTION.execute(f"select {next(numbers)}").fetchall()
+
+        def test_cursors(self):
+            CONNECTION.cursor()
+
+        def test_interned(self):
+            RING[next(numbers) % len(RING)] = sys.intern(f"name {next(numbers)}")
+    """
+
+
+def test_what_ends_is_no_growth(project):
+    project.write("test_ends.py", ENDS)
+    tests = project.tests("--repeat", "2:3", "test_ends", check=0)
+    assert len(tests) == 12 and not any(map(growth, tests.values()))
+
+
+HELD = """
+    import collections, functools, itertools, unittest
+
+    numbers = itertools.count()
+    TEXTS, NEWEST = [], collections.deque(maxlen=9000)
+
+    @functools.lru_cache(maxsize=8000)
+    def bounded(number):
+        return {"number": number}
+
+    @functools.cache
+    def unbounded(number):
+        return {"number": number}
+
+    class TestHeld(unittest.TestCase):
+        def test_bounded(self):
+            bounded(next(numbers))
+
+        def test_deque(self):
+            NEWEST.append([1])
+
+        def test_unbounded(self):
+            unbounded(next(numbers))
+
+        def test_texts(self):
+            TEXTS.append(f"text {next(numbers)}")
+    """
+
+
+def test_who_holds_it(project):
+    project.write("test_held.py", HELD)
+    tests = project.tests("--repeat", "2:3", "test_held", check=1)
+    found = {name: [(f["verdict"], f["reason"]) for f in growth(test)] for name, test in tests.items()}
+    assert found == {
+        "test_bounded": [("note", "bounded-cache")],
+        "test_deque": [("note", "bounded-cache")],
+        "test_unbounded": [("leak", "")],
+        "test_texts": [("leak", "")],
+    }
+    why = {name: growth(test)[0]["why"] for name, test in tests.items()}
+    assert "test_held.bounded.cache, inside a functools.lru_cache of maxsize 8000" in why["test_bounded"]
+    assert "inside a collections.deque of maxlen 9000" in why["test_deque"]
+    assert "inside a functools.cache without a bound" in why["test_unbounded"]
+    assert "held: str by test_held.TEXTS[" in why["test_texts"]
+    assert all("seen in 1022 runs" in text for text in why.values())
+
+
+SLOW = """
+    import time, unittest
+
+    KEPT = []
+
+    class TestSlow(unittest.TestCase):
+        def test_slow(self):
+            time.sleep(0.05)
+            KEPT.append([1])
+    """
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_time_is_bounded(project, variable):
+    project.write("test_slow.py", SLOW)
+    options, environment = ([], {"YAGOT_REPEAT_SECONDS": "2"}) if variable else (["--repeat-seconds", "2"], {})
+    tests = project.tests("--repeat", "1:2", *options, "test_slow", env=environment, check=1)
+    (finding,) = growth(tests["test_slow"])
+    runs = int(finding["why"].partition("seen in ")[2].split()[0])
+    assert 4 < runs < 40
+
+
+REPLACED = """
+    import gc, os, sys, threading, time, unittest
+
+    def broken(*arguments):
+        raise ZeroDivisionError
+
+    KEPT = []
+
+    class TestReplaced(unittest.TestCase):
+        def test_a(self):
+            gc.collect = gc.get_objects = gc.get_stats = gc.get_referents = broken
+            time.perf_counter = time.monotonic = os.listdir = threading.active_count = broken
+            sys.getallocatedblocks = sys.getrefcount = sys.settrace = sys.gettrace = broken
+
+        def test_b(self):
+            KEPT.append([1])
+    """
+
+
+def test_what_a_test_replaces_changes_nothing(project):
+    project.write("test_replaced.py", REPLACED)
+    tests = project.tests("--repeat", "2:2", "test_replaced", check=1)
+    assert growth(tests["test_a"]) == []
+    assert [finding["cause"] for finding in growth(tests["test_b"])] == ["more list each time"]
+
+
+HOOKED = """
+    import os, sys, threading, tracemalloc, unittest
+
+    KEPT = []
+
+    class TestHooked(unittest.TestCase):
+        def test_starts(self):
+            tracemalloc.start()
+            KEPT.append("text %d" % len(KEPT))
+
+        def test_stops(self):
+            tracemalloc.start()
+            KEPT.append("text %d" % len(KEPT))
+            tracemalloc.stop()
+
+        def test_forks(self):
+            child = os.fork()
+            if child == 0:
+                [bytes(1000) for _ in range(100)]
+                os._exit(0)
+            self.assertEqual(os.waitpid(child, 0)[1], 0)
+            KEPT.append("text %d" % len(KEPT))
+
+        def test_threads(self):
+            threads = [threading.Thread(target=lambda: [str(i) for i in range(500)]) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            KEPT.append("text %d" % len(KEPT))
+    """
+
+
+@pytest.mark.parametrize("switch", [[], ["-X", "tracemalloc=3"], ["-X", "dev"]])
+def test_other_hooks(project, switch):
+    project.write("test_hooked.py", HOOKED)
+    options = ["-m", "yagot", "run", "--json", "yagot.json", "--repeat", "1:2", "--repeat-seconds", "1", "test_hooked"]
+    project.python(*switch, *options, check=1)
+    tests = project.saved()
+    assert len(tests) == 4
+    for test in tests.values():
+        assert [finding["cause"] for finding in growth(test)] == ["more str each time"]
+        assert "test_hooked.py" in growth(test)[0]["why"]
+
+
+FRAMEWORKS = {
+    "pytest": ["-m", "pytest", "-q", "--yagot", "--yagot-repeat=2:3", "--yagot-repeat-seconds=2"],
+    "nose2": ["-m", "nose2", "--plugin", "yagot.plugins.nose2", "--yagot", "--yagot-repeat", "2:3"],
+}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_under(project, framework):
+    project.write("test_held.py", HELD)
+    result = project.python(*FRAMEWORKS[framework], *(["test_held.py"] if framework == "pytest" else ["test_held"]))
+    assert result.returncode == 1
+    text = result.stdout + result.stderr
+    assert "held: str by test_held.TEXTS[" in text and "lru_cache" not in text
+
+
+def test_under_the_base_class(project):
+    source = HELD.replace("unittest.TestCase", "yagot.TestCase").replace("import collections", "import yagot, collections")
+    project.write("test_held.py", source)
+    result = project.python("-m", "unittest", "test_held", env={"YAGOT_REPEAT": "2:3", "YAGOT_REPEAT_SECONDS": "2"})
+    assert result.returncode == 1 and "more str each time" in result.stderr
+
+
+def test_wrong_seconds(project):
+    result = project.yagot("--repeat", "2:3", "--repeat-seconds", "long", "test_held", check=2)
+    assert result.stderr.startswith("yagot: command line: repeat-seconds must be a number")

@@ -1,0 +1,302 @@
+"""Whose leak it is: what fails by default, what the project is, and causes in general."""
+
+import json
+
+import pytest
+
+from yagot.judge.judge import is_known, merged
+from yagot.judge.project import Project
+from yagot.model import Finding, sign
+
+IDIOMS = """
+    import argparse, collections, configparser, functools, json, logging, logging.config, types, unittest
+    from unittest import mock
+    from xml.dom import minidom
+
+    class Mine:
+        def __init__(self):
+            self.me = self
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message):
+            raise ValueError(message)
+
+    class Command:
+        def __init__(self):
+            self.parser = argparse.ArgumentParser()
+            self.parser.set_defaults(run=self.run)
+
+        def run(self):
+            pass
+
+    class Note(unittest.TestCase):
+        def test_mock(self):
+            called = mock.Mock()
+            called(1)
+
+        def test_parser(self):
+            argparse.ArgumentParser().add_argument("--x")
+
+        def test_parser_of_a_subclass(self):
+            Parser().add_argument("--x")
+
+        def test_config(self):
+            configparser.ConfigParser().read_string("[a]\\nb = 1")
+
+        def test_logging(self):
+            settings = {"version": 1, "disable_existing_loggers": False}
+            logging.config.dictConfig({**settings, "formatters": {"x": {"format": "%(message)s"}}})
+
+        def test_dispatch(self):
+            functools.singledispatch(print)
+
+        def test_json(self):
+            json.dumps({"a": [1]}, indent=2)
+
+        def test_dom(self):
+            minidom.parseString("<a><b/></a>")
+
+        def test_logs(self):
+            with self.assertLogs("a"):
+                logging.getLogger("a").error("bad")
+
+    class Leak(unittest.TestCase):
+        def test_mine(self):
+            Mine()
+
+        def test_list(self):
+            items = []
+            items.append(items)
+
+        def test_namespace(self):
+            space = types.SimpleNamespace()
+            space.me = space
+
+        def test_ordered_dict(self):
+            items = collections.OrderedDict()
+            items["me"] = items
+
+        def test_closure(self):
+            def count(n):
+                return count(n - 1) if n else 0
+            count(3)
+
+        def test_frame(self):
+            try:
+                int("x")
+            except ValueError as error:
+                kept = error
+
+        def test_mock_of_mine(self):
+            mine = types.SimpleNamespace()
+            mine.mock = mock.Mock()
+            mine.mock.side_effect = lambda: mine
+
+        def test_command(self):
+            Command()
+"""
+
+RUNNERS = {
+    "yagot": ["-m", "yagot", "run", "test_idioms"],
+    "pytest": ["-m", "pytest", "-q", "--yagot", "test_idioms.py"],
+    "nose2": ["-m", "nose2", "--plugin", "yagot.plugins.nose2", "--yagot", "test_idioms"],
+}
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_what_fails(project, runner):
+    project.write("test_idioms.py", IDIOMS)
+    project.python(*RUNNERS[runner], env={"YAGOT_JSON": "out.json"}, check=1)
+    tests = json.loads((project.path / "out.json").read_text())["tests"]
+    leaking = {test["name"] for test in tests if any(f["verdict"] == "leak" for f in test["findings"])}
+    assert leaking == {test["name"] for test in tests if "Leak" in test["classname"] and "[" not in test["name"]}
+    reasons = {f["reason"] for test in tests if "Note" in test["classname"] for f in test["findings"]}
+    assert "standard-library" in reasons and reasons <= {"standard-library", "inherent-class"}
+
+
+def test_the_cycle_of_the_project_is_shown(project):
+    project.write("test_idioms.py", IDIOMS)
+    found = project.tests("test_idioms.Leak.test_command", check=1)["test_command"]["findings"]
+    (finding,) = (finding for finding in found if finding["verdict"] == "leak")
+    assert finding["owner"] == "the project" and "test_idioms" in finding["makers"]
+    assert finding["cause"].startswith("argparse._ActionsContainer._defaults[] → ")
+    assert "test_idioms.Command.parser" in finding["parts"]
+
+
+# -- what the project is -----------------------------------------------------------------------------
+
+NODE = "class Node:\n    def __init__(self):\n        self.me = self\n"
+
+
+@pytest.fixture
+def installed(project):
+    """A project whose package is imported from site-packages, as under tox, with another one there."""
+    project.write("pyproject.toml", '[project]\nname = "Book-Shop"\n')
+    project.write("src/shelves/__init__.py", "")
+    for package in ("book_shop", "shelves", "others"):
+        project.write(f"site-packages/{package}/__init__.py", NODE)
+    project.write("test_installed.py", """
+        import unittest
+        import book_shop, others, shelves
+
+        class Test(unittest.TestCase):
+            def test_named(self):
+                book_shop.Node()
+
+            def test_source(self):
+                shelves.Node()
+
+            def test_others(self):
+                others.Node()
+        """)
+    return project
+
+
+def test_a_project_that_is_installed(installed):
+    env = {"PYTHONPATH": str(installed.path / "site-packages")}
+    tests = installed.tests("test_installed", env=env, check=1)
+    assert {name: [(f["verdict"], f["owner"]) for f in test["findings"]] for name, test in tests.items()} == {
+        "test_named": [("leak", "the project")],
+        "test_source": [("leak", "the project")],
+        "test_others": [("note", "others")],
+    }
+    out = installed.python("-m", "yagot", "config", check=0).stdout
+    assert "project, installed too: book_shop, shelves" in out
+
+
+def test_tests_inside_an_installed_package(installed):
+    installed.write("site-packages/others/tests.py", """
+        import unittest
+        import others
+
+        class Test(unittest.TestCase):
+            def test_own(self):
+                others.Node()
+        """)
+    env = {"PYTHONPATH": str(installed.path / "site-packages")}
+    tests = installed.tests("others.tests", env=env, check=1)
+    assert tests["test_own"]["findings"][0]["owner"] == "the project"
+
+
+def test_owners_of_modules(tmp_path):
+    project = Project(directory=tmp_path)
+    project.refresh()
+    assert project.owner_of_module("argparse") == "the standard library"
+    assert project.owner_of_module("pytest") == "pytest" and project.owner_of_module(__name__) == "the project"
+    assert (project.modules["argparse"], project.modules["pytest"], project.modules[__name__]) == (1, 2, 0)
+
+
+# -- causes in general -------------------------------------------------------------------------------
+
+SHAPES = """
+    import unittest
+
+    class Base:
+        def __init__(self):
+            self.fields = {}
+
+    class Field:
+        def bind(self, key, owner):
+            self.parent = owner
+            owner.fields[key] = self
+
+    class Test(unittest.TestCase):
+        def test_one(self):
+            class Schema(Base):
+                pass
+            schema = Schema()
+            Field().bind("age", schema)
+
+        def test_other(self):
+            class Other(Base):
+                pass
+            class Number(Field):
+                pass
+            schema, further = Other(), Other()
+            Field().bind("name", schema)
+            Number().bind("size", further)
+"""
+
+
+def test_classes_made_in_tests_are_no_causes(project):
+    project.write("test_shape.py", SHAPES)
+    tests = project.tests("test_shape", check=1)
+    found = {name: [f for f in test["findings"] if f["verdict"] == "leak"] for name, test in tests.items()}
+    causes = {f["cause"] for findings in found.values() for f in findings}
+    assert causes == {"test_shape.Base.fields[] → test_shape.Field.parent"}
+    (one,), (other,) = found["test_one"], found["test_other"]
+    assert len(one["variants"]) == 1 and len(other["variants"]) == 2 and other["count"] == 2
+    assert ".Schema.fields['age']" in one["concrete"] and one["signature"] == other["signature"]
+    assert "from 1 cause" in project.result.stderr
+
+
+def test_a_new_class_is_in_an_old_baseline(project):
+    project.write("test_shape.py", SHAPES)
+    project.yagot("--baseline", "known.json", "--update-baseline", "test_shape.Test.test_one", check=0)
+    project.yagot("--baseline", "known.json", "test_shape", check=0)
+
+
+def test_a_baseline_of_concrete_causes(project):
+    project.write("test_shape.py", SHAPES)
+    tests = project.tests("test_shape", check=1)
+    signatures = {v for test in tests.values() for f in test["findings"] for v in f["variants"]}
+    leaks = {signature: {"cause": "of old", "kind": "collected", "tests": []} for signature in signatures}
+    project.write("old.json", json.dumps({"version": 1, "leaks": leaks}))
+    project.yagot("--baseline", "old.json", "test_shape", check=0)
+
+
+def test_findings_of_one_cause_are_one():
+    def finding(concrete, verdict="leak"):
+        variants = (sign("collected", concrete),)
+        return Finding("collected", "a", 2, {"x": 2}, 10, concrete=concrete, variants=variants, verdict=verdict)
+
+    one, noted = merged([finding("b"), finding("c"), finding("b"), finding("d", "note")])
+    assert (one.objects, one.types, one.held_bytes, one.count, len(one.variants)) == (6, {"x": 6}, 30, 3, 2)
+    assert noted.verdict == "note"
+    assert is_known(one, set(one.variants)) and not is_known(one, {one.variants[0]})
+
+
+# -- settings that match nothing ---------------------------------------------------------------------
+
+UNMATCHED = """
+    [tool.yagot]
+    allow = ["no.such.*", "*.Base.*"]
+    source = ["nowhere", "test_shape"]
+    omit = ["no/*"]
+    ignore-types = ["no.Type"]
+"""
+
+
+@pytest.mark.parametrize("command", [
+    ["-m", "yagot", "run", "test_shape"],
+    ["-m", "pytest", "-q", "--yagot", "test_shape.py"],
+    ["-m", "pytest", "-q", "--yagot", "-n2", "test_shape.py"],
+])  # fmt: skip
+def test_settings_that_match_nothing(project, command):
+    project.write("test_shape.py", SHAPES)
+    project.write("pyproject.toml", UNMATCHED)
+    result = project.python(*command, check=0)
+    lines = (result.stdout + result.stderr).splitlines()
+    lines = [line for line in lines if line.startswith("yagot: ") and "'" in line]
+    assert lines == [
+        "yagot: source 'nowhere': no directory, and no module of this name was imported",
+        "yagot: omit 'no/*': matches nothing in this run",
+        "yagot: allow 'no.such.*': matches nothing in this run",
+        "yagot: ignore-types 'no.Type': matches nothing in this run",
+    ]
+
+
+@pytest.mark.parametrize("arguments, environment, text", [
+    (["--report-onyl"], {}, "unknown option --report-onyl: did you mean --report-only?"),
+    ([], {"YAGOT_JUNIT_XMLS": "x"}, "unknown setting: the variable YAGOT_JUNIT_XMLS: did you mean YAGOT_JUNIT_XML?"),
+    (["--disable-rules=third-part"], {}, "did you mean third-party?"),
+])  # fmt: skip
+def test_misspelt_settings(project, arguments, environment, text):
+    result = project.python("-m", "yagot", "run", *arguments, env=environment, check=2)
+    assert result.stderr.count("\n") == 1 and text in result.stderr
+
+
+def test_a_misspelt_setting_in_a_file(project):
+    project.write("pyproject.toml", "[tool.yagot]\nreport-olny = true\n")
+    result = project.python("-m", "yagot", "run", check=2)
+    assert "unknown setting 'report-olny' in [tool.yagot]: did you mean report-only?" in result.stderr

@@ -1,0 +1,197 @@
+"""Advice for exceptions, tracebacks and frames that are kept by a frame they lead to."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from yagot.explain.links import Cycle, Link
+from yagot.explain.source import Function, Place, Source, attributes_in, is_captured, mentions, nodes_of
+from yagot.model import Cut
+
+Advice = tuple[Cut, str]
+_TRACEBACK = ".__traceback__"
+_STORING = re.compile(r"append|add|put|push|insert|set_|fail|errback|reject")
+"""How methods begin that keep what they get."""
+
+
+def advise(cycle: Cycle) -> Advice | None:
+    """The advice for a cycle through a frame, or None if there is no frame of source that can be changed."""
+    frames = [link for link in cycle.links if link.source["kind"] == "frame" and link.variable]
+    for frame in frames:
+        found = cycle.function(frame) if cycle.edits(frame.file) else None
+        if found is None:
+            continue
+        storing = [found, *_storing(cycle)]
+        advice = next(filter(None, (_stored(cycle, frame, *place) for place in storing)), None)
+        advice = advice or _local(cycle, frame, *found)
+        if advice is not None:
+            return advice
+    return None
+
+
+def _storing(cycle: Cycle) -> Iterator[tuple[Source, Function]]:
+    """The functions that set the attributes by which exceptions are kept."""
+    for link in cycle.attributes():
+        if link.target["kind"] == "exception":
+            for place in cycle.setters(link):
+                if place.function is not None:
+                    yield place.source, place.function
+
+
+def _leaving(function: Function, line: int) -> ast.stmt | None:
+    """The innermost statement at the line by which a frame was left."""
+    best: ast.stmt | None = None
+    for node in nodes_of(function):
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
+            best = node
+    return best
+
+
+def _raises_with(function: Function, name: str) -> list[ast.Raise]:
+    return [n for n in nodes_of(function) if isinstance(n, ast.Raise) and n.exc is not None and mentions(n, name)]
+
+
+def _is_raised(source: Source, attribute: str) -> bool:
+    """Does code of a file raise what is in an attribute of this name? Then it gets a traceback again."""
+    return any(
+        isinstance(node, ast.Raise) and node.exc is not None and attribute in attributes_in(node.exc)
+        for node in ast.walk(source.tree)
+    )
+
+
+def _handlers(function: Function) -> Iterator[ast.ExceptHandler]:
+    return (node for node in nodes_of(function) if isinstance(node, ast.ExceptHandler))
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    """Does a handler raise what it caught?"""
+    name = handler.name or ""
+    return any(
+        isinstance(node, ast.Raise) and (node.exc is None or mentions(node, name))
+        for statement in handler.body
+        for node in ast.walk(statement)
+    )
+
+
+# -- kept in an object or a list ---------------------------------------------------------------------
+
+
+def _store(function: Function, handler: ast.ExceptHandler) -> Iterator[tuple[ast.stmt, ast.Name]]:
+    """Statements of a handler that store the exception somewhere else than in a variable."""
+    for statement in handler.body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == handler.name:
+                if not all(isinstance(target, ast.Name) for target in node.targets):
+                    yield node, node.value
+            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                call = node.value
+                adds = isinstance(call.func, ast.Attribute) and _STORING.match(call.func.attr) is not None
+                if adds and call.args and isinstance(call.args[-1], ast.Name) and call.args[-1].id == handler.name:
+                    yield node, call.args[-1]
+
+
+def _stored(cycle: Cycle, frame: Link, source: Source, function: Function) -> Advice | None:
+    """An exception that a handler stores: without its traceback, if nobody raises it again."""
+    is_used = "__traceback__" in "\n".join(source.lines) or "exc_info=" in "\n".join(source.lines)
+    traced = [link for link in cycle.links if link.source["kind"] == "exception" and _TRACEBACK in link.path]
+    kept_by = {link.attribute for link in cycle.links if link.target["kind"] == "exception" and link.attribute}
+    raised = any(_is_raised(other, name) for other in cycle.sources() for name in kept_by)
+    if is_used or raised or _raises_with(function, frame.variable) or not any(link.breaks for link in traced):
+        return None
+    for handler in _handlers(function):
+        if _raises_again(handler):
+            continue
+        for statement, name in _store(function, handler):
+            text = source.text(statement)
+            if not text:
+                continue
+            start = name.col_offset - statement.col_offset
+            if name.lineno != statement.lineno:
+                continue
+            snippet = f"{text[:start]}{name.id}.with_traceback(None){text[start + len(name.id):]}"
+            place = Place(source, statement, function)
+            cut = cycle.cut("exception", traced[0], place, snippet)
+            return cut, "store the exception without its traceback, which holds the frame"
+    return None
+
+
+# -- kept in a variable ------------------------------------------------------------------------------
+
+
+def _is_collection(frame: Link, function: Function) -> bool:
+    """Is the variable a list of exceptions?"""
+    path = frame.path.partition(f"'{frame.variable}'")[2]
+    filled = any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "append"
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == frame.variable
+        for node in nodes_of(function)
+    )
+    return bool(path) and filled
+
+
+def _is_read_after(function: Function, name: str, line: int) -> bool:
+    return any(
+        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load) and node.lineno > line
+        for node in nodes_of(function)
+    )
+
+
+def _catches(function: Function, statement: ast.stmt) -> bool:
+    """Is a statement in the body of a try statement that has handlers?"""
+    return any(
+        isinstance(node, ast.Try) and node.handlers and any(statement in ast.walk(part) for part in node.body)
+        for node in nodes_of(function)
+    )  # fmt: skip
+
+
+def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Advice | None:
+    """A variable of the frame: the frame lets go of it as it is left."""
+    name = frame.variable
+    together = [name] if frame.breaks else _unpacked(function, name) if frame.source["apart"] else []
+    if not together or isinstance(function, ast.Lambda):
+        return None
+    raising = _raises_with(function, name)
+    statement = next((r for r in raising if r.lineno <= frame.source["line"] <= (r.end_lineno or r.lineno)), None)
+    leaving = statement or _leaving(function, frame.source["line"])
+    if leaving is None or (is_captured(function, name) and not isinstance(leaving, ast.Return | ast.Raise)):
+        return None
+    caught = isinstance(leaving, ast.Raise) and _catches(function, leaving)
+    if caught and _is_read_after(function, name, leaving.lineno):
+        return None
+    collects = _is_collection(frame, function) and isinstance(leaving, ast.Raise)
+    if collects:
+        release = f"{name}.clear()"
+    elif isinstance(leaving, ast.Raise) and not is_captured(function, name):
+        release = f"del {', '.join(together)}"
+    else:
+        release = f"{' = '.join(together)} = None"
+    place = Place(source, leaving, function)
+    text = source.text(leaving)
+    simple = isinstance(leaving, ast.Return | ast.Raise | ast.Expr | ast.Assign) and text
+    if isinstance(leaving, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in leaving.targets):
+        return _dropped(cycle, frame, place, name)
+    snippet = f"try: {text}\nfinally: {release}" if simple else f"try:\n    …\nfinally: {release}"
+    what = "the exception" if any(link.source["kind"] == "exception" for link in cycle.links) else "the frame"
+    sentence = f"in a `finally`, let go of the variable '{name}', by which the frame keeps {what} that leads to it"
+    return cycle.cut("local", frame, place, snippet), sentence
+
+
+def _unpacked(function: Function, name: str) -> list[str]:
+    """The variables that one assignment sets together with another: ``kind, value, tb = sys.exc_info()``."""
+    for node in nodes_of(function):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            names = [n.id for n in getattr(target, "elts", ()) if isinstance(n, ast.Name)]
+            if name in names:
+                return names
+    return []
+
+
+def _dropped(cycle: Cycle, frame: Link, place: Place, name: str) -> Advice | None:
+    """The function ends with the assignment."""
+    sentence = f"nothing uses the variable '{name}' after this: set it to None before the function returns"
+    return cycle.cut("local", frame, place, f"{place.text}\n{name} = None"), sentence

@@ -1,0 +1,403 @@
+"""Advice for functions, methods and generators on a cycle: callbacks, closures, caches."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from yagot.explain.exceptions import Advice
+from yagot.explain.holders import is_kept
+from yagot.explain.links import Cycle, Link, type_of
+from yagot.explain.source import (
+    Function,
+    Place,
+    Source,
+    attributes_in,
+    decorators,
+    mentions,
+    methods,
+    nodes_of,
+    own_setters,
+    parameters,
+    reads,
+    removers,
+)
+
+_SERVED = re.compile(
+    r"\b(\w*(?:called|done|closed|finished|completed?|cancell?ed|fired|resolved|stopped|disposed|delivered|released"
+    r"|expired|ended|settled|fulfilled|ready))=True"
+)
+_CALLABLE = ("function", "method", "exception")
+_SHOWN = 3
+"""Statements of more lines are not repeated."""
+_FUTURES = ("_asyncio.Future", "_asyncio.Task", "concurrent.futures._base.Future", "asyncio.futures.Future")
+
+
+# -- served ------------------------------------------------------------------------------------------
+
+
+def served(cycle: Cycle) -> Advice | None:
+    """What has served: an attribute of an object that says it is done."""
+    for link in cycle.attributes():
+        flag = _SERVED.search(link.source["state"])
+        callable_ = link.target["kind"] in _CALLABLE or type_of(link.target) == "functools.partial"
+        if flag is None or not link.breaks or not callable_:
+            continue
+        for source, cls in cycle.classes(link):
+            for place in own_setters(source, cls, flag[1], item=False):
+                is_true = isinstance(place.value, ast.Constant) and place.value.value is True
+                if is_true and getattr(place.function, "name", "__init__") != "__init__":
+                    last = _last_use(cls, link, place)
+                    if last is not None:
+                        return _serve(cycle, link, place, last, flag[1])
+    return None
+
+
+def _last_use(cls: ast.ClassDef, link: Link, done: Place) -> ast.stmt | None:
+    """The statement of the function that marks the object done after which the attribute is not needed any more: None
+    if others use it, or if the function may return before."""
+    inside, elsewhere = [done.line], False
+    for function, node in reads(cls, link.attribute):
+        if function is done.function:
+            inside.append(node.lineno)
+        else:
+            elsewhere = True
+    body: list[ast.stmt] = getattr(done.function, "body", [])
+    used = [statement for statement in body if statement.lineno <= max(inside)]
+    returns = any(isinstance(node, ast.Return) for statement in used for node in ast.walk(statement))
+    return None if elsewhere or returns or not used else used[-1]
+
+
+def _serve(cycle: Cycle, link: Link, done: Place, last: ast.stmt, flag: str) -> Advice:
+    me = parameters(done.function)[0]
+    is_list = link.is_item and is_own_container(cycle, link)
+    release = f"{me}.{link.attribute}.clear()" if is_list else f"{me}.{link.attribute} = None"
+    lines = done.source.lines[last.lineno - 1 : last.end_lineno]
+    shown = [line[last.col_offset :] for line in lines] if len(lines) <= _SHOWN else ["…"]
+    name = getattr(done.function, "name", "")
+    sentence = f"`.{link.attribute}` has served when {name}() has set `.{flag}`: let go of it"
+    place = Place(done.source, last, done.function)
+    return cycle.cut("served", link, place, "\n".join([*shown, release])), sentence
+
+
+# -- arguments instead of captured variables ----------------------------------------------------------
+
+
+def _passed(cycle: Cycle, link: Link) -> int | None:
+    """Which argument of its callbacks an object is; *link* leads from it to the callback."""
+    if type_of(link.source) in _FUTURES:
+        return 0
+    for _, cls in cycle.classes(link):
+        for method in methods(cls):
+            me = (parameters(method) or [""])[0]
+            for number in _calls_with(method, link.attribute, me):
+                return number
+    return None
+
+
+def _calls_with(method: Function, attribute: str, me: str) -> Iterator[int]:
+    """The positions of ``self`` in the calls that a method makes of what is in the attribute."""
+    names = set()
+    for node in nodes_of(method):
+        if isinstance(node, ast.For | ast.comprehension) and attribute in attributes_in(node.iter):
+            names |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
+        if isinstance(node, ast.Assign) and attribute in attributes_in(node.value):
+            names |= {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+    for node in nodes_of(method):
+        if not isinstance(node, ast.Call):
+            continue
+        func = node.func
+        is_callback = isinstance(func, ast.Name) and func.id in names
+        is_callback |= isinstance(func, ast.Attribute | ast.Subscript) and attribute in attributes_in(func)
+        if is_callback:
+            yield from (i for i, a in enumerate(node.args) if isinstance(a, ast.Name) and a.id == me)
+
+
+def argument(cycle: Cycle) -> Advice | None:
+    """A callback that captures the object which it gets as an argument, too."""
+    for link in cycle.links:
+        if link.source["kind"] != "function" or not link.variable or not link.breaks:
+            continue
+        before = cycle.before(link)
+        found = cycle.function(link)
+        if before.source is not link.target or found is None:
+            continue
+        number = _passed(cycle, before)
+        source, function = found
+        names = parameters(function)
+        if number is None or number >= len(function.args.posonlyargs) + len(function.args.args):
+            continue
+        uses = [n for n in nodes_of(function, nested=True) if isinstance(n, ast.Name) and n.id == link.variable]
+        if not uses or any(not isinstance(use.ctx, ast.Load) for use in uses):
+            continue
+        line = min(use.lineno for use in uses)
+        text = source.lines[line - 1].strip()
+        if isinstance(function, ast.Lambda):
+            body = ast.get_source_segment("\n".join(source.lines), function.body) or ""
+            text = text.replace(body, re.sub(rf"\b{link.variable}\b", names[number], body)) if body in text else ""
+        else:
+            text = re.sub(rf"\b{link.variable}\b", names[number], text)
+        place = Place(source, uses[0], function)
+        sentence = f"the callback gets the object as an argument: use '{names[number]}' instead of '{link.variable}'"
+        return cycle.cut("argument", link, place, text, line), sentence
+    return None
+
+
+# -- functions that hold each other --------------------------------------------------------------------
+
+
+def _bound_outside(source: Source, function: Function) -> set[str]:
+    """The names that enclosing functions bind."""
+    names: set[str] = set()
+    for _, outer, _ in source.functions():
+        inside = outer is not function and any(node is function for node in nodes_of(outer, nested=True))
+        if inside:
+            names |= set(parameters(outer))
+            names |= {n.id for n in nodes_of(outer) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            names |= {n.name for n in nodes_of(outer) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return names
+
+
+def _own_names(function: Function) -> set[str]:
+    stored = {n.id for n in nodes_of(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return stored | set(parameters(function))
+
+
+def _captures(link: Link) -> str:
+    """The path of a link that is a captured variable, and nothing behind it."""
+    return f" variable '{link.variable}'"
+
+
+def recursive(cycle: Cycle) -> Advice | None:
+    """Functions inside a function that refer to themselves or to each other."""
+    links = [link for link in cycle.links if link.source["kind"] == "function" and link.path == _captures(link)]
+    if not links or len(links) != len(cycle.links):
+        return None
+    for link in links:
+        found = cycle.function(link) if link.breaks else None
+        if found is None:
+            continue
+        source, function = found
+        nodes = list(nodes_of(function, nested=True))
+        if any(isinstance(node, ast.Nonlocal) for node in nodes):
+            continue
+        loaded = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        used = loaded & _bound_outside(source, function) - _own_names(function)
+        extra = sorted(used - {other.source["name"].rpartition(".")[2] for other in links} - {link.variable})
+        name = link.source["name"].rpartition(".")[2]
+        what = "make it a method" if "self" in extra else "move it to the module"
+        tail = f", and pass it {', '.join(repr(e) for e in extra if e != 'self')}" if set(extra) - {"self"} else ""
+        text = source.lines[function.lineno - 1].strip()
+        if tail and isinstance(function, ast.FunctionDef):
+            given = [*("self" for e in extra if e == "self"), *parameters(function), *(e for e in extra if e != "self")]
+            text = f"def {name}({', '.join(given)}):"
+        sentence = f"the function refers to itself by the variable '{link.variable}': {what}{tail}"
+        if len(links) > 1:
+            both = " and ".join(sorted({f"{other.source['name'].rpartition('.')[2]}()" for other in links}))
+            sentence = f"{both} refer to each other: move them to the module{tail}"
+        return cycle.cut("function", link, Place(source, function, function), text, function.lineno), sentence
+    return None
+
+
+def captured(cycle: Cycle) -> Advice | None:
+    """A function that captures the object whose attribute it is: it can find the object by a weak reference."""
+    for link in cycle.links:
+        before = cycle.before(link)
+        owns = before.source is link.target and before.attribute and cycle.edits(before.file)
+        if link.source["kind"] != "function" or not link.variable or not owns or not link.target["weak"]:
+            continue
+        found = cycle.function(link)
+        if not link.breaks or found is None or link.target["kind"] != "instance" or _is_dropped(cycle, before):
+            continue
+        source, function = found
+        setters = [p for p in cycle.setters(before) if p.value is not None]
+        place = next((p for p in setters if p.value is function or _is_named(p.value, function)), None)
+        uses = [n for n in nodes_of(function, nested=True) if isinstance(n, ast.Name) and n.id == link.variable]
+        if place is None or not uses or any(not isinstance(use.ctx, ast.Load) for use in uses):
+            continue
+        segment = ast.get_source_segment("\n".join(source.lines), function) or ""
+        weak = re.sub(rf"\b{link.variable}\b", f"{link.variable}_ref()", segment)
+        if isinstance(function, ast.Lambda) and place.text:
+            second = place.text.replace(segment, weak)
+        else:
+            line = source.lines[min(use.lineno for use in uses) - 1].strip()
+            second = re.sub(rf"\b{link.variable}\b", f"{link.variable}_ref()", line)
+        snippet = f"{link.variable}_ref = weakref.ref({link.variable})\n{second}"
+        sentence = f"the function is called through the object that it captures: let '{link.variable}' be weak in it"
+        return cycle.cut("captured", link, place, snippet), sentence
+    return None
+
+
+def _is_named(value: ast.expr | None, function: Function) -> bool:
+    return isinstance(value, ast.Name) and value.id == getattr(function, "name", None)
+
+
+# -- bound methods -----------------------------------------------------------------------------------
+
+
+def cache(cycle: Cycle) -> Advice | None:
+    """A cache on a bound method, kept by its object."""
+    if not any(type_of(link.source) == "functools._lru_cache_wrapper" for link in cycle.links):
+        return None
+    for link in cycle.attributes():
+        if link.breaks and type_of(link.target) == "functools._lru_cache_wrapper":
+            place = next(iter(cycle.setters(link)), None)
+            name = f"{link.attribute.lstrip('_')}_cache"
+            sentence = "the cache holds the method, and the method its object: keep the results in a dict of the object"
+            return cycle.cut("cache", link, place, f"self._{name} = {{}}"), sentence
+    return None
+
+
+def method(cycle: Cycle) -> Advice | None:
+    """A bound method that is kept by its own object, or by something that the object has."""
+    for link in cycle.links:
+        before = cycle.before(link)
+        is_method = link.source["kind"] == "method" and ".__self__" in link.path
+        if not is_method or not link.target["weak"] or not before.breaks:
+            continue
+        if before.source is link.target and _is_dropped(cycle, before):
+            continue
+        if not before.attribute or not cycle.edits(before.file) or before.source["kind"] != "instance":
+            continue
+        advice = _own(cycle, before) if before.source is link.target else _registered(cycle, before, link)
+        if advice is not None:
+            return advice
+    return None
+
+
+def _is_dropped(cycle: Cycle, link: Link) -> bool:
+    """Is the attribute called of an object that nothing else holds: ``Form().check()``?"""
+    name = link.class_name
+    return is_kept(name, name, cycle.sources(), attribute=link.attribute) is False
+
+
+def _weak_method(place: Place | None, link: Link) -> str:
+    """The statement that stores a bound method, with a weak one in its place; *link* leads from the method."""
+    name = link.source["name"].rpartition(".")[2]
+    nodes = ast.walk(place.node) if place is not None else ()
+    value = next((n for n in nodes if isinstance(n, ast.Attribute) and n.attr == name), None)
+    if place is None or value is None:
+        return ""
+    text = place.source.text(value)
+    head, found, tail = place.text.rpartition(text)
+    return f"{head}weakref.WeakMethod({text}){tail}" if found else f"weakref.WeakMethod({text})"
+
+
+def _own(cycle: Cycle, link: Link) -> Advice:
+    """An attribute of the object itself."""
+    place = next((p for p in cycle.setters(link) if _weak_method(p, cycle.after(link))), None)
+    place = place or next(iter(cycle.setters(link)), None)
+    where = f"`.{link.attribute}`" if not link.is_item else f"what is in `.{link.attribute}`"
+    sentence = f"keep the method as weakref.WeakMethod, and call {where} as `reference()()`"
+    return cycle.cut("method", link, place, _weak_method(place, cycle.after(link))), sentence
+
+
+def _owner_link(cycle: Cycle, link: Link, registry: Link) -> Link | None:
+    """The attribute by which the object of a method has the registry."""
+    after = cycle.after(link)
+    leads = after.attribute and after.target is registry.source and cycle.edits(after.file)
+    return after if leads else None
+
+
+def is_own_container(cycle: Cycle, link: Link) -> bool:
+    """Is what the attribute leads through one plain container, that the class has made for itself?"""
+    if link.inner not in (("list",), ("dict",), ("set",), ("object",)) or "over" in link.path:
+        return False
+    places = [p for source, cls in cycle.classes(link) for p in own_setters(source, cls, link.attribute, item=False)]
+    made = ast.List | ast.Dict | ast.Set | ast.Call | ast.ListComp | ast.DictComp | ast.SetComp
+    return bool(places) and all(isinstance(place.value, made) for place in places)
+
+
+def is_made(cycle: Cycle, link: Link) -> bool:
+    """Is what the attribute has made where it is set, by the object itself?"""
+    places = [place for place in cycle.setters(link) if not link.is_item]
+    return bool(places) and all(isinstance(place.value, ast.Call) and mentions(place.node, "self") for place in places)
+
+
+def _registered(cycle: Cycle, registry: Link, link: Link) -> Advice | None:
+    """In a registry that the object has: weak there if the object has made the registry, or is held elsewhere."""
+    owner = _owner_link(cycle, link, registry)
+    name = link.target["name"].rpartition(".")[2]
+    made = owner is not None and is_made(cycle, owner)
+    kept = is_kept(name, registry.class_name, cycle.sources(), by_parameter=False)
+    if not made and kept is not True:
+        return None
+    if not made and owner is not None and _is_parameter(cycle, owner):
+        holder = is_kept(registry.class_name, name, cycle.sources())
+        if holder is True:
+            return None         # the object can refer to the registry weakly, and callbacks stay as they are
+    if kept is False:
+        return _unregister(cycle, registry, link, owner, made)
+    place = next((p for p in cycle.setters(registry) if p.value is not None), None)
+    snippet = _weak_method(place, link)
+    if not snippet and place is not None and isinstance(place.value, ast.Name) and place.text:
+        value = place.value.id
+        head, _, tail = place.text.rpartition(value)
+        snippet = f"{head}weakref.WeakMethod({value}) if inspect.ismethod({value}) else lambda: {value}{tail}"
+    where = f"`.{registry.attribute}`"
+    sentence = f"keep bound methods in {where} as weakref.WeakMethod, and skip those whose object is gone"
+    return cycle.cut("method", registry, place, snippet), sentence
+
+
+def _unregister(cycle: Cycle, registry: Link, link: Link, owner: Link | None, made: bool) -> Advice | None:
+    """Nothing else is seen to hold the object of the method: it takes the method out when it is done."""
+    if owner is None or owner.is_item:
+        return None
+    name = link.source["name"].rpartition(".")[2]
+    place = next((p for p in cycle.setters(registry) if p.value is not None), None)
+    there = f"self.{owner.attribute}"
+    taking = next((r for _, cls in cycle.classes(registry) for r in removers(cls, registry.attribute)), "")
+    if not registry.is_item:
+        release = f"{there}.{registry.attribute} = None"
+    elif registry.inner in (("list",), ("object",)):
+        release = f"{there}.{registry.attribute}.remove(self.{name})"
+    elif registry.inner == ("set",):
+        release = f"{there}.{registry.attribute}.discard(self.{name})"
+    elif made:
+        release = f"{there}.{registry.attribute}.clear()"
+    else:
+        return None             # others may have registered there, too
+    how = f" (or call {taking}())" if taking else ""
+    sentence = (
+        f"give {owner.class_name} a close() that takes its method out of `.{registry.attribute}`{how}, for when it is "
+        "done with; or, if something else holds it, keep a weakref.WeakMethod there"
+    )
+    return cycle.cut("close", registry, place, f"def close(self): {release}"), sentence
+
+
+def _is_parameter(cycle: Cycle, link: Link) -> bool:
+    places = cycle.setters(link)
+    return bool(places) and all(
+        isinstance(p.value, ast.Name) and p.value.id in parameters(p.function) for p in places if p.value is not None
+    )
+
+
+# -- generators --------------------------------------------------------------------------------------
+
+
+def generator(cycle: Cycle) -> Advice | None:
+    """A suspended generator whose variables lead back to it."""
+    for link in cycle.links:
+        if link.source["kind"] != "generator" or not link.breaks or not cycle.edits(link.file):
+            continue
+        before = cycle.before(link)
+        place = next(iter(cycle.setters(before)), None) if before.attribute else None
+        kept = f"self.{before.attribute}.close()" if before.attribute and not before.is_item else ""
+        what = link.source["what"].partition(" ")[0]
+        call = "await ….aclose()" if what == "async_generator" else kept or "….close()"
+        if place is None:
+            found = cycle.function(link)
+            place = Place(found[0], found[1], found[1]) if found is not None else None
+        sentence = f"a suspended {what} keeps its variables: run it to its end, or close it when it is no longer needed"
+        return cycle.cut("generator", link, place, call), sentence
+    return None
+
+
+def cached_attributes(cycle: Cycle) -> set[str]:
+    """Attributes that are computed once: setting them to None would be taken for the result."""
+    found = set()
+    for link in cycle.attributes():
+        for _, cls in cycle.classes(link):
+            found |= {m.name for m in methods(cls) if {"cached_property", "reify"} & decorators(m)}
+    return found

@@ -1,0 +1,131 @@
+"""Does the program hold an object while it is used? Read from the calls that make such objects, in the tests and in the
+code that they use: one whose result is bound to a name, an attribute or a container is held; a temporary one is not."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from yagot.explain.source import Function, Source, nodes_of
+
+_ADDING = ("append", "add", "insert", "appendleft", "setdefault", "extend", "put", "push", "enter_context")
+
+
+def _name(node: ast.expr) -> str:
+    """The last part of a name."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _parents(function: Function) -> dict[ast.AST, ast.AST]:
+    parents: dict[ast.AST, ast.AST] = {}
+    for node in nodes_of(function):
+        parents.update((child, node) for child in ast.iter_child_nodes(node))
+    return parents
+
+
+def _uses(node: ast.AST, name: str) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node))
+
+
+def _outlived(function: Function, name: str) -> bool:
+    """Does the function drop a variable, or return something made from it rather than the variable itself?"""
+    made = set()
+    for node in nodes_of(function):
+        if isinstance(node, ast.Delete) and any(_name(target) == name for target in node.targets):
+            return True
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _uses(node.value, name):
+            made |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    for node in nodes_of(function):
+        if isinstance(node, ast.Return) and node.value is not None and not _returns(node.value, name):
+            calls = isinstance(node.value, ast.Call) and any(_uses(a, name) for a in node.value.args)
+            if calls or any(_returns(node.value, other) for other in made - {name}):
+                return True
+    return False
+
+
+def _returns(value: ast.expr, name: str) -> bool:
+    parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
+    return any(isinstance(part, ast.Name) and part.id == name for part in parts)
+
+
+class _Calls:
+    """The calls of a class in some functions."""
+
+    def __init__(self, of: str, holder: str, by_parameter: bool, attribute: str) -> None:
+        self._of = of
+        self._holder = holder
+        self._by_parameter = by_parameter
+        self._attribute = attribute
+        self.helpers: set[str] = set()
+        """Functions that return such an object."""
+
+    def verdicts(self, function: Function, name: str) -> Iterator[bool | None]:
+        """For each call in a function: is the object held?"""
+        parents = _parents(function)
+        for node in nodes_of(function):
+            if isinstance(node, ast.Call) and _name(node.func) == name:
+                yield self._held(node, parents, function)
+
+    def _held(self, node: ast.AST, parents: dict[ast.AST, ast.AST], function: Function) -> bool | None:
+        parent = parents.get(node)
+        inside = ast.Await | ast.Starred | ast.List | ast.Tuple | ast.Set | ast.Dict | ast.IfExp | ast.keyword
+        while isinstance(parent, inside | ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp):
+            node, parent = parent, parents.get(parent)
+        match parent:
+            case ast.Assign(targets=targets):
+                return self._bound(targets, node, function)
+            case ast.AnnAssign(target=target) | ast.NamedExpr(target=target):
+                return self._bound([target], node, function)
+            case ast.withitem():
+                return True
+            case ast.Return():
+                self.helpers.add(getattr(function, "name", ""))
+                return None
+            case ast.Call(func=func) if node is not func:
+                return self._passed(func, parent, parents)
+            case ast.Attribute():
+                return self._received(parent, parents)
+            case ast.Expr():
+                return None if self._of == self._holder else False
+        return None
+
+    def _bound(self, targets: Sequence[ast.expr], value: ast.AST, function: Function) -> bool:
+        """Assigned: held, unless the name is used again for what was made from it: ``node = Node(node)``."""
+        for target in targets:
+            if isinstance(target, ast.Name) and (_uses(value, target.id) or _outlived(function, target.id)):
+                return False
+        return True
+
+    def _passed(self, func: ast.expr, call: ast.Call, parents: dict[ast.AST, ast.AST]) -> bool | None:
+        """An argument: whoever gets it as a parameter of the weak reference holds it no longer."""
+        if isinstance(func, ast.Attribute) and func.attr in _ADDING:
+            return True
+        if _name(func) == self._holder:
+            return False if self._by_parameter else None
+        return True
+
+    def _received(self, attribute: ast.Attribute, parents: dict[ast.AST, ast.AST]) -> bool:
+        """``Tree().run()`` holds it while it runs; ``Tree().first.name`` does not, nor ``x = Tree().first``. Who
+        hands itself over in a method is to stay longer."""
+        parent = parents.get(attribute)
+        if not isinstance(parent, ast.Call) or parent.func is not attribute:
+            return False
+        if not self._by_parameter or attribute.attr == self._attribute:
+            return False
+        return not isinstance(parents.get(parent), ast.Attribute | ast.Assign | ast.AnnAssign | ast.NamedExpr)
+
+
+def is_kept(
+    of: str, holder: str, sources: Sequence[Source], by_parameter: bool = True, attribute: str = ""
+) -> bool | None:
+    """Is every object of the class *of* that is made in the *sources* held by something other than a *holder*? None: no
+    such object is made there. *by_parameter*: holders get it as an argument. *attribute*: called as a method, it
+    does not hold the object."""
+    calls = _Calls(of, holder, by_parameter, attribute)
+    functions = [function for source in sources for _, function, _ in source.functions()]
+    verdicts = [verdict for function in functions for verdict in calls.verdicts(function, of)]
+    for helper in sorted(calls.helpers - {"", of}):
+        verdicts += [verdict for function in functions for verdict in calls.verdicts(function, helper)]
+    if False in verdicts:
+        return False
+    return True if True in verdicts else None

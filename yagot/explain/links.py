@@ -1,0 +1,207 @@
+"""A cycle as links between objects: what leads through lists, dicts, tuples, sets and cells is one link."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from yagot.explain.source import Function, Place, Source, class_places, own_setters, read, setters
+from yagot.explain.source import field as field_of
+from yagot.files import shown_path
+from yagot.model import Cut, TestInfo
+
+if TYPE_CHECKING:
+    from yagot._core import _Hop
+
+_CONTAINERS = ("list", "dict", "tuple", "set", "cell")
+_HOME = os.path.dirname(os.__file__) + os.sep
+_PLACES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+@functools.cache
+def is_source(path: str) -> bool:
+    """Is it source of the project or of a package, not of Python's own library?"""
+    return bool(path) and not path.startswith("<") and (is_installed(path) or not path.startswith(_HOME))
+
+
+@functools.cache
+def is_installed(path: str) -> bool:
+    """Is it source of an installed package?"""
+    return any(place in path for place in _PLACES)
+
+
+def type_of(hop: _Hop) -> str:
+    """The name of an instance's type."""
+    return f"{hop['module']}.{hop['name']}"
+
+
+@dataclass(frozen=True)
+class Link:
+    """An object, and how it refers to the next one that is no plain container."""
+
+    source: _Hop
+    target: _Hop
+    path: str
+    """``.children[]``, `` local 'error'``, `` variable 'walk'``."""
+    breaks: bool
+    """Is no cycle left without it?"""
+    inner: tuple[str, ...] = ()
+    """The kinds of the containers that it leads through."""
+
+    @property
+    def file(self) -> str:
+        """Where the source is defined."""
+        return self.source["defined"].rpartition(":")[0]
+
+    @property
+    def first_line(self) -> int:
+        """The first line of the source's definition."""
+        line = self.source["defined"].rpartition(":")[2]
+        return int(line) if line.isdecimal() else 0
+
+    @property
+    def attribute(self) -> str:
+        """The attribute that the link begins with, or empty."""
+        found = re.match(r"\.(\w+)", self.path) if self.source["kind"] in ("instance", "exception") else None
+        return found[1] if found else ""
+
+    @property
+    def is_item(self) -> bool:
+        """Does it lead through a container that the attribute holds?"""
+        return bool(self.attribute) and self.path != f".{self.attribute}"
+
+    @property
+    def variable(self) -> str:
+        """The local or captured variable that the link begins with, or empty."""
+        found = re.match(r" (?:local|variable) '([^']+)'", self.path)
+        return found[1] if found else ""
+
+    @property
+    def class_name(self) -> str:
+        """The last part of the class's name."""
+        return self.source["name"].rpartition(".")[2]
+
+    @property
+    def module(self) -> str:
+        """The module of the source's class."""
+        return self.source["module"]
+
+
+def _is_folded(hop: _Hop, before: _Hop) -> bool:
+    """Is it told as part of the path to what it holds? Containers are, and the parts of an object (no edge's name)."""
+    return hop["kind"] in _CONTAINERS or before["edge"] == "" or hop["edge"].startswith("[")
+
+
+def links_of(hops: Sequence[_Hop]) -> list[Link]:
+    """The links of a cycle; empty if it has only containers."""
+    count = len(hops)
+    heads = [i for i in range(count) if not _is_folded(hops[i], hops[i - 1])]
+    found = []
+    for number, head in enumerate(heads):
+        end = heads[(number + 1) % len(heads)] + (count if number + 1 == len(heads) else 0)
+        inner = [hops[i % count] for i in range(head, end)]
+        path = "".join(hop["edge"] for hop in inner)
+        cell = next((hop for hop in inner if hop["kind"] == "cell" and hop["name"]), None)
+        if cell is not None and path.startswith(".__closure__"):
+            rest = path.partition(".cell_contents")[2]
+            path = f" variable '{cell['name']}'{rest}"
+        path = re.sub(r"^( local '[^']+')\.cell_contents", r"\1", path)
+        breaks = any(hop["breaks"] for hop in inner)
+        found.append(Link(hops[head], hops[end % count], path, breaks, tuple(hop["kind"] for hop in inner[1:])))
+    return found
+
+
+@dataclass
+class Cycle:
+    """What the rules are asked about."""
+
+    hops: Sequence[_Hop]
+    test: TestInfo | None
+    links: list[Link] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.links = links_of(self.hops)
+        self._has_own = any(is_source(link.file) and not is_installed(link.file) for link in self.links)
+
+    def edits(self, path: str) -> bool:
+        """May a file be changed? The project's; if nothing on the cycle is the project's, also a package's."""
+        return is_source(path) and not (self._has_own and is_installed(path))
+
+    def attributes(self) -> list[Link]:
+        """The links by attributes of instances whose source can be changed."""
+        return [
+            link
+            for link in self.links
+            if link.source["kind"] == "instance" and link.attribute and self.edits(link.file)
+            and not (link.attribute.startswith("__") and link.attribute.endswith("__"))
+        ]  # fmt: skip
+
+    def after(self, link: Link) -> Link:
+        """The next link."""
+        return self.links[(self.links.index(link) + 1) % len(self.links)]
+
+    def before(self, link: Link) -> Link:
+        """The link before."""
+        return self.links[self.links.index(link) - 1]
+
+    def sources(self) -> list[Source]:
+        """The files of the cycle and of the test."""
+        paths = dict.fromkeys(link.file for link in self.links if self.edits(link.file))
+        if self.test is not None and self.test.file:
+            paths[os.path.abspath(self.test.file)] = None
+        return [source for source in map(read, paths) if source is not None]
+
+    def function(self, link: Link) -> tuple[Source, Function] | None:
+        """The source of a link's frame or function."""
+        source = read(link.file) if is_source(link.file) else None
+        found = source.function(link.first_line, link.source["name"]) if source is not None else None
+        return (source, found) if source is not None and found is not None else None
+
+    def classes(self, link: Link) -> list[tuple[Source, ast.ClassDef]]:
+        """The source of a link's class, and of its bases."""
+        return list(class_places(link.module, link.source["name"], link.file))
+
+    def setters(self, link: Link) -> list[Place]:
+        """Where the attribute of a link is set, or its container gets an item: in the class, else anywhere."""
+        name, item = link.attribute, link.is_item
+        places = [place for source, cls in self.classes(link) for place in own_setters(source, cls, name, item)]
+        if item:  # what is put into the container says more than the making of the container
+            items = [place for place in places if not _is_plain(place, name)]
+            outside = [p for source in self.sources() for p in setters(source, name, item) if not _is_plain(p, name)]
+            return items or outside or places
+        if not item and not any(map(_tells, places)):
+            outside = [place for source in self.sources() for place in setters(source, name, item)]
+            places = [place for place in outside if _tells(place)] or outside or places
+        if not places:
+            fields = (field_of(source, cls, name) for source, cls in self.classes(link))
+            places = [place for place in fields if place is not None]
+        return places
+
+    def cut(self, kind: str, link: Link, place: Place | None, snippet: str, line: int = 0) -> Cut:
+        """The cut at a link."""
+        what = link.source["name"] if link.source["kind"] == "instance" else link.source["what"]
+        return Cut(
+            kind=kind,
+            object=what,
+            reference=link.path.strip() or "→",
+            file=shown_path(place.source.path) if place is not None else "",
+            line=(line or place.line) if place is not None else 0,
+            snippet=snippet,
+        )
+
+
+def _tells(place: Place) -> bool:
+    """Does it store something, not None?"""
+    return not (isinstance(place.value, ast.Constant) and place.value.value is None)
+
+
+def _is_plain(place: Place, attribute: str) -> bool:
+    """Does it set the attribute itself, not an item of what it holds?"""
+    text = place.text
+    return f".{attribute} =" in text or f".{attribute}:" in text
+

@@ -1,0 +1,148 @@
+"""Advice for objects that refer to each other: which reference is the weak one, or who takes them apart."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from yagot.explain.exceptions import Advice
+from yagot.explain.functions import cached_attributes, is_made, is_own_container
+from yagot.explain.holders import is_kept
+from yagot.explain.links import Cycle, Link
+from yagot.explain.source import Place, decorators, may_be_none, methods, parameters, releases, setters
+from yagot.model import Cut
+
+_BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "outer", "manager", "controller", "proxy")
+
+
+def _goes_back(cycle: Cycle, link: Link) -> str:
+    """How the attribute gets what it leads to: as a ``parameter``, as the ``self`` of the code that sets it, or ``""``:
+    it may be the only one that holds it."""
+    if link.is_item or link.source is link.target:
+        return "self" if link.source is link.target and not link.is_item else ""
+    found = ""
+    for place in cycle.setters(link):
+        value = place.value
+        names = parameters(place.function)
+        if isinstance(value, ast.Constant) and value.value is None:
+            continue
+        if not isinstance(value, ast.Name) or value.id not in names:
+            return ""
+        is_method = names[0] in ("self", "cls") and value.id == names[0]
+        found = "self" if is_method else found or "parameter"
+    return found
+
+
+def _is_kept(cycle: Cycle, link: Link, how: str) -> bool:
+    if link.source is link.target:
+        return True
+    of, holder = link.target["name"].rpartition(".")[2], link.class_name
+    return is_kept(of, holder, cycle.sources(), by_parameter=how == "parameter") is True
+
+
+def weak(cycle: Cycle) -> Advice | None:
+    """A reference back to what is held elsewhere."""
+    found: list[tuple[bool, int, Link]] = []
+    for link in cycle.attributes():
+        can = link.target["weak"] and link.target["kind"] == "instance" and link.source["kind"] == "instance"
+        if not can or not link.breaks or link.attribute in cached_attributes(cycle):
+            continue
+        how = _goes_back(cycle, link)
+        if how and not _is_fixed(cycle, link) and _is_kept(cycle, link, how):
+            found.append((not any(word in link.attribute for word in _BACK), len(found), link))
+    if not found:
+        return None
+    link = min(found, key=lambda item: item[:2])[2]
+    place = next((p for p in cycle.setters(link) if isinstance(p.value, ast.Name)), None)
+    return cycle.cut("weak", link, place, _snippet(cycle, link, place)), (
+        f"make `.{link.attribute}` a weak reference (weakref.ref), read through a property: something else holds the "
+        f"{link.target['name'].rpartition('.')[2]}"
+    )
+
+
+def _is_fixed(cycle: Cycle, link: Link) -> bool:
+    """Can the class not have a property of this name: has it slots or one already, or are its fields declared?"""
+    for _, cls in cycle.classes(link):
+        declared = {n.target.id for n in cls.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+        if "__slots__" in _assigned(cls) or link.attribute in declared | {m.name for m in methods(cls)}:
+            return True
+        if decorators(cls) & {"dataclass", "define", "attrs", "s", "frozen", "mutable"}:
+            return True
+    return False
+
+
+def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
+    """Two lines: the weak reference, and the property that reads it; or a property that does both, where several lines
+    set the attribute or the class has a default for it."""
+    name, hidden = link.attribute, f"_{link.attribute.lstrip('_')}_ref"
+    everywhere = [p for source in cycle.sources() for p in setters(source, name, item=False)]
+    default = any(name in _assigned(cls) for _, cls in cycle.classes(link))
+    value = place.value if place is not None else None
+    if place is None or not isinstance(value, ast.Name) or len(everywhere) > 1 or default:
+        read = f"getattr(self, '{hidden}', lambda: None)()" if default else f"self.{hidden}()"
+        setter = f"_set_{name.lstrip('_')}"
+        return (
+            f"def {setter}(self, it): self.{hidden} = weakref.ref(it) if it is not None else lambda: None\n"
+            f"{name} = property(lambda self: {read}, {setter})"
+        )
+    weak_value = f"weakref.ref({value.id})"
+    if may_be_none(place.function, value.id):
+        weak_value += f" if {value.id} is not None else lambda: None"
+    owner = next((n for n in ast.walk(place.node) if isinstance(n, ast.Attribute) and n.attr == name), None)
+    receiver = place.source.text(owner.value) if owner is not None else "self"
+    return f"{receiver}.{hidden} = {weak_value}\n{name} = property(lambda self: self.{hidden}())"
+
+
+def _assigned(cls: ast.ClassDef) -> set[str]:
+    """The names that a class's body assigns."""
+    return {t.id for n in cls.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+
+
+# -- taking apart ------------------------------------------------------------------------------------
+
+
+_CLOSERS = re.compile(
+    r"(\w+_)?(close|unlink|disconnect|dispose|shutdown|stop|cancel|clear|cleanup|clean_up|detach|destroy|release|reset"
+    r"|terminate|decompose|finish|quit|teardown|tear_down|free|abort|unsubscribe|unregister)"
+)
+"""What methods are called that end an object's use."""
+
+
+def release(cycle: Cycle) -> Advice | None:
+    """A method of the class that takes the cycle apart already, of whoever's class it is."""
+    for link in cycle.links:
+        name = link.attribute
+        if link.source["kind"] != "instance" or not name or not (link.breaks or link.source["apart"]):
+            continue
+        for source, cls in cycle.classes(link):
+            for method in releases(cls, name):
+                if not _CLOSERS.fullmatch(method):
+                    continue
+                where = next(m for m in methods(cls) if m.name == method)
+                cut = cycle.cut("release", link, Place(source, where, where), f"{link.class_name.lower()}.{method}()")
+                return cut, f"call {method}() of the {link.class_name} when it is no longer needed: it clears `.{name}`"
+    return None
+
+
+def close(cycle: Cycle) -> Advice | None:
+    """Whoever is done with the object says so: always sound, and the last resort."""
+    cached = cached_attributes(cycle)
+    found: list[tuple[int, Link]] = []
+    for link in cycle.attributes():
+        if link.breaks:
+            made = not link.is_item and link.target["kind"] == "instance" and is_made(cycle, link)
+            found.append((2 * made + link.is_item, link))
+    if not found:
+        return None
+    link = min(found, key=lambda item: item[0])[1]
+    name = link.attribute
+    place = next((p for p in cycle.setters(link)), None)
+    if name in cached:
+        body = f"del self.{name}"
+    elif link.is_item:
+        body = f"self.{name}.clear()" if is_own_container(cycle, link) else f"self.{name} = None"
+    else:
+        body = f"self.{name} = None"
+    cut: Cut = cycle.cut("close", link, place, f"def close(self): {body}")
+    sentence = f"give {link.class_name} a close() that lets go of `.{name}`, and call it when the object is done with"
+    return cut, sentence

@@ -1,0 +1,341 @@
+"""What the source says of the attributes and variables on a cycle. Files are read and parsed; nothing of the user's is
+imported or run."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import sys
+import tokenize
+import types
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+LONGEST = 2_000_000
+"""Larger files are not read."""
+_ADDING = ("append", "add", "insert", "appendleft", "setdefault", "extend")
+_EMPTYING = ("clear", "pop", "remove", "discard", "popleft", "popitem")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A piece of code that sets, reads or releases something."""
+
+    source: Source
+    node: ast.stmt | ast.expr
+    function: Function | None
+    value: ast.expr | None = None
+    """What is stored."""
+
+    @property
+    def line(self) -> int:
+        """Where it begins."""
+        return self.node.lineno
+
+    @property
+    def text(self) -> str:
+        """Its source; of a short piece on one line the whole of it, else empty."""
+        return self.source.text(self.node)
+
+
+class Source:
+    """One parsed file."""
+
+    def __init__(self, path: str, text: str, tree: ast.Module) -> None:
+        self.path = path
+        self.lines = text.splitlines()
+        self._text = text
+        self.tree = tree
+
+    def text(self, node: ast.AST) -> str:
+        """The source of a node that is on one line; else empty."""
+        if getattr(node, "lineno", 0) != getattr(node, "end_lineno", -1):
+            return ""
+        return (ast.get_source_segment(self._text, node) or "").strip()
+
+    def functions(self) -> Iterator[tuple[str, Function, ast.ClassDef | None]]:
+        """All functions with their qualified names and classes."""
+        pending: list[tuple[str, ast.AST, ast.ClassDef | None]] = [("", self.tree, None)]
+        while pending:
+            prefix, node, owner = pending.pop()
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.ClassDef):
+                    pending.append((f"{prefix}{child.name}.", child, child))
+                elif isinstance(child, Function):
+                    name = prefix + ("<lambda>" if isinstance(child, ast.Lambda) else child.name)
+                    yield name, child, owner if isinstance(node, ast.ClassDef) else None
+                    pending.append((f"{name}.<locals>.", child, None))
+                else:
+                    pending.append((prefix, child, owner if isinstance(node, ast.ClassDef) else None))
+
+    def function(self, line: int, name: str) -> Function | None:
+        """The function that begins at a line, its decorators included."""
+        for qualified, node, _ in self.functions():
+            decorators = getattr(node, "decorator_list", [])
+            first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+            if first == line and qualified.rpartition(".")[2] == name.rpartition(".")[2]:
+                return node
+        return None
+
+    def class_(self, qualname: str) -> ast.ClassDef | None:
+        """The class of a qualified name."""
+        pending: list[tuple[str, ast.AST]] = [("", self.tree)]
+        while pending:
+            prefix, node = pending.pop()
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.ClassDef):
+                    if prefix + child.name == qualname:
+                        return child
+                    pending.append((f"{prefix}{child.name}.", child))
+                elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                    pending.append((f"{prefix}{child.name}.<locals>.", child))
+                else:
+                    pending.append((prefix, child))
+        return None
+
+
+@functools.lru_cache(maxsize=4)
+def read(path: str) -> Source | None:
+    """The file, or None if it cannot be read or parsed."""
+    filters = warnings.filters
+    try:
+        with tokenize.open(path) as file:
+            text = file.read(LONGEST + 1)
+        if len(text) > LONGEST:
+            return None
+        # The parser warns of odd escapes; whoever compiled the file was told.
+        warnings.filters = [("ignore", None, Warning, None, 0)]
+        return Source(path, text, ast.parse(text))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    finally:
+        warnings.filters = filters
+
+
+def nodes_of(function: ast.AST, nested: bool = False) -> Iterator[ast.AST]:
+    """The nodes of a function's body, in order; those of functions inside it only if *nested*."""
+    body = getattr(function, "body", [])
+    pending: list[ast.AST] = list(reversed(body)) if isinstance(body, list) else [body]
+    while pending:
+        node = pending.pop()
+        yield node
+        if nested or not isinstance(node, Function | ast.ClassDef):
+            pending.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def parameters(function: Function | None) -> list[str]:
+    """The names of a function's parameters, positional ones first."""
+    if function is None:
+        return []
+    arguments = function.args
+    extra = [argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
+    return [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *extra)]
+
+
+def mentions(node: ast.AST | None, name: str) -> bool:
+    """Is a variable used anywhere below a node?"""
+    return node is not None and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node))
+
+
+def attributes_in(node: ast.AST) -> set[str]:
+    """The names of all attributes that are read below a node."""
+    return {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+
+
+def is_captured(function: Function, name: str) -> bool:
+    """Does a function inside this one use its variable?"""
+    inner = (node for node in nodes_of(function) if isinstance(node, Function | ast.ClassDef))
+    return any(mentions(node, name) for node in inner)
+
+
+def may_be_none(function: Function | None, name: str) -> bool:
+    """Is None the parameter's default?"""
+    if function is None:
+        return False
+    arguments = function.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    pairs = [*zip(reversed(positional), reversed(arguments.defaults), strict=False)]
+    pairs += [(a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None]
+    return any(a.arg == name and isinstance(d, ast.Constant) and d.value is None for a, d in pairs)
+
+
+# -- attributes --------------------------------------------------------------------------------------
+
+
+def _is_attribute(node: ast.AST | None, attribute: str, owner: str | None = None) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == attribute
+        and (owner is None or (isinstance(node.value, ast.Name) and node.value.id == owner))
+    )
+
+
+def _pairs(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """The targets of an assignment and what each gets; tuples are taken apart."""
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        yield node.target, node.value
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                yield from zip(target.elts, node.value.elts, strict=False)
+            else:
+                yield target, node.value
+
+
+def _stored(node: ast.AST, attribute: str, owner: str | None, item: bool) -> ast.expr | None:
+    """What a node stores in an attribute, or as an item of it."""
+    for target, value in _pairs(node):
+        if _is_attribute(target, attribute, owner):
+            return value
+        if item and isinstance(target, ast.Subscript) and _is_attribute(target.value, attribute, owner):
+            return value
+    if item and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+        receiver = node.func.value
+        while isinstance(receiver, ast.Subscript):
+            receiver = receiver.value
+        if isinstance(receiver, ast.Call) and isinstance(receiver.func, ast.Attribute):
+            receiver = receiver.func.value  # self.handlers.setdefault(event, []).append(handler)
+        if node.func.attr in _ADDING and _is_attribute(receiver, attribute, owner):
+            return node.args[-1]
+    return None
+
+
+def methods(cls: ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The functions of a class's body."""
+    for node in cls.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def decorators(function: Function | ast.ClassDef) -> set[str]:
+    """The last part of each decorator's name, of a function or class."""
+    found = set()
+    for node in getattr(function, "decorator_list", []):
+        node = node.func if isinstance(node, ast.Call) else node
+        found.add(node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", ""))
+    return found
+
+
+def own_setters(source: Source, cls: ast.ClassDef, attribute: str, item: bool) -> Iterator[Place]:
+    """Where the methods of a class store in ``self.attribute``, functions inside them included."""
+    for method in methods(cls):
+        me = (parameters(method) or [""])[0]
+        for node in nodes_of(method, nested=True):
+            value = _stored(node, attribute, me, item)
+            if value is not None and isinstance(node, ast.stmt | ast.expr):
+                yield Place(source, node, method, value)
+
+
+def setters(source: Source, attribute: str, item: bool) -> Iterator[Place]:
+    """Where any code of a file stores in an attribute of this name."""
+    for _, function, _ in source.functions():
+        for node in nodes_of(function):
+            value = _stored(node, attribute, None, item)
+            if value is not None and isinstance(node, ast.stmt | ast.expr):
+                yield Place(source, node, function, value)
+
+
+def field(source: Source, cls: ast.ClassDef, attribute: str) -> Place | None:
+    """The field of a dataclass."""
+    for node in cls.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == attribute:
+            return Place(source, node, None, None)
+    return None
+
+
+def releases(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
+    """Public methods of a class that set the attribute to None, delete or empty it."""
+    for method in methods(cls):
+        if method.name.startswith("_") or len(parameters(method)) != 1 or decorators(method):
+            continue
+        me = parameters(method)[0]
+        for node in nodes_of(method):
+            emptied = (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "clear"
+                and _is_attribute(node.func.value, attribute, me)
+            )
+            deleted = isinstance(node, ast.Delete) and any(_is_attribute(t, attribute, me) for t in node.targets)
+            unset = any(
+                _is_attribute(target, attribute, me) and isinstance(value, ast.Constant) and value.value is None
+                for target, value in _all_pairs(node)
+            )
+            if emptied or deleted or unset:
+                yield method.name
+                break
+
+
+def _all_pairs(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """As _pairs, with ``a = b = None`` and ``(a, b) = None, None``."""
+    yield from _pairs(node)
+
+
+def removers(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
+    """Methods of a class that take one item out of the attribute's container: ``unsubscribe``."""
+    for method in methods(cls):
+        if method.name.startswith("_") or len(parameters(method)) < 2:
+            continue
+        me = parameters(method)[0]
+        for node in nodes_of(method):
+            taken = (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in _EMPTYING[1:]
+                and _is_attribute(node.func.value, attribute, me)
+            )
+            if taken:
+                yield method.name
+                break
+
+
+def reads(cls: ast.ClassDef, attribute: str) -> Iterator[tuple[Function, ast.Attribute]]:
+    """Where the methods of a class read the attribute."""
+    for method in methods(cls):
+        for node in nodes_of(method, nested=True):
+            if isinstance(node, ast.Attribute) and node.attr == attribute and isinstance(node.ctx, ast.Load):
+                yield method, node
+
+
+# -- classes of live types, by name only ---------------------------------------------------------------
+
+
+def _dict_of(thing: Any) -> dict[str, Any]:
+    """The namespace of a plain module or a class, without running anything of theirs."""
+    if type(thing) is types.ModuleType:
+        return thing.__dict__
+    if isinstance(type(thing), type) and issubclass(type(thing), type):
+        return dict(type.__dict__["__dict__"].__get__(thing))
+    return {}
+
+
+def _module_file(module: str) -> str:
+    found = sys.modules.get(module)
+    file = _dict_of(found).get("__file__") if found is not None else None
+    return file if isinstance(file, str) and file.endswith(".py") else ""
+
+
+def class_places(module: str, qualname: str, file: str) -> Iterator[tuple[Source, ast.ClassDef]]:
+    """The sources of a class and of its bases, as far as they are found."""
+    source = read(file or _module_file(module))
+    cls = source.class_(qualname) if source is not None else None
+    if source is None or cls is None:
+        return
+    yield source, cls
+    live: Any = sys.modules.get(module)
+    for part in qualname.split("."):
+        live = _dict_of(live).get(part)
+    if isinstance(type(live), type) and issubclass(type(live), type):
+        bases = type.__dict__["__mro__"].__get__(live)[1:]
+        named = [(_dict_of(base).get("__module__"), type.__dict__["__qualname__"].__get__(base)) for base in bases]
+    else:
+        named = [(module, base.id) for base in cls.bases if isinstance(base, ast.Name)]
+    for name, base_qualname in named:
+        if isinstance(name, str) and name != "builtins":
+            base_source = read(_module_file(name) or (file if name == module else ""))
+            base_class = base_source.class_(base_qualname) if base_source is not None else None
+            if base_source is not None and base_class is not None:
+                yield base_source, base_class

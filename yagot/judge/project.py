@@ -1,0 +1,232 @@
+"""What the project is: whose code is under test, the standard library's, or other people's.
+
+Code that is neither the standard library's nor installed is the project's; so is an installed package of the name that
+``pyproject.toml`` gives, or of a package or module in the root directory, as tox and CI import it; and what
+holds the test files. With ``--source``, that alone is.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+STANDARD_LIBRARY = "the standard library"
+PROJECT = "the project"
+
+_PLACES = ("site-packages", "dist-packages")
+_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git", ".hg")
+_NO_PACKAGES = {
+    *("setup", "conftest", "noxfile", "tasks"),
+    *("docs", "doc", "tests", "test", "examples", "benchmarks", "build"),
+}
+_HOME = os.path.dirname(os.__file__) + os.sep
+
+
+@functools.cache
+def is_standard_file(path: str) -> bool:
+    """Is it a file of the standard library?"""
+    return path.startswith(_HOME) and not any(f"{os.sep}{place}{os.sep}" in path for place in _PLACES)
+
+
+@functools.cache
+def distribution(path: str) -> str | None:
+    """The top-level package of a file that was installed."""
+    for place in _PLACES:
+        _, found, rest = path.partition(f"{os.sep}{place}{os.sep}")
+        if found:
+            return rest.split(os.sep)[0].removesuffix(".py")
+    return None
+
+
+def _file_of(name: str) -> str:
+    """The file of an imported module, of a namespace package its directory; "" if there is none. Runs no code of lazy
+    modules."""
+    try:
+        namespace = object.__getattribute__(sys.modules[name], "__dict__")
+        file = namespace.get("__file__") or next(iter(namespace.get("__path__", ())), "")
+    except Exception:  # whatever somebody has put into sys.modules
+        return ""
+    return file if isinstance(file, str) else ""
+
+
+def find_root(directory: Path) -> Path:
+    """The nearest directory upwards that has a project's files; the directory itself if there is none."""
+    for candidate in (directory, *directory.parents):
+        if any((candidate / mark).exists() for mark in _MARKS):
+            return candidate
+    return directory
+
+
+def _tables(root: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        tables: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return tables
+
+
+def _text_at(tables: Any, *keys: str) -> str:
+    for key in keys:
+        tables = tables.get(key) if isinstance(tables, dict) else None
+    return tables if isinstance(tables, str) else ""
+
+
+def _name_in_setup_cfg(root: Path) -> str:
+    from configparser import ConfigParser, Error
+
+    parser = ConfigParser(interpolation=None)
+    try:
+        parser.read(root / "setup.cfg", encoding="utf-8")
+        return parser.get("metadata", "name", fallback="")
+    except (Error, UnicodeDecodeError):
+        return ""
+
+
+def _distribution_name(root: Path) -> str:
+    tables = _tables(root)
+    ways = (("project", "name"), ("tool", "poetry", "name"), ("tool", "flit", "metadata", "module"))
+    named = next(filter(None, (_text_at(tables, *way) for way in ways)), "")
+    return named or (_name_in_setup_cfg(root) if (root / "setup.cfg").exists() else "")
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_").replace(".", "_")
+
+
+def _installed_as(name: str) -> Iterator[str]:
+    """The top-level packages that a distribution has installed, by its ``top_level.txt`` or ``RECORD``."""
+    for place in sys.path:
+        if os.path.basename(place) not in _PLACES:
+            continue
+        for directory in Path(place).glob("*.dist-info"):
+            if _plain(directory.name.partition("-")[0]) == _plain(name):
+                yield from _top_levels(directory)
+
+
+def _top_levels(directory: Path) -> Iterator[str]:
+    try:
+        yield from (directory / "top_level.txt").read_text(encoding="utf-8").split()
+    except OSError:
+        try:
+            lines = (directory / "RECORD").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return
+        for line in lines:
+            top, slash, _ = line.partition(",")[0].partition("/")
+            if (slash or top.endswith(".py")) and "." not in top.removesuffix(".py"):
+                yield top.removesuffix(".py")
+
+
+def _packages_in(directory: Path, marked: bool) -> Iterator[str]:
+    """Packages and modules right in a directory; where they are *marked*, packages have an ``__init__.py``."""
+    try:
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        name = entry.name.removesuffix(".py")
+        if not name.isidentifier() or name in _NO_PACKAGES or name.startswith("test_"):
+            continue
+        is_package = os.path.isdir(entry) and (not marked or os.path.exists(os.path.join(entry, "__init__.py")))
+        if is_package or name != entry.name:
+            yield name
+
+
+def _names_of(root: Path) -> set[str]:
+    name = _distribution_name(root)
+    found = {*_packages_in(root / "src", marked=False), *_packages_in(root, marked=True)} - {"src"}
+    if name:
+        found |= {_plain(name), *_installed_as(name)}
+    return found - {*sys.stdlib_module_names}
+
+
+class Project:
+    """Sorts modules. ``modules`` is what the core asks while it looks for cycles: 0 for the project's, 1 for the
+    standard library's, 2 for other people's; a module that is not in it is the project's."""
+
+    def __init__(self, source: Sequence[str] = (), directory: Path | None = None) -> None:
+        self.root = find_root(directory or Path.cwd())
+        self.source = tuple(source)
+        self.names = set() if source else _names_of(self.root)
+        self.modules: dict[str, int] = {}
+        self._directories = [os.path.join(os.path.abspath(place), "") for place in source]
+        self._test_modules: set[str] = set()
+        self._count = 0
+
+    def _is_source(self, name: str, file: str) -> bool:
+        named = any(name == place or name.startswith(f"{place}.") for place in self.source)
+        return named or (file != "" and os.path.abspath(file).startswith(tuple(self._directories)))
+
+    def owner_of_file(self, file: str, name: str = "") -> str:
+        """PROJECT, STANDARD_LIBRARY or the package that the file, of a module if it is known, was installed with."""
+        if self.source:
+            if self._is_source(name, file):
+                return PROJECT
+        elif name in self._test_modules or name.partition(".")[0] in self.names:
+            return PROJECT
+        if is_standard_file(file):
+            return STANDARD_LIBRARY
+        package = distribution(file)
+        if package is not None:
+            return PROJECT if not self.source and package in self.names else package
+        if not file and name.partition(".")[0] in sys.stdlib_module_names:
+            return STANDARD_LIBRARY
+        return PROJECT if not self.source else name.partition(".")[0] or "others"
+
+    def owner_of_module(self, name: str) -> str:
+        """The same of a module by its name, imported or not."""
+        return self.owner_of_file(_file_of(name), name)
+
+    def add_test(self, module: str) -> None:
+        """A test of this module is about to run; an installed package that holds its own tests is the project."""
+        if module in self._test_modules:
+            return
+        self._test_modules.add(module)
+        package = distribution(_file_of(module))
+        if package is not None and package not in self.names:
+            self.names.add(package)
+            self.modules.clear()  # in place: the core has it
+            self._count = 0
+        self.modules.pop(module, None)
+        self.refresh(True)
+
+    def refresh(self, always: bool = False) -> None:
+        """Sorts the modules that have been imported since."""
+        if len(sys.modules) == self._count and not always:
+            return
+        self._count = len(sys.modules)
+        for name in list(sys.modules):
+            if name not in self.modules and type(name) is str:
+                owner = self.owner_of_module(name)
+                self.modules[name] = 0 if owner == PROJECT else 1 if owner == STANDARD_LIBRARY else 2
+
+    def lines(self) -> Iterator[str]:
+        """For ``yagot config``."""
+        if self.source:
+            yield f"project: what is in {', '.join(self.source)} (source)"
+            return
+        yield f"project: {self.root}, all code that is not installed, and the test files"
+        if self.names:
+            yield f"project, installed too: {', '.join(sorted(self.names))}"
+
+
+@functools.cache
+def _found(source: tuple[str, ...], directory: str) -> Project:
+    return Project(source, Path(directory))
+
+
+def project_of(source: tuple[str, ...]) -> Project:
+    """The project that the current directory is in; what is known of modules is kept for the next one who asks."""
+    try:
+        directory = os.getcwd()
+    except OSError:  # it was deleted
+        directory = os.sep
+    return _found(source, directory)

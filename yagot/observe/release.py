@@ -1,0 +1,83 @@
+"""The ledger, called as from the test: what garbage does when it is released is the test's, not yagot's.
+
+An unclosed file warns, and a finalizer's exception is shown, with the file and line of whoever runs Python code at that
+moment. So the core is called from a function that stands on the line of the test's definition, in a namespace that
+says it is the test's module: filters of warnings match there, and no registry of the user's module is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING
+
+from yagot.model import TestInfo
+
+if TYPE_CHECKING:
+    from yagot import _core
+
+_END = (lambda end, look, refs, alive, keep: end(look=look, references=refs, alive=alive, keep=keep)).__code__
+_CHECK = (lambda check, references, tell: check(references=references, tell=tell)).__code__
+_CALL = (lambda function: function()).__code__
+
+
+def _file_of(test: TestInfo) -> str:
+    """The file as its module names it, where that is known."""
+    file = getattr(sys.modules.get(test.module), "__file__", None)
+    if not isinstance(file, str) or (test.file is not None and not file.endswith(os.path.basename(test.file))):
+        file = test.file
+    return file or f"<{test.id}>"
+
+
+class Ledger:
+    """The core's ledger, with the test for which it releases garbage."""
+
+    def __init__(self, ledger: _core.Ledger) -> None:
+        self._ledger = ledger
+        # kept: a bound method that is made while a window is open would count as born in it
+        self.start, self.begin, self.close = ledger.start, ledger.begin, ledger.close
+        self.references, self.forget, self.put_off = ledger.references, ledger.forget, ledger.put_off
+        self._end, self._check = ledger.end, ledger.check
+        self._test = TestInfo("no test", "", "", "no test")
+        self.stand_for(self._test)
+
+    @property
+    def stacks(self) -> bool:
+        """Did the last look meet places that cannot be seen?"""
+        return self._ledger.stacks
+
+    @property
+    def suspects(self) -> int:
+        """How many objects the last look suspects."""
+        return self._ledger.suspects
+
+    @property
+    def waiting(self) -> int:
+        """How many objects check() is to look at."""
+        return self._ledger.waiting
+
+    def stand_for(self, test: TestInfo) -> None:
+        """From now on garbage is released for this test. What ends a window is made before it begins."""
+        self._test = test
+        self._for_end = self._standing(_END)
+
+    def _standing(self, code: CodeType) -> FunctionType:
+        test = self._test
+        standing = code.replace(co_filename=_file_of(test), co_firstlineno=test.line or 1, co_name=test.name)
+        return FunctionType(standing, {"__name__": test.module or "__main__", "__builtins__": __builtins__})
+
+    def end(
+        self, look: bool = True, references: bool = False, alive: bool = False, keep: bool = False
+    ) -> _core._Observation | None:
+        """Closes the window."""
+        return self._for_end(self._end, look, references, alive, keep)  # type: ignore[no-any-return]
+
+    def check(self, references: bool = False, tell: bool = True) -> list[_core._Finding]:
+        """Looks at all objects."""
+        return self._standing(_CHECK)(self._check, references, tell)  # type: ignore[no-any-return]
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Calls something else that may release garbage."""
+        self._standing(_CALL)(function)
