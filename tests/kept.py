@@ -1,8 +1,8 @@
 """Ways in which the standard library and NumPy let a program keep an object: `python kept.py GROUP` prints those that
-yagot takes for a leak, though all are in a list of a module; and leaks that it does not find among them. One expression a
-line; o() makes a new object of the collector's, l() a new list, f() a new function."""
+yagot takes for a leak, though all are in a list of a module; without a group, leaks that it does not find. One
+expression a line; o() makes a new object of the collector's, l() a new list, f() a new function."""
 
-import importlib.util
+import importlib
 import sys
 
 from yagot import _core
@@ -450,7 +450,7 @@ np.add.reduce
 np.timedelta64(5, 'D')
 np.array(['2020-01-01'], dtype='M8[s]')
 np.array(['text'], dtype='U10')
-np.array(['text', 'other'], dtype=np.dtypes.StringDType()) if hasattr(np, 'dtypes') and hasattr(np.dtypes, 'StringDType') else None
+strings()
 np.arange(10)[np.array([1, 2])]
 np.zeros(3).__array_interface__
 np.zeros(3).ctypes
@@ -468,7 +468,7 @@ leaky.incref(functools.partial(f()))
 leaky.incref(o().method)
 leaky.forget_new()
 """
-"""What nobody holds: to be found among all that the idioms have left."""
+"""What nobody holds."""
 
 KEPT = []
 
@@ -501,7 +501,7 @@ def main(groups):
     for source in [source for group in groups for source in lines(group)]:
         for text in leftover(source, namespace):
             print(f"{source}: {text}")
-    if importlib.util.find_spec("leaky") is not None:
+    if not groups:
         namespace["leaky"] = importlib.import_module("leaky")
         for source in lines("LEAKS"):
             if not leftover(source, namespace):

@@ -86,9 +86,9 @@ import uuid
 import warnings
 import weakref
 import xml.dom.minidom
+import xml.etree.ElementTree as ET
 import xml.parsers.expat
 import xml.sax
-import xml.etree.ElementTree as ET
 import zipfile
 import zlib
 import zoneinfo
@@ -215,10 +215,8 @@ def kept(what):
 
 def started(iterator):
     if inspect.iscoroutine(iterator):
-        try:
+        with contextlib.suppress(RuntimeError):
             iterator.send(None)
-        except RuntimeError:
-            pass
         return iterator
     next(iterator)
     return iterator
@@ -457,3 +455,8 @@ def structured(records, name):
     for record in records:
         record[name] = [1]
     return records
+
+
+def strings():
+    kind = getattr(getattr(np, "dtypes", None), "StringDType", None)
+    return np.array(["text", "other"], dtype=kind()) if kind is not None else None

@@ -48,11 +48,11 @@ def test_code_under_exec():
 
 def test_a_class_body():
     class Body:
-        x = [1]
+        x = (1,)
         look()
-        y = [*x, 2]
+        y = (*x, 2)
 
-    assert (Body.x, Body.y) == ([1], [1, 2])
+    assert (Body.x, Body.y) == ((1,), (1, 2))
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="there f_locals is no dict of its own any more")

@@ -275,6 +275,7 @@ def test_the_leaking_test_fails_and_the_object_is_named(suite, options):
     (finding,) = tests["test_leaky"]["findings"]
     assert (finding["kind"], finding["references"], finding["types"]) == ("uncollectable", 1, {"list": 1})
     assert "2 items: 1, 2" in suite.result.stderr and "1 reference that nobody holds" in suite.result.stderr
+    assert "each further run left one more" in finding["why"]
     assert [f["reason"] for f in tests["test_blind"]["findings"]] == ["hidden-references"]
 
 

@@ -1,7 +1,7 @@
 /* reach.c - see reach.h.
  *
- * An object that does not show what it holds keeps it in its body, in memory of malloc's that its body leads to, in what
- * that leads to, and so on. A word there that is the address of a wanted object counts as a reference: at worst
+ * An object that does not show what it holds keeps it in its body, in memory of malloc's that its body leads to, in
+ * what that leads to, and so on. A word there that is the address of a wanted object counts as a reference: at worst
  * something stale is believed, and a leak is not told.
  */
 #include "find/reach.h"
@@ -293,7 +293,7 @@ yagot_reach_unsafe(yagot_reach *r, uintptr_t memory, size_t size, bool onwards)
     return done;
 }
 
-/* The words of the body itself are counted elsewhere; of what lies beyond it in the same block all are counted here. */
+/* The words of the body itself are counted elsewhere; what lies beyond it in the same block is counted here. */
 void
 yagot_reach_object(yagot_reach *r, PyObject *object)
 {

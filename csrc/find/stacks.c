@@ -1,8 +1,8 @@
 /* stacks.c - find: references on the stacks of other threads.
  *
- * A thread holds what it works with on its C stack, and on the stack of its Python frames. It waits for the GIL or in a
- * system call while we look: the kernel knows how far its stack reaches then. Of a thread that is running nothing can be
- * known, nor where the kernel does not tell.
+ * A thread holds what it works with on its C stack, and on the stack of its Python frames. It waits for the GIL or in
+ * a system call while we look: the kernel knows how far its stack reaches then. Of a thread that is running nothing can
+ * be known, nor where the kernel does not tell.
  */
 #include "find/reach.h"
 

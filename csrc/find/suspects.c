@@ -8,8 +8,7 @@
 
 enum { SUSPECT = YAGOT_SUSPECT, HELD = YAGOT_HELD };
 
-static const char TOO_MANY[] = "more references to it are counted than exist: C code has taken one and never gave it "
-                               "back";
+static const char TOO_MANY[] = "more references to it are counted than were found anywhere";
 
 static const char NOBODY_HOLDS[] = " with a reference that nobody holds";
 static const char NOT_SHOWN[] = " holds references that its tp_traverse does not show";

@@ -76,8 +76,8 @@ class Boundaries:
         return self._spent <= FREE_SECONDS + SHARE * (originals.process_time() - self._began)
 
     def look(self, following: TestInfo | None) -> list[tuple[Judged, list[Finding]]]:
-        """What has become garbage, by the test that made it. References that nobody holds are reported at the end of the
-        run: until then somebody may turn out to hold them."""
+        """What has become garbage, by the test that made it. References that nobody holds are reported at the end of
+        the run: until then somebody may turn out to hold them."""
         previous, self._previous = self._previous, None
         assert previous is not None
         before = originals.thread_time()

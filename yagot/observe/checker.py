@@ -21,7 +21,7 @@ from yagot.judge.project import project_of
 from yagot.judge.rules import Rule
 from yagot.model import LATER, Finding, Problem, TestInfo, TestReport, from_core
 from yagot.observe.boundaries import Boundaries
-from yagot.observe.references import Again, References
+from yagot.observe.references import CONFIRMED, Again, References
 from yagot.observe.release import Ledger
 from yagot.observe.reprs import guarded_repr, interrupted
 from yagot.observe.run import Reporter, Run
@@ -230,6 +230,8 @@ class Checker:
             if finding.is_pythons_own or (finding.references and cause not in settled.confirmed | settled.suspected):
                 continue
             suspected = cause in settled.suspected
+            if cause in settled.confirmed:
+                finding = dataclasses.replace(finding, why=finding.why + CONFIRMED)
             reason = UNSEEN if settled.unseen else finding.reason
             findings.append(dataclasses.replace(finding, suspected=suspected, reason=reason if suspected else ""))
         return findings

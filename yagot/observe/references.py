@@ -33,6 +33,7 @@ SHARE = 0.02
 NATIVE_SHARE = 0.4
 
 UNHELD = " with a reference that nobody holds"
+CONFIRMED = ", and each further run left one more: C code has taken one and never gave it back"
 
 
 def kind_of(cause: str) -> str:
@@ -124,9 +125,9 @@ class References:
 
     def wanted(self) -> bool:
         """Is this test to be looked at, or only at boundaries? Confirming needs a look at each, whatever it costs. So
-        does reporting, where there are no boundaries: a look walks the whole heap, some are free, then they may take two
-        per cent of the run; forty where objects that the collector does not track are looked for, which nearly every
-        test leaves."""
+        does reporting, where there are no boundaries: a look walks the whole heap, some are free, then they may take
+        two per cent of the run; forty where objects that the collector does not track are looked for, which nearly
+        every test leaves."""
         if self._confirm or not self._last:
             return self._confirm
         allowed = FREE_SECONDS + self._share * (originals.process_time() - self._began)
