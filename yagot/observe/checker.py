@@ -190,6 +190,10 @@ class Checker:
         self.run.finished(further)
         return further
 
+    def is_idle(self, following: TestInfo | None) -> bool:
+        """Between a test and the *following* one: would neither end_late() nor boundary() look at anything?"""
+        return not (self._references.held or self._boundaries.due(following))
+
     def boundary(self, following: TestInfo | None = None) -> list[TestReport]:
         """To be called before a test begins, and with None before the run's results are shown: looks at all objects
         if a class, module or the run (Config.check_at) is over. Returns reports of what has become garbage since."""

@@ -151,6 +151,11 @@ class References:
             self._ledger.put_off()
         return seen
 
+    @property
+    def held(self) -> bool:
+        """Would late() look at anything?"""
+        return self._held
+
     def late(self) -> list[_Finding]:
         """The references of the last window, if end() was not to look for them."""
         if not self._held:

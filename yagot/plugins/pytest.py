@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import traceback
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from yagot.config import OPTIONS
-from yagot.report.reporters import make_reporters
+from yagot.plugins.pytest_items import info_of, is_checked, owners_of, rules_of_item
+from yagot.plugins.pytest_phases import Phases
+from yagot.plugins.pytest_reports import Reports
 
 if TYPE_CHECKING:
     from yagot.config import Config
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from yagot.model import Problem, TestInfo, TestReport
     from yagot.observe.checker import Checker
     from yagot.observe.references import Again
-    from yagot.observe.run import Run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -94,92 +94,8 @@ def _aside(config: Any) -> Callable[[TestReport], None]:
     return tell
 
 
-def _info(nodeid: str, line: int | None) -> TestInfo:
-    """Names of a test as pytest's own JUnit XML has them; *line* counts from 0."""
-    from yagot.model import TestInfo
-
-    path, _, rest = nodeid.partition("::")
-    module = path.removesuffix(".py").replace("/", ".")
-    *classes, name = rest.split("::") if rest else [path]
-    return TestInfo(nodeid, module, ".".join([module, *classes]), name, path, None if line is None else line + 1)
-
-
-def info_of(item: pytest.Item) -> TestInfo:
-    """Names of a collected test."""
-    return _info(item.nodeid, item.location[1])
-
-
-def _as_text(error: BaseException) -> str:
-    """An exception with those behind it, whose tracebacks go: they lead to the calls in progress, and those to them."""
-    text = "".join(traceback.format_exception(error.with_traceback(None)))
-    left: list[BaseException | None] = [error]
-    while left:
-        one = left.pop()
-        if one is not None:
-            left += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
-            one.__traceback__ = one.__cause__ = one.__context__ = None
-    return text
-
-
-class Phases:
-    """Calls a function as if it were a part of a test's phase: pytest's plugins attribute to it what it warns of, and
-    the exceptions that finalizers and threads raise meanwhile; with ``-W error`` those are raised.
-
-    The hook is called for these plugins only, and for this one, whose part in it is the function.
-    """
-
-    _NAMES = ("warnings", "unraisableexception", "threadexception")
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._manager = config.pluginmanager
-        self._manager.register(self, "yagot-phases")
-        self._function: Callable[[], None] | None = None
-        self._called = False
-
-    def _turn(self) -> bool | None:
-        function, self._function = self._function, None
-        if function is None:
-            return None  # pytest's own call
-        function()
-        self._called = True
-        return True
-
-    def pytest_runtest_teardown(self) -> None:
-        """Calls the function as a part of the teardown."""
-        self._turn()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self) -> bool | None:
-        """Calls the function as a part of what is done for a test."""
-        return self._turn()
-
-    def _call(self, hook: str, function: Callable[[], None], item: pytest.Item, nextitem: pytest.Item | None) -> None:
-        wanted = (self, *map(self._manager.get_plugin, self._NAMES))
-        others = [plugin for plugin in self._manager.get_plugins() if plugin not in wanted]
-        self._function = function
-        try:
-            self._manager.subset_hook_caller(hook, others)(item=item, nextitem=nextitem)
-        finally:
-            self._function = None
-
-    def teardown(self, function: Callable[[], None], item: pytest.Item, nextitem: pytest.Item | None) -> str:
-        """Calls it in the teardown of a test. Returns what pytest's plugins raise then, as text."""
-        self._called = False
-        try:
-            self._call("pytest_runtest_teardown", function, item, nextitem)
-        except Exception as error:
-            if not self._called:
-                raise
-            return _as_text(error)
-        return ""
-
-    def afterwards(self, function: Callable[[], None], item: pytest.Item, nextitem: pytest.Item | None) -> str:
-        """Calls it for a test that is over. Returns what pytest's plugins raise then, as text."""
-        raised: list[str] = []
-        self._call(
-            "pytest_runtest_protocol", lambda: raised.append(self.teardown(function, item, nextitem)), item, nextitem
-        )
-        return raised[0]
+_Asked = tuple["Config | None", "tuple[Rule, ...]"]
+_ASKED = pytest.StashKey[_Asked]()
 
 
 class Windows:
@@ -208,21 +124,25 @@ class Windows:
         for mark in item.iter_markers("yagot"):
             changes = {**mark.kwargs, **changes}
         changes.pop("check", None)
-        if not _is_checked(item):
+        if not is_checked(item):
             return None
         wrong = changes.keys() - {field.name for field in dataclasses.fields(self.config)}
         if wrong:
             raise pytest.UsageError(f"yagot: {item.nodeid}: the marker yagot has no setting {min(wrong)!r}")
         return dataclasses.replace(self.config, **changes)
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """A wrong marker ends the run before it begins."""
-        for item in items:
-            self._settings(item)
-            _rules(item)
+    def _asked(self, item: pytest.Item) -> _Asked:
+        """What the markers of a test ask for. Raises UsageError."""
+        asked = item.stash.get(_ASKED, None)
+        if asked is None:
+            asked = item.stash[_ASKED] = self._settings(item), rules_of_item(item)
+        return asked
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Has what was garbage before all tests collected while it is no test's."""
+        """A wrong marker ends the run before it begins. Has what was garbage before all tests collected while it is no
+        test's."""
+        for item in session.items:
+            self._asked(item)
         if session.items:
             self.before = self.phases.teardown(self.checker.start, session.items[0], None)
 
@@ -235,12 +155,12 @@ class Windows:
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Opens the window around all of the test's setup."""
         if self.repeat is not None:
-            self.repeat(_owners(item))
+            self.repeat(owners_of(item))
             return (yield)
         self.outcome, self.problem, self.found, self.report = "passed", None, [], None
-        self.settings, self.rules = self._settings(item), _rules(item)
+        self.settings, self.rules = self._asked(item)
         if not self.checker.watching:
-            self.checker.begin(info_of(item), _owners(item))
+            self.checker.begin(info_of(item), owners_of(item))
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -360,6 +280,8 @@ class Windows:
         from yagot.model import LATER
 
         found: list[tuple[TestReport, bool]] = []
+        if self.checker.is_idle(info_of(nextitem) if nextitem is not None else None):
+            return
         raised = self.phases.afterwards(lambda: found.extend(self._late(item, nextitem)), item, nextitem)
         failing: dict[str, list[TestReport]] = {}
         for report, fails in found:
@@ -404,120 +326,3 @@ class Windows:
     def pytest_sessionfinish(self) -> None:
         """Takes the callback out of gc.callbacks."""
         self.checker.finish()
-
-
-def _is_checked(item: pytest.Item) -> bool:
-    return next((bool(mark.kwargs["check"]) for mark in item.iter_markers("yagot") if "check" in mark.kwargs), True)
-
-
-def _rules(item: Any) -> tuple[Rule, ...]:
-    """The test's rules: from decorators, and the markers yagot_allow and yagot_expect."""
-    from yagot.judge.rules import Rule, rules_of
-
-    rules = list(rules_of(getattr(item, "function", None), getattr(item, "cls", None)))
-    for name, expected in (("yagot_allow", False), ("yagot_expect", True)):
-        for mark in item.iter_markers(name):
-            wrong = mark.kwargs.keys() - {"reason", "type", "edge", "signature", "kind"}
-            if wrong:
-                raise pytest.UsageError(f"yagot: {item.nodeid}: the marker {name} has no argument {min(wrong)!r}")
-            rules.append(Rule(**mark.kwargs, expected=expected))
-    return tuple(rules)
-
-
-def _owners(item: Any) -> tuple[object, ...]:
-    """What pytest holds until after the teardown: the fixtures' values and the instance."""
-    owners: list[object] = []
-    values = getattr(item, "funcargs", None)
-    if isinstance(values, dict):
-        owners.append(values)
-    if type(item) is pytest.Function and item.cls is not None:
-        owners.append(item.instance)
-    elif getattr(item, "_instance", None) is not None:  # a unittest test case, made when it was collected
-        owners.append(item._instance)
-    return tuple(owners)
-
-
-class Reports:
-    """Writes the reports and the summary; in the process that the user sees."""
-
-    def __init__(self, config: Config, last_failed: Any) -> None:
-        from yagot.config import ConfigError
-        from yagot.files import UnusablePath
-        from yagot.observe.run import Run
-
-        self.config = config
-        self.last_failed = last_failed
-        self.interrupted: set[str] = set()
-        self.failure: str | None = None
-        try:
-            self.run: Run = Run(config, make_reporters(config))
-        except (UnusablePath, ConfigError) as error:
-            raise pytest.UsageError(f"yagot: {error}") from None
-        self.run.summary.confirm_command = "pytest --yagot --yagot-confirm {test}"
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Tells the reporters which test is about to run, in case the process dies."""
-        if self.run.reporters and _is_checked(item):
-            self.run.started(info_of(item))
-        result = yield
-        self.run.passed_over()
-        return result
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_logreport(self, report: Any) -> Generator[None, object, object]:
-        """Takes the findings of a test, from this process or a worker. What is found later gets a line of its own."""
-        from yagot.model import BEFORE, LATER, from_dict
-
-        name, location = getattr(report, "yagot_later", None) or (report.nodeid, report.location)
-        main = report.nodeid if name == report.nodeid else name.removesuffix(LATER).removesuffix(BEFORE)
-        report.nodeid, report.location = name, tuple(location)
-        for found in getattr(report, "yagot", ()):
-            self.run.finished(from_dict(found))
-        result = yield
-        failed = getattr(self.last_failed, "lastfailed", None)
-        if main != name and isinstance(failed, dict) and failed.pop(name, None):
-            failed[main] = True  # what --last-failed can select
-        return result
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Takes what a worker has kept aside."""
-        from yagot.model import from_dict
-
-        for found in getattr(node, "workeroutput", {}).pop("yagot", ()):  # xdist calls this more than once
-            report = from_dict(found)
-            self.run.finished(report)
-            if report.outcome == "interrupted":
-                self.interrupted.add(report.test.id)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_handlecrashitem(self, crashitem: str, report: Any, sched: Any) -> None:
-        """Tells of a test whose xdist worker died. To xdist an interrupted one is the same."""
-        from yagot.model import CRASH, Problem, TestReport
-
-        if crashitem in self.interrupted:
-            return
-        problem = Problem(CRASH, f"CRASH: the worker died while {crashitem} was running")
-        self.run.finished(TestReport(_info(crashitem, None), "error", 0.0, problem=problem))
-
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Closes the reports."""
-        from yagot.files import UnusablePath
-
-        try:
-            self.run.close()
-        except UnusablePath as error:
-            self.failure = f"yagot: {error}"
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """The totals; the causes too where no test fails for them."""
-        terminalreporter.section("yagot")
-        if self.failure is not None:
-            terminalreporter.write_line(self.failure, red=True)
-        if self.config.report_only:
-            for line in self.run.cause_lines():
-                terminalreporter.write_line(line)
-        for line in self.run.lines():
-            terminalreporter.write_line(line)

@@ -1,0 +1,58 @@
+"""What the pytest plugin asks of a collected test: its names, its markers, what pytest holds for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from yagot.judge.rules import Rule
+    from yagot.model import TestInfo
+
+
+def info_of_node(nodeid: str, line: int | None) -> TestInfo:
+    """Names of a test as pytest's own JUnit XML has them; *line* counts from 0."""
+    from yagot.model import TestInfo
+
+    path, _, rest = nodeid.partition("::")
+    module = path.removesuffix(".py").replace("/", ".")
+    *classes, name = rest.split("::") if rest else [path]
+    return TestInfo(nodeid, module, ".".join([module, *classes]), name, path, None if line is None else line + 1)
+
+
+def info_of(item: pytest.Item) -> TestInfo:
+    """Names of a collected test."""
+    return info_of_node(item.nodeid, item.location[1])
+
+
+def is_checked(item: pytest.Item) -> bool:
+    """Does no marker say that it is not to be checked?"""
+    return next((bool(mark.kwargs["check"]) for mark in item.iter_markers("yagot") if "check" in mark.kwargs), True)
+
+
+def rules_of_item(item: Any) -> tuple[Rule, ...]:
+    """The test's rules: from decorators, and the markers yagot_allow and yagot_expect."""
+    from yagot.judge.rules import Rule, rules_of
+
+    rules = list(rules_of(getattr(item, "function", None), getattr(item, "cls", None)))
+    for name, expected in (("yagot_allow", False), ("yagot_expect", True)):
+        for mark in item.iter_markers(name):
+            wrong = mark.kwargs.keys() - {"reason", "type", "edge", "signature", "kind"}
+            if wrong:
+                raise pytest.UsageError(f"yagot: {item.nodeid}: the marker {name} has no argument {min(wrong)!r}")
+            rules.append(Rule(**mark.kwargs, expected=expected))
+    return tuple(rules)
+
+
+def owners_of(item: Any) -> tuple[object, ...]:
+    """What pytest holds until after the teardown: the fixtures' values and the instance."""
+    owners: list[object] = []
+    values = getattr(item, "funcargs", None)
+    if isinstance(values, dict):
+        owners.append(values)
+    if type(item) is pytest.Function and item.cls is not None:
+        owners.append(item.instance)
+    elif getattr(item, "_instance", None) is not None:  # a unittest test case, made when it was collected
+        owners.append(item._instance)
+    return tuple(owners)

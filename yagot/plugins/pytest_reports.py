@@ -1,0 +1,101 @@
+"""The part of the pytest plugin that the user sees: reports and the summary, in the process that writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from yagot.plugins.pytest_items import info_of, info_of_node, is_checked
+from yagot.report.reporters import make_reporters
+
+if TYPE_CHECKING:
+    from yagot.config import Config
+    from yagot.observe.run import Run
+
+
+class Reports:
+    """Writes the reports and the summary; in the process that the user sees."""
+
+    def __init__(self, config: Config, last_failed: Any) -> None:
+        from yagot.config import ConfigError
+        from yagot.files import UnusablePath
+        from yagot.observe.run import Run
+
+        self.config = config
+        self.last_failed = last_failed
+        self.interrupted: set[str] = set()
+        self.failure: str | None = None
+        try:
+            self.run: Run = Run(config, make_reporters(config))
+        except (UnusablePath, ConfigError) as error:
+            raise pytest.UsageError(f"yagot: {error}") from None
+        self.run.summary.confirm_command = "pytest --yagot --yagot-confirm {test}"
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Tells the reporters which test is about to run, in case the process dies."""
+        if self.run.reporters and is_checked(item):
+            self.run.started(info_of(item))
+        result = yield
+        self.run.passed_over()
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> Generator[None, object, object]:
+        """Takes the findings of a test, from this process or a worker. What is found later gets a line of its own."""
+        from yagot.model import BEFORE, LATER, from_dict
+
+        name, location = getattr(report, "yagot_later", None) or (report.nodeid, report.location)
+        main = report.nodeid if name == report.nodeid else name.removesuffix(LATER).removesuffix(BEFORE)
+        report.nodeid, report.location = name, tuple(location)
+        for found in getattr(report, "yagot", ()):
+            self.run.finished(from_dict(found))
+        result = yield
+        failed = getattr(self.last_failed, "lastfailed", None)
+        if main != name and isinstance(failed, dict) and failed.pop(name, None):
+            failed[main] = True  # what --last-failed can select
+        return result
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Takes what a worker has kept aside."""
+        from yagot.model import from_dict
+
+        for found in getattr(node, "workeroutput", {}).pop("yagot", ()):  # xdist calls this more than once
+            report = from_dict(found)
+            self.run.finished(report)
+            if report.outcome == "interrupted":
+                self.interrupted.add(report.test.id)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: Any, sched: Any) -> None:
+        """Tells of a test whose xdist worker died. To xdist an interrupted one is the same."""
+        from yagot.model import CRASH, Problem, TestReport
+
+        if crashitem in self.interrupted:
+            return
+        problem = Problem(CRASH, f"CRASH: the worker died while {crashitem} was running")
+        self.run.finished(TestReport(info_of_node(crashitem, None), "error", 0.0, problem=problem))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Closes the reports."""
+        from yagot.files import UnusablePath
+
+        try:
+            self.run.close()
+        except UnusablePath as error:
+            self.failure = f"yagot: {error}"
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """The totals; the causes too where no test fails for them."""
+        terminalreporter.section("yagot")
+        if self.failure is not None:
+            terminalreporter.write_line(self.failure, red=True)
+        if self.config.report_only:
+            for line in self.run.cause_lines():
+                terminalreporter.write_line(line)
+        for line in self.run.lines():
+            terminalreporter.write_line(line)
