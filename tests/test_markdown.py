@@ -34,7 +34,7 @@ def test_totals_causes_and_graphs(project):
     project.write("test_md.py", SUITE)
     project.yagot("--markdown", "out.md", "test_md", check=1)
     text = (project.path / "out.md").read_text(encoding="utf-8")
-    assert text.startswith("### yagot: 3 tests of 4 leaked, from 2 causes\n")
+    assert text.startswith("### yagot: 3 tests of 4 leaked, from 1 cause\n")
     assert re.search(rf"\| test&#95;md.Node.me \| 2 \| {2 * INSTANCE} \| \d+ B \| [0-9a-f]{{12}} \|", text)
     assert 'n0["test#95;md.Node"]\n  n0 -->|".me"| n0\n```' in text
     assert "- test&#95;md.TestMarkdown.test&#95;one\n" in text

@@ -75,7 +75,7 @@ def test_jenkins(report):
     assert {name: case["status"] for name, case in found.items()} == STATUS
     leak = found["test_leak"]
     assert leak["class"] == "test_tree.TestTree" and leak["suite"] == "test_tree"
-    assert leak["message"].startswith("LEAK: ") and "test_tree.Node.me" in leak["text"]
+    assert leak["message"].startswith("LEAK: ") and "Node.me → Node" in leak["text"]
     assert "no database" in found["setUpClass"]["text"]
     assert [Path(path).suffix for path in leak["attachments"]] == [".svg", ".json"][shutil.which("dot") is None :]
     for path in leak["attachments"]:
@@ -124,7 +124,7 @@ def test_junit2html(report, tmp_path):
     out = tmp_path / "out.html"
     subprocess.run([sys.executable, "-m", "junit2htmlreport", str(report), str(out)], check=True)
     text = etree.parse(str(out), etree.HTMLParser()).xpath("string()")
-    assert "LEAK: " in text and "test_tree.Node.me" in text and "no database" in text
+    assert "LEAK: " in text and "Node.me → Node" in text and "no database" in text
 
 
 def test_attachments_of_families_and_paths(project):

@@ -72,10 +72,20 @@ def unexplained(seen):
     return [finding for finding in seen["findings"] if finding["references"]]
 
 
+def found(ledger, action):
+    """What a leak gives. An address that lingers in some memory of a large process passes for a reference: in doubt
+    nobody is accused, so a look may find nothing now and then."""
+    for _ in range(10):
+        findings = unexplained(look(ledger, action))
+        if findings:
+            return findings
+    return []
+
+
 @needs_generations
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_stray_incref(ledger, leaky, name):
-    (finding,) = unexplained(look(ledger, lambda: leaky.incref(MAKERS[name]())))
+    (finding,) = found(ledger, lambda: leaky.incref(MAKERS[name]()))
     assert finding["kind"] == "uncollectable"
     assert finding["references"] == finding["count"] == 1
     assert name in finding["steps"][0]["object"]
@@ -87,7 +97,7 @@ def test_two_references_and_what_hangs_on_them(ledger, leaky):
         leaky.incref(tree)
         leaky.incref(tree)
 
-    (finding,) = unexplained(look(ledger, leak))
+    (finding,) = found(ledger, leak)
     assert (finding["references"], finding["count"], finding["objects"]) == (2, 1, 4)
 
 
@@ -99,28 +109,29 @@ def test_an_error_path(ledger, leaky):
         with contextlib.suppress(TypeError):
             leaky.checked_copy(["x"])
 
-    (finding,) = unexplained(look(ledger, leak))
+    (finding,) = found(ledger, leak)
     assert finding["types"] == {"list": 1}
     assert unexplained(look(ledger, lambda: leaky.checked_copy([1]))) == []
 
 
 @pytest.mark.parametrize("kind", ["list", "tuple"])
 def test_what_c_code_never_filled(ledger, leaky, kind):
-    (finding,) = unexplained(look(ledger, lambda: leaky.forget_unfilled(kind == "tuple")))
+    (finding,) = found(ledger, lambda: leaky.forget_unfilled(kind == "tuple"))
     assert finding["signature"] == f"{kind} of NULL with a reference that nobody holds"
     assert "NULL" in finding["steps"][0]["contents"]
 
 
 def test_a_forgotten_object_and_a_forgotten_member(ledger, leaky):
-    assert unexplained(look(ledger, leaky.forget_new))[0]["types"] == {"list": 1}
-    assert unexplained(look(ledger, lambda: leaky.Forgetful([7])))[0]["types"] == {"list": 1}
+    assert found(ledger, leaky.forget_new)[0]["types"] == {"list": 1}
+    assert found(ledger, lambda: leaky.Forgetful([7]))[0]["types"] == {"list": 1}
 
 
 def test_a_suspect_that_stays_recurs(ledger, leaky):
     cause = "list of int with a reference that nobody holds"
-    for expected in ({}, {cause: (1, 1, 1, 1)}, {cause: (2, 2, 2, 2)}):
-        seen = look(ledger, lambda: leaky.incref([1, 2]))
-        assert seen["recurring"] == expected
+    runs = [look(ledger, lambda: leaky.incref([1, 2]))["recurring"].get(cause, (0, 0, 0, 0)) for _ in range(10)]
+    objects, left, _, references = runs[-1]
+    assert runs[0] == (0, 0, 0, 0) and runs == sorted(runs)
+    assert objects == left == references >= 2
 
 
 KEPT = []
@@ -156,7 +167,7 @@ def test_frozen_holders_are_seen(ledger, leaky):
     gc.freeze()
     try:
         assert unexplained(look(ledger, lambda: holder.append([1]))) == []
-        assert len(unexplained(look(ledger, lambda: leaky.incref([1])))) == 1
+        assert len(found(ledger, lambda: leaky.incref([1]))) == 1
     finally:
         gc.unfreeze()
 
@@ -188,7 +199,7 @@ def test_garbage_explains_nothing_that_it_hides(ledger, leaky):
         item = Derived([1, 2])
         item.me = item
 
-    assert [finding["types"] for finding in unexplained(look(ledger, leak))] == [{"list": 1}]
+    assert [finding["types"] for finding in found(ledger, leak)] == [{"list": 1}]
 
 
 def test_a_subclass_of_threading_local_is_no_suspect(ledger):
@@ -235,8 +246,13 @@ def test_a_finalizer_of_the_old_kind(project, leaky_directory):
 
 
 def test_our_own_check_sees_it(leaky):
-    with pytest.raises(yagot.LeakError, match="1 reference that nobody holds"), yagot.check(leaks_only=True):
-        leaky.incref([1, 2])
+    def check_ten_times():  # see found()
+        for _ in range(10):
+            with yagot.check(leaks_only=True):
+                leaky.incref([1, 2])
+
+    with pytest.raises(yagot.LeakError, match="1 reference that nobody holds"):
+        check_ten_times()
 
 
 LEAKY_TESTS = """
