@@ -104,6 +104,37 @@ def test_recipes(number):
     assert bool(findings) == (caption == "before"), findings
 
 
+def map_of_the_tree():
+    """The map in contributing.rst: each folder, and the names that it lists there."""
+    text = (DOCS / "contributing.rst").read_text(encoding="utf-8")
+    block = re.search(r"compares\nthis map with the tree.\n\n::\n\n(.*?)\n\n\S", text, re.S)[1]
+    folders, path = {}, {}
+    for indent, name, purpose in re.findall(r"^ {4}( *)(\S+) {2,}(\S.*)$", block, re.M):
+        assert len(purpose) > 5, name
+        path[len(indent)] = name.removesuffix("/")
+        place = "/".join(path[level] for level in sorted(path) if level <= len(indent))
+        if name.endswith("/"):
+            folders[place] = []
+        else:
+            folders[place.rpartition("/")[0]].append(name)
+    return folders
+
+
+def test_the_map_is_the_tree():
+    """Of the core and the package it has all files, of the rest all folders."""
+    root, folders = DOCS.parent, map_of_the_tree()
+    for top in ("csrc", "yagot"):
+        places = {place for place in folders if place.split("/")[0] == top}
+        there = {path.parent for path in (root / top).rglob("*.*") if path.suffix in (".c", ".h", ".py", ".pyi")}
+        assert places == {str(path.relative_to(root)) for path in there}
+        for place in places:
+            files = {path for path in (root / place).iterdir() if path.is_file() and path.suffix != ".so"}
+            names = {path.stem if path.suffix in (".c", ".h") else path.name for path in files}
+            assert sorted(names) == sorted(folders[place]), place
+    data = {path.parent.name for path in (root / "tests").glob("*/*") if not path.parent.name.startswith((".", "_"))}
+    assert data == {place.partition("/")[2] for place in folders if place.startswith("tests/")}
+
+
 PAGES = sorted([*DOCS.rglob("*.rst"), DOCS.parent / "README.md"])
 
 
