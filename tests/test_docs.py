@@ -3,6 +3,7 @@
 import doctest
 import json
 import re
+import subprocess
 import sys
 import textwrap
 from dataclasses import fields
@@ -133,6 +134,23 @@ def test_the_map_is_the_tree():
             assert sorted(names) == sorted(folders[place]), place
     data = {path.parent.name for path in (root / "tests").glob("*/*") if not path.parent.name.startswith((".", "_"))}
     assert data == {place.partition("/")[2] for place in folders if place.startswith("tests/")}
+
+
+def without_numbers(line):
+    return re.sub(r"[\d.,]+ (B|kB|MB)", "SIZE", line.strip())
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guide/reading.rst"])
+def test_the_report_shown_is_that_of_the_demo(page):
+    root = DOCS.parent
+    command = [sys.executable, "-m", "yagot", "run"]
+    run = subprocess.run(command, cwd=root / "tests" / "demo", capture_output=True, text=True, encoding="utf-8")
+    assert run.returncode == 1
+    printed = {without_numbers(line) for line in run.stderr.splitlines()}
+    text = (root / page).read_text(encoding="utf-8")
+    shown = re.search(r"^ +FAIL: test_total .*?\n\n", text, re.S | re.M)[0].splitlines()[:-1]
+    assert len(shown) >= 10
+    assert [line for line in shown if without_numbers(line) not in printed] == []
 
 
 PAGES = sorted([*DOCS.rglob("*.rst"), DOCS.parent / "README.md"])
