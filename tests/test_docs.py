@@ -13,7 +13,7 @@ import pytest
 import yaml
 from support import needs_counts
 
-from yagot.config import OPTIONS, Config
+from yagot.config import OPTIONS, Config, load
 from yagot.model import OUTCOMES, Finding, TestInfo, TestReport
 
 if sys.version_info >= (3, 11):
@@ -61,10 +61,27 @@ def test_json_keys_are_documented():
         assert f"``{key}``" in text, key
 
 
-def test_settings_are_documented():
-    text = (DOCS / "reference" / "commandline.rst").read_text(encoding="utf-8")
+def test_settings_are_documented(monkeypatch, tmp_path):
+    """The page is what docs/settings.py makes of the settings, and its examples can be read from the file and from
+    variables."""
+    monkeypatch.syspath_prepend(DOCS)
+    import settings
+
+    written = (DOCS / "reference" / "configuration.rst").read_text(encoding="utf-8")
+    assert written == settings.page(), "python docs/settings.py > docs/reference/configuration.rst"
+    names = {field.name for field in fields(Config)}
+    assert names == set(OPTIONS) == set(settings.EXAMPLES)
+    needed = {"baseline": "leaks.json", "junit-xml": "out.xml"}
     for field in fields(Config):
-        assert f"``--{field.name.replace('_', '-')}" in text, field.name
+        name, value = field.name, settings.EXAMPLES[field.name]
+        others = {key: other for key, other in needed.items() if key.replace("-", "_") != name}
+        lines = [f"{key} = {settings.in_toml(other)}" for key, other in others.items()]
+        line = re.search(rf"^:pyproject.toml: ``({name.replace('_', '-')} = .*)``$", written, re.M)[1]
+        (tmp_path / "pyproject.toml").write_text("\n".join(["[tool.yagot]", *lines, line]), encoding="utf-8")
+        assert getattr(load({}, tmp_path, {})[0], name) == value != field.default
+        variable, word = re.search(rf"^:variable: ``(YAGOT_{name.upper()})=(.*)``$", written, re.M).groups()
+        (tmp_path / "pyproject.toml").write_text("\n".join(["[tool.yagot]", *lines]), encoding="utf-8")
+        assert getattr(load({}, tmp_path, {variable: word})[0], name) == value
 
 
 def test_the_readme_shows_the_commands_first():
