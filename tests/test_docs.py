@@ -3,6 +3,7 @@
 import doctest
 import json
 import re
+import subprocess
 import sys
 import textwrap
 from dataclasses import fields
@@ -12,7 +13,7 @@ import pytest
 import yaml
 from support import needs_counts
 
-from yagot.config import OPTIONS, Config
+from yagot.config import OPTIONS, Config, load
 from yagot.model import OUTCOMES, Finding, TestInfo, TestReport
 
 if sys.version_info >= (3, 11):
@@ -60,10 +61,27 @@ def test_json_keys_are_documented():
         assert f"``{key}``" in text, key
 
 
-def test_settings_are_documented():
-    text = (DOCS / "reference" / "commandline.rst").read_text(encoding="utf-8")
+def test_settings_are_documented(monkeypatch, tmp_path):
+    """The page is what docs/settings.py makes of the settings, and its examples can be read from the file and from
+    variables."""
+    monkeypatch.syspath_prepend(DOCS)
+    import settings
+
+    written = (DOCS / "reference" / "configuration.rst").read_text(encoding="utf-8")
+    assert written == settings.page(), "python docs/settings.py > docs/reference/configuration.rst"
+    names = {field.name for field in fields(Config)}
+    assert names == set(OPTIONS) == set(settings.EXAMPLES)
+    needed = {"baseline": "leaks.json", "junit-xml": "out.xml"}
     for field in fields(Config):
-        assert f"``--{field.name.replace('_', '-')}" in text, field.name
+        name, value = field.name, settings.EXAMPLES[field.name]
+        others = {key: other for key, other in needed.items() if key.replace("-", "_") != name}
+        lines = [f"{key} = {settings.in_toml(other)}" for key, other in others.items()]
+        line = re.search(rf"^:pyproject.toml: ``({name.replace('_', '-')} = .*)``$", written, re.M)[1]
+        (tmp_path / "pyproject.toml").write_text("\n".join(["[tool.yagot]", *lines, line]), encoding="utf-8")
+        assert getattr(load({}, tmp_path, {})[0], name) == value != field.default
+        variable, word = re.search(rf"^:variable: ``(YAGOT_{name.upper()})=(.*)``$", written, re.M).groups()
+        (tmp_path / "pyproject.toml").write_text("\n".join(["[tool.yagot]", *lines]), encoding="utf-8")
+        assert getattr(load({}, tmp_path, {variable: word})[0], name) == value
 
 
 def test_the_readme_shows_the_commands_first():
@@ -102,6 +120,54 @@ def test_recipes(number):
     findings = ledger.end()["findings"]
     ledger.close()
     assert bool(findings) == (caption == "before"), findings
+
+
+def map_of_the_tree():
+    """The map in contributing.rst: each folder, and the names that it lists there."""
+    text = (DOCS / "contributing.rst").read_text(encoding="utf-8")
+    block = re.search(r"compares\nthis map with the tree.\n\n::\n\n(.*?)\n\n\S", text, re.S)[1]
+    folders, path = {}, {}
+    for indent, name, purpose in re.findall(r"^ {4}( *)(\S+) {2,}(\S.*)$", block, re.M):
+        assert len(purpose) > 5, name
+        path[len(indent)] = name.removesuffix("/")
+        place = "/".join(path[level] for level in sorted(path) if level <= len(indent))
+        if name.endswith("/"):
+            folders[place] = []
+        else:
+            folders[place.rpartition("/")[0]].append(name)
+    return folders
+
+
+def test_the_map_is_the_tree():
+    """Of the core and the package it has all files, of the rest all folders."""
+    root, folders = DOCS.parent, map_of_the_tree()
+    for top in ("csrc", "yagot"):
+        places = {place for place in folders if place.split("/")[0] == top}
+        there = {path.parent for path in (root / top).rglob("*.*") if path.suffix in (".c", ".h", ".py", ".pyi")}
+        assert places == {str(path.relative_to(root)) for path in there}
+        for place in places:
+            files = {path for path in (root / place).iterdir() if path.is_file() and path.suffix != ".so"}
+            names = {path.stem if path.suffix in (".c", ".h") else path.name for path in files}
+            assert sorted(names) == sorted(folders[place]), place
+    data = {path.parent.name for path in (root / "tests").glob("*/*") if not path.parent.name.startswith((".", "_"))}
+    assert data == {place.partition("/")[2] for place in folders if place.startswith("tests/")}
+
+
+def without_numbers(line):
+    return re.sub(r"[\d.,]+ (B|kB|MB)", "SIZE", line.strip())
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guide/reading.rst"])
+def test_the_report_shown_is_that_of_the_demo(page):
+    root = DOCS.parent
+    command = [sys.executable, "-m", "yagot", "run"]
+    run = subprocess.run(command, cwd=root / "tests" / "demo", capture_output=True, text=True, encoding="utf-8")
+    assert run.returncode == 1
+    printed = {without_numbers(line) for line in run.stderr.splitlines()}
+    text = (root / page).read_text(encoding="utf-8")
+    shown = re.search(r"^ +FAIL: test_total .*?\n\n", text, re.S | re.M)[0].splitlines()[:-1]
+    assert len(shown) >= 10
+    assert [line for line in shown if without_numbers(line) not in printed] == []
 
 
 PAGES = sorted([*DOCS.rglob("*.rst"), DOCS.parent / "README.md"])

@@ -25,73 +25,97 @@ class Config:
     pyproject.toml, ``YAGOT_`` and capitals in the environment."""
 
     leaks_only: bool = False
-    """Only uncollectable objects fail a test; collected ones are notes."""
+    """Only uncollectable objects fail a test; collected ones are notes. References that nobody holds fail their test
+    without being confirmed."""
     report_only: bool = False
-    """Leaks are reported and fail nothing."""
+    """Leaks are reported, by cause at the end of the run, and fail no test."""
     strict: bool = False
-    """What is inherent (see yagot.judge.judge) fails too."""
+    """What the project cannot mend, and what is inherent, fails too: it switches off all default rules but
+    ``first-import`` and ``hidden-references``."""
     ignore_types: tuple[str, ...] = ()
-    """A test that leaves an object of one of these types is not judged at all (as in yagot 0.5.0)."""
+    """A test that leaves an object of one of these types (``module.Class``, ``dict``) is not judged at all, as in
+    yagot 0.5.0. ``allow`` is mostly the better choice."""
     source: tuple[str, ...] = ()
-    """Packages or directories: only leaks of theirs count, others are notes."""
+    """The project is what is in these packages or directories. Only leaks count of which the project's code has made a
+    reference on the cycle itself; others are notes. Cycles of plain containers count always. Without the setting the
+    project is all code that is not installed, and what is installed under the name that ``pyproject.toml`` gives, or
+    that of a package in the root directory; ``yagot config`` shows it."""
     omit: tuple[str, ...] = ()
-    """Patterns of files and dotted names: leaks of which everything matches are notes."""
+    """Leaks of which every file and every dotted name matches one of these patterns are notes."""
     allow: tuple[str, ...] = ()
-    """Patterns of signatures, causes, types or steps of a cycle: such leaks are allowed."""
+    """Leaks are allowed if a pattern (``*``, ``?``, ``[…]``) matches their signature, their cause, one of their types
+    (``package.module.Class``) or a step of the cycle without indices (``*.Node.parent``)."""
     disable_rules: tuple[str, ...] = ()
-    """Default rules that are not to make notes of leaks; see yagot.judge.judge."""
+    """Default rules that are not to make notes of leaks: ``inherent-class`` (the cycle that every class is in, of a
+    class made at run time), ``first-import`` (what was made while a module was being imported), ``framework-scaffold``
+    (cycles through objects of the test framework), ``standard-library`` and ``third-party`` (cycles that no code of the
+    project has made), ``hidden-references`` (a C type that does not show what it holds)."""
     baseline: str | None = None
-    """A file with the leaks that are known; they fail nothing."""
+    """A file with the leaks that are known: they fail nothing. The end of the run says how many causes are new, known
+    and fixed."""
     baseline_mode: str = "ratchet"
     """``ratchet``: only leaks that are not in the baseline fail; ``strict``: all do."""
     update_baseline: bool = False
-    """Write the leaks of this run into the baseline; none fails."""
+    """Write the leaks of this run into the baseline, and drop those that are fixed; none fails."""
     check_at: str = "module"
-    """Where all objects are looked at: at the end of each ``test``, ``class`` or ``module``, of the ``session``, or
-    ``never``."""
+    """Where all objects are looked at for what outlived its test and is garbage now: at the end of each ``test``,
+    ``class`` or ``module``, of the ``session``, or ``never``. What is found names the test that made it, with
+    ``[later]`` behind its name; ``[before]`` marks what was made before a test, e.g. by its ``setUpClass``, and
+    ``[after]`` what was made after the last one. Looks that together would take more than about two per cent of the
+    run are left out, except for the last one."""
     repeat: str = ""
-    """``W:N``: run each test W times more to warm up and N times counted, and report what grows each time."""
+    """``W:N``: run each test W times more to warm up and about 2·N times counted, and report what grows by the same
+    amount each time: objects, with a path to one of them, references to older objects, allocated blocks, the C heap,
+    mapped memory, file descriptors, threads, asyncio tasks. A test that seems to grow is run until the growth has ended
+    or the time is over. See :doc:`/guide/native`."""
     repeat_seconds: int = 5
-    """With repeat: after so many seconds a test whose growth has not ended is not run again."""
+    """With ``repeat``: how many seconds to go on with a test that seems to grow."""
     native: bool = False
-    """Look for references that nobody holds to strings, numbers and other untracked objects, too (CPython 3.14+)."""
+    """Look for references that nobody holds to strings, numbers and other objects that the collector does not track,
+    too. CPython 3.14 and newer; every test that leaves such objects needs a pass over the heap."""
     confirm: bool = False
-    """Run a test again to confirm a reference that nobody holds. Without it no test runs twice, and what is left at the
-    end of the run is suspected."""
+    """Run a test that leaves an object with a reference that nobody holds again, in fresh instances, to confirm it.
+    Without it no test runs twice, and such a reference is only suspected. See :doc:`/guide/native`."""
     no_confirm: bool = False
     """Accepted from older configurations, without effect: no test runs twice unless ``confirm`` or ``repeat`` asks for
     it."""
     html: str | None = None
-    """A page to write; needs the packages jinja2 and graphviz."""
+    """Write a page to look at: one file that needs no network, with a filter, the cycles drawn, light and dark. Needs
+    ``pip install jinja2 graphviz``; the drawings need Graphviz's ``dot`` (``apt install graphviz``), and without it the
+    cycles are lists."""
     junit_xml: str | None = None
-    """A JUnit XML report to write; a directory (``…/``) for ``TEST-yagot.xml`` in it, under tox with the environment's
-    name."""
+    """Write a JUnit XML report (:doc:`/reference/junit`). Given a directory, with a slash at its end, it is
+    ``TEST-yagot.xml`` in it, under tox ``TEST-yagot-ENVIRONMENT.xml``."""
     junit_attachments: str | None = None
-    """A directory for files that go with the XML report: each leaking test's findings as JSON, and a picture of the
-    cycle (needs the package graphviz, and Graphviz)."""
+    """A directory for files that go with the XML report: each leaking test's findings as JSON, and the cycle that holds
+    most as a picture (SVG; needs the package ``graphviz``, and Graphviz). The test's output names them."""
     junit_family: str = "xunit2"
     """The dialect of the XML: ``xunit2``, ``xunit1`` (cases with file and line) or ``ant`` (Ant's schema)."""
     junit_datadog: bool = False
-    """Properties for Datadog in the XML report; without it they are there if a variable ``DD_…`` is set."""
+    """Write properties for Datadog (``dd_tags[…]``) into the XML report. Without the setting they are there if a variable
+    ``DD_…`` is set, as Datadog's tools read them."""
     json: str | None = None
-    """A JSON report to write."""
+    """Write a JSON report (:doc:`/reference/json`)."""
     markdown: str | None = None
-    """A Markdown report to write, e.g. for $GITHUB_STEP_SUMMARY."""
+    """Write a Markdown report: totals, a table of the causes, each cycle as a Mermaid graph, which GitHub and GitLab
+    draw. In a GitHub job it goes into the job's summary without being asked for."""
     repr: bool = False
-    """Show the repr() of objects on cycles: runs their code."""
+    """Show the ``repr()`` of objects on cycles, cut to 500 characters and given up after 0.2 seconds of Python code.
+    This runs their code; by default nothing of theirs runs."""
     details: bool = False
-    """Show types, signatures, and where objects were defined and made; so does ``-v`` of ``yagot run`` and pytest."""
+    """Show types, signatures, contents, and where objects were defined and made, too, and each cause each time; so does
+    ``-v`` of ``yagot run`` and pytest. The XML and JSON reports have all this in any case."""
     show_slowest: int = 0
-    """Tell at the end of the run which N checks took longest."""
+    """Show at the end of the run which N checks took longest."""
     trace: int = 0
-    """Frames of tracemalloc to keep per allocation; 0: off."""
+    """Start tracemalloc with N frames, and show where objects were made; 0: off."""
 
 
 OPTIONS: dict[str, tuple[str, str]] = {
     "leaks_only": ("", "only uncollectable objects fail a test"),
     "report_only": ("", "report leaks, but fail no test for them"),
-    "strict": ("", "let inherent cycles (of classes made in a test, of the framework) fail too"),
-    "repr": ("", "show the repr() of objects on cycles: runs their code"),
+    "strict": ("", "let leaks that the project cannot mend fail, too (e.g. of the standard library)"),
+    "repr": ("", "show the repr() of objects on cycles; this runs their code"),
     "details": ("", "show types, signatures and places, too; so does -v"),
     "ignore_types": ("TYPE[,TYPE…]", "do not judge tests that leave objects of these types"),
     "source": ("PKG[,PKG…]", "only leaks of these packages or directories count"),
@@ -104,18 +128,18 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "check_at": ("WHERE", "look at all objects at the end of each test, class, module (default), session; or never"),
     "repeat": ("W:N", "run each test W+N times more, and report what grows each time"),
     "repeat_seconds": ("SECONDS", "with --repeat: how long to go on while something grows (default 5, for each test)"),
-    "native": ("", "find reference leaks of strings, numbers and other untracked objects too (CPython 3.14+)"),
+    "native": ("", "find reference leaks of strings, numbers and other untracked objects, too (CPython 3.14+)"),
     "confirm": ("", "run a test again to confirm a reference that nobody holds"),
     "no_confirm": ("", "accepted, without effect: no test runs twice unless you ask for it"),
-    "junit_xml": ("FILE", "write a JUnit XML report; of a directory (DIR/), TEST-yagot.xml in it"),
+    "junit_xml": ("FILE", "write a JUnit XML report; given a directory (DIR/), TEST-yagot.xml in it"),
     "junit_attachments": ("DIR", "write the findings of leaking tests beside the XML, as JSON and pictures"),
     "junit_family": ("FAMILY", "the XML's dialect: xunit2 (default), xunit1 or ant"),
-    "junit_datadog": ("", "write properties for Datadog into the XML (without it if a variable DD_… is set)"),
+    "junit_datadog": ("", "write properties for Datadog into the XML (otherwise only if a variable DD_… is set)"),
     "json": ("FILE", "write a JSON report"),
     "markdown": ("FILE", "write a Markdown report, with the cycles as Mermaid graphs"),
     "html": ("FILE", "write a page to look at; needs the packages jinja2 and graphviz"),
-    "show_slowest": ("N", "tell which N checks took longest"),
-    "trace": ("N", "tell where objects were made (N frames of tracemalloc)"),
+    "show_slowest": ("N", "show which N checks took longest"),
+    "trace": ("N", "show where objects were made (N frames of tracemalloc)"),
 }
 """Settings as command-line options: metavar (empty: a flag) and help."""
 
