@@ -92,8 +92,8 @@ class Config:
     junit_family: str = "xunit2"
     """The dialect of the XML: ``xunit2``, ``xunit1`` (cases with file and line) or ``ant`` (Ant's schema)."""
     junit_datadog: bool = False
-    """Write properties for Datadog (``dd_tags[…]``) into the XML report. Without the setting they are there if a variable
-    ``DD_…`` is set, as Datadog's tools read them."""
+    """Write properties for Datadog (``dd_tags[…]``) into the XML report. Without the setting they are there if a
+    variable ``DD_…`` is set, as Datadog's tools read them."""
     json: str | None = None
     """Write a JSON report (:doc:`/reference/json`)."""
     markdown: str | None = None

@@ -4,7 +4,7 @@
  * full collection only the labelled objects are examined, which an older object can only make look alive; at a boundary
  * all objects are.
  */
-#include "find/unheld.h"
+#include "ledger/unheld.h"
 
 uint32_t
 yagot_label_between(const yagot_ledger *self)

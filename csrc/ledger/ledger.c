@@ -1,6 +1,6 @@
 /* ledger.c - the Python type: arguments in, dicts out. See ledger.h. */
 #include "explain/makers.h"
-#include "find/unheld.h"
+#include "ledger/unheld.h"
 
 #include <structmember.h>
 

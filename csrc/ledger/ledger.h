@@ -6,6 +6,7 @@
  *     collections.c   a collection that is not ours, in the window or between two: looks before it hides anything
  *     survivors.c     what a collection should have released and did not
  *     boundary.c      between windows: what has outlived its test
+ *     unheld.c, suspects.c, put_off.c     references that nobody holds (unheld.h)
  *
  * Functions that return int or an object give -1 or NULL with an exception set when they fail.
  */

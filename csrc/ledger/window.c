@@ -4,7 +4,7 @@
  * has made. end() looks at that, has the garbage collected, and sees what is still alive. Without generations (see
  * module.c) gc.freeze() sets the older objects aside instead.
  */
-#include "find/unheld.h"
+#include "ledger/unheld.h"
 
 /* -- begin ---------------------------------------------------------------------------------------- */
 

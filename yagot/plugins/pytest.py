@@ -22,7 +22,7 @@ from yagot.plugins.pytest_reports import Reports
 if TYPE_CHECKING:
     from yagot.config import Config
     from yagot.judge.rules import Rule
-    from yagot.model import Problem, TestInfo, TestReport
+    from yagot.model import Problem, TestReport
     from yagot.observe.checker import Checker
     from yagot.observe.references import Again
 

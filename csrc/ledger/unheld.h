@@ -1,8 +1,8 @@
-/* unheld.h - find: survivors with more references than exist anywhere. */
+/* unheld.h - references that nobody holds: survivors with more references than exist anywhere. */
 #ifndef YAGOT_UNEXPLAINED_H
 #define YAGOT_UNEXPLAINED_H
 
-#include "ledger/births.h"
+#include "ledger/ledger.h"
 
 /* A flag in the snapshot of the objects asked about: not tracked by the collector, and made in the window. */
 enum { YAGOT_TRACED = YAGOT_LATER };

@@ -1,5 +1,5 @@
-/* suspects.c - find: what is told of references that nobody holds. See unheld.h. */
-#include "find/unheld.h"
+/* suspects.c - references that nobody holds: what is told of references that nobody holds. See unheld.h. */
+#include "ledger/unheld.h"
 
 #include "base/describe.h"
 #include "explain/sizes.h"

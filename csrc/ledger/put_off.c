@@ -1,10 +1,10 @@
-/* put_off.c - find: looks at references that are made later than their window ends. See unheld.h.
+/* put_off.c - references that nobody holds: looks at references that are made later than their window ends. See unheld.h.
  *
  * What a test has left is best asked about when its garbage, its instance and its fixtures are gone. What is kept for
  * a moment is held by a list; what waits for a boundary must not live longer for that, and is known by its address and
  * the number of its window: an address that is used again has another label.
  */
-#include "find/unheld.h"
+#include "ledger/unheld.h"
 
 bool
 yagot_is_put_off(yagot_ledger *self, PyObject *object, uint32_t number)

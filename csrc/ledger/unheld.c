@@ -5,7 +5,7 @@
  * alike, so what is found here are suspects. They are kept, to see after a repetition of the test whether they
  * are still there.
  */
-#include "find/unheld.h"
+#include "ledger/unheld.h"
 
 #include "find/holders.h"
 #include "find/memory_scan.h"
@@ -228,7 +228,7 @@ subtract_shown(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wante
     h->wanted = wanted;
     h->untracked = self->native;
     h->plain_traverse = ((PyTypeObject *)self->state->python_class)->tp_traverse;
-    Py_ssize_t frozen = yagot_call_number(self->state->gc_get_freeze_count);
+    Py_ssize_t frozen = yagot_gc_number(self->state->gc_get_freeze_count);
     h->frozen = frozen != 0;
     if (frozen < 0) {
         return -1;
@@ -342,14 +342,14 @@ yagot_find_unexplained(yagot_ledger *self, yagot_snapshot *births, bool tell)
 {
     yagot_snapshot wanted;
     yagot_holders h = {0};
-    if (age_suspects(self) < 0 || yagot_show_old(self) < 0) {
+    if (age_suspects(self) < 0 || yagot_gc_show_old(&self->gc) < 0) {
         return -1;
     }
     yagot_tracer_pause(&self->tracer);
     int result = yagot_snapshot_init(&wanted);
     result = result == 0 ? choose(self, births, &wanted) : result;
     if (result == 0 && wanted.count > 0) {
-        h.tracked = yagot_get_all_objects(self);
+        h.tracked = yagot_gc_all_objects(&self->gc);
         result = h.tracked != NULL ? look_for_holders(self, births, &wanted, &h, tell) : -1;
     }
     if (result < 0 && !PyErr_Occurred()) {
