@@ -1,4 +1,4 @@
-/* put_off.c - references that nobody holds: looks at references that are made later than their window ends. See unheld.h.
+/* put_off.c - references that nobody holds: looks that are made later than their window ends. See unheld.h.
  *
  * What a test has left is best asked about when its garbage, its instance and its fixtures are gone. What is kept for
  * a moment is held by a list; what waits for a boundary must not live longer for that, and is known by its address and
