@@ -3,7 +3,8 @@
  * A word in memory may be an address or any number. Nothing is read through it directly: the kernel copies, and says if
  * there is nothing. Blocks are told by what the allocators keep beside them, which is checked before it is believed:
  * a pool of Python's allocator begins with its own description, a chunk of glibc's malloc with its size, and the next
- * chunk says whether it is in use.
+ * chunk says whether it is in use. Any number may look like a size, as bytecode does: in the heap a chunk is believed
+ * only if the chunks before it, counted from the first one, lead to it.
  */
 #include "find/blocks.h"
 
@@ -30,6 +31,10 @@ struct yagot_memory {
     size_t pool_size;           /* 0: Python's allocator is not in use */
     bool chunks;                /* malloc is glibc's */
     uintptr_t heap, heap_end;
+    uintptr_t walked;           /* the chunks before this one are known; 0: none can be */
+    bool lost;                  /* from there on no chunk leads to the next */
+    uint64_t *starts;           /* owned; a bit for each 16 bytes of the heap: a chunk begins there */
+    uint64_t cached;            /* what malloc writes into the second word of a block that a thread keeps for later */
     uintptr_t tags[PAGES];      /* the pages' addresses + 1 if there is a copy, + 2 if they cannot be read */
     unsigned char (*pages)[PAGE];       /* owned */
     pool pools[POOLS];
@@ -132,6 +137,54 @@ block_of_pool(const pool *p, uintptr_t address, yagot_block *block)
 enum { IN_USE = 1, MAPPED = 2, OTHER_ARENA = 4, FLAGS = 7, PAIR = 16 };
 static const uintptr_t MOST_OF_AN_ARENA = (uintptr_t)1 << 26;   /* 64 MB, and aligned to that */
 
+/* Follows the chunks of the heap as far as an address. */
+static void
+walk_heap(yagot_memory *m, uintptr_t address)
+{
+    uint64_t head;
+    while (!m->lost && m->walked <= address) {
+        size_t index = (m->walked - m->heap) / ALIGNMENT;
+        m->lost = !read_word(m, m->walked + sizeof head, &head);
+        uint64_t size = head & ~(uint64_t)FLAGS;
+        m->lost |= size < 2 * PAIR || size % ALIGNMENT != 0 || size > m->heap_end - m->walked;
+        if (!m->lost) {
+            m->starts[index / 64] |= (uint64_t)1 << index % 64;
+            m->walked += size;
+            m->lost = m->walked >= m->heap_end;
+        }
+    }
+}
+
+/* Where the walk got lost (a library has taken memory of the heap for itself), any chunk that looks like one is. */
+static bool
+is_chunk_of_heap(yagot_memory *m, uintptr_t chunk)
+{
+    if (m->starts == NULL) {
+        return true;
+    }
+    walk_heap(m, chunk);
+    size_t index = (chunk - m->heap) / ALIGNMENT;
+    return chunk >= m->walked || (m->starts[index / 64] >> index % 64 & 1);
+}
+
+/* A free chunk tells the next one its size. */
+static bool
+agrees_with_previous(yagot_memory *m, uintptr_t address, uint64_t head)
+{
+    uint64_t size, before;
+    return head & IN_USE
+           || (read_word(m, address - PAIR, &size) && size % ALIGNMENT == 0 && size >> 40 == 0
+               && read_word(m, address - PAIR - size + sizeof size, &before) && (before & ~(uint64_t)FLAGS) == size);
+}
+
+/* A freed block that a thread keeps for its next call of malloc() counts as in use. */
+static bool
+is_cached(yagot_memory *m, uintptr_t address)
+{
+    uint64_t word;
+    return m->cached != 0 && read_word(m, address + sizeof word, &word) && word == m->cached;
+}
+
 /* A chunk with a mapping of its own: nothing is before it. */
 static bool
 is_mapping(yagot_memory *m, uintptr_t address, uint64_t head)
@@ -149,7 +202,7 @@ is_in_arena(yagot_memory *m, uintptr_t address, uint64_t head)
     uint64_t arena, size;
     uintptr_t start = address & ~(MOST_OF_AN_ARENA - 1), end = address + (head & ~(uint64_t)FLAGS);
     if (!(head & OTHER_ARENA)) {
-        return address >= m->heap && end <= m->heap_end;
+        return address - PAIR >= m->heap && end <= m->heap_end && is_chunk_of_heap(m, address - PAIR);
     }
     return read_word(m, start, &arena) && arena != 0 && read_word(m, start + 2 * sizeof size, &size)
            && size <= MOST_OF_AN_ARENA && end <= start + size;
@@ -171,7 +224,15 @@ chunk_of_malloc(yagot_memory *m, uintptr_t address, yagot_block *block)
         return is_mapping(m, address, head);
     }
     *block = (yagot_block){address, size - 8};
-    return is_in_arena(m, address, head) && read_word(m, address - 8 + size, &next) && next & IN_USE;
+    return is_in_arena(m, address, head) && agrees_with_previous(m, address, head)
+           && read_word(m, address - 8 + size, &next) && next & IN_USE && !is_cached(m, address);
+}
+
+/* What is read here would be found in our own copy, too. */
+static bool
+is_ours(const yagot_memory *m, const yagot_block *block)
+{
+    return block->start == (uintptr_t)m || block->start == (uintptr_t)m->pages;
 }
 
 bool
@@ -184,7 +245,8 @@ yagot_memory_block(yagot_memory *m, uintptr_t address, yagot_block *block)
     if (address % ALIGNMENT != 0) {     /* SQLite, and C++ for arrays, put a word in front of what they give out */
         address -= 8;
     }
-    return m->chunks && (chunk_of_malloc(m, address, block) || chunk_of_malloc(m, address - PAIR, block));
+    return m->chunks && (chunk_of_malloc(m, address, block) || chunk_of_malloc(m, address - PAIR, block))
+           && !is_ours(m, block);
 }
 
 /* -- opening it ------------------------------------------------------------------------------------ */
@@ -224,12 +286,37 @@ find_heap(yagot_memory *m)
     }
 }
 
+/* Without the memory for it chunks are believed by their looks. */
+static void
+prepare_walk(yagot_memory *m)
+{
+    m->starts = m->heap != 0 ? PyMem_RawCalloc((m->heap_end - m->heap) / ALIGNMENT / 64 + 1, sizeof *m->starts) : NULL;
+    m->walked = m->heap;
+}
+
+/* Two blocks that were freed just now lie in this thread's cache, and have the same mark. */
+static void
+learn_cached(yagot_memory *m)
+{
+    enum { SIZE = 104 };
+    void *blocks[] = {malloc(SIZE), malloc(SIZE)};
+    const uintptr_t addresses[] = {(uintptr_t)blocks[0], (uintptr_t)blocks[1]};
+    uint64_t marks[2] = {0};
+    free(blocks[0]);
+    free(blocks[1]);
+    for (size_t i = 0; i < 2; i++) {
+        (void)yagot_memory_read(m, addresses[i] + sizeof *marks, &marks[i], sizeof *marks);
+    }
+    m->cached = marks[0] == marks[1] && marks[0] >> 48 != 0 ? marks[0] : 0;
+}
+
 static void
 learn_chunks(yagot_memory *m)
 {
     void *small = malloc(1000), *large = malloc((size_t)1 << 22);
     yagot_block first, second;
     find_heap(m);               /* it has grown by now */
+    prepare_walk(m);
     m->chunks = small != NULL && large != NULL && chunk_of_malloc(m, (uintptr_t)small, &first)
                 && chunk_of_malloc(m, (uintptr_t)large, &second) && first.size == malloc_usable_size(small)
                 && second.size == malloc_usable_size(large);
@@ -256,6 +343,7 @@ yagot_memory_open(void)
         yagot_memory_close(m);
         return NULL;
     }
+    learn_cached(m);
     memset(m->tags, 0, sizeof m->tags);         /* pages have changed since */
     learn_pools(m);
     memset(m->tags, 0, sizeof m->tags);
@@ -269,6 +357,7 @@ yagot_memory_close(yagot_memory *m)
     if (m->file >= 0) {
         (void)close(m->file);
     }
+    PyMem_RawFree(m->starts);
     PyMem_RawFree(m->pages);
     PyMem_RawFree(m);
 }

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { RED_ZONE = 128, MOST_OF_A_STACK = 1 << 20 };
+enum { RED_ZONE = 128, MOST_OF_A_STACK = 1 << 20, STACK_PAGE = 4096 };
 
 /* Where a thread's stack ends; 0 if nobody knows. The last two numbers of this file are stack and program pointers. */
 static uintptr_t
@@ -37,6 +37,27 @@ stack_pointer(const char *thread)
     return before != NULL ? (uintptr_t)strtoull(before, NULL, 16) : 0;
 }
 
+/* How much of a stack is in use. glibc keeps a thread's description at the far end, which begins with its own address
+ * (on x86-64 it does, and once more in its third word); what is mapped beyond it belongs to anybody. */
+static size_t
+size_of_stack(yagot_reach *r, uintptr_t start)
+{
+    enum { LINE = 8, MIDST_OF_DESCRIPTION = 2048 };
+    uintptr_t words[STACK_PAGE / sizeof(uintptr_t)];
+    uintptr_t page = start & ~(uintptr_t)(STACK_PAGE - 1);
+    for (; page < start + MOST_OF_A_STACK; page += STACK_PAGE) {
+        if (yagot_memory_read(r->memory, page, words, sizeof words) < sizeof words) {
+            break;
+        }
+        for (size_t i = 0; i < sizeof words / sizeof *words; i += LINE) {
+            if (words[i] == page + i * sizeof *words && words[i + 2] == words[i]) {
+                return ((words[i] + MIDST_OF_DESCRIPTION) | (STACK_PAGE - 1)) + 1 - start;
+            }
+        }
+    }
+    return MOST_OF_A_STACK;
+}
+
 static void
 search_c_stacks(yagot_reach *r)
 {
@@ -50,8 +71,8 @@ search_c_stacks(yagot_reach *r)
         if (entry->d_name[0] == '.' || strtol(entry->d_name, NULL, 10) == self) {
             continue;
         }
-        uintptr_t end = stack_pointer(entry->d_name);
-        if (end == 0 || yagot_reach_unsafe(r, (end & ~(uintptr_t)7) - RED_ZONE, MOST_OF_A_STACK, true) == 0) {
+        uintptr_t end = stack_pointer(entry->d_name), start = (end & ~(uintptr_t)7) - RED_ZONE;
+        if (end == 0 || yagot_reach_unsafe(r, start, size_of_stack(r, start), true) == 0) {
             r->h->stacks = true;
         }
     }
