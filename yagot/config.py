@@ -286,7 +286,7 @@ def load(
     for rule in config.disable_rules:
         if rule not in DEFAULT_RULES:
             raise ConfigError(
-                f"{sources['disable_rules']}: disable-rules: {rule!r} is none of {', '.join(DEFAULT_RULES)}"
+                f"{sources['disable_rules']}: disable-rules: {rule!r} is not one of {', '.join(DEFAULT_RULES)}"
                 + _nearest(rule, DEFAULT_RULES)
             )
     for name, other in (("update_baseline", "baseline"), ("junit_attachments", "junit_xml")):
