@@ -1,6 +1,6 @@
 """Prints reference/configuration.rst, from the settings in yagot/config.py:
 
-    python docs/settings.py > docs/reference/configuration.rst
+python docs/settings.py > docs/reference/configuration.rst
 """
 
 import ast
