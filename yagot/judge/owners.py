@@ -63,7 +63,7 @@ def is_within(name: str, places: Iterable[str]) -> bool:
 
 
 def is_known_source(source: str) -> bool:
-    """Is it a directory, or a module that was imported? Nothing can be of another."""
+    """Is it a directory, or a module that was imported? Nothing can belong to any other."""
     return os.path.isdir(source) or source in sys.modules
 
 
