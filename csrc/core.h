@@ -1,6 +1,6 @@
 /* core.h - what every part of the core shares: the module's state and safe traversal.
  *
- * The folders are the story, in order; none should include a header of a later one:
+ * The folders are the story, in order; none includes a header of a later one (./dev lint checks that):
  *
  *     base/       tables, texts, names of objects, files
  *     observe/    the collector's settings; objects that it does not track; the process

@@ -1,10 +1,11 @@
 """Prints reference/configuration.rst, from the settings in yagot/config.py:
 
-    python docs/settings.py > docs/reference/configuration.rst
+python docs/settings.py > docs/reference/configuration.rst
 """
 
 import ast
 import dataclasses
+import itertools
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,7 +61,7 @@ Configuration
 
 .. Made by docs/settings.py from yagot/config.py; a test compares them.
 
-Every setting exists everywhere under the same name. In rising order:
+Every setting exists everywhere under the same name. A later one of these overrides an earlier one:
 
 1. ``[tool.yagot]`` in ``pyproject.toml``;
 2. variables ``YAGOT_…``;
@@ -72,13 +73,15 @@ Every setting exists everywhere under the same name. In rising order:
     baseline = "leaks.json"
     allow = ["xml.dom.minidom.*"]
 
-The file is the one in the working directory; with pytest, the one in its rootdir. nose2 also reads its own section ``[yagot]``.
-Django's runner and ``yagot.TestCase`` have no options of their own, and take the file and the variables. ``yagot config`` shows the
-settings in force and where each came from. An unknown setting or variable ``YAGOT_…`` or an unusable value is one line
-on stderr and exit status 2 (with pytest a usage error, status 4). Settings whose patterns match nothing are named at the end of the run.
+The file is the one in the working directory; with pytest, the one in its rootdir. nose2 also reads its own section
+``[yagot]``. Django's runner and ``yagot.TestCase`` have no options of their own, and take the file and the variables.
+``yagot config`` shows the settings in force and where each came from. An unknown setting or variable ``YAGOT_…`` or an
+unusable value is one line on stderr and exit status 2 (with pytest a usage error, status 4). Settings whose patterns
+match nothing are named at the end of the run.
 
-``YAGOT=0`` in the environment (``false``, ``no``, ``off``) switches all checks off, whatever the command line says; any other
-value switches pytest's plugin on. ``pytest --yagot``, ``nosetests --with-yagot`` and ``nose2 --yagot`` do so for one run.
+``YAGOT=0`` in the environment (``false``, ``no``, ``off``) switches all checks off, whatever the command line says; any
+other value switches pytest's plugin on. ``pytest --yagot``, ``nosetests --with-yagot`` and ``nose2 --yagot`` do so for
+one run.
 """
 
 
@@ -87,7 +90,7 @@ def descriptions() -> dict[str, str]:
     tree = ast.parse((ROOT / "yagot" / "config.py").read_text(encoding="utf-8"))
     body = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Config").body
     found = {}
-    for field, following in zip(body, body[1:], strict=False):
+    for field, following in itertools.pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(following, ast.Expr):
             assert isinstance(field.target, ast.Name)
             found[field.target.id] = " ".join(ast.literal_eval(following.value).split())
@@ -119,11 +122,11 @@ def entry(name: str, default: object, text: str) -> Iterator[str]:
     yield from (f".. _setting-{key}:", "", f"``{key}``", "~" * (len(key) + 4), "")
     yield from (*textwrap.wrap(text, 116, break_long_words=False, break_on_hyphens=False), "")
     without = {None: "none", False: "off", "": "none", (): "none"}.get(default, f"``{default}``")  # type: ignore[call-overload]
-    yield f":default: {'0' if default == 0 and default is not False else without}"
-    yield f":pyproject.toml: ``{key} = {in_toml(value)}``"
-    yield f":variable: ``YAGOT_{name.upper()}={as_word(value)}``"
-    yield f":yagot run: ``{option('', name, value)}``"
-    yield f":pytest, nose, nose2: ``{option('yagot-', name, value)}``"
+    yield f"- default: {'0' if default == 0 and default is not False else without}"
+    yield f"- ``pyproject.toml``: ``{key} = {in_toml(value)}``"
+    yield f"- variable: ``YAGOT_{name.upper()}={as_word(value)}``"
+    yield f"- ``yagot run``: ``{option('', name, value)}``"
+    yield f"- pytest, nose, nose2: ``{option('yagot-', name, value)}``"
     yield ""
 
 

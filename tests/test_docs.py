@@ -76,10 +76,10 @@ def test_settings_are_documented(monkeypatch, tmp_path):
         name, value = field.name, settings.EXAMPLES[field.name]
         others = {key: other for key, other in needed.items() if key.replace("-", "_") != name}
         lines = [f"{key} = {settings.in_toml(other)}" for key, other in others.items()]
-        line = re.search(rf"^:pyproject.toml: ``({name.replace('_', '-')} = .*)``$", written, re.M)[1]
+        line = re.search(rf"^- ``pyproject.toml``: ``({name.replace('_', '-')} = .*)``$", written, re.M)[1]
         (tmp_path / "pyproject.toml").write_text("\n".join(["[tool.yagot]", *lines, line]), encoding="utf-8")
         assert getattr(load({}, tmp_path, {})[0], name) == value != field.default
-        variable, word = re.search(rf"^:variable: ``(YAGOT_{name.upper()})=(.*)``$", written, re.M).groups()
+        variable, word = re.search(rf"^- variable: ``(YAGOT_{name.upper()})=(.*)``$", written, re.M).groups()
         (tmp_path / "pyproject.toml").write_text("\n".join(["[tool.yagot]", *lines]), encoding="utf-8")
         assert getattr(load({}, tmp_path, {variable: word})[0], name) == value
 

@@ -200,7 +200,7 @@ def test_odd_names(leaky, path):
 
 def test_names_that_cannot_be(leaky):
     leaky.write("pyproject.toml", '[tool.yagot]\njson = "a\\u0000b"\n')
-    assert leaky.yagot("test_a", check=2).stderr == "yagot: cannot write 'a\\x00b': no such path can be\n"
+    assert leaky.yagot("test_a", check=2).stderr == "yagot: cannot write 'a\\x00b': the path is not a valid one\n"
     leaky.write("pyproject.toml", "")
     for path in (".", "..", "new/", "x" * 300):
         result = leaky.yagot("--json", path, "test_a", check=2)

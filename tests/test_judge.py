@@ -396,7 +396,7 @@ def test_default_rules_by_name(project):
     assert found == {"test_class": {("leak", "")}}
     result = project.yagot("--disable-rules", "inherent", "test_class", check=2)
     assert result.stderr == (
-        "yagot: command line: disable-rules: 'inherent' is none of "
+        "yagot: command line: disable-rules: 'inherent' is not one of "
         "inherent-class, first-import, framework-scaffold, standard-library, third-party, hidden-references: "
         "did you mean inherent-class?\n"
     )

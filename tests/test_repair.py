@@ -151,7 +151,7 @@ def test_nothing_is_overwritten_by_less(tmp_path, capsys):
     assert repair(str(path)) == 2
     assert path.read_text() == torn
     said = capsys.readouterr().err
-    assert "1 test case can be kept, 1 test case left out; nothing is written" in said and "--force" in said
+    assert "1 test case can be kept, 1 test case left out; nothing was written" in said and "--force" in said
     assert repair(str(path), force=True) == 0
     assert [key[2] for key in Report(path).cases] == ["a"]
     assert repair(str(path)) == 0 and "nothing to repair" in capsys.readouterr().err

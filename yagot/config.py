@@ -30,7 +30,7 @@ class Config:
     report_only: bool = False
     """Leaks are reported, by cause at the end of the run, and fail no test."""
     strict: bool = False
-    """What the project cannot mend, and what is inherent, fails too: it switches off all default rules but
+    """Leaks that the project cannot mend, and inherent ones, fail too: this switches off all default rules but
     ``first-import`` and ``hidden-references``."""
     ignore_types: tuple[str, ...] = ()
     """A test that leaves an object of one of these types (``module.Class``, ``dict``) is not judged at all, as in
@@ -84,8 +84,8 @@ class Config:
     ``pip install jinja2 graphviz``; the drawings need Graphviz's ``dot`` (``apt install graphviz``), and without it the
     cycles are lists."""
     junit_xml: str | None = None
-    """Write a JUnit XML report (:doc:`/reference/junit`). Given a directory, with a slash at its end, it is
-    ``TEST-yagot.xml`` in it, under tox ``TEST-yagot-ENVIRONMENT.xml``."""
+    """Write a JUnit XML report (:doc:`/reference/junit`). If the path ends with a slash it is a directory, and the
+    report is ``TEST-yagot.xml`` in it, under tox ``TEST-yagot-ENVIRONMENT.xml``."""
     junit_attachments: str | None = None
     """A directory for files that go with the XML report: each leaking test's findings as JSON, and the cycle that holds
     most as a picture (SVG; needs the package ``graphviz``, and Graphviz). The test's output names them."""
@@ -103,8 +103,8 @@ class Config:
     """Show the ``repr()`` of objects on cycles, cut to 500 characters and given up after 0.2 seconds of Python code.
     This runs their code; by default nothing of theirs runs."""
     details: bool = False
-    """Show types, signatures, contents, and where objects were defined and made, too, and each cause each time; so does
-    ``-v`` of ``yagot run`` and pytest. The XML and JSON reports have all this in any case."""
+    """Also show types, signatures, contents, and where objects were defined, and describe a cause each time. ``-v`` of
+    ``yagot run`` and pytest does the same. The XML and JSON reports have all this in any case."""
     show_slowest: int = 0
     """Show at the end of the run which N checks took longest."""
     trace: int = 0
@@ -286,7 +286,7 @@ def load(
     for rule in config.disable_rules:
         if rule not in DEFAULT_RULES:
             raise ConfigError(
-                f"{sources['disable_rules']}: disable-rules: {rule!r} is none of {', '.join(DEFAULT_RULES)}"
+                f"{sources['disable_rules']}: disable-rules: {rule!r} is not one of {', '.join(DEFAULT_RULES)}"
                 + _nearest(rule, DEFAULT_RULES)
             )
     for name, other in (("update_baseline", "baseline"), ("junit_attachments", "junit_xml")):

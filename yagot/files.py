@@ -115,9 +115,9 @@ def _resolved(path: str) -> str:
     try:
         os.fsencode(path)
     except UnicodeEncodeError:
-        raise OSError(errno.EILSEQ, "no such path can be") from None
+        raise OSError(errno.EILSEQ, "the path is not a valid one") from None
     if "\0" in path:
-        raise OSError(errno.EINVAL, "no such path can be")
+        raise OSError(errno.EINVAL, "the path is not a valid one")
     path = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
     for _ in range(_LINKS):
         directory, name = os.path.split(path)

@@ -31,9 +31,9 @@ BOUNDED = "bounded-cache"
 """Why growth is no leak: it is in a cache that has a bound."""
 
 LATER = " [later]"
-"""Behind the name of a test: what was told of it after its end."""
+"""After the name of a test: what was reported of it after its end."""
 BEFORE = " [before]"
-"""Behind the name of a test: what was made before it, e.g. by setUpClass."""
+"""After the name of a test: what was made before it, e.g. by setUpClass."""
 AFTER = " [after]"
 """Behind the name of the last test: what was made after it, e.g. by tearDownModule."""
 
@@ -264,7 +264,7 @@ class TestInfo:
 
     @property
     def main_id(self) -> str:
-        """The id of the test itself, where this stands for what was told later."""
+        """The id of the test itself, where this stands for what was reported later."""
         return self.id.removesuffix(LATER).removesuffix(BEFORE).removesuffix(AFTER)
 
     @property
@@ -309,7 +309,7 @@ class TestReport:
     used: tuple[str, ...] = ()
     """The settings that matched something here first; see yagot.judge.matches."""
     problem: Problem | None = None
-    """The failure or skip that the framework told of."""
+    """The failure or skip that the framework reported."""
 
     @property
     def leaks(self) -> list[Finding]:

@@ -164,7 +164,7 @@ def info_of(test: Any) -> TestInfo:
 
 
 def _add_leak(result: Any, test: Any, error: LeakError) -> None:
-    """Tells the result of a leak as of any failure: with a traceback, which some results insist on."""
+    """Adds a leak to the result as any failure: with a traceback, which some results insist on."""
     try:
         raise error
     except LeakError:
@@ -173,7 +173,7 @@ def _add_leak(result: Any, test: Any, error: LeakError) -> None:
 
 
 class LateTest:
-    """Stands in results for what is told after its test was over, as setUpClass does in unittest's."""
+    """Stands in results for what is reported after its test was over, as setUpClass does in unittest's."""
 
     failureException = None
 
@@ -203,7 +203,7 @@ class LateTest:
 
 
 def tell_late(result: Any, checker: Checker, following: TestInfo | None = None) -> None:
-    """Looks at the boundary before the *following* test, if there is one, and tells the result of leaks."""
+    """Looks at the boundary before the *following* test, if there is one, and adds leaks to the result."""
     for report in checker.boundary(following):
         if checker.run.fails(report):
             _add_leak(result, LateTest(report), checker.error(report))

@@ -1,7 +1,7 @@
 /* describe.c - see describe.h.
  *
  * Only exact built-in types are asked anything, and only through C accessors known to run no Python
- * code; of everything else the type's name is told.
+ * code; of everything else only the type's name is shown.
  */
 #include "base/describe.h"
 

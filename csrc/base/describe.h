@@ -26,7 +26,7 @@ PyObject *yagot_instance_dict(PyObject *object);
 /* Is an object told as a part of another: an instance's __dict__, a generator's frame? Newer Pythons often have
  * no such objects. */
 bool yagot_is_part(PyObject *owner, PyObject *part);
-/* Lists, dicts, tuples, sets and cells are told as part of the path that leads through them. */
+/* Lists, dicts, tuples, sets and cells are shown as part of the path that leads through them. */
 bool yagot_is_plain_container(PyObject *object);
 /* The frame of a generator, coroutine or async generator (new reference), or NULL. */
 PyObject *yagot_suspended_frame(PyObject *object);

@@ -44,8 +44,8 @@ typedef struct {
 
 int yagot_search_init(yagot_search *search, yagot_graph *graph, PyObject *modules);
 void yagot_search_fini(yagot_search *search);
-/* Finds and tells the shortest cycle of a component that has a reference of the project's making, if there is one; else
- * the shortest. Among equally short ones that with the smallest signature. A component that is not cyclic gives an
+/* Finds the shortest cycle of a component that has a reference of the project's making, if there is one; else the
+ * shortest. Among equally short ones that with the smallest signature. A component that is not cyclic gives an
  * empty cycle whose signature names the object. */
 int yagot_cycle_find(yagot_search *search, uint32_t component, yagot_cycle *cycle);
 void yagot_cycle_fini(yagot_cycle *cycle);

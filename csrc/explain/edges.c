@@ -1,6 +1,6 @@
 /* edges.c - see edges.h.
  *
- * A traversal tells that an object refers to another, not how. The name is found by looking where the
+ * A traversal shows that an object refers to another, not how. The name is found by looking where the
  * reference is stored: in items, in fields that the C API makes public, in the members that a type declares
  * (slots too), in the instance's attributes, and through a few getters known to be harmless.
  */

@@ -316,7 +316,7 @@ add_members(explainer *x, uint32_t component, uint32_t index, yagot_snapshot *s,
     return 0;
 }
 
-/* Before anything is told: telling may give instances their dicts, which then hold what they held. */
+/* Before anything is described: describing may give instances their dicts, which then hold what they held. */
 static int
 measure_components(explainer *x)
 {

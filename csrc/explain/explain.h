@@ -20,12 +20,12 @@ typedef struct {
     bool finalizers;            /* some have one: only then can any survive */
 } yagot_predictions;
 
-/* Adds the garbage of a snapshot to the findings, and tells what should go with the next collection.
+/* Adds the garbage of a snapshot to the findings, and returns what should go with the next collection.
  * get_traceback: _tracemalloc's function when it traces, else NULL. */
 int yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, PyObject *get_traceback,
                   yagot_predictions *predictions);
 
-/* Tells a finding's one object, which is on no cycle. */
+/* Describes a finding's one object, which is on no cycle. */
 int yagot_tell_object(yagot_findings *findings, yagot_finding *finding, PyObject *object, PyObject *get_traceback);
 /* Counts one more object that will not be released. */
 int yagot_finding_count_object(yagot_findings *findings, yagot_finding *finding, PyObject *object);

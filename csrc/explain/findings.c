@@ -179,7 +179,7 @@ yagot_findings_add_shape(yagot_findings *findings, uint64_t shape, uint32_t find
     if (findings->shapes == NULL) {
         findings->shapes = PyMem_RawCalloc(SHAPES, sizeof *findings->shapes);
     }
-    /* A shape that finds no room is told again: slower, not wrong. */
+    /* A shape that finds no room is explained again: slower, not wrong. */
     if (findings->shapes != NULL && findings->shape_count < SHAPES / 2) {
         uint32_t place = shape_place(findings, shape);
         findings->shape_count += findings->shapes[place].key == 0;

@@ -1,7 +1,7 @@
 /* blocks.c - see blocks.h.
  *
  * A word in memory may be an address or any number. Nothing is read through it directly: the kernel copies, and says if
- * there is nothing. Blocks are told by what the allocators keep beside them, which is checked before it is believed:
+ * there is nothing. Blocks are known by what the allocators keep beside them, which is checked before it is believed:
  * a pool of Python's allocator begins with its own description, a chunk of glibc's malloc with its size, and the next
  * chunk says whether it is in use. Any number may look like a size, as bytecode does: in the heap a chunk is believed
  * only if the chunks before it, counted from the first one, lead to it.

@@ -51,7 +51,7 @@ yagot_holders_note_opaque(yagot_holders *h, PyObject *object)
     append(h, &h->opaque, &h->opaque_count, &h->opaque_room, object);
 }
 
-/* The index of an object if it is wanted, else YAGOT_NONE. Nearly none is: a bit tells, and the table need not. */
+/* The index of an object if it is wanted, else YAGOT_NONE. Nearly none is: mostly a bit says so. */
 uint32_t
 yagot_holders_find(const yagot_holders *h, PyObject *object)
 {

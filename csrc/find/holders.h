@@ -28,7 +28,7 @@ typedef struct {
 /* Takes what the caller has filled in: wanted, tracked, frozen and plain_traverse. */
 int yagot_holders_init(yagot_holders *holders);
 void yagot_holders_fini(yagot_holders *holders);
-/* The index of an object if it is wanted, else YAGOT_NONE. Nearly none is: a bit tells, and the table need not. */
+/* The index of an object if it is wanted, else YAGOT_NONE. Nearly none is: mostly a bit says so. */
 uint32_t yagot_holders_find(const yagot_holders *holders, PyObject *object);
 /* Has an object walked once, later; and the next such object, or NULL. */
 void yagot_holders_push(yagot_holders *holders, PyObject *object);

@@ -1,4 +1,4 @@
-/* suspects.c - references that nobody holds: what is told of references that nobody holds. See unheld.h. */
+/* suspects.c - findings about references that nobody holds. See unheld.h. */
 #include "ledger/unheld.h"
 
 #include "base/describe.h"

@@ -26,7 +26,7 @@ int yagot_put_off(yagot_ledger *self);
 int yagot_put_off_again(yagot_ledger *self);
 /* Is a boundary to look at an object, that was made in a window? */
 bool yagot_is_put_off(yagot_ledger *self, PyObject *object, uint32_t number);
-/* No boundary is to tell of them again. -1 with an exception set. */
+/* No boundary is to report them again. -1 with an exception set. */
 int yagot_label_suspects(yagot_ledger *self);
 /* Lets go of the suspects. May run Python code. */
 void yagot_forget_suspects(yagot_ledger *self);

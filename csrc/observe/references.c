@@ -1,7 +1,7 @@
 /* references.c - observe: reference counts of old objects, before and after runs of a test.
  *
  * A count that rises with every run although nobody who can be seen has more references is a reference that was never
- * given back. Objects are told apart by address and type: none of them is kept alive between the two looks.
+ * given back. Objects are distinguished by address and type: none of them is kept alive between the two looks.
  */
 #include "observe/growth.h"
 

@@ -1,8 +1,8 @@
 /* tracer.c - observe: objects that the collector does not track. See tracer.h.
  *
- * CPython tells a tracer of every object that is made and destroyed. In 3.13.0 some destructions go untold, and
+ * CPython reports every object that is made and destroyed to a tracer. In 3.13.0 some destructions go unreported, and
  * what is left over would be addresses of dead objects: so only from 3.14 on, and only if a check at the start finds
- * that what is told adds up. There is one tracer at a time: the one before us is told by us, and who comes after us
+ * that the reports add up. There is one tracer at a time: we call the one before us, and one that comes after us
  * silences us. The callback runs inside of the allocator: it makes no objects.
  */
 #include "observe/tracer.h"
@@ -103,7 +103,7 @@ on_event(PyObject *object, PyRefTracerEvent event, void *data)
 {
     yagot_tracer *t = data;
     if (event != PyRefTracer_CREATE && event != PyRefTracer_DESTROY) {
-        return 0;               /* 3.15 tells an outgoing tracer that it goes; the one before us knows that */
+        return 0;               /* 3.15 calls an outgoing tracer; the one before us has had that call */
     }
     PyThreadState *thread = PyThreadState_GetUnchecked();       /* NULL late at exit */
     bool ours = thread != NULL && PyThreadState_GetInterpreter(thread) == t->interpreter;
@@ -195,7 +195,7 @@ yagot_tracer_check(void)
     bool complete = made == all && t.alive == 0;
     yagot_tracer_fini(&t);
     if (!complete) {
-        PyErr_SetString(PyExc_RuntimeError, "this Python does not tell of all objects that are made and destroyed");
+        PyErr_SetString(PyExc_RuntimeError, "this Python does not report all objects that are made and destroyed");
     }
     return complete ? 0 : -1;
 }

@@ -21,12 +21,12 @@ typedef struct {
     bool recording;             /* a window is open */
 #if YAGOT_HAS_TRACER
     PyInterpreterState *interpreter;    /* the only one we listen to: another may run at the same time */
-    PyRefTracer before;         /* who was told until now, tracemalloc for one, and is told by us */
+    PyRefTracer before;         /* the tracer until now, e.g. tracemalloc's: we call it */
     void *before_data;
 #endif
 } yagot_tracer;
 
-/* Is this Python one that tells of all? -1 with an exception set. */
+/* Does this Python report all objects? -1 with an exception set. */
 int yagot_tracer_check(void);
 /* A window opens: what is made is kept until it is destroyed or forgotten. -1 with an exception set. */
 int yagot_tracer_resume(yagot_tracer *tracer, uint32_t window);

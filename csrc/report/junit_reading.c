@@ -73,7 +73,7 @@ read_counters(yagot_reading *r, yagot_opened *o, const yagot_attributes *attribu
     }
 }
 
-/* What tells suites of one name apart, behind the number of the suite around. */
+/* What distinguishes suites of one name, after the number of the suite around. */
 static void
 identify_suite(yagot_reading *r, uint32_t parent, const yagot_attributes *attributes, const char *name)
 {

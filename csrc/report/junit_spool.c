@@ -397,7 +397,7 @@ look_up(yagot_spool *s, yagot_record *record, uint32_t **place, yagot_spooled *h
     return *place == NULL ? -1 : **place != 0;
 }
 
-/* The file had a case of this identity before: they are told apart by a number. */
+/* The file had a case of this identity before: a number distinguishes them. */
 static int
 number_case(yagot_spool *s, const yagot_record *first, yagot_spooled *head)
 {

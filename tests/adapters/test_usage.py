@@ -86,4 +86,4 @@ def test_an_expected_leak_that_is_gone_is_in_the_totals(project):
     source = LEAKY.replace("def test_leak", "@yagot.expect(edge='*.gone')\n        def test_leak")
     project.write("test_leaky.py", source.replace("import unittest", "import unittest, yagot"))
     err = project.yagot("test_leaky", check=1).stderr
-    assert "yagot: 1 test without the leak that is expected of it" in err
+    assert "yagot: 1 test without the leak that was expected" in err

@@ -81,7 +81,7 @@ def warn(merger: _core.JUnitMerger, duplicates: str = "worst") -> None:
     if merger.duplicates[0]:
         say(
             f"warning: {plural(merger.duplicates[0], 'test case')} of a suite, class and name that another file had: "
-            f"the {duplicates} result of each is kept (--prefix tells shards apart, --duplicates says which is kept): "
+            f"the {duplicates} result of each is kept (--prefix keeps shards apart, --duplicates says which is kept): "
             + _examples(merger.duplicates)
         )
     if merger.missing[0]:

@@ -46,7 +46,7 @@ def repair(path: str, output: str | None = None, force: bool = False) -> int:
     lost = f", {plural(left_out, 'test case')} left out" if left_out else ""
     if output is None and (left_out or dropped) and not force:
         say(
-            f"{what}: {cases} can be kept{lost}; nothing is written, for the file has more than that: "
+            f"{what}: {cases} can be kept{lost}; nothing was written, as the file has more than that: "
             "give -o OUT, or --force to write over it"
         )
         return 2

@@ -41,12 +41,12 @@ def _read(path: str) -> tuple[About, list[TestReport]]:
             data = json.load(file)
         if data["version"] not in READABLE:
             version = f"version {data['version']!r} of the JSON report"
-            raise UnreadableReport(f"{readable(path)}: {version} is not known here")
+            raise UnreadableReport(f"{readable(path)}: this version of yagot cannot read {version}")
         return about.from_json(data), [from_json(test) for test in data["tests"]]
     except OSError as error:
         raise UnreadableReport(f"cannot read {readable(path)}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise UnreadableReport(f"{readable(path)} is no JSON report of yagot") from None
+        raise UnreadableReport(f"{readable(path)} is not a JSON report of yagot") from None
 
 
 def _complain(text: object) -> int:

@@ -93,7 +93,7 @@ class Link:
 
 
 def _is_folded(hop: _Hop, before: _Hop) -> bool:
-    """Is it told as part of the path to what it holds? Containers are, and the parts of an object (no edge's name)."""
+    """Is it shown as part of the path to what it holds? Containers are, and the parts of an object (no edge's name)."""
     return hop["kind"] in _CONTAINERS or before["edge"] == "" or hop["edge"].startswith("[")
 
 

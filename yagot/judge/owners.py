@@ -15,7 +15,7 @@ from yagot.judge.project import PROJECT, STANDARD_LIBRARY, Project
 from yagot.model import Finding
 
 BUILTIN = "builtins"
-"""Nobody's: plain containers tell nothing of who made them."""
+"""Nobody's: plain containers do not show who made them."""
 
 
 def _names(finding: Finding) -> Iterator[str]:
@@ -32,7 +32,7 @@ def _files(finding: Finding) -> Iterator[str]:
 
 
 def _made_by(finding: Finding, project: Project) -> set[str]:
-    """Who made plain containers, if tracemalloc saw all of them being made: the newest frame of each tells."""
+    """Who made plain containers, if tracemalloc saw all of them being made: by the newest frame of each."""
     places = [step.made.partition(" < ")[0].rpartition(":")[0] for step in finding.steps]
     return {project.owner_of_file(os.path.abspath(place)) for place in places} if all(places) else set()
 
@@ -63,7 +63,7 @@ def is_within(name: str, places: Iterable[str]) -> bool:
 
 
 def is_known_source(source: str) -> bool:
-    """Is it a directory, or a module that was imported? Nothing can be of another."""
+    """Is it a directory, or a module that was imported? Nothing can belong to any other."""
     return os.path.isdir(source) or source in sys.modules
 
 

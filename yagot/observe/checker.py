@@ -1,7 +1,7 @@
 """The checker: one lifecycle behind all adapters.
 
 An adapter calls begin(test) before a test's setup and end(outcome) after its whole teardown, and finish() after the
-last test. The checker observes through the core, judges, and tells its reporters.
+last test. The checker observes through the core, judges, and informs its reporters.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Checker:
         again: Again | None = None,
         late: bool = False,
     ) -> TestReport:
-        """Closes the window, judges what it saw unless the test did not pass, and tells the run.
+        """Closes the window, judges what it saw unless the test did not pass, and reports to the run.
 
         *config* and *rules* are the test's own; without *config* the checker's holds. *again* runs the test once
         more, should that be needed to confirm a leak. *late*: end_late() will follow, from where no call in
@@ -214,7 +214,7 @@ class Checker:
 
     def _told(self, findings: Iterable[Finding], noisy: bool) -> list[Finding]:
         """At a boundary no test can be repeated, and references that nobody holds are only suspected. Those that a
-        repetition has found to be held are not told, nor are those of *noisy* tests."""
+        repetition has found to be held are not reported, nor are those of *noisy* tests."""
         told = []
         for finding in findings:
             unsure = finding.references > 0

@@ -1,6 +1,6 @@
 """What it is that grows: objects with a path to one of them, and where they were made; buffers; references.
 
-A few more runs of the test under the allocator hook of the core, or under a trace function, tell.
+It takes a few more runs of the test, under the allocator hook of the core or under a trace function.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """References that nobody holds: when to look for them, and which of those found are leaks.
 
 A survivor whose reference count is higher than all references that can be found is a suspect: caches in C look the
-same, and what another thread holds for a moment. So suspects are looked at again at boundaries, and told at the end of
-the run. With --confirm the test is run again, in fresh instances: if each run leaves one more, and none of them goes,
-it is a leak.
+same, and what another thread holds for a moment. So suspects are looked at again at boundaries, and reported at the
+end of the run. With --confirm the test is run again, in fresh instances: if each run leaves one more, and none of them
+goes, it is a leak.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _untracked(found: list[_Finding]) -> set[str]:
 
 
 class Settled(NamedTuple):
-    """What is told of suspects now: their causes."""
+    """What is reported of suspects now: their causes."""
 
     confirmed: Set[str] = frozenset()
     suspected: Set[str] = frozenset()
@@ -103,7 +103,7 @@ class References:
     """What a run knows of such references."""
 
     def __init__(self, ledger: Ledger, confirm: bool, last: bool, native: bool) -> None:
-        """*last*: there will be no boundary, so what is not told with its test never is."""
+        """*last*: there will be no boundary, so what is not reported with its test never is."""
         self._ledger = ledger
         self._confirm, self._last = confirm, last
         self._share = NATIVE_SHARE if native else SHARE
@@ -179,7 +179,7 @@ class References:
         return self._ledger.stacks
 
     def settle(self, found: list[_Finding], again: Again | None) -> Settled:
-        """What is told of the suspects: those of whom it is sure that they are leaks. The others are looked at again at
+        """What is reported of the suspects: those that are certainly leaks. The others are looked at again at
         the next boundary, if there is any."""
         settled = Settled()
         try:

@@ -1,4 +1,4 @@
-"""A whole run: what every reporter hears of, and the totals."""
+"""A whole run: passes each test to the reporters, and keeps the totals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from yagot.report.totals import Summary
 
 
 class Reporter(Protocol):
-    """What hears of every test."""
+    """Is informed of every test."""
 
     def started(self, test: TestInfo) -> None:
         """A test is about to run."""

@@ -18,13 +18,13 @@ from yagot.testcase import run_checked, tell_late
 
 
 class Late:
-    """Takes what is told of tests that are over: nose's own results are for one test each."""
+    """Takes what is reported of tests that are over: nose's own results are for one test each."""
 
     def __init__(self, result: Any, config: Any) -> None:
         self._result, self._config = result, config
 
     def addFailure(self, test: Any, err: Any) -> None:
-        """Tells the plugins and the result of the whole run."""
+        """Passes it to the plugins and the result of the whole run."""
         wrapped = Test(test, config=self._config)
         ResultProxy(self._result, wrapped, config=self._config).addFailure(wrapped, err)
 

@@ -147,7 +147,7 @@ class Windows:
             self.before = self.phases.teardown(self.checker.start, session.items[0], None)
 
     def pytest_unconfigure(self) -> None:
-        """pytest itself tells of that garbage here, if no collection has met it before."""
+        """pytest itself reports that garbage here, if no collection has met it before."""
         if self.before:
             raise RuntimeError(self.before)
 
@@ -247,7 +247,7 @@ class Windows:
         return "\n".join(filter(None, [self._text(item, self.report) if fails else "", raised]))
 
     def _text(self, item: Any, report: TestReport) -> str:
-        """The leaks, with the line that yagot 0.5.0 told them by."""
+        """The leaks, with the line by which yagot 0.5.0 reported them."""
         first, _, rest = str(self.checker.error(report)).partition("\n")
         leaks_only = self.settings is not None and self.settings.leaks_only
         kind = "uncollectable" if leaks_only else "collected or uncollectable"
@@ -260,7 +260,7 @@ class Windows:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: Any) -> Generator[None, object, object]:
         """Looks for what only shows when no hook of the test is in progress any more: references that nobody holds,
-        and what became garbage by the end of a class or module. Tells of it by one more report of the teardown."""
+        and what became garbage by the end of a class or module. Reports it by one more report of the teardown."""
         self.report = None
         try:
             result = yield

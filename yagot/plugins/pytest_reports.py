@@ -35,7 +35,7 @@ class Reports:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Tells the reporters which test is about to run, in case the process dies."""
+        """Informs the reporters which test is about to run, in case the process dies."""
         if self.run.reporters and is_checked(item):
             self.run.started(info_of(item))
         result = yield
@@ -71,7 +71,7 @@ class Reports:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any, sched: Any) -> None:
-        """Tells of a test whose xdist worker died. To xdist an interrupted one is the same."""
+        """Reports a test whose xdist worker died. To xdist an interrupted one is the same."""
         from yagot.model import CRASH, Problem, TestReport
 
         if crashitem in self.interrupted:

@@ -26,7 +26,7 @@ def annotation(report: TestReport) -> str:
 
 
 class GitHubAnnotations:
-    """A reporter that tells the first test of each cause at the end."""
+    """A reporter that shows the first test of each cause at the end."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()

@@ -108,7 +108,7 @@ class JUnitReport:
         the run.
 
         *content*: ``all`` tests with their outcomes, or only ``leaks``, beside the framework's own report of the
-        outcomes: other names, and what did not pass is told as skipped. *family*: see Config.junit_family.
+        outcomes: other names, and what did not pass is reported as skipped. *family*: see Config.junit_family.
         *attachments*: a directory for them. *datadog*: with properties for it, which are there in any case where a
         variable is set that its tools read.
         """
@@ -237,7 +237,7 @@ class JUnitReport:
     def lines(self) -> Iterator[str]:
         """What the user should know of the file."""
         if self._writer is not None and self._writer.reopened:
-            yield f"yagot: {self.output.shown}: a test closed its descriptor, or took its number; it was opened again"
+            yield f"yagot: {self.output.shown}: a test closed its descriptor or reused its number; it was opened again"
 
     def close(self) -> None:
         """Closes the file. Raises UnusablePath if it could not be written whole."""

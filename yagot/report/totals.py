@@ -126,7 +126,7 @@ class Summary:
             new = "new " if self.by_verdict("known") else ""
             yield f"yagot: no {new}leaks in {plural(self.tests, 'test')}"
         if self.gone:
-            yield f"yagot: {plural(self.gone, 'test')} without the leak that is expected of it"
+            yield f"yagot: {plural(self.gone, 'test')} without the leak that was expected"
         owners = {cause.owner for cause in leaks} - {BUILTIN}
         if len(owners) > 1:
             parts = [f"{owner} {sum(c.owner == owner for c in leaks):,}" for owner in sorted(owners)]
