@@ -2,16 +2,22 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
 from lxml import etree
 
 HERE = Path(__file__).parent
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    # started in the background of a shell: the processes of the tests would ignore Ctrl-C, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # variables by which a CI system or a surrounding runner changes what runners print

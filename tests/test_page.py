@@ -11,6 +11,7 @@ import pytest
 from lxml import html
 
 from yagot.model import Finding, Step, TestInfo, TestReport
+from yagot.report.about import About
 from yagot.report.html import HTMLReport
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
@@ -45,7 +46,7 @@ def findings(count):
 
 
 def write_page(path, count):
-    report = HTMLReport(str(path))
+    report = HTMLReport(str(path), About(yagot="1", python="3", date="today", command="yagot run", project="app"))
     for number, finding in enumerate(findings(count)):
         name = f"test_{number}"
         test = TestInfo(f"test_app.Test.{name}", "test_app", "test_app.Test", name, "test_app.py", number)
