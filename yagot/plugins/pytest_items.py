@@ -21,9 +21,15 @@ def info_of_node(nodeid: str, line: int | None) -> TestInfo:
     return TestInfo(nodeid, module, ".".join([module, *classes]), name, path, None if line is None else line + 1)
 
 
+_INFO = pytest.StashKey["TestInfo"]()
+
+
 def info_of(item: pytest.Item) -> TestInfo:
-    """Names of a collected test."""
-    return info_of_node(item.nodeid, item.location[1])
+    """Names of a collected test, made once: pytest works out a location anew for each question."""
+    info = item.stash.get(_INFO, None)
+    if info is None:
+        info = item.stash[_INFO] = info_of_node(item.nodeid, item.location[1])
+    return info
 
 
 def is_checked(item: pytest.Item) -> bool:
