@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from lxml import html
 
+from yagot.config import Config
 from yagot.model import Finding, Step, TestInfo, TestReport
+from yagot.report.about import about_this_run
 from yagot.report.html import HTMLReport
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
@@ -45,7 +47,7 @@ def findings(count):
 
 
 def write_page(path, count):
-    report = HTMLReport(str(path))
+    report = HTMLReport(str(path), about_this_run(Config()))
     for number, finding in enumerate(findings(count)):
         name = f"test_{number}"
         test = TestInfo(f"test_app.Test.{name}", "test_app", "test_app.Test", name, "test_app.py", number)
