@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import functools
-import os
 import re
 import select
 import signal
@@ -15,7 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import os
+else:
+    from yagot.originals import os
 
 _T = TypeVar("_T")
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
-import io
 import sys
 import traceback
 import unittest
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from yagot.config import load, switched_off
 from yagot.files import shown_path
@@ -18,7 +16,14 @@ from yagot.model import Problem, TestInfo, TestReport
 from yagot.observe.checker import Checker, LeakError
 from yagot.observe.references import Again
 
+if TYPE_CHECKING:
+    import io
+else:
+    from yagot.originals import io
+
 __unittest = True  # hides these frames from unittest's tracebacks
+
+MOST_WRAPPERS = 100
 
 _Error = tuple[type[BaseException], BaseException, Any]
 
@@ -142,10 +147,20 @@ class HeldResult(Proxy):
         self.stopped = True
 
 
+def _unwrapped(function: Any) -> Any:
+    """What functools.wraps() was given, as inspect.unwrap() finds it; a test may have replaced that."""
+    for _ in range(MOST_WRAPPERS):
+        inner = getattr(function, "__wrapped__", None)
+        if inner is None:
+            break
+        function = inner
+    return function
+
+
 def source_of(function: Any, cls: type) -> tuple[str | None, int | None]:
     """The file of a test's class and, if the test was defined there, its line."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
+    code = getattr(_unwrapped(function), "__code__", None)
     if file is None:
         return None, None
     return shown_path(file), code.co_firstlineno if code is not None and code.co_filename == file else None
