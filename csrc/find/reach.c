@@ -6,6 +6,8 @@
  */
 #include "find/reach.h"
 
+#include "base/describe.h"
+
 #include "find/memory_scan.h"
 
 enum { PIECE = 1 << 14, MOST_OF_A_BLOCK = 1 << 25, MOST_IN_ALL = 1 << 28 };
@@ -42,12 +44,12 @@ pass_over_interpreter(yagot_reach *r)
 }
 
 /* Where objects that show all they hold keep it: it was counted, and stale words lead there from anywhere. Attributes
- * of an instance are behind words in front of it. */
+ * of an instance with a managed dict are behind words in front of it; in front of another is somebody else's block. */
 static int
 pass_over_items(yagot_reach *r, PyObject *object)
 {
     enum { IN_FRONT = 4 };
-    bool instance = yagot_c_type_of(r->h, object) == &PyBaseObject_Type;
+    bool instance = yagot_c_type_of(r->h, object) == &PyBaseObject_Type && yagot_has_managed_dict(Py_TYPE(object));
     if (yagot_body_size(r->h, object) > 0 || !yagot_can_traverse(object)) {
         return 0;
     }
@@ -143,8 +145,8 @@ static bool
 is_known(yagot_reach *r, const yagot_block *block)
 {
     enum { HEAD = 16, HEAD_AND_DICT = 32 };
-    return is_walked(r, block->start) || is_walked(r, block->start + HEAD)
-           || is_walked(r, block->start + HEAD_AND_DICT) || is_leaf(r, block);
+    return is_walked(r, block->start) || (block->size > HEAD && is_walked(r, block->start + HEAD))
+           || (block->size > HEAD_AND_DICT && is_walked(r, block->start + HEAD_AND_DICT)) || is_leaf(r, block);
 }
 
 static void
