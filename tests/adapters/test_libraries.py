@@ -54,6 +54,8 @@ class TestArrays(unittest.TestCase):
 def test_arrays_hold_their_items(project):
     pytest.importorskip("numpy")
     assert "suspected" not in clean(project, "test_arrays", ARRAYS, fill=False)
+    for size in range(400, 1200, 100):  # the environment's size moves what lies in the heap
+        assert "suspected" not in project.yagot("test_arrays", env={"PAD": "x" * size}).stderr
 
 
 def test_the_buffer_of_an_array_is_left_alone(project):
