@@ -190,3 +190,11 @@ yagot_put_seconds(char *at, long long milliseconds, int least)
     *at++ = '.';
     return yagot_put_digits(at, milliseconds % 1000, 3);
 }
+
+char *
+yagot_text_copy(const char *string)
+{
+    yagot_text text = {0};
+    yagot_text_add(&text, string);
+    return yagot_text_take(&text);
+}

@@ -26,6 +26,8 @@ void yagot_text_add_str(yagot_text *text, PyObject *string, Py_ssize_t limit);
 void yagot_text_add_readable(yagot_text *text, PyObject *string);
 /* The text as an owned string ("" if empty), NULL when memory ran out; the text is empty afterwards. */
 char *yagot_text_take(yagot_text *text);
+/* An owned copy of a string, NULL when memory ran out. */
+char *yagot_text_copy(const char *string);
 
 /* Puts the decimal digits of a number that is not negative, at least so many; returns what is behind them. */
 char *yagot_put_digits(char *at, long long number, int least);

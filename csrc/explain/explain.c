@@ -147,24 +147,16 @@ tell_allocation(PyObject *get_traceback, PyObject *object)
     return yagot_text_take(&text);
 }
 
-static char *
-copy(const char *string)
-{
-    yagot_text text = {0};
-    yagot_text_add(&text, string);
-    return yagot_text_take(&text);
-}
-
 static int
 tell_step(yagot_findings *findings, PyObject *get_traceback, const yagot_step *step, yagot_told_step *told)
 {
-    told->text[0] = copy(step->object);
-    told->text[1] = copy(step->path);
+    told->text[0] = yagot_text_copy(step->object);
+    told->text[1] = yagot_text_copy(step->path);
     told->text[2] = tell(yagot_add_contents, step->head);
-    told->general = copy(step->general);
+    told->general = yagot_text_copy(step->general);
     memcpy(told->edges, step->edges, sizeof told->edges);
     told->edge_count = step->edge_count;
-    told->maker = copy(step->maker != NULL ? step->maker : "");
+    told->maker = yagot_text_copy(step->maker != NULL ? step->maker : "");
     told->defined = tell(yagot_add_definition, step->head);
     told->waiting = findings->wants_repr ? Py_NewRef(step->head) : NULL;
     told->made = tell_allocation(get_traceback, step->head);
@@ -198,10 +190,10 @@ tell_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_f
     if (finding->hops == NULL || finding->steps == NULL) {
         return -1;
     }
-    finding->parts = cycle->parts != NULL ? copy(cycle->parts) : NULL;
+    finding->parts = cycle->parts != NULL ? yagot_text_copy(cycle->parts) : NULL;
     finding->makers = tell_makers(cycle);
     if (cycle->cause.text != NULL) {
-        finding->cause = (yagot_cause){copy(cycle->cause.text), copy(cycle->cause.parts)};
+        finding->cause = (yagot_cause){yagot_text_copy(cycle->cause.text), yagot_text_copy(cycle->cause.parts)};
     }
     finding->cycle_length = cycle->cut ? cycle->length : cycle->count;
     /* of a long cycle, the beginning and the last step */

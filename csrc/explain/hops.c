@@ -122,14 +122,6 @@ yagot_hops_free(yagot_hop *hops, uint32_t count)
     PyMem_RawFree(hops);
 }
 
-static char *
-copy(const char *string)
-{
-    yagot_text text = {0};
-    yagot_text_add(&text, string);
-    return yagot_text_take(&text);
-}
-
 static int
 describe_objects(yagot_hop *hops, yagot_graph *graph, const yagot_cycle *cycle)
 {
@@ -159,7 +151,7 @@ describe_edges(yagot_hop *hops, yagot_plan *plan, const yagot_cycle *cycle)
         is_part = yagot_add_edge(&name, plan->graph->objects[from], plan->graph->objects[to], is_part);
         yagot_text_fini(&name.shown);
         hops[i].edge = yagot_text_take(&name.general);
-        hops[i].cut = copy(kind != NULL ? kind : "");
+        hops[i].cut = yagot_text_copy(kind != NULL ? kind : "");
         hops[i].breaks = kind != NULL && !is_part && yagot_plan_breaks(plan, kind);
         hops[i].apart = yagot_plan_falls_apart(plan, from);
         if (hops[i].edge == NULL || hops[i].cut == NULL) {

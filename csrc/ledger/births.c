@@ -44,14 +44,7 @@ add_generation(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
 {
     PyObject *list = generation == 2 ? yagot_labels_objects(&self->window.promoted, &self->gc)
                                      : yagot_gc_objects(&self->gc, generation);
-    if (list == NULL) {
-        return -1;
-    }
-    if (yagot_snapshot_add_list(snapshot, list) < 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    return 0;
+    return yagot_take_list(snapshot, list);
 }
 
 int

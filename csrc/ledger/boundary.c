@@ -41,31 +41,11 @@ look_late(yagot_ledger *self, yagot_snapshot *all)
 static int
 add_young(yagot_ledger *self, yagot_snapshot *all, int oldest)
 {
-    for (int generation = 0; generation <= oldest; generation++) {
-        PyObject *list = yagot_gc_objects(&self->gc, generation);
-        if (list == NULL) {
-            return -1;
-        }
-        if (yagot_snapshot_add_list(all, list) < 0) {
-            PyErr_NoMemory();
-            return -1;
-        }
+    int result = 0;
+    for (int generation = 0; result == 0 && generation <= oldest; generation++) {
+        result = yagot_take_list(all, yagot_gc_objects(&self->gc, generation));
     }
-    return 0;
-}
-
-static int
-add_labelled(yagot_ledger *self, yagot_snapshot *all)
-{
-    PyObject *list = yagot_labels_objects(&self->labels, &self->gc);
-    if (list == NULL) {
-        return -1;
-    }
-    if (yagot_snapshot_add_list(all, list) < 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    return 0;
+    return result;
 }
 
 /* Labelled objects, or young ones only. Births of an open window may hold what earlier tests have left; what is garbage
@@ -81,7 +61,7 @@ look_before_collection(yagot_ledger *self, bool labelled, int oldest)
         PyErr_NoMemory();
         return -1;
     }
-    int result = labelled ? add_labelled(self, &all) : 0;
+    int result = labelled ? yagot_take_list(&all, yagot_labels_objects(&self->labels, &self->gc)) : 0;
     if (result == 0) {
         result = add_young(self, &all, oldest);
     }
@@ -125,12 +105,7 @@ look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references, bool tell)
                                yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE)) < 0) {
         return -1;
     }
-    PyObject *list = yagot_gc_all_objects(&self->gc);
-    if (list == NULL) {
-        return -1;
-    }
-    if (yagot_snapshot_add_list(all, list) < 0) {
-        PyErr_NoMemory();
+    if (yagot_take_list(all, yagot_gc_all_objects(&self->gc)) < 0) {
         return -1;
     }
     int result = look_late(self, all);

@@ -133,6 +133,17 @@ PyObject *yagot_check_boundary(yagot_ledger *self, bool references, bool tell);
 /* The label of what is made now, between windows: it belongs to the next one. */
 uint32_t yagot_label_between(const yagot_ledger *self);
 
+/* Puts a list of objects into a snapshot; steals the list, which is NULL if an exception is set. */
+static inline int
+yagot_take_list(yagot_snapshot *snapshot, PyObject *list)
+{
+    if (list != NULL && yagot_snapshot_add_list(snapshot, list) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return list != NULL ? 0 : -1;
+}
+
 static inline int
 yagot_label(yagot_ledger *self, PyObject *object, uint32_t label)
 {

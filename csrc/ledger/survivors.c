@@ -139,16 +139,11 @@ find_stored(yagot_ledger *self, yagot_snapshot *survivors, PyObject *list)
 {
     yagot_found found;
     Py_ssize_t count = PyList_GET_SIZE(list);
-    if (yagot_snapshot_add_list(survivors, list) < 0) {
-        PyErr_NoMemory();
+    if (yagot_take_list(survivors, list) < 0) {
         return -1;
     }
     PyObject *made = self->state->generations ? yagot_gc_objects(&self->gc, 0) : yagot_gc_new_hidden_list(0);
-    if (made == NULL) {
-        return -1;
-    }
-    if (yagot_snapshot_add_list(survivors, made) < 0) {
-        PyErr_NoMemory();
+    if (yagot_take_list(survivors, made) < 0) {
         return -1;
     }
     if (add_dicts(survivors, (uint32_t)count) < 0) {    /* last: one may be among what was made */

@@ -165,10 +165,6 @@ class References:
         self._count(originals.thread_time() - before)
         return found
 
-    def imported(self) -> list[str]:
-        """The modules that the test was the first to import: the last ones."""
-        return list(sys.modules)[self._modules :] if len(sys.modules) > self._modules else []
-
     def noisy(self) -> bool:
         """Could the test have made a place that nobody can look into? Imports do, and the list of what is called at
         exit is one."""
