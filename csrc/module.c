@@ -129,6 +129,7 @@ core_explain(PyObject *Py_UNUSED(module), PyObject *objects)
 {
     yagot_snapshot snapshot;
     yagot_findings findings;
+    const yagot_attribution by_none = {0};
     yagot_predictions predictions = {0};
     PyObject *list = PySequence_List(objects), *result = NULL;
     if (list == NULL) {
@@ -145,7 +146,7 @@ core_explain(PyObject *Py_UNUSED(module), PyObject *objects)
     if (yagot_findings_init(&findings) < 0) {
         done = -1;
     }
-    if (done == 0 && yagot_explain(&snapshot, &findings, NULL, &predictions) == 0) {
+    if (done == 0 && yagot_explain(&snapshot, &findings, &by_none, NULL, &predictions) == 0) {
         result = yagot_findings_export(&findings);
     }
     else {

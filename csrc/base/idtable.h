@@ -35,15 +35,28 @@ uint32_t *yagot_idtable_slot(yagot_idtable *table, const void *address);
 /* The index stored for an address, or YAGOT_NONE. */
 uint32_t yagot_idtable_get(yagot_idtable *table, const void *address);
 
+/* The same table with numbers instead of indices; 0: none. */
+static inline uint32_t
+yagot_idtable_number(yagot_idtable *table, const void *address)
+{
+    return yagot_idtable_get(table, address) + 1;
+}
+
 static inline int
-yagot_idtable_put(yagot_idtable *table, const void *address, uint32_t index)
+yagot_idtable_set_number(yagot_idtable *table, const void *address, uint32_t number)
 {
     uint32_t *slot = yagot_idtable_slot(table, address);
     if (slot == NULL) {
         return -1;
     }
-    *slot = index + 1;
+    *slot = number;
     return 0;
+}
+
+static inline int
+yagot_idtable_put(yagot_idtable *table, const void *address, uint32_t index)
+{
+    return yagot_idtable_set_number(table, address, index + 1);
 }
 
 #endif

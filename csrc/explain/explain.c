@@ -16,6 +16,7 @@ enum { TOLD_ONE_BY_ONE = 500, MOST_STEPS = 10, MOST_KEYS = 8 };
 
 typedef struct {
     yagot_findings *findings;
+    const yagot_attribution *attribution;   /* borrowed */
     yagot_graph graph;
     yagot_search search;
     yagot_held held;
@@ -232,13 +233,14 @@ static uint32_t
 import_label_of(explainer *x, uint32_t component)
 {
     const yagot_graph *g = &x->graph;
+    const yagot_attribution *a = x->attribution;
     const uint32_t *members = &g->members[g->member_start[component]];
-    for (uint32_t i = 0; x->findings->imports != NULL && i < g->own_size[component]; i++) {
-        if (yagot_labels_get(x->findings->imports, g->objects[members[i]]) != x->findings->import) {
+    for (uint32_t i = 0; a->labels != NULL && i < g->own_size[component]; i++) {
+        if (yagot_labels_get(a->labels, g->objects[members[i]]) != a->import) {
             return 0;
         }
     }
-    return x->findings->imports != NULL ? x->findings->import : 0;
+    return a->labels != NULL ? a->import : 0;
 }
 
 /* The label of who made a component: the first that an object of its own has, of a test rather than of an import; else
@@ -249,12 +251,12 @@ label_of(explainer *x, uint32_t component)
     const yagot_graph *g = &x->graph;
     uint32_t first = g->member_start[component], found = 0;
     for (uint32_t i = first; i < g->member_start[component + 1]; i++) {
-        uint32_t label = yagot_findings_label(x->findings, g->objects[g->members[i]]);
+        uint32_t label = yagot_labels_get(x->attribution->labels, g->objects[g->members[i]]);
         bool own = i - first < g->own_size[component];
-        if (label == YAGOT_TOLD && own) {
+        if (label == YAGOT_REPORTED && own) {
             return 0;
         }
-        if (label != 0 && label != YAGOT_TOLD && label != x->findings->import
+        if (label != 0 && label != YAGOT_REPORTED && label != x->attribution->import
             && (found == 0 || (own && yagot_label_is_import(found)))) {
             found = label;
         }
@@ -345,8 +347,8 @@ explain_components(explainer *x, yagot_snapshot *s, yagot_predictions *predictio
         if (g->member_start[c] == g->member_start[c + 1]) {
             continue;           /* hangs off another component */
         }
-        uint32_t label = x->findings->labels != NULL ? label_of(x, c) : import_label_of(x, c);
-        if (x->findings->labels != NULL && label == 0) {
+        uint32_t label = x->attribution->between ? label_of(x, c) : import_label_of(x, c);
+        if (x->attribution->between && label == 0) {
             continue;           /* older than the first test, or reported already */
         }
         uint32_t found = finding_of(x, c, label);
@@ -358,10 +360,10 @@ explain_components(explainer *x, yagot_snapshot *s, yagot_predictions *predictio
 }
 
 int
-yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, PyObject *get_traceback,
-              yagot_predictions *predictions)
+yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, const yagot_attribution *attribution,
+              PyObject *get_traceback, yagot_predictions *predictions)
 {
-    explainer x = {.findings = findings, .get_traceback = get_traceback};
+    explainer x = {.findings = findings, .attribution = attribution, .get_traceback = get_traceback};
     int result = -1;
     *predictions = (yagot_predictions){0};
     yagot_findings_forget_shapes(findings);

@@ -20,10 +20,17 @@ typedef struct {
     bool finalizers;            /* some have one: only then can any survive */
 } yagot_predictions;
 
+/* By which labels findings are kept apart. */
+typedef struct {
+    yagot_labels *labels;       /* borrowed; NULL: by none */
+    uint32_t import;            /* in a window: what its imports make, and that alone, is kept apart. Or 0 */
+    bool between;               /* between windows: by the window that made it; what `import` labels is nobody's yet */
+} yagot_attribution;
+
 /* Adds the garbage of a snapshot to the findings, and returns what should go with the next collection.
  * get_traceback: _tracemalloc's function when it traces, else NULL. */
-int yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, PyObject *get_traceback,
-                  yagot_predictions *predictions);
+int yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, const yagot_attribution *attribution,
+                  PyObject *get_traceback, yagot_predictions *predictions);
 
 /* Describes a finding's one object, which is on no cycle. */
 int yagot_tell_object(yagot_findings *findings, yagot_finding *finding, PyObject *object, PyObject *get_traceback);

@@ -77,8 +77,6 @@ yagot_findings_clear(yagot_findings *findings)
     yagot_findings_fini(findings);
     int result = yagot_findings_init(findings);
     findings->wants_repr = old.wants_repr;
-    findings->imports = old.imports;
-    findings->import = old.import;
     findings->modules = modules;
     findings->advised = old.advised;
     return result;
@@ -94,12 +92,6 @@ yagot_findings_first_advice(yagot_findings *findings, const char *signature)
         return true;            /* slower, not wrong */
     }
     return xmlHashAddEntry(findings->advised, (const xmlChar *)signature, (void *)findings) == 0;
-}
-
-uint32_t
-yagot_findings_label(yagot_findings *findings, PyObject *object)
-{
-    return findings->labels != NULL ? yagot_idtable_get(findings->labels, object) + 1 : 0;
 }
 
 /* The second key of a hash entry: the label as text. */

@@ -55,9 +55,6 @@ typedef struct {
     xmlDictPtr names;           /* owned; type names */
     xmlHashTablePtr by_signature;       /* owned; index + 1 */
     struct { uint64_t key; uint32_t finding; } *shapes;     /* owned; open addressing */
-    yagot_idtable *labels;      /* borrowed, or NULL: findings are kept apart by these labels (observe/test_labels.h) */
-    yagot_idtable *imports;     /* borrowed, or NULL: the same, but only the label `import` matters */
-    uint32_t import;            /* with labels: one that does not matter; or 0 */
     uint32_t shape_count, told; /* components told one by one */
     bool wants_repr;
     PyObject *modules;          /* owned, or NULL; see makers.h */
@@ -74,8 +71,6 @@ uint32_t yagot_findings_find(yagot_findings *findings, const char *signature, ui
 uint32_t yagot_findings_add(yagot_findings *findings, char *signature, uint32_t label);
 /* Is it the first time that the cause's hops are asked for? Advice is sought once. */
 bool yagot_findings_first_advice(yagot_findings *findings, const char *signature);
-/* The label of an object, or 0; YAGOT_TOLD: it was reported, or was not to be. */
-uint32_t yagot_findings_label(yagot_findings *findings, PyObject *object);
 /* The finding of a component's shape, if one was told before; see explain.c. */
 uint32_t yagot_findings_shape(yagot_findings *findings, uint64_t shape);
 /* Shapes are made of addresses: they hold for one look only. */

@@ -4,30 +4,29 @@
 /* -- owners --------------------------------------------------------------------------------------- */
 
 void
-yagot_drop_owners(yagot_window *window)
+yagot_drop_owners(yagot_owners *owners)
 {
-    PyMem_RawFree(window->owners);
-    window->owners = NULL;
-    window->owner_count = 0;
-    Py_CLEAR(window->owner_tuple);
+    PyMem_RawFree(owners->items);
+    owners->items = NULL;
+    owners->count = 0;
+    Py_CLEAR(owners->tuple);
 }
 
 int
-yagot_keep_owners(yagot_ledger *self, PyObject *tuple)
+yagot_keep_owners(yagot_owners *owners, PyObject *tuple)
 {
-    yagot_window *w = &self->window;
     Py_ssize_t count = PyTuple_GET_SIZE(tuple);
-    yagot_drop_owners(w);
-    w->owners = PyMem_RawCalloc((size_t)count + 1, sizeof *w->owners);
-    if (w->owners == NULL) {
+    yagot_drop_owners(owners);
+    owners->items = PyMem_RawCalloc((size_t)count + 1, sizeof *owners->items);
+    if (owners->items == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    w->owner_tuple = Py_NewRef(tuple);
-    w->owner_count = (size_t)count;
+    owners->tuple = Py_NewRef(tuple);
+    owners->count = (size_t)count;
     for (Py_ssize_t i = 0; i < count; i++) {
-        w->owners[i].object = PyTuple_GET_ITEM(tuple, i);
-        if (yagot_owner_measure(&w->owners[i]) < 0) {
+        owners->items[i].object = PyTuple_GET_ITEM(tuple, i);
+        if (yagot_owner_measure(&owners->items[i]) < 0) {
             PyErr_NoMemory();
             return -1;
         }
@@ -42,7 +41,7 @@ yagot_keep_owners(yagot_ledger *self, PyObject *tuple)
 static int
 add_generation(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
 {
-    PyObject *list = generation == 2 ? yagot_labels_objects(&self->window.promoted, &self->gc)
+    PyObject *list = generation == 2 ? yagot_gc_objects_in(&self->gc, &self->window.promoted.table)
                                      : yagot_gc_objects(&self->gc, generation);
     return yagot_take_list(snapshot, list);
 }
@@ -57,7 +56,7 @@ yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
     if (!self->state->generations) {
         return add_generation(self, snapshot, 0);
     }
-    if (generation >= 2 && self->window.promoted_count > 0 && add_generation(self, snapshot, 2) < 0) {
+    if (generation >= 2 && self->window.promoted.count > 0 && add_generation(self, snapshot, 2) < 0) {
         return -1;
     }
     if (generation >= 1 && add_generation(self, snapshot, 1) < 0) {
@@ -67,23 +66,17 @@ yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
 }
 
 int
-yagot_remember_promoted(yagot_ledger *self, const yagot_snapshot *snapshot)
+yagot_remember_promoted(yagot_promoted *promoted, const yagot_snapshot *snapshot)
 {
-    yagot_window *w = &self->window;
-    if (w->promoted.pages == NULL && yagot_idtable_init(&w->promoted) < 0) {
+    int result = promoted->table.pages == NULL ? yagot_idtable_init(&promoted->table) : 0;
+    for (uint32_t i = 0; result == 0 && i < snapshot->count; i++) {
+        promoted->count += yagot_idtable_get(&promoted->table, snapshot->objects[i]) == YAGOT_NONE;
+        result = yagot_idtable_put(&promoted->table, snapshot->objects[i], 0);
+    }
+    if (result < 0) {
         PyErr_NoMemory();
-        return -1;
     }
-    for (uint32_t i = 0; i < snapshot->count; i++) {
-        uint32_t *slot = yagot_idtable_slot(&w->promoted, snapshot->objects[i]);
-        if (slot == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        w->promoted_count += *slot == 0;
-        *slot = 1;
-    }
-    return 0;
+    return result;
 }
 
 /* -- at the window's end -------------------------------------------------------------------------- */
@@ -110,15 +103,15 @@ yagot_list_alive(const yagot_snapshot *births)
 int
 yagot_label_survivors(yagot_ledger *self, const yagot_snapshot *births)
 {
-    for (uint32_t i = 0; self->number != 0 && i < births->count; i++) {
+    for (uint32_t i = 0; self->window.label != 0 && i < births->count; i++) {
         PyObject *object = births->objects[i];
         const uint8_t flags = births->flags[i];
         bool reported = flags & YAGOT_GARBAGE && flags & YAGOT_LATER;
         bool survivor = flags & YAGOT_REACHABLE && is_birth(births, i);
         uint32_t before = yagot_labels_get(&self->labels, object);
-        bool imported = before == yagot_label_of_window(self->test, YAGOT_IMPORT);
+        bool imported = before == yagot_label_of_import(&self->labels, true);
         if ((reported || (survivor && !imported))
-            && yagot_label(self, object, reported ? YAGOT_TOLD : self->number) < 0) {
+            && yagot_labels_put(&self->labels, object, reported ? YAGOT_REPORTED : self->window.label) < 0) {
             return -1;
         }
     }
@@ -131,7 +124,7 @@ yagot_label_unjudged(yagot_ledger *self)
     yagot_snapshot births;
     int result = yagot_take_births(self, &births, 3);
     for (uint32_t i = 0; result == 0 && i < births.count; i++) {
-        result = yagot_label(self, births.objects[i], YAGOT_TOLD);
+        result = yagot_labels_put(&self->labels, births.objects[i], YAGOT_REPORTED);
     }
     yagot_snapshot_fini(&births);
     return result;

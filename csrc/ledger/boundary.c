@@ -1,24 +1,18 @@
 /* boundary.c - between windows: what has outlived its test, and is garbage now. See ledger.h.
  *
- * Labels tell whose an object was. What is made between windows belongs to the next one, as made before it. Before a
+ * Labels say whose an object was. What is made between windows belongs to the next one, as made before it. Before a
  * full collection only the labelled objects are examined, which an older object can only make look alive; at a boundary
  * all objects are.
  */
-#include "ledger/unheld.h"
-
-uint32_t
-yagot_label_between(const yagot_ledger *self)
-{
-    return yagot_label_of_window(self->test + 1, YAGOT_BEFORE);
-}
+#include "ledger/suspects.h"
 
 static int
-label_garbage(yagot_ledger *self, const yagot_snapshot *all)
+label_garbage(yagot_labels *labels, const yagot_snapshot *all, uint32_t except)
 {
     for (uint32_t i = 0; i < all->count; i++) {
-        uint32_t label = yagot_labels_get(&self->labels, all->objects[i]);
-        if (all->flags[i] & YAGOT_GARBAGE && label != 0 && label != self->late.import
-            && yagot_label(self, all->objects[i], YAGOT_TOLD) < 0) {
+        uint32_t label = yagot_labels_get(labels, all->objects[i]);
+        if (all->flags[i] & YAGOT_GARBAGE && label != 0 && label != except
+            && yagot_labels_put(labels, all->objects[i], YAGOT_REPORTED) < 0) {
             return -1;
         }
     }
@@ -30,11 +24,14 @@ static int
 look_late(yagot_ledger *self, yagot_snapshot *all)
 {
     yagot_found found;
-    self->late.labels = &self->labels;
-    self->late.import = self->window.open ? yagot_label_of_window(self->test, YAGOT_IMPORT) : 0;
-    int result = yagot_look(self, &self->late, all, &found);
-    yagot_forget_predictions(self);
-    return result == 0 && found.garbage > 0 ? label_garbage(self, all) : result;
+    const yagot_attribution attribution = {
+        .labels = &self->labels,
+        .import = self->window.open ? yagot_label_of_import(&self->labels, true) : 0,
+        .between = true,
+    };
+    int result = yagot_look(self, &self->late, &attribution, all, &found);
+    yagot_predictions_forget(&self->predictions);
+    return result == 0 && found.garbage > 0 ? label_garbage(&self->labels, all, attribution.import) : result;
 }
 
 /* Adds the objects of the younger generations up to one. */
@@ -54,14 +51,14 @@ static int
 look_before_collection(yagot_ledger *self, bool labelled, int oldest)
 {
     yagot_snapshot all;
-    if (!self->labelling || !self->state->generations) {
+    if (!self->labels.on || !self->state->generations) {
         return 0;
     }
     if (yagot_snapshot_init(&all) < 0) {
         PyErr_NoMemory();
         return -1;
     }
-    int result = labelled ? yagot_take_list(&all, yagot_labels_objects(&self->labels, &self->gc)) : 0;
+    int result = labelled ? yagot_take_list(&all, yagot_gc_objects_in(&self->gc, &self->labels.table)) : 0;
     if (result == 0) {
         result = add_young(self, &all, oldest);
     }
@@ -92,17 +89,17 @@ choose_put_off(yagot_ledger *self, yagot_snapshot *all)
 {
     for (uint32_t i = 0; i < all->count; i++) {
         uint32_t label = yagot_labels_get(&self->labels, all->objects[i]);
-        if (!yagot_is_put_off(self, all->objects[i], label)) {
+        if (!yagot_is_put_off(&self->put_off, all->objects[i], label)) {
             all->flags[i] |= YAGOT_LATER;       /* not asked about; it may hold others */
         }
     }
 }
 
 static int
-look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references, bool tell)
+look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references, bool report)
 {
-    if (yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(self),
-                               yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE)) < 0) {
+    if (yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(&self->labels),
+                               yagot_label_of_import(&self->labels, false)) < 0) {
         return -1;
     }
     if (yagot_take_list(all, yagot_gc_all_objects(&self->gc)) < 0) {
@@ -110,11 +107,9 @@ look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references, bool tell)
     }
     int result = look_late(self, all);
     if (result == 0 && references) {
-        self->findings.labels = &self->labels;
         choose_put_off(self, all);
-        result = yagot_find_unexplained(self, all, tell);
+        result = yagot_find_suspects(self, all, &(yagot_question){.boundary = true, .report = report});
         result = result == 0 ? yagot_put_off_again(self) : result;
-        self->findings.labels = NULL;
     }
     return result;
 }
@@ -134,25 +129,21 @@ export_boundary(yagot_ledger *self)
 }
 
 PyObject *
-yagot_check_boundary(yagot_ledger *self, bool references, bool tell)
+yagot_check_boundary(yagot_ledger *self, bool references, bool report)
 {
     yagot_snapshot all;
     if (yagot_findings_clear(&self->findings) < 0 || yagot_snapshot_init(&all) < 0) {
         return PyErr_NoMemory();
     }
-    int gc_was_enabled = PyGC_Disable();
-    self->looking = true;
-    int result = look_at_all(self, &all, references && !YAGOT_FREE_THREADED, tell);
+    bool gc_was_enabled = yagot_begin_look(self);
+    int result = look_at_all(self, &all, references && !YAGOT_FREE_THREADED, report);
     bool garbage = result == 0 && self->late.count > 0;
     yagot_snapshot_fini(&all);
     yagot_forget_suspects(self);
     if (garbage) {
         result = yagot_gc_collect(&self->gc, 2) < 0 ? -1 : 0;
-        self->grown = 0;
+        self->heap.grown = 0;
     }
-    self->looking = false;
-    if (gc_was_enabled) {
-        PyGC_Enable();
-    }
+    yagot_end_look(self, gc_was_enabled);
     return result == 0 ? export_boundary(self) : NULL;
 }

@@ -24,13 +24,13 @@ look_in_window(yagot_ledger *self, int generation)
     yagot_found found;
     int result = yagot_take_births(self, &snapshot, generation);
     if (result == 0) {
-        result = yagot_look(self, &self->findings, &snapshot, &found);
+        result = yagot_look_at_births(self, &snapshot, &found);
     }
     if (result == 0) {
-        w->born += found.garbage;
-        w->garbage += found.garbage;
+        w->counts.born += found.garbage;
+        w->counts.garbage += found.garbage;
         if (generation > 0 && self->state->generations) {
-            result = yagot_remember_promoted(self, &snapshot);
+            result = yagot_remember_promoted(&w->promoted, &snapshot);
         }
     }
     if (result == 0) {
@@ -46,15 +46,15 @@ look_in_window(yagot_ledger *self, int generation)
 static int
 label_young(yagot_ledger *self)
 {
-    uint32_t label = yagot_label_between(self), import = yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE);
+    uint32_t import = yagot_label_of_import(&self->labels, false);
     return yagot_imports_label(&self->imports, &self->labels, &self->gc, import) < 0 ? -1
-           : yagot_labels_put_young(&self->labels, &self->gc, label, import);
+           : yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(&self->labels), import);
 }
 
 static int
 look_between(yagot_ledger *self, PyObject *info)
 {
-    if (!self->labelling) {
+    if (!self->labels.on) {
         return 0;
     }
     return label_young(self) < 0 ? -1 : is_full(self, info) ? yagot_look_at_labelled(self)
@@ -67,7 +67,7 @@ look_between(yagot_ledger *self, PyObject *info)
 static int
 unlabel_births(yagot_ledger *self)
 {
-    return yagot_labels_put_young(&self->labels, &self->gc, 0, yagot_label_of_window(self->test, YAGOT_IMPORT));
+    return yagot_labels_put_young(&self->labels, &self->gc, 0, yagot_label_of_import(&self->labels, true));
 }
 
 static int
@@ -76,11 +76,11 @@ look(yagot_ledger *self, int generation, PyObject *info)
     if (!self->window.open) {
         return look_between(self, info);
     }
-    uint32_t import = yagot_label_of_window(self->test, YAGOT_IMPORT);
+    uint32_t import = yagot_label_of_import(&self->labels, true);
     if (yagot_imports_label(&self->imports, &self->labels, &self->gc, import) < 0) {
         return -1;
     }
-    if (generation > 0 && self->number != 0
+    if (generation > 0 && self->window.label != 0
         && (unlabel_births(self) < 0 || (is_full(self, info) && yagot_look_at_labelled(self) < 0))) {
         return -1;
     }
@@ -115,25 +115,25 @@ yagot_after_collection(yagot_ledger *self, PyObject *info)
 int
 yagot_collect_fully(yagot_ledger *self)
 {
-    self->grown = 0;
+    self->heap.grown = 0;
     return yagot_look_at_labelled(self) < 0 ? -1 : yagot_gc_collect(&self->gc, 2);
 }
 
 int
 yagot_limit_growth(yagot_ledger *self)
 {
-    self->grown += self->window.survivors;
-    if (!self->state->generations || self->grown < FIRST_LIMIT || self->grown * 4 < self->old) {
+    self->heap.grown += self->window.counts.survivors;
+    if (!self->state->generations || self->heap.grown < FIRST_LIMIT || self->heap.grown * 4 < self->heap.old) {
         return 0;
     }
     PyObject *list = yagot_gc_objects(&self->gc, 2);
     if (list == NULL) {
         return -1;
     }
-    bool first = self->old == 0;
-    self->old = PyList_GET_SIZE(list);
+    bool first = self->heap.old == 0;
+    self->heap.old = PyList_GET_SIZE(list);
     Py_DECREF(list);
-    if (first && self->grown * 4 < self->old) {
+    if (first && self->heap.grown * 4 < self->heap.old) {
         return 0;
     }
     return yagot_collect_fully(self) < 0 ? -1 : 0;

@@ -1,6 +1,6 @@
 /* ledger.c - the Python type: arguments in, dicts out. See ledger.h. */
 #include "explain/makers.h"
-#include "ledger/unheld.h"
+#include "ledger/suspects.h"
 
 #include <structmember.h>
 
@@ -29,7 +29,7 @@ ledger_on_collection(yagot_ledger *self, PyObject *const *args, Py_ssize_t count
         return NULL;
     }
     bool start = PyUnicode_CompareWithASCIIString(args[0], "start") == 0;
-    self->seen += start;
+    self->gc.seen += start;
     if (self->gc.own) {
         self->gc.own_started = true;
         self->gc.own_uncollectable = start ? 0 : yagot_gc_read_number(args[1], "uncollectable");
@@ -51,9 +51,8 @@ ledger_on_import(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
         PyErr_SetString(PyExc_RuntimeError, "imports are not watched");
         return NULL;
     }
-    bool watched = self->window.open || self->labelling;
-    uint32_t label = self->window.open ? yagot_label_of_window(self->test, YAGOT_IMPORT)
-                                       : yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE);
+    bool watched = self->window.open || self->labels.on;
+    uint32_t label = yagot_label_of_import(&self->labels, self->window.open);
     if (watched) {
         yagot_imports_enter(&self->imports, &self->gc);
     }
@@ -103,24 +102,23 @@ ledger_begin(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
     return yagot_window_begin(self, count >= 1 ? args[0] : NULL, (uint32_t)number) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-/* Steals `alive`, which may be NULL. */
+/* Steals what is in the results. */
 static PyObject *
-export_window(yagot_ledger *self, PyObject *alive)
+export_window(yagot_ledger *self, const yagot_results *results)
 {
-    const yagot_window *w = &self->window;
+    const yagot_counts *n = &self->window.counts;
     PyObject *findings = yagot_findings_export(&self->findings);
-    PyObject *recurring = self->recurring != NULL ? self->recurring : PyDict_New();
-    self->recurring = NULL;
-    alive = alive != NULL ? alive : PyList_New(0);
+    PyObject *recurring = results->recurring != NULL ? results->recurring : PyDict_New();
+    PyObject *alive = results->alive != NULL ? results->alive : PyList_New(0);
     if (findings == NULL || recurring == NULL || alive == NULL) {
         Py_XDECREF(findings);
         Py_XDECREF(recurring);
         Py_XDECREF(alive);
         return NULL;
     }
-    return Py_BuildValue("{s:N,s:n,s:n,s:n,s:n,s:N,s:z,s:N}", "alive", alive, "held", w->held, "born", w->born,
-                         "survivors", w->survivors, "garbage", w->garbage, "recurring", recurring,
-                         "incomplete", w->incomplete, "findings", findings);
+    return Py_BuildValue("{s:N,s:n,s:n,s:n,s:n,s:N,s:z,s:N}", "alive", alive, "held", n->candidates, "born", n->born,
+                         "survivors", n->survivors, "garbage", n->garbage, "recurring", recurring,
+                         "incomplete", self->window.incomplete, "findings", findings);
 }
 
 PyDoc_STRVAR(end_doc,
@@ -148,16 +146,14 @@ ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
         return NULL;
     }
     const yagot_wishes wishes = {.look = look, .references = references && !YAGOT_FREE_THREADED, .alive = keep_alive,
-                                 .keep = keep && !YAGOT_FREE_THREADED};
-    PyObject *alive = NULL;
-    self->arguments = keywords;         /* none of the births that are asked about */
-    int result = yagot_window_end(self, &wishes, &alive);
-    self->arguments = NULL;
-    if (result < 0) {
-        Py_XDECREF(alive);
+                                 .keep = keep && !YAGOT_FREE_THREADED, .arguments = keywords};
+    yagot_results results = {0};
+    if (yagot_window_end(self, &wishes, &results) < 0) {
+        Py_XDECREF(results.alive);
+        Py_XDECREF(results.recurring);
         return NULL;
     }
-    return look ? export_window(self, alive) : Py_NewRef(Py_None);
+    return look ? export_window(self, &results) : Py_NewRef(Py_None);
 }
 
 PyDoc_STRVAR(close_doc,
@@ -167,7 +163,7 @@ PyDoc_STRVAR(close_doc,
 static PyObject *
 ledger_close(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
 {
-    self->labelling = false;
+    self->labels.on = false;
     if (yagot_window_drop(self) < 0 || yagot_imports_remove(&self->imports) < 0
         || yagot_gc_remove_callback(&self->gc) < 0) {
         return NULL;
@@ -176,26 +172,26 @@ ledger_close(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
 }
 
 PyDoc_STRVAR(check_doc,
-"check($self, /, references=False, tell=True)\n--\n\n"
+"check($self, /, references=False, report=True)\n--\n\n"
 "Looks at all objects, between windows, and collects what is garbage. Returns a list of findings as end() does,\n"
 "with those that collections since the last check have met. Each has the number of a window and an origin: 'test' if\n"
 "the objects were made in it, 'before' if between the one before and it, 'import' if by an import in either.\n"
-"With references, what was put off is looked at again; with tell, it is among the findings. Raises RuntimeError if a\n"
-"window is open.");
+"With references, what was put off is looked at again; with report, it is among the findings. Raises RuntimeError if\n"
+"a window is open.");
 
 static PyObject *
 ledger_check(yagot_ledger *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"references", "tell", NULL};
-    int references = 0, tell = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|pp:check", names, &references, &tell)) {
+    static char *names[] = {"references", "report", NULL};
+    int references = 0, report = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|pp:check", names, &references, &report)) {
         return NULL;
     }
     if (self->window.open) {
         PyErr_SetString(PyExc_RuntimeError, "a window is open");
         return NULL;
     }
-    return yagot_check_boundary(self, references, tell);
+    return yagot_check_boundary(self, references, report);
 }
 
 PyDoc_STRVAR(references_doc,
@@ -214,7 +210,8 @@ ledger_references(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
 }
 
 PyDoc_STRVAR(forget_doc,
-"forget($self, told=False, /)\n--\n\nLets go of the suspects. No boundary tells again of those that were told.");
+"forget($self, reported=False, /)\n--\n\n"
+"Lets go of the suspects. No boundary reports those again that were reported.");
 
 static PyObject *
 ledger_forget(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
@@ -232,7 +229,7 @@ PyDoc_STRVAR(put_off_doc,
 static PyObject *
 ledger_put_off(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
 {
-    return yagot_put_off(self) == 0 ? Py_NewRef(Py_None) : NULL;
+    return yagot_put_off_suspects(self) == 0 ? Py_NewRef(Py_None) : NULL;
 }
 
 /* -- the type ------------------------------------------------------------------------------------- */
@@ -264,19 +261,19 @@ ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     if (self == NULL) {
         return NULL;
     }
-    self->native = native;
     self->module = Py_NewRef(module);
     self->state = PyModule_GetState(module);
-    self->is_tracing = import_from("_tracemalloc", "is_tracing");
-    self->get_traceback = import_from("_tracemalloc", "_get_object_traceback");
+    self->settings.is_tracing = import_from("_tracemalloc", "is_tracing");
+    self->settings.get_traceback = import_from("_tracemalloc", "_get_object_traceback");
     self->gc.state = self->state;
     if (yagot_findings_init(&self->findings) < 0 || yagot_findings_init(&self->late) < 0
-        || yagot_idtable_init(&self->labels) < 0 || yagot_idtable_init(&self->put_off) < 0) {
+        || yagot_idtable_init(&self->labels.table) < 0 || yagot_idtable_init(&self->put_off.table) < 0) {
         PyErr_NoMemory();
         Py_CLEAR(self);
     }
     else {
-        self->describe = describe != Py_None ? Py_NewRef(describe) : NULL;
+        self->settings.native = native;
+        self->settings.describe = describe != Py_None ? Py_NewRef(describe) : NULL;
         self->findings.wants_repr = describe != Py_None;
         self->findings.modules = Py_XNewRef(modules);
         yagot_makers_setup();
@@ -293,10 +290,10 @@ ledger_traverse(yagot_ledger *self, visitproc visit, void *arg)
     Py_VISIT(self->imports.importlib);
     Py_VISIT(self->imports.original);
     Py_VISIT(self->imports.replacement);
-    Py_VISIT(self->get_traceback);
-    Py_VISIT(self->is_tracing);
-    Py_VISIT(self->describe);
-    Py_VISIT(self->window.owner_tuple);
+    Py_VISIT(self->settings.get_traceback);
+    Py_VISIT(self->settings.is_tracing);
+    Py_VISIT(self->settings.describe);
+    Py_VISIT(self->window.owners.tuple);
     /* not the suspects: to the collector they are held from outside, as long as we want them */
     return 0;
 }
@@ -304,16 +301,16 @@ ledger_traverse(yagot_ledger *self, visitproc visit, void *arg)
 static int
 ledger_clear(yagot_ledger *self)
 {
-    yagot_drop_owners(&self->window);
+    yagot_drop_owners(&self->window.owners);
     yagot_forget_suspects(self);
-    Py_CLEAR(self->kept);
+    Py_CLEAR(self->suspects.kept);
     Py_CLEAR(self->gc.callback);
     Py_CLEAR(self->imports.importlib);
     Py_CLEAR(self->imports.original);
     Py_CLEAR(self->imports.replacement);
-    Py_CLEAR(self->get_traceback);
-    Py_CLEAR(self->is_tracing);
-    Py_CLEAR(self->describe);
+    Py_CLEAR(self->settings.get_traceback);
+    Py_CLEAR(self->settings.is_tracing);
+    Py_CLEAR(self->settings.describe);
     return 0;
 }
 
@@ -323,15 +320,15 @@ ledger_dealloc(yagot_ledger *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     (void)ledger_clear(self);
-    yagot_forget_predictions(self);
+    yagot_predictions_forget(&self->predictions);
     yagot_findings_fini(&self->findings);
     yagot_findings_fini(&self->late);
     yagot_window_fini(&self->window);
     yagot_idtable_fini(&self->gc.old);
     yagot_imports_fini(&self->imports);
     yagot_tracer_fini(&self->tracer);
-    yagot_idtable_fini(&self->labels);
-    yagot_idtable_fini(&self->put_off);
+    yagot_idtable_fini(&self->labels.table);
+    yagot_idtable_fini(&self->put_off.table);
     Py_CLEAR(self->module);
     type->tp_free(self);
     Py_DECREF(type);
@@ -354,7 +351,8 @@ static PyMethodDef ledger_methods[] = {
 static PyObject *
 ledger_suspects(yagot_ledger *self, void *Py_UNUSED(closure))
 {
-    return PyLong_FromSsize_t(self->suspects != NULL ? PyList_GET_SIZE(self->suspects) : 0);
+    const PyObject *found = self->suspects.found;
+    return PyLong_FromSsize_t(found != NULL ? PyList_GET_SIZE(found) : 0);
 }
 
 static PyGetSetDef ledger_getters[] = {
@@ -363,8 +361,9 @@ static PyGetSetDef ledger_getters[] = {
 };
 
 static PyMemberDef ledger_members[] = {
-    {"stacks", T_BOOL, offsetof(yagot_ledger, stacks), READONLY, "Did the last look meet places that cannot be seen?"},
-    {"waiting", T_PYSSIZET, offsetof(yagot_ledger, put_off_count), READONLY, "Objects that check() is to look at."},
+    {"stacks", T_BOOL, offsetof(yagot_ledger, suspects.blind), READONLY,
+     "Did the last look meet places that cannot be seen?"},
+    {"waiting", T_PYSSIZET, offsetof(yagot_ledger, put_off.count), READONLY, "Objects that check() is to look at."},
     {0},
 };
 

@@ -6,8 +6,10 @@
  *     collections.c   a collection that is not ours, in the window or between two: looks before it hides anything
  *     survivors.c     what a collection should have released and did not
  *     boundary.c      between windows: what has outlived its test
- *     unheld.c, suspects.c, put_off.c     references that nobody holds (unheld.h)
+ *     suspects.h      references that nobody holds
  *
+ * A ledger is made of parts, each with one lifetime and one file that writes to it, named beside it. What a call was
+ * asked for, and what it returns, is never kept in the ledger.
  * Functions that return int or an object give -1 or NULL with an exception set when they fail.
  */
 #ifndef YAGOT_LEDGER_H
@@ -20,61 +22,117 @@
 #include "observe/test_labels.h"
 #include "observe/tracer.h"
 
-/* From the beginning of one window to that of the next. */
+/* Set when the ledger is made, and never again. (ledger.c) */
 typedef struct {
-    PyObject *owner_tuple;          /* owned; NULL when no window is open */
-    yagot_owner *owners;            /* owned array; its objects are the tuple's */
-    size_t owner_count;
-    yagot_idtable promoted;         /* births that a collection has moved into the oldest generation */
-    size_t promoted_count;
-    yagot_predictions saved;        /* alive after a collection inside the window: looked at again at its end */
+    PyObject *describe;         /* owned: the user's wish for reprs, or NULL */
+    PyObject *get_traceback, *is_tracing;   /* owned: _tracemalloc's functions, or NULL */
+    bool native;                /* objects that the collector does not track, too */
+} yagot_settings;
+
+/* From the beginning of a window to its end. (births.c) */
+typedef struct {
+    PyObject *tuple;            /* owned; NULL when no window is open */
+    yagot_owner *items;         /* owned array; its objects are the tuple's */
+    size_t count;
+} yagot_owners;
+
+/* Births that a collection has moved into the oldest generation. (births.c) */
+typedef struct {
+    yagot_idtable table;
+    size_t count;
+} yagot_promoted;
+
+/* Numbers of objects. */
+typedef struct {
     Py_ssize_t born, garbage, survivors;
-    Py_ssize_t held;                /* births that something else holds */
-    Py_ssize_t frozen;              /* objects, before the window */
-    const char *incomplete;         /* why the window was not seen whole; static, or NULL */
+    Py_ssize_t candidates;      /* survivors that something else holds: only they can be suspects */
+} yagot_counts;
+
+/* From the beginning of one window to that of the next. (window.c) */
+typedef struct {
     bool open;
+    uint32_t label;             /* of what is made in it; 0: none is kept */
+    yagot_owners owners;
+    yagot_promoted promoted;
+    yagot_predictions saved;    /* alive after a collection in the window: looked at again at its end (survivors.c) */
+    yagot_counts counts;
+    Py_ssize_t frozen;          /* objects, before the window */
+    const char *incomplete;     /* why the window was not seen whole; static, or NULL */
 } yagot_window;
+
+/* Between two full collections. (collections.c) */
+typedef struct {
+    Py_ssize_t grown;           /* objects that have grown old since the last one */
+    Py_ssize_t old;             /* before it */
+} yagot_growth_of_heap;
+
+/* From one look to the next, until they are let go of. (suspects.c) */
+typedef struct {
+    PyObject *found;            /* owned: a list, by the last look; or NULL */
+    PyObject *earlier;          /* owned: a list, by those before it; or NULL */
+    PyObject *kept;             /* owned: a list of survivors to look at when garbage is gone, or NULL (put_off.c) */
+    bool blind;                 /* the last look met memory that it could not see into */
+} yagot_suspects;
+
+/* From a window to a boundary. (put_off.c) */
+typedef struct {
+    yagot_idtable table;        /* to be looked at by boundaries -> the window's label */
+    size_t count;
+} yagot_put_off;
 
 typedef struct {
     PyObject_HEAD
-    yagot_state *state;             /* the module's; kept by `module` */
-    PyObject *module;               /* owned */
-    PyObject *get_traceback, *is_tracing;   /* owned: _tracemalloc's functions */
-    PyObject *describe;             /* owned: the user's wish for reprs, or NULL */
-    yagot_gc gc;
-    yagot_imports imports;
+    yagot_state *state;         /* the module's; kept by `module` */
+    PyObject *module;           /* owned */
+    yagot_settings settings;
+    yagot_gc gc;                /* observe/gc_control.h */
+    yagot_imports imports;      /* observe/imports.h */
+    yagot_labels labels;        /* observe/test_labels.h */
+    yagot_tracer tracer;        /* observe/tracer.h */
     yagot_window window;
-    bool looking;                   /* at a window or a boundary: no callback looks meanwhile */
-    yagot_findings findings;        /* of the window, or of the boundary */
-    yagot_findings late;            /* of earlier tests' objects, until the next boundary reports them */
-    yagot_predictions predictions;  /* of the collection under way */
-    yagot_idtable labels;
-    bool labelling;                 /* the run has begun: what is made is labelled */
-    uint32_t test;                  /* the number of the last window that had one */
-    uint32_t number;                /* the label of what is made in the window; 0: none is kept */
-    Py_ssize_t seen;                /* collections that the callback has seen, since … */
-    Py_ssize_t counted;             /* … there were so many */
-    Py_ssize_t grown, old;          /* objects that have grown old since the last full collection; before it */
-    PyObject *recurring;            /* owned: a dict, cause -> what became of earlier suspects; or NULL */
-    PyObject *suspects, *earlier;   /* owned lists, of this look and all before it */
-    yagot_idtable put_off;          /* to be looked at by boundaries -> the window's label */
-    size_t put_off_count;
-    PyObject *arguments;            /* borrowed: the keyword arguments of the call in progress */
-    bool native;                    /* objects that the collector does not track, too */
-    yagot_tracer tracer;
-    PyObject *kept;                 /* owned: a list to look at later, or NULL */
-    bool stacks;                    /* the last such look met objects with a stack of their own */
+    yagot_findings findings;    /* explain/findings.h: of the window, or of the references at a boundary */
+    yagot_findings late;        /* of earlier tests' objects, until the next boundary reports them */
+    yagot_predictions predictions;      /* of the collection under way (survivors.c) */
+    yagot_growth_of_heap heap;
+    yagot_suspects suspects;
+    yagot_put_off put_off;
+    bool looking;               /* yagot_begin_look() */
 } yagot_ledger;
 
-/* What end() was asked for. */
+/* What end() is asked for. */
 typedef struct {
     bool look, references, alive, keep;
+    PyObject *arguments;        /* borrowed: the call's keyword arguments are none of the births */
 } yagot_wishes;
+
+/* What it returns beside the findings and the window's counts. */
+typedef struct {
+    PyObject *alive;            /* owned: a list of the births that are alive, if that was wished for; or NULL */
+    PyObject *recurring;        /* owned: a dict, cause -> what became of earlier suspects; or NULL */
+} yagot_results;
+
+/* While we look no automatic collection runs, and the callback does not look at ours. Returns what yagot_end_look()
+ * takes. */
+static inline bool
+yagot_begin_look(yagot_ledger *self)
+{
+    self->looking = true;
+    return PyGC_Disable() != 0;
+}
+
+static inline void
+yagot_end_look(yagot_ledger *self, bool gc_was_enabled)
+{
+    self->looking = false;
+    if (gc_was_enabled) {
+        PyGC_Enable();
+    }
+}
 
 /* -- window.c -- */
 int yagot_window_begin(yagot_ledger *self, PyObject *owners, uint32_t test);
-/* Closes the window, whatever happens; `alive` gets a new list of the births that are alive, if that was wished for. */
-int yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, PyObject **alive);
+/* Closes the window, whatever happens. The results are the caller's, also after an error. */
+int yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results);
 /* Closes a window without a look and without labels, as at the end of the process. */
 int yagot_window_drop(yagot_ledger *self);
 /* From now on what is made is labelled; what is garbage now is nobody's. What is young now gets a label, unless that
@@ -84,14 +142,14 @@ void yagot_window_fini(yagot_window *window);
 
 /* -- births.c -- */
 /* Keeps the owners through the caller's tuple, so that their reference counts do not change. */
-int yagot_keep_owners(yagot_ledger *self, PyObject *tuple);
-void yagot_drop_owners(yagot_window *window);
+int yagot_keep_owners(yagot_owners *owners, PyObject *tuple);
+void yagot_drop_owners(yagot_owners *owners);
 /* The births that a collection of a generation will look at; 3: all births. Fini the snapshot in any case. */
 int yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation);
 /* A new list of the births that are alive. */
 PyObject *yagot_list_alive(const yagot_snapshot *births);
 /* Births that the collection under way is about to move into the oldest generation. */
-int yagot_remember_promoted(yagot_ledger *self, const yagot_snapshot *snapshot);
+int yagot_remember_promoted(yagot_promoted *promoted, const yagot_snapshot *snapshot);
 /* Labels the births that are alive after a window. */
 int yagot_label_survivors(yagot_ledger *self, const yagot_snapshot *births);
 /* Labels all births as not to be reported. */
@@ -108,17 +166,19 @@ int yagot_limit_growth(yagot_ledger *self);
 
 /* -- survivors.c -- */
 /* Finds and explains the garbage of a snapshot; predicts what a collection will release. */
-int yagot_look(yagot_ledger *self, yagot_findings *findings, yagot_snapshot *snapshot, yagot_found *found);
-void yagot_forget_predictions(yagot_ledger *self);
+int yagot_look(yagot_ledger *self, yagot_findings *findings, const yagot_attribution *attribution,
+               yagot_snapshot *snapshot, yagot_found *found);
+/* The same for births of the open window. */
+int yagot_look_at_births(yagot_ledger *self, yagot_snapshot *births, yagot_found *found);
+void yagot_predictions_forget(yagot_predictions *predictions);
 /* Forgets the predictions, after having looked in a generation for those that a finalizer has saved. With `wait`, what
  * is found is decided upon when the window ends. */
 int yagot_check_predictions(yagot_ledger *self, int generation, bool wait);
 /* The suite has the collector save all that it finds: the same, without a finalizer's doing. */
 int yagot_expect_saved(yagot_ledger *self);
 int yagot_settle_saved(yagot_ledger *self, yagot_snapshot *births);
-void yagot_forget_saved(yagot_window *window);
 /* _tracemalloc's function (borrowed) if it traces, else NULL. */
-PyObject *yagot_tracing(yagot_ledger *self);
+PyObject *yagot_tracing(const yagot_ledger *self);
 /* Asks for the reprs that the user wants. Runs Python code. */
 void yagot_describe(yagot_ledger *self);
 
@@ -128,10 +188,8 @@ int yagot_look_at_labelled(yagot_ledger *self);
 /* The same for what is young: a collection of that generation is about to run between windows. */
 int yagot_look_at_young(yagot_ledger *self, int generation);
 /* Looks at all objects, between windows: a list of findings with the windows of those that made them. With references,
- * what was put off is looked at again; with tell, it is among the findings. */
-PyObject *yagot_check_boundary(yagot_ledger *self, bool references, bool tell);
-/* The label of what is made now, between windows: it belongs to the next one. */
-uint32_t yagot_label_between(const yagot_ledger *self);
+ * what was put off is looked at again; with report, it is among the findings. */
+PyObject *yagot_check_boundary(yagot_ledger *self, bool references, bool report);
 
 /* Puts a list of objects into a snapshot; steals the list, which is NULL if an exception is set. */
 static inline int
@@ -142,12 +200,6 @@ yagot_take_list(yagot_snapshot *snapshot, PyObject *list)
         return -1;
     }
     return list != NULL ? 0 : -1;
-}
-
-static inline int
-yagot_label(yagot_ledger *self, PyObject *object, uint32_t label)
-{
-    return yagot_labels_put(&self->labels, object, label);
 }
 
 #endif

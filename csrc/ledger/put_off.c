@@ -1,39 +1,39 @@
-/* put_off.c - references that nobody holds: looks that are made later than their window ends. See unheld.h.
+/* put_off.c - references that nobody holds: looks that are made later than their window ends. See suspects.h.
  *
  * What a test has left is best asked about when its garbage, its instance and its fixtures are gone. What is kept for
  * a moment is held by a list; what waits for a boundary must not live longer for that, and is known by its address and
  * the number of its window: an address that is used again has another label.
  */
-#include "ledger/unheld.h"
+#include "ledger/suspects.h"
 
 bool
-yagot_is_put_off(yagot_ledger *self, PyObject *object, uint32_t number)
+yagot_is_put_off(yagot_put_off *put_off, PyObject *object, uint32_t label)
 {
-    return number != 0 && number % 2 == 0 && number != YAGOT_TOLD && self->put_off_count > 0
-           && yagot_idtable_get(&self->put_off, object) + 1 == number;
+    return yagot_label_origin(label) == YAGOT_TEST && put_off->count > 0
+           && yagot_idtable_number(&put_off->table, object) == label;
 }
 
 static int
-put_off(yagot_ledger *self, PyObject *object, uint32_t number)
+add(yagot_put_off *put_off, PyObject *object, uint32_t label)
 {
-    uint32_t *slot = yagot_idtable_slot(&self->put_off, object);
-    if (slot == NULL) {
+    if (yagot_idtable_set_number(&put_off->table, object, label) < 0) {
         PyErr_NoMemory();
         return -1;
     }
-    *slot = number;
-    self->put_off_count++;
+    put_off->count++;
     return 0;
 }
 
 static int
-put_off_list(yagot_ledger *self, PyObject *list)
+add_list(yagot_ledger *self, PyObject *list)
 {
     for (Py_ssize_t i = 0; list != NULL && i < PyList_GET_SIZE(list); i++) {
         PyObject *object = PyList_GET_ITEM(list, i);
-        uint32_t label = yagot_idtable_get(&self->labels, object) + 1;
-        uint32_t number = PyObject_IS_GC(object) || label != 0 ? label : self->number;
-        if (number != 0 && put_off(self, object, number) < 0) {
+        uint32_t label = yagot_labels_get(&self->labels, object);
+        if (label == 0 && !PyObject_IS_GC(object)) {
+            label = self->window.label;
+        }
+        if (label != 0 && add(&self->put_off, object, label) < 0) {
             return -1;
         }
     }
@@ -42,24 +42,26 @@ put_off_list(yagot_ledger *self, PyObject *list)
 
 /* Nobody has looked at what was kept, nor at the window's untracked objects. */
 static int
-put_off_kept(yagot_ledger *self)
+add_kept(yagot_ledger *self)
 {
-    int result = put_off_list(self, self->kept);
+    const uint32_t label = self->window.label;
+    int result = add_list(self, self->suspects.kept);
     for (size_t i = 0; result == 0 && i < self->tracer.count; i++) {
         const yagot_made *made = &self->tracer.made[i];
-        if (made->window == self->number && self->number != 0 && yagot_tracer_wants(made)) {
-            result = put_off(self, made->object, self->number);
+        if (made->window == label && label != 0 && yagot_tracer_wants(made)) {
+            result = add(&self->put_off, made->object, label);
         }
     }
     return result;
 }
 
 int
-yagot_put_off(yagot_ledger *self)
+yagot_put_off_suspects(yagot_ledger *self)
 {
-    int result = self->kept != NULL ? put_off_kept(self) : put_off_list(self, self->suspects);
-    result = result == 0 ? put_off_list(self, self->earlier) : result;
-    Py_CLEAR(self->kept);
+    yagot_suspects *s = &self->suspects;
+    int result = s->kept != NULL ? add_kept(self) : add_list(self, s->found);
+    result = result == 0 ? add_list(self, s->earlier) : result;
+    Py_CLEAR(s->kept);
     yagot_forget_suspects(self);
     return result;
 }
@@ -67,55 +69,55 @@ yagot_put_off(yagot_ledger *self)
 int
 yagot_put_off_again(yagot_ledger *self)
 {
-    yagot_idtable_fini(&self->put_off);
-    self->put_off_count = 0;
-    if (yagot_idtable_init(&self->put_off) < 0) {
+    yagot_idtable_fini(&self->put_off.table);
+    self->put_off.count = 0;
+    if (yagot_idtable_init(&self->put_off.table) < 0) {
         PyErr_NoMemory();
         return -1;
     }
-    return put_off_list(self, self->suspects);
+    return add_list(self, self->suspects.found);
 }
 
 int
-yagot_keep_held(yagot_ledger *self, const yagot_snapshot *births)
+yagot_keep_survivors(yagot_suspects *suspects, const yagot_snapshot *births, const PyObject *except)
 {
-    Py_XSETREF(self->kept, PyList_New(0));
-    for (uint32_t i = 0; self->kept != NULL && i < births->count; i++) {
+    Py_XSETREF(suspects->kept, PyList_New(0));
+    for (uint32_t i = 0; suspects->kept != NULL && i < births->count; i++) {
         const uint8_t flags = births->flags[i];
         bool alive = flags & YAGOT_REACHABLE && !(flags & (YAGOT_OWNER | YAGOT_OWNED | YAGOT_LATER));
-        if (alive && births->objects[i] != self->arguments && PyList_Append(self->kept, births->objects[i]) < 0) {
+        if (alive && births->objects[i] != except && PyList_Append(suspects->kept, births->objects[i]) < 0) {
             return -1;
         }
     }
-    return self->kept != NULL ? 0 : -1;
+    return suspects->kept != NULL ? 0 : -1;
 }
 
 static int
-look_at_kept(yagot_ledger *self, yagot_snapshot *births)
+look_at_kept(yagot_ledger *self, yagot_snapshot *births, PyObject **recurring)
 {
     yagot_found found;
-    PyObject *kept = self->kept;
-    self->kept = NULL;
+    PyObject *kept = self->suspects.kept;
+    self->suspects.kept = NULL;
     PyObject_GC_UnTrack(kept);          /* the lists of a snapshot are hidden, and counted apart */
     if (yagot_snapshot_add_list(births, kept) < 0 || yagot_find_garbage(births, &found) < 0) {
         PyErr_NoMemory();
         return -1;
     }
-    return yagot_find_unexplained(self, births, true);
+    return yagot_find_suspects(self, births, &(yagot_question){.report = true, .recurring = recurring});
 }
 
 int
-yagot_look_at_kept(yagot_ledger *self)
+yagot_look_at_kept(yagot_ledger *self, PyObject **recurring)
 {
     yagot_snapshot births;
-    if (self->kept == NULL) {
+    if (self->suspects.kept == NULL) {
         return 0;
     }
     if (yagot_snapshot_init(&births) < 0) {
         PyErr_NoMemory();
         return -1;
     }
-    int result = look_at_kept(self, &births);
+    int result = look_at_kept(self, &births, recurring);
     yagot_snapshot_fini(&births);
     return result;
 }
@@ -126,10 +128,8 @@ yagot_late_references(yagot_ledger *self)
     if (yagot_findings_clear(&self->findings) < 0) {
         return PyErr_NoMemory();
     }
-    int gc_was_enabled = PyGC_Disable();
-    int result = yagot_look_at_kept(self);
-    if (gc_was_enabled) {
-        PyGC_Enable();
-    }
+    bool gc_was_enabled = yagot_begin_look(self);
+    int result = yagot_look_at_kept(self, NULL);
+    yagot_end_look(self, gc_was_enabled);
     return result == 0 ? yagot_findings_export(&self->findings) : NULL;
 }

@@ -10,28 +10,30 @@
 /* -- predicting ----------------------------------------------------------------------------------- */
 
 void
-yagot_forget_predictions(yagot_ledger *self)
+yagot_predictions_forget(yagot_predictions *predictions)
 {
-    PyMem_RawFree(self->predictions.items);
-    self->predictions = (yagot_predictions){0};
+    PyMem_RawFree(predictions->items);
+    *predictions = (yagot_predictions){0};
 }
 
 PyObject *
-yagot_tracing(yagot_ledger *self)
+yagot_tracing(const yagot_ledger *self)
 {
-    PyObject *tracing = self->is_tracing != NULL ? PyObject_CallNoArgs(self->is_tracing) : NULL;
+    PyObject *is_tracing = self->settings.is_tracing;
+    PyObject *tracing = is_tracing != NULL ? PyObject_CallNoArgs(is_tracing) : NULL;
     PyErr_Clear();
     Py_XDECREF(tracing);        /* True and False live on */
-    return tracing == Py_True ? self->get_traceback : NULL;
+    return tracing == Py_True ? self->settings.get_traceback : NULL;
 }
 
 int
-yagot_look(yagot_ledger *self, yagot_findings *findings, yagot_snapshot *snapshot, yagot_found *found)
+yagot_look(yagot_ledger *self, yagot_findings *findings, const yagot_attribution *attribution,
+           yagot_snapshot *snapshot, yagot_found *found)
 {
-    yagot_forget_predictions(self);
+    yagot_predictions_forget(&self->predictions);
     int result = yagot_find_garbage(snapshot, found);
     if (result == 0 && found->garbage > 0) {
-        result = yagot_explain(snapshot, findings, yagot_tracing(self), &self->predictions);
+        result = yagot_explain(snapshot, findings, attribution, yagot_tracing(self), &self->predictions);
     }
     if (result < 0) {
         PyErr_NoMemory();
@@ -39,11 +41,18 @@ yagot_look(yagot_ledger *self, yagot_findings *findings, yagot_snapshot *snapsho
     return result;
 }
 
+int
+yagot_look_at_births(yagot_ledger *self, yagot_snapshot *births, yagot_found *found)
+{
+    const yagot_attribution attribution = {&self->labels, yagot_label_of_import(&self->labels, true), false};
+    return yagot_look(self, &self->findings, &attribution, births, found);
+}
+
 void
 yagot_describe(yagot_ledger *self)
 {
-    if (self->describe != NULL) {
-        yagot_findings_describe(&self->findings, self->describe);
+    if (self->settings.describe != NULL) {
+        yagot_findings_describe(&self->findings, self->settings.describe);
     }
 }
 
@@ -165,7 +174,7 @@ find_stored(yagot_ledger *self, yagot_snapshot *survivors, PyObject *list)
     return 0;
 }
 
-/* -- telling -------------------------------------------------------------------------------------- */
+/* -- survivors ------------------------------------------------------------------------------------ */
 
 static int
 count_survivor(yagot_ledger *self, const yagot_prediction *item, PyObject *object)
@@ -176,7 +185,8 @@ count_survivor(yagot_ledger *self, const yagot_prediction *item, PyObject *objec
         ? "a finalizer of the old kind (tp_del) keeps the collector from releasing it"
         : finding->why != NULL ? finding->why
         : "it was unreachable and is alive after a collection: a finalizer resurrected it";
-    return yagot_finding_count(finding, item->name, true) < 0 ? -1 : yagot_label(self, object, YAGOT_TOLD);
+    return yagot_finding_count(finding, item->name, true) < 0 ? -1
+           : yagot_labels_put(&self->labels, object, YAGOT_REPORTED);
 }
 
 /* It may still go: it was reported too early, and is looked at again when the window ends. */
@@ -200,8 +210,8 @@ static void
 uncount(yagot_ledger *self, const yagot_prediction *item)
 {
     yagot_finding_uncount(&self->findings.items[item->finding], item->name);
-    self->window.garbage--;
-    self->window.born--;
+    self->window.counts.garbage--;
+    self->window.counts.born--;
 }
 
 /* Only a finalizer resurrects: does one of a finding's survivors have one? Else they are held in a way that we do not
@@ -218,7 +228,7 @@ note_finalizers(yagot_ledger *self, yagot_idtable *predicted, const yagot_snapsh
 }
 
 static int
-tell_survivors(yagot_ledger *self, yagot_idtable *predicted, yagot_snapshot *survivors, uint32_t count, bool wait)
+sort_survivors(yagot_ledger *self, yagot_idtable *predicted, yagot_snapshot *survivors, uint32_t count, bool wait)
 {
     int result = 0;
     note_finalizers(self, predicted, survivors, count);
@@ -236,7 +246,7 @@ tell_survivors(yagot_ledger *self, yagot_idtable *predicted, yagot_snapshot *sur
             result = count_survivor(self, item, object);
         }
         else if (item != NULL) {
-            result = yagot_label(self, object, YAGOT_TOLD);     /* garbage again when it is let go */
+            result = yagot_labels_put(&self->labels, object, YAGOT_REPORTED);     /* garbage again when it is let go */
         }
     }
     return result;
@@ -264,7 +274,7 @@ find_survivors(yagot_ledger *self, int generation, bool wait)
     else {
         result = find_stored(self, &survivors, list);
         if (result == 0) {
-            result = tell_survivors(self, &predicted, &survivors, (uint32_t)count, wait);
+            result = sort_survivors(self, &predicted, &survivors, (uint32_t)count, wait);
         }
         yagot_snapshot_fini(&survivors);
     }
@@ -276,7 +286,7 @@ int
 yagot_check_predictions(yagot_ledger *self, int generation, bool wait)
 {
     int result = self->predictions.finalizers ? find_survivors(self, generation, wait) : 0;
-    yagot_forget_predictions(self);
+    yagot_predictions_forget(&self->predictions);
     return result;
 }
 
@@ -291,7 +301,7 @@ yagot_expect_saved(yagot_ledger *self)
         saved.by_collector = true;
         result = save_for_later(self, &saved);
     }
-    yagot_forget_predictions(self);
+    yagot_predictions_forget(&self->predictions);
     return result;
 }
 
@@ -312,8 +322,8 @@ settle_resurrected(yagot_ledger *self, const yagot_prediction *item, const yagot
         return 0;               /* gone, or garbage again, and reported as such */
     }
     finding->objects++;
-    self->window.garbage++;
-    self->window.born++;
+    self->window.counts.garbage++;
+    self->window.counts.born++;
     if (yagot_finding_count(finding, item->name, false) < 0) {
         PyErr_NoMemory();
         return -1;
@@ -339,13 +349,6 @@ yagot_settle_saved(yagot_ledger *self, yagot_snapshot *births)
             result = settle_resurrected(self, item, births, index);
         }
     }
-    yagot_forget_saved(&self->window);
+    yagot_predictions_forget(&self->window.saved);
     return result;
-}
-
-void
-yagot_forget_saved(yagot_window *window)
-{
-    PyMem_RawFree(window->saved.items);
-    window->saved = (yagot_predictions){0};
 }

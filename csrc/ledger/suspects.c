@@ -1,228 +1,393 @@
-/* suspects.c - findings about references that nobody holds. See unheld.h. */
-#include "ledger/unheld.h"
+/* suspects.c - see suspects.h.
+ *
+ * From a survivor's reference count every reference that can be found is subtracted (holder_walk.c). What is left over
+ * is a reference that nobody holds: a missing Py_DECREF, or a place in C memory that cannot be seen. The two look
+ * alike, so what is found here are suspects. They are kept, to see after a repetition of the test whether they
+ * are still there.
+ */
+#include "ledger/suspects.h"
 
-#include "base/describe.h"
-#include "explain/sizes.h"
+#include "find/holders.h"
+#include "find/memory_scan.h"
+#include "find/reach.h"
 
 #include <string.h>
 
-enum { SUSPECT = YAGOT_SUSPECT, HELD = YAGOT_HELD };
+/* -- which survivors to ask about ----------------------------------------------------------------- */
 
-static const char TOO_MANY[] = "more references to it are counted than were found anywhere";
+/* Compared by characters: a name may have some that no encoding takes. */
+static bool
+starts_with(PyObject *text, const char *prefix)
+{
+    Py_ssize_t length = (Py_ssize_t)strlen(prefix);
+    bool same = PyUnicode_GET_LENGTH(text) > length;
+    for (Py_ssize_t i = 0; i < length && same; i++) {
+        same = PyUnicode_READ_CHAR(text, i) == (Py_UCS4)prefix[i];
+    }
+    return same;
+}
 
-static const char NOBODY_HOLDS[] = " with a reference that nobody holds";
-static const char NOT_SHOWN[] = " holds references that its tp_traverse does not show";
+/* Our own functions and methods, which are being called. */
+static bool
+is_ours(PyObject *object)
+{
+    if (PyCFunction_Check(object)) {
+        PyObject *self = PyCFunction_GET_SELF(object);
+        return self != NULL && strncmp(Py_TYPE(self)->tp_name, "yagot.", 6) == 0;
+    }
+    if (PyMethod_Check(object)) {
+        object = PyMethod_GET_FUNCTION(object);
+    }
+    PyObject *module = PyFunction_Check(object) ? ((PyFunctionObject *)object)->func_module : NULL;
+    return module != NULL && PyUnicode_Check(module) && starts_with(module, "yagot.");
+}
 
-/* -- what only suspects keep alive ---------------------------------------------------------------- */
+/* Frames and cells are held by running frames in ways that cannot be seen, contexts by threads. */
+static bool
+is_beyond_us(PyObject *object)
+{
+    return is_ours(object) || PyFrame_Check(object) || PyCell_Check(object) || PyContext_CheckExact(object)
+           || PyContextToken_CheckExact(object) || strncmp(Py_TYPE(object)->tp_name, "hamt", 4) == 0
+           || Py_REFCNT(object) > YAGOT_IMMORTAL;
+}
 
-typedef struct {
-    yagot_snapshot *births;
-    uint32_t *stack, depth;
-} marker;
+static bool
+is_held_from_outside(const yagot_snapshot *births, uint32_t i)
+{
+    const uint8_t flags = births->flags[i];
+    return flags & YAGOT_REACHABLE && !(flags & (YAGOT_OWNER | YAGOT_OWNED | YAGOT_LATER)) && births->refs[i] > 0
+           && !is_beyond_us(births->objects[i]);
+}
+
+Py_ssize_t
+yagot_count_candidates(const yagot_ledger *self, const yagot_snapshot *births)
+{
+    Py_ssize_t count = 0;
+    for (uint32_t i = 0; i < births->count; i++) {
+        count += is_held_from_outside(births, i);
+    }
+    for (size_t i = 0; i < self->tracer.count; i++) {
+        count += self->tracer.made[i].window == self->window.label && yagot_tracer_wants(&self->tracer.made[i]);
+    }
+    return count;
+}
 
 static int
-visit_mark(PyObject *child, void *arg)
+ask_about(yagot_snapshot *wanted, PyObject *object, uint8_t flags)
 {
-    marker *m = arg;
-    uint32_t index = yagot_snapshot_find(m->births, child);
-    if (index != YAGOT_NONE && !(m->births->flags[index] & HELD)) {
-        m->births->flags[index] |= HELD;
-        m->stack[m->depth++] = index;
-    }
-    return 0;
+    return yagot_snapshot_add(wanted, object, Py_REFCNT(object), flags) != YAGOT_NONE ? 0 : -1;
 }
 
-static void
-mark_from(marker *m, uint32_t index)
+/* -- those that are held in known ways ------------------------------------------------------------ */
+
+/* Entries of functools.lru_cache are in a list in C, too. */
+static bool
+is_interpreters_own(PyObject *object)
 {
-    m->births->flags[index] |= HELD;
-    m->stack[m->depth++] = index;
-    while (m->depth > 0) {
-        yagot_traverse(m->births->objects[m->stack[--m->depth]], visit_mark, m);
-    }
+    return strcmp(Py_TYPE(object)->tp_name, "functools._lru_list_elem") == 0;
 }
 
-/* Marks as HELD what is alive without the unexplained references. */
-static void
-mark_held(marker *m, yagot_snapshot *wanted)
-{
-    yagot_snapshot *s = m->births;
-    for (uint32_t i = 0; i < s->count; i++) {
-        uint32_t index = yagot_snapshot_find(wanted, s->objects[i]);
-        if (index != YAGOT_NONE && wanted->refs[index] > 0) {
-            s->flags[i] |= SUSPECT;
-        }
-    }
-    for (uint32_t i = 0; i < s->count; i++) {
-        bool root = s->flags[i] & YAGOT_REACHABLE && !(s->flags[i] & (SUSPECT | HELD)) && s->refs[i] > 0;
-        if (root) {
-            mark_from(m, i);
-        }
-    }
-}
-
-/* -- telling -------------------------------------------------------------------------------------- */
-
-/* An object's kind, the same on every run: "dict ['a', 'b']", "list of int", "tree.Node". */
-static void
-add_kind(yagot_text *text, PyObject *object)
-{
-    yagot_add_object(text, object);
-    if (PyDict_CheckExact(object)) {
-        PyObject *key, *value;
-        Py_ssize_t position = 0;
-        for (int i = 0; i < 4 && PyDict_Next(object, &position, &key, &value); i++) {
-            yagot_text_add(text, i > 0 ? ", " : " of ");
-            if (PyUnicode_CheckExact(key)) {
-                yagot_text_add_str(text, key, YAGOT_VALUE_LIMIT);
-            }
-            else {
-                yagot_add_type_name(text, Py_TYPE(key));
-            }
-        }
-    }
-    else if ((PyList_CheckExact(object) || PyTuple_CheckExact(object)) && Py_SIZE(object) > 0) {
-        yagot_text_add(text, " of ");
-        PyObject *first = PySequence_Fast_GET_ITEM(object, 0);
-        if (first != NULL) {
-            yagot_add_type_name(text, Py_TYPE(first));
-        }
-        else {
-            yagot_text_add(text, "NULL");       /* C code never filled it */
-        }
-    }
-}
-
-char *
-yagot_cause_of(PyObject *object)
-{
-    yagot_text text = {0};
-    add_kind(&text, object);
-    yagot_text_add(&text, NOBODY_HOLDS);
-    return yagot_text_take(&text);
-}
-
-/* The finding of a cause (stolen), made and told if it is new. */
 static uint32_t
-finding_of(yagot_ledger *self, char *cause, PyObject *object, PyObject *get_traceback)
+count_suspects(yagot_snapshot *wanted)
 {
-    uint32_t label = yagot_findings_label(&self->findings, object);
-    uint32_t found = cause != NULL ? yagot_findings_find(&self->findings, cause, label) : YAGOT_NONE;
-    if (cause == NULL || found != YAGOT_NONE) {
-        PyMem_RawFree(cause);
-        return found;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        if (wanted->refs[i] > 0 && is_interpreters_own(wanted->objects[i])) {
+            wanted->refs[i] = 0;
+        }
+        count += wanted->refs[i] > 0;
     }
-    found = yagot_findings_add(&self->findings, cause, label);
-    if (found != YAGOT_NONE
-        && yagot_tell_object(&self->findings, &self->findings.items[found], object, get_traceback) < 0) {
-        found = YAGOT_NONE;
-    }
-    return found;
+    return count;
 }
+
+/* -- what is left after a traversal of everything ------------------------------------------------- */
 
 typedef struct {
     yagot_ledger *ledger;
-    marker marker;
-    yagot_held held;
-    PyObject *get_traceback;
-} teller;
+    yagot_snapshot *births;
+    const yagot_question *question;
+    yagot_reach reach;
+    bool blind;                 /* memory cannot be searched */
+} memory_look;
 
-/* Adds a suspect, and what only it keeps alive, to its finding. */
-static int
-tell_suspect(teller *t, uint32_t index, Py_ssize_t unexplained)
+static bool
+is_garbage(const memory_look *look, PyObject *object)
 {
-    yagot_snapshot *s = t->marker.births;
-    uint32_t found = finding_of(t->ledger, yagot_cause_of(s->objects[index]), s->objects[index], t->get_traceback);
-    if (found == YAGOT_NONE) {
-        return -1;
-    }
-    yagot_finding *finding = &t->ledger->findings.items[found];
-    finding->count++;
-    finding->unexplained += unexplained;
-    finding->why = TOO_MANY;
-    finding->subject = strlen(finding->signature) - strlen(NOBODY_HOLDS);
-    if (t->ledger->findings.labels != NULL && yagot_label(t->ledger, s->objects[index], YAGOT_TOLD) < 0) {
-        return -1;
-    }
-    s->flags[index] |= HELD;
-    t->marker.stack[t->marker.depth++] = index;
-    while (t->marker.depth > 0) {
-        PyObject *object = s->objects[t->marker.stack[--t->marker.depth]];
-        size_t bytes;
-        if (yagot_finding_count_object(&t->ledger->findings, finding, object) < 0
-            || yagot_held_add(&t->held, object, &bytes) < 0) {
+    uint32_t birth = yagot_snapshot_find(look->births, object);
+    return birth != YAGOT_NONE && look->births->flags[birth] & YAGOT_GARBAGE;
+}
+
+/* Looks into the tracked objects' bodies, and where these lead to. A ledger knows all objects. */
+static int
+look_into_tracked(memory_look *look, bool garbage)
+{
+    yagot_ledger *self = look->ledger;
+    yagot_holders *h = look->reach.h;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
+        PyObject *object = PyList_GET_ITEM(h->tracked, i);
+        if (Py_TYPE(object) == self->state->ledger_type || is_garbage(look, object) != garbage) {
+            continue;
+        }
+        if (self->settings.native) {
+            yagot_subtract_untracked(h, object);
+        }
+        if (yagot_subtract_hidden(h, object) > 0 && !garbage
+            && yagot_report_hidden(self, yagot_c_type_of(h, object), object, look->question->boundary) < 0) {
             return -1;
         }
-        finding->held += bytes;
-        yagot_traverse(object, visit_mark, &t->marker);
+    }
+    for (Py_ssize_t i = 0; !look->blind && yagot_reach_wanted(&look->reach) && i < PyList_GET_SIZE(h->tracked); i++) {
+        PyObject *object = PyList_GET_ITEM(h->tracked, i);
+        if (Py_TYPE(object) != self->state->ledger_type && is_garbage(look, object) == garbage) {
+            yagot_reach_object(&look->reach, object);
+        }
     }
     return 0;
 }
 
-/* The same for one that the collector does not track. */
+/* All places that hold what is in them. */
 static int
-tell_untracked(teller *t, PyObject *object, Py_ssize_t unexplained)
+look_in_memory(memory_look *look)
 {
-    uint32_t found = finding_of(t->ledger, yagot_cause_of(object), object, t->get_traceback);
-    size_t bytes;
-    if (found == YAGOT_NONE || yagot_held_add(&t->held, object, &bytes) < 0) {
+    yagot_reach *r = &look->reach;
+    int opened = yagot_reach_init(r, r->h, look->births);
+    look->blind = opened > 0;
+    r->h->stacks |= look->blind;
+    if (opened < 0 || look_into_tracked(look, false) < 0) {
         return -1;
     }
-    yagot_finding *finding = &t->ledger->findings.items[found];
-    finding->count++;
-    finding->unexplained += unexplained;
-    finding->held += bytes;
-    finding->why = TOO_MANY;
-    finding->subject = strlen(finding->signature) - strlen(NOBODY_HOLDS);
-    finding->untracked = true;
-    return yagot_finding_count_object(&t->ledger->findings, finding, object);
+    for (size_t i = 0; !look->blind && i < r->h->opaque_count; i++) {
+        yagot_reach_object(r, r->h->opaque[i]);
+    }
+    if (!look->blind && yagot_reach_wanted(r)) {
+        yagot_reach_statics(r);
+    }
+    if (!look->blind && yagot_reach_wanted(r)) {
+        yagot_reach_stacks(r);
+    }
+    return r->failed ? -1 : 0;
 }
 
-int
-yagot_tell_suspects(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted)
+/* Garbage does not always release what it hides when it goes. What is found there is looked at again, and not
+ * reported. */
+static int
+look_into_garbage(memory_look *look)
 {
-    teller t = {.ledger = self, .marker.births = births};
-    int result = -1;
-    t.marker.stack = PyMem_RawMalloc((births->count + 1u) * sizeof *t.marker.stack);
-    t.get_traceback = yagot_tracing(self);
-    if (yagot_held_init(&t.held, births) == 0 && t.marker.stack != NULL) {
-        mark_held(&t.marker, wanted);
-        result = 0;
-    }
-    for (uint32_t i = 0; i < births->count && result == 0; i++) {
-        if (births->flags[i] & SUSPECT) {
-            PyObject *object = births->objects[i];
-            result = tell_suspect(&t, i, wanted->refs[yagot_snapshot_find(wanted, object)]);
+    PyObject *const ours[] = {look->ledger->suspects.found, look->ledger->suspects.earlier};    /* they have grown */
+    for (size_t i = 0; i < 2 && !look->blind; i++) {
+        if (yagot_reach_pass_over(&look->reach, ((PyListObject *)ours[i])->ob_item) < 0) {
+            return -1;
         }
     }
-    for (uint32_t i = 0; i < wanted->count && result == 0; i++) {
-        if (wanted->refs[i] > 0 && wanted->flags[i] & YAGOT_TRACED) {
-            result = tell_untracked(&t, wanted->objects[i], wanted->refs[i]);
+    int result = yagot_reach_wanted(&look->reach) ? look_into_tracked(look, true) : 0;
+    return look->reach.failed ? -1 : result;
+}
+
+/* -- the look ------------------------------------------------------------------------------------- */
+
+/* Those of this window; at a boundary, those that were put off. */
+static int
+choose_untracked(yagot_ledger *self, yagot_snapshot *wanted, bool boundary)
+{
+    if (self->settings.native) {
+        PyType_ClearCache();    /* names that C code has asked for are there */
+    }
+    for (size_t i = 0; i < self->tracer.count; i++) {
+        const yagot_made *made = &self->tracer.made[i];
+        if (!yagot_tracer_wants(made)
+            || (boundary ? !yagot_is_put_off(&self->put_off, made->object, made->window)
+                         : made->window != self->window.label)) {
+            continue;
+        }
+        if (ask_about(wanted, made->object, YAGOT_TRACED) < 0
+            || (boundary && yagot_labels_put(&self->labels, made->object, made->window) < 0)) {
+            return -1;
         }
     }
-    yagot_held_fini(&t.held);
-    PyMem_RawFree(t.marker.stack);
+    return 0;
+}
+
+/* Asks about the births that something else holds, and about the suspects of earlier looks. */
+static int
+choose(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted, bool boundary)
+{
+    for (uint32_t i = 0; i < births->count; i++) {
+        if (is_held_from_outside(births, i) && ask_about(wanted, births->objects[i], 0) < 0) {
+            return -1;
+        }
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(self->suspects.earlier); i++) {
+        if (ask_about(wanted, PyList_GET_ITEM(self->suspects.earlier, i), 0) < 0) {
+            return -1;
+        }
+    }
+    return choose_untracked(self, wanted, boundary);
+}
+
+static int
+subtract_shown(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted, yagot_holders *h)
+{
+    h->wanted = wanted;
+    h->untracked = self->settings.native;
+    h->plain_traverse = ((PyTypeObject *)self->state->python_class)->tp_traverse;
+    Py_ssize_t frozen = yagot_gc_number(self->state->gc_get_freeze_count);
+    h->frozen = frozen != 0;
+    if (frozen < 0) {
+        return -1;
+    }
+    int result = yagot_holders_init(h);
+    for (size_t i = 0; i < 3 && births->lists[i] != NULL; i++) {     /* our own lists hold them, too */
+        yagot_traverse(births->lists[i], yagot_holders_visit, h);
+    }
+    return result == 0 ? yagot_holders_subtract(h) : result;
+}
+
+/* Keeps the suspects of this look apart from the earlier ones; -1 with an exception set. The lists are known to
+ * the collector: a library may ask gc.get_referrers() who holds an object before it gives up its own reference. */
+static int
+age_suspects(yagot_suspects *s)
+{
+    if (s->earlier == NULL && (s->earlier = PyList_New(0)) == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; s->found != NULL && i < PyList_GET_SIZE(s->found); i++) {
+        if (PyList_Append(s->earlier, PyList_GET_ITEM(s->found, i)) < 0) {
+            return -1;
+        }
+    }
+    Py_XSETREF(s->found, PyList_New(0));
+    return s->found != NULL ? 0 : -1;
+}
+
+/* Notes which objects have references left over, before garbage is looked into. */
+static int
+keep_suspects(yagot_suspects *suspects, yagot_snapshot *births, yagot_snapshot *wanted)
+{
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        PyObject *object = wanted->objects[i];
+        bool asked = wanted->flags[i] & YAGOT_TRACED || yagot_snapshot_find(births, object) != YAGOT_NONE;
+        if (wanted->refs[i] <= 0) {
+            continue;
+        }
+        wanted->flags[i] |= YAGOT_SUSPECT;
+        if (asked && PyList_Append(suspects->found, object) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+typedef struct {
+    Py_ssize_t objects, left, unheld, references;
+} recurrence;
+
+static int
+add_to(PyObject *dict, const char *cause, const recurrence *more)
+{
+    PyObject *before = PyDict_GetItemString(dict, cause);
+    recurrence sum = {0};
+    if (before != NULL && !PyArg_ParseTuple(before, "nnnn", &sum.objects, &sum.left, &sum.unheld, &sum.references)) {
+        return -1;
+    }
+    PyObject *tuple = Py_BuildValue("(nnnn)", sum.objects + more->objects, sum.left + more->left,
+                                    sum.unheld + more->unheld, sum.references + more->references);
+    int result = tuple != NULL ? PyDict_SetItemString(dict, cause, tuple) : -1;
+    Py_XDECREF(tuple);
     return result;
 }
 
-/* An object holds references that the traverse function of its C type does not show. */
-int
-yagot_tell_hidden(yagot_ledger *self, PyTypeObject *type, PyObject *object)
+/* What has become of the earlier suspects, by cause: a new dict, or NULL with an exception set or without one. */
+static PyObject *
+count_recurring(const yagot_suspects *suspects, yagot_snapshot *wanted)
 {
-    yagot_text cause = {0};
-    if (yagot_findings_label(&self->findings, object) == YAGOT_TOLD) {
-        return 0;
+    PyObject *recurring = PyDict_New();
+    int result = 0;
+    if (recurring == NULL) {
+        return NULL;
     }
-    yagot_add_type_name(&cause, type);
-    yagot_text_add(&cause, NOT_SHOWN);
-    uint32_t found = finding_of(self, yagot_text_take(&cause), object, yagot_tracing(self));
-    if (found == YAGOT_NONE) {
+    PyObject_GC_UnTrack(recurring);
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(suspects->earlier); i++) {
+        PyObject *object = PyList_GET_ITEM(suspects->earlier, i);
+        uint32_t index = yagot_snapshot_find(wanted, object);
+        Py_ssize_t references = wanted->refs[index] > 0 ? wanted->refs[index] : 0;
+        const recurrence one = {1, wanted->flags[index] & YAGOT_SUSPECT ? 1 : 0, references > 0, references};
+        char *cause = yagot_cause_of(object);
+        result = cause != NULL ? add_to(recurring, cause, &one) : -1;
+        PyMem_RawFree(cause);
+    }
+    if (result < 0) {
+        Py_CLEAR(recurring);
+    }
+    return recurring;
+}
+
+/* All that is done of a look once there are objects to ask about. */
+static int
+look_for_holders(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wanted, yagot_holders *h,
+                 const yagot_question *question)
+{
+    memory_look look = {.ledger = self, .births = births, .question = question, .reach.h = h};
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        wanted->refs[i] = Py_REFCNT(wanted->objects[i]);        /* that of the list of all objects is new */
+    }
+    int result = subtract_shown(self, births, wanted, h);
+    if (result == 0 && count_suspects(wanted) > 0) {
+        result = look_in_memory(&look);
+        result = result == 0 ? keep_suspects(&self->suspects, births, wanted) : result;
+        result = result == 0 ? look_into_garbage(&look) : result;
+        yagot_reach_fini(&look.reach);
+    }
+    self->suspects.blind = h->stacks;
+    if (result == 0 && question->recurring != NULL) {
+        *question->recurring = count_recurring(&self->suspects, wanted);
+        result = *question->recurring != NULL ? 0 : -1;
+    }
+    bool report = result == 0 && question->report && count_suspects(wanted) > 0;
+    return report ? yagot_report_suspects(self, births, wanted, question->boundary) : result;
+}
+
+int
+yagot_find_suspects(yagot_ledger *self, yagot_snapshot *births, const yagot_question *question)
+{
+    yagot_snapshot wanted;
+    yagot_holders h = {0};
+    if (age_suspects(&self->suspects) < 0 || yagot_gc_show_old(&self->gc) < 0) {
         return -1;
     }
-    yagot_finding *finding = &self->findings.items[found];
-    finding->kind = "hidden";
-    finding->subject = strlen(finding->signature) - strlen(NOT_SHOWN);
-    finding->count++;
-    finding->why = "the collector cannot see these references: a cycle through them is never collected";
-    return yagot_finding_count_object(&self->findings, finding, object);
+    yagot_tracer_pause(&self->tracer);
+    int result = yagot_snapshot_init(&wanted);
+    result = result == 0 ? choose(self, births, &wanted, question->boundary) : result;
+    if (result == 0 && wanted.count > 0) {
+        h.tracked = yagot_gc_all_objects(&self->gc);
+        result = h.tracked != NULL ? look_for_holders(self, births, &wanted, &h, question) : -1;
+    }
+    if (result < 0 && !PyErr_Occurred()) {
+        PyErr_NoMemory();
+    }
+    yagot_snapshot_fini(&wanted);
+    yagot_holders_fini(&h);
+    Py_XDECREF(h.tracked);
+    return result;
+}
+
+int
+yagot_label_suspects(yagot_ledger *self)
+{
+    PyObject *const lists[] = {self->suspects.found, self->suspects.earlier};
+    for (size_t i = 0; i < 2; i++) {
+        for (Py_ssize_t j = 0; lists[i] != NULL && j < PyList_GET_SIZE(lists[i]); j++) {
+            if (yagot_labels_put(&self->labels, PyList_GET_ITEM(lists[i], j), YAGOT_REPORTED) < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+void
+yagot_forget_suspects(yagot_ledger *self)
+{
+    Py_CLEAR(self->suspects.found);
+    Py_CLEAR(self->suspects.earlier);
+    yagot_tracer_keep(&self->tracer, &self->put_off.table);
 }

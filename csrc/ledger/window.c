@@ -4,36 +4,23 @@
  * has made. end() looks at that, has the garbage collected, and sees what is still alive. Without generations (see
  * module.c) gc.freeze() sets the older objects aside instead.
  */
-#include "ledger/unheld.h"
+#include "ledger/suspects.h"
 
 /* -- begin ---------------------------------------------------------------------------------------- */
 
 /* Did a collection run that the callback has not seen? Then what has grown old is not labelled, and no label can be
- * trusted any more. Counts from here on. 1 if so, 0 if not. */
+ * trusted any more. 1 if so, 0 if not. */
 static int
 forget_unseen(yagot_ledger *self)
 {
-    Py_ssize_t collections = yagot_gc_count_collections(&self->gc);
-    if (collections < 0) {
-        return -1;
-    }
-    bool unseen = collections - self->counted > self->seen;
-    self->counted = collections;
-    self->seen = 0;
-    if (unseen && self->labelling) {
-        yagot_idtable_fini(&self->labels);
-        if (yagot_idtable_init(&self->labels) < 0) {
-            PyErr_NoMemory();
-            return -1;
-        }
-    }
-    return unseen;
+    int missed = yagot_gc_has_missed(&self->gc);
+    return missed > 0 && self->labels.on && yagot_labels_forget(&self->labels) < 0 ? -1 : missed;
 }
 
 int
 yagot_start_labelling(yagot_ledger *self, uint32_t young)
 {
-    if (self->labelling) {
+    if (self->labels.on) {
         return 0;
     }
     if (yagot_gc_install_callback(&self->gc, (PyObject *)self) < 0
@@ -42,7 +29,7 @@ yagot_start_labelling(yagot_ledger *self, uint32_t young)
         || yagot_gc_collect(&self->gc, 2) < 0 || forget_unseen(self) < 0) {
         return -1;
     }
-    self->labelling = true;
+    self->labels.on = true;
     return 0;
 }
 
@@ -54,12 +41,12 @@ label_what_is_there(yagot_ledger *self, uint32_t test)
     if (test != 0 && yagot_start_labelling(self, yagot_label_of_window(test, YAGOT_BEFORE)) < 0) {
         return -1;
     }
-    if (!self->labelling) {
+    if (!self->labels.on) {
         return 0;
     }
-    self->test = test != 0 ? test - 1 : self->test;
-    uint32_t import = yagot_label_of_window(self->test + 1, YAGOT_IMPORT_BEFORE);
-    return yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(self), import) < 0 ? -1
+    self->labels.test = test != 0 ? test - 1 : self->labels.test;
+    uint32_t import = yagot_label_of_import(&self->labels, false);
+    return yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(&self->labels), import) < 0 ? -1
            : yagot_look_at_young(self, 1);
 }
 
@@ -71,24 +58,22 @@ open_window(yagot_ledger *self, PyObject *owners, uint32_t test)
         || yagot_imports_install(&self->imports, (PyObject *)self) < 0
         || forget_unseen(self) < 0 || label_what_is_there(self, test) < 0
         || (w->frozen = yagot_gc_number(self->state->gc_get_freeze_count)) < 0
-        || yagot_gc_set_old_aside(&self->gc) < 0 || (owners != NULL && yagot_keep_owners(self, owners) < 0)) {
+        || yagot_gc_set_old_aside(&self->gc) < 0 || (owners != NULL && yagot_keep_owners(&w->owners, owners) < 0)) {
         return -1;
     }
     if (test != 0) {
-        self->test = test;
+        self->labels.test = test;
     }
-    self->number = test != 0 ? yagot_label_of_window(test, YAGOT_TEST) : 0;
-    self->findings.imports = &self->labels;
-    self->findings.import = yagot_label_of_window(self->test, YAGOT_IMPORT);
-    return self->native ? yagot_tracer_resume(&self->tracer, self->number) : 0;
+    w->label = test != 0 ? yagot_label_of_window(test, YAGOT_TEST) : 0;
+    return self->settings.native ? yagot_tracer_resume(&self->tracer, w->label) : 0;
 }
 
 int
 yagot_window_begin(yagot_ledger *self, PyObject *owners, uint32_t test)
 {
     yagot_window_fini(&self->window);
-    Py_CLEAR(self->kept);
-    yagot_forget_predictions(self);
+    Py_CLEAR(self->suspects.kept);
+    yagot_predictions_forget(&self->predictions);
     if (yagot_findings_clear(&self->findings) < 0) {
         PyErr_NoMemory();
         return -1;
@@ -100,7 +85,7 @@ yagot_window_begin(yagot_ledger *self, PyObject *owners, uint32_t test)
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
         (void)yagot_gc_show_old(&self->gc);
-        yagot_drop_owners(&self->window);
+        yagot_drop_owners(&self->window.owners);
         PyErr_Restore(type, value, traceback);
         return -1;
     }
@@ -111,9 +96,9 @@ yagot_window_begin(yagot_ledger *self, PyObject *owners, uint32_t test)
 void
 yagot_window_fini(yagot_window *window)
 {
-    yagot_drop_owners(window);
-    yagot_forget_saved(window);
-    yagot_idtable_fini(&window->promoted);
+    yagot_drop_owners(&window->owners);
+    yagot_predictions_forget(&window->saved);
+    yagot_idtable_fini(&window->promoted.table);
     *window = (yagot_window){0};
 }
 
@@ -173,64 +158,65 @@ release_garbage(yagot_ledger *self)
 
 /* What the snapshot shows, while its objects live. */
 static int
-examine(yagot_ledger *self, yagot_snapshot *births, const yagot_wishes *wishes, PyObject **alive)
+examine(yagot_ledger *self, yagot_snapshot *births, const yagot_wishes *wishes, yagot_results *results)
 {
     if (yagot_label_survivors(self, births) < 0 || yagot_settle_saved(self, births) < 0) {
         return -1;
     }
-    self->window.held = yagot_count_held(self, births);
+    self->window.counts.candidates = yagot_count_candidates(self, births);
     if (self->state->generations) {
         gather_garbage(births);
     }
     yagot_describe(self);
-    if ((wishes->keep || wishes->references) && yagot_keep_held(self, births) < 0) {
+    if ((wishes->keep || wishes->references) && yagot_keep_survivors(&self->suspects, births, wishes->arguments) < 0) {
         return -1;
     }
-    *alive = wishes->alive ? yagot_list_alive(births) : NULL;
-    return *alive == NULL && wishes->alive ? -1 : 0;
+    results->alive = wishes->alive ? yagot_list_alive(births) : NULL;
+    return results->alive == NULL && wishes->alive ? -1 : 0;
 }
 
 static int
-look(yagot_ledger *self, const yagot_wishes *wishes, PyObject **alive)
+look(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results)
 {
     yagot_window *w = &self->window;
     yagot_snapshot births;
     yagot_found found = {0};
     int result = yagot_take_births(self, &births, 3);
     Py_ssize_t born = births.count;
-    if (result == 0 && yagot_add_owners(&births, w->owners, w->owner_count) < 0) {
+    if (result == 0 && yagot_add_owners(&births, w->owners.items, w->owners.count) < 0) {
         PyErr_NoMemory();
         result = -1;
     }
     if (result == 0) {
-        result = yagot_look(self, &self->findings, &births, &found);
+        result = yagot_look_at_births(self, &births, &found);
     }
     if (result == 0) {
-        w->born += born;
-        w->garbage += found.garbage;
-        w->survivors = found.alive;
-        result = examine(self, &births, wishes, alive);
+        w->counts.born += born;
+        w->counts.garbage += found.garbage;
+        w->counts.survivors = found.alive;
+        result = examine(self, &births, wishes, results);
     }
     yagot_snapshot_fini(&births);
     if (result == 0 && found.garbage > 0) {
         result = release_garbage(self);
     }
-    yagot_forget_predictions(self);
-    return result == 0 && wishes->references ? yagot_look_at_kept(self) : result;   /* the garbage is gone */
+    yagot_predictions_forget(&self->predictions);
+    /* the garbage is gone */
+    return result == 0 && wishes->references ? yagot_look_at_kept(self, &results->recurring) : result;
 }
 
 static int
-close_window(yagot_ledger *self, const yagot_wishes *wishes, PyObject **alive)
+close_window(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results)
 {
-    if (wishes->look && (note_what_was_missed(self) < 0 || look(self, wishes, alive) < 0)) {
+    if (wishes->look && (note_what_was_missed(self) < 0 || look(self, wishes, results) < 0)) {
         return -1;
     }
     /* what a test has made that did not pass, or that runs once more, is not judged */
-    bool unjudged = self->labelling && (!wishes->look || self->number == 0);
+    bool unjudged = self->labels.on && (!wishes->look || self->window.label == 0);
     if (unjudged && yagot_label_unjudged(self) < 0) {
         return -1;
     }
-    return self->labelling ? yagot_gc_set_old_aside(&self->gc) : 0;    /* so that what is young later was made later */
+    return self->labels.on ? yagot_gc_set_old_aside(&self->gc) : 0;    /* so that what is young later was made later */
 }
 
 /* Undoes what begin() did. Keeps an exception that is set; -1 if there is one, or a new one. */
@@ -239,7 +225,7 @@ restore(yagot_ledger *self)
 {
     PyObject *type, *value, *traceback;
     self->window.open = false;
-    yagot_drop_owners(&self->window);
+    yagot_drop_owners(&self->window.owners);
     PyErr_Fetch(&type, &value, &traceback);
     int result = yagot_gc_show_old(&self->gc);
     if (type != NULL) {
@@ -250,24 +236,20 @@ restore(yagot_ledger *self)
 }
 
 int
-yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, PyObject **alive)
+yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results)
 {
     yagot_tracer_pause(&self->tracer);
     /* An automatic collection that is due must not run now: nobody would look before it. */
-    int gc_was_enabled = PyGC_Disable();
-    self->looking = true;
-    int result = close_window(self, wishes, alive);
+    bool gc_was_enabled = yagot_begin_look(self);
+    int result = close_window(self, wishes, results);
     if (result == 0 && wishes->look && gc_was_enabled) {
         result = yagot_limit_growth(self);
     }
-    bool repeated = wishes->references && self->number == 0;
+    bool repeated = wishes->references && self->window.label == 0;
     if (!wishes->look || !(wishes->references || wishes->keep) || repeated) {
-        yagot_tracer_keep(&self->tracer, &self->put_off);
+        yagot_tracer_keep(&self->tracer, &self->put_off.table);
     }
-    self->looking = false;
-    if (gc_was_enabled) {
-        PyGC_Enable();
-    }
+    yagot_end_look(self, gc_was_enabled);
     if (result < 0 && !PyErr_Occurred()) {
         PyErr_NoMemory();
     }

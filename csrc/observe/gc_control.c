@@ -1,6 +1,8 @@
 /* gc_control.c - see gc_control.h. */
 #include "observe/gc_control.h"
 
+#include "base/array.h"
+
 enum { SAVE_ALL = 32 };         /* gc.DEBUG_SAVEALL */
 
 /* -- asking it ----------------------------------------------------------------------------------- */
@@ -21,8 +23,9 @@ yagot_gc_read_number(PyObject *info, const char *key)
     return number != NULL && PyLong_Check(number) ? PyLong_AsSsize_t(number) : 0;
 }
 
-Py_ssize_t
-yagot_gc_count_collections(yagot_gc *gc)
+/* How many collections of any generation there were. */
+static Py_ssize_t
+count_collections(const yagot_gc *gc)
 {
     PyObject *stats = PyObject_CallNoArgs(gc->state->gc_get_stats);
     Py_ssize_t count = 0;
@@ -34,6 +37,19 @@ yagot_gc_count_collections(yagot_gc *gc)
     }
     Py_DECREF(stats);
     return count;
+}
+
+int
+yagot_gc_has_missed(yagot_gc *gc)
+{
+    Py_ssize_t collections = count_collections(gc);
+    if (collections < 0) {
+        return -1;
+    }
+    bool missed = collections - gc->counted > gc->seen;
+    gc->counted = collections;
+    gc->seen = 0;
+    return missed;
 }
 
 int
@@ -112,6 +128,53 @@ yagot_gc_visit_all(yagot_gc *gc, int (*visit)(PyObject *, void *), void *arg)
     Py_DECREF(all);
 #endif
     return 0;
+}
+
+typedef struct {
+    yagot_idtable *table;
+    PyObject **objects;         /* owned array, and the references in it */
+    size_t count, room;
+    bool failed;
+} search;
+
+static int
+visit_object(PyObject *object, void *arg)
+{
+    search *s = arg;
+    if (yagot_idtable_number(s->table, object) == 0) {
+        return 1;
+    }
+    PyObject **grown = yagot_array_grow(s->objects, s->count, &s->room, sizeof *grown);
+    if (grown == NULL) {
+        s->failed = true;
+        return 0;
+    }
+    s->objects = grown;
+    s->objects[s->count++] = Py_NewRef(object);
+    return 1;
+}
+
+PyObject *
+yagot_gc_objects_in(yagot_gc *gc, yagot_idtable *table)
+{
+    search s = {.table = table};
+    PyObject *list = NULL;
+    if (yagot_gc_visit_all(gc, visit_object, &s) == 0 && !s.failed) {
+        list = yagot_gc_new_hidden_list((Py_ssize_t)s.count);
+    }
+    for (size_t i = 0; i < s.count; i++) {
+        if (list != NULL) {
+            PyList_SET_ITEM(list, (Py_ssize_t)i, s.objects[i]);
+        }
+        else {
+            Py_DECREF(s.objects[i]);
+        }
+    }
+    PyMem_RawFree(s.objects);
+    if (list == NULL && !PyErr_Occurred()) {
+        PyErr_NoMemory();
+    }
+    return list;
 }
 
 /* -- collecting ----------------------------------------------------------------------------------- */

@@ -19,18 +19,22 @@ typedef struct {
     Py_ssize_t own_uncollectable;
     bool set_aside;             /* without generations: old objects are frozen, by us */
     yagot_idtable old;          /* without generations, where the application has frozen objects: what is old */
+    Py_ssize_t seen;            /* collections that the callback has seen since … */
+    Py_ssize_t counted;         /* … there were so many */
 } yagot_gc;
 
 /* Calls a function of the gc module without arguments for a number. */
 Py_ssize_t yagot_gc_number(PyObject *function);
-/* How many collections of any generation there were. */
-Py_ssize_t yagot_gc_count_collections(yagot_gc *gc);
+/* Did a collection run since the last call that the callback has not seen? 1 or 0. */
+int yagot_gc_has_missed(yagot_gc *gc);
 /* Are what collections find kept in gc.garbage (DEBUG_SAVEALL)? 1 or 0. */
 int yagot_gc_saves_all(yagot_gc *gc);
 /* Objects of one generation; all that are not set aside where there are none. New reference. */
 PyObject *yagot_gc_objects(yagot_gc *gc, int generation);
 /* Every tracked object that is not frozen. New reference. */
 PyObject *yagot_gc_all_objects(yagot_gc *gc);
+/* Every tracked object whose address is in a table. New reference. */
+PyObject *yagot_gc_objects_in(yagot_gc *gc, yagot_idtable *table);
 /* A list of NULLs. New reference. */
 PyObject *yagot_gc_new_hidden_list(Py_ssize_t size);
 

@@ -82,7 +82,7 @@ yagot_imports_enter(yagot_imports *m, yagot_gc *gc)
 
 typedef struct {
     yagot_imports *imports;
-    yagot_idtable *labels;
+    yagot_labels *labels;
     uint32_t label;
     bool remember;
 } labelling;
@@ -115,14 +115,14 @@ visit_new(PyObject *object, void *arg)
 }
 
 static int
-label_new(yagot_imports *m, yagot_idtable *labels, yagot_gc *gc, uint32_t label, bool remembered)
+label_new(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label, bool remembered)
 {
     labelling l = {m, labels, label, remembered};
     return m->depth > 0 && m->before.pages != NULL ? visit_young(gc, visit_new, &l) : 0;
 }
 
 int
-yagot_imports_label(yagot_imports *m, yagot_idtable *labels, yagot_gc *gc, uint32_t label)
+yagot_imports_label(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
     return label_new(m, labels, gc, label, true);
 }
@@ -130,7 +130,8 @@ yagot_imports_label(yagot_imports *m, yagot_idtable *labels, yagot_gc *gc, uint3
 /* -- what has gone since a collection labelled it -------------------------------------------------- */
 
 typedef struct {
-    yagot_idtable *labels, alive;
+    yagot_labels *labels;
+    yagot_idtable alive;
     uint32_t label;
     bool failed;
 } survey;
@@ -147,7 +148,7 @@ visit_alive(PyObject *object, void *arg)
 
 /* What the test makes at such an address must not pass for the import's. */
 static int
-unlabel_dead(yagot_imports *m, yagot_idtable *labels, yagot_gc *gc, uint32_t label)
+unlabel_dead(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
     survey s = {.labels = labels, .label = label};
     if (m->labelled_count == 0) {
@@ -165,7 +166,7 @@ unlabel_dead(yagot_imports *m, yagot_idtable *labels, yagot_gc *gc, uint32_t lab
 }
 
 void
-yagot_imports_leave(yagot_imports *m, yagot_idtable *labels, yagot_gc *gc, uint32_t label)
+yagot_imports_leave(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);

@@ -26,10 +26,10 @@ int yagot_imports_install(yagot_imports *imports, PyObject *object);
 int yagot_imports_remove(yagot_imports *imports);
 /* Labels what an import under way has made so far, if there is one: a collection is about to run. -1 with an exception
  * set. */
-int yagot_imports_label(yagot_imports *imports, yagot_idtable *labels, yagot_gc *gc, uint32_t label);
+int yagot_imports_label(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
 void yagot_imports_fini(yagot_imports *imports);
 /* The original function, before and after which enter() and leave() are called; both keep an exception that is set. */
 void yagot_imports_enter(yagot_imports *imports, yagot_gc *gc);
-void yagot_imports_leave(yagot_imports *imports, yagot_idtable *labels, yagot_gc *gc, uint32_t label);
+void yagot_imports_leave(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
 
 #endif

@@ -20,7 +20,7 @@ enum {
 };
 
 /* Already reported, or not to be reported: its test did not pass. */
-#define YAGOT_TOLD (UINT32_MAX - 1)     /* its origin is none of those */
+#define YAGOT_REPORTED (UINT32_MAX - 1)     /* its origin is none of those */
 
 static inline uint32_t
 yagot_label_of_window(uint32_t window, uint32_t origin)
@@ -37,7 +37,7 @@ yagot_label_origin(uint32_t label)
 static inline bool
 yagot_label_is_import(uint32_t label)
 {
-    return yagot_label_origin(label) >= YAGOT_IMPORT && label != YAGOT_TOLD;
+    return yagot_label_origin(label) >= YAGOT_IMPORT && label != YAGOT_REPORTED;
 }
 
 static inline uint32_t
@@ -46,17 +46,39 @@ yagot_label_window(uint32_t label)
     return label >> YAGOT_ORIGIN_BITS;
 }
 
-/* The label of an address; 0 if it has none. */
+/* Lives as long as its ledger. */
+typedef struct {
+    yagot_idtable table;        /* address -> label */
+    bool on;                    /* the run has begun: what is made is labelled */
+    uint32_t test;              /* the number of the last window that had one */
+} yagot_labels;
+
+/* The label of what is made now, between windows: it belongs to the next one. */
 static inline uint32_t
-yagot_labels_get(yagot_idtable *labels, const void *address)
+yagot_label_between(const yagot_labels *labels)
 {
-    return yagot_idtable_get(labels, address) + 1;
+    return yagot_label_of_window(labels->test + 1, YAGOT_BEFORE);
 }
 
-int yagot_labels_put(yagot_idtable *labels, const void *address, uint32_t label);
+/* The label of what an import makes now. */
+static inline uint32_t
+yagot_label_of_import(const yagot_labels *labels, bool in_window)
+{
+    return in_window ? yagot_label_of_window(labels->test, YAGOT_IMPORT)
+                     : yagot_label_of_window(labels->test + 1, YAGOT_IMPORT_BEFORE);
+}
+
+/* The label of an address; 0 if it has none. */
+static inline uint32_t
+yagot_labels_get(yagot_labels *labels, const void *address)
+{
+    return yagot_idtable_number(&labels->table, address);
+}
+
+int yagot_labels_put(yagot_labels *labels, const void *address, uint32_t label);
 /* Labels what is in the younger generations, but for what has the label `except`. */
-int yagot_labels_put_young(yagot_idtable *labels, yagot_gc *gc, uint32_t label, uint32_t except);
-/* The objects that have a label, whichever: a new list that the collector does not know. */
-PyObject *yagot_labels_objects(yagot_idtable *labels, yagot_gc *gc);
+int yagot_labels_put_young(yagot_labels *labels, yagot_gc *gc, uint32_t label, uint32_t except);
+/* Nothing has a label any more. */
+int yagot_labels_forget(yagot_labels *labels);
 
 #endif

@@ -81,7 +81,7 @@ class Boundaries:
         previous, self._previous = self._previous, None
         assert previous is not None
         before = originals.thread_time()
-        found = self._ledger.check(references=self._ledger.waiting > 0, tell=following is None or self._endless)
+        found = self._ledger.check(references=self._ledger.waiting > 0, report=following is None or self._endless)
         self._spent += originals.thread_time() - before
         ended = "the run" if following is None or self.at == "session" else _place(previous, self.at)
         by_window: dict[tuple[int, str], list[Finding]] = defaultdict(list)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from yagot import _core
 
 _END = (lambda end, look, refs, alive, keep: end(look=look, references=refs, alive=alive, keep=keep)).__code__
-_CHECK = (lambda check, references, tell: check(references=references, tell=tell)).__code__
+_CHECK = (lambda check, references, report: check(references=references, report=report)).__code__
 _CALL = (lambda function: function()).__code__
 
 
@@ -74,9 +74,9 @@ class Ledger:
         """Closes the window."""
         return self._for_end(self._end, look, references, alive, keep)  # type: ignore[no-any-return]
 
-    def check(self, references: bool = False, tell: bool = True) -> list[_core._Finding]:
+    def check(self, references: bool = False, report: bool = True) -> list[_core._Finding]:
         """Looks at all objects."""
-        return self._standing(_CHECK)(self._check, references, tell)  # type: ignore[no-any-return]
+        return self._standing(_CHECK)(self._check, references, report)  # type: ignore[no-any-return]
 
     def call(self, function: Callable[[], object]) -> None:
         """Calls something else that may release garbage."""
