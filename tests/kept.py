@@ -487,7 +487,7 @@ def leftover(source, namespace):
         return [f"{type(error).__name__}: {error}"]
     finally:
         ledger.close()
-    return [f["signature"] for f in seen["findings"] if f["references"]]
+    return [f["concrete"] for f in seen["findings"] if f["references"]]
 
 
 def lines(group):

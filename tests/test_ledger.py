@@ -42,7 +42,7 @@ def self_list():
 def test_clean_window(ledger):
     seen = look(ledger, lambda: [object()])
     assert seen == {
-        "born": 0, "survivors": 0, "held": 0, "garbage": 0, "recurring": {}, "alive": [], "incomplete": None,
+        "born": 0, "survivors": 0, "candidates": 0, "garbage": 0, "recurring": {}, "alive": [], "incomplete": None,
         "findings": [],
     }
 
@@ -122,7 +122,7 @@ def test_many_components_beyond_those_told_one_by_one(ledger):
             else:
                 self_list()
 
-    found = {finding["signature"]: finding["count"] for finding in look(ledger, body)["findings"]}
+    found = {finding["concrete"]: finding["count"] for finding in look(ledger, body)["findings"]}
     assert found == {"dict['a']": 1000, "dict['b']": 1000, "list[]": 1000}
 
 
@@ -478,7 +478,7 @@ def test_resurrection_beside_many_ordinary_cycles(ledger):
             first, second = Node(), Node()
             first.parent, second.parent = second, first
 
-    kinds = {finding["signature"]: finding["kind"] for finding in look(ledger, body)["findings"]}
+    kinds = {finding["concrete"]: finding["kind"] for finding in look(ledger, body)["findings"]}
     assert kinds[f"{__name__}.Phoenix.me"] == "uncollectable"
     assert kinds[f"{__name__}.Node.parent"] == "collected"
     revived.clear()

@@ -117,7 +117,7 @@ def test_an_error_path(ledger, leaky):
 @pytest.mark.parametrize("kind", ["list", "tuple"])
 def test_what_c_code_never_filled(ledger, leaky, kind):
     (finding,) = found(ledger, lambda: leaky.forget_unfilled(kind == "tuple"))
-    assert finding["signature"] == f"{kind} of NULL with a reference that nobody holds"
+    assert finding["concrete"] == f"{kind} of NULL with a reference that nobody holds"
     assert "NULL" in finding["steps"][0]["contents"]
 
 
@@ -175,8 +175,8 @@ def test_frozen_holders_are_seen(ledger, leaky):
 def test_a_type_that_does_not_show_what_it_holds(ledger, leaky):
     seen = look(ledger, lambda: KEPT.append(leaky.Blind([1])))
     KEPT.clear()
-    (finding,) = (f for f in seen["findings"] if f["kind"] == "hidden" and "leaky" in f["signature"])
-    assert finding["signature"] == "leaky.Blind holds references that its tp_traverse does not show"
+    (finding,) = (f for f in seen["findings"] if f["kind"] == "hidden" and "leaky" in f["concrete"])
+    assert finding["concrete"] == "leaky.Blind holds references that its tp_traverse does not show"
 
 
 def test_a_class_derived_from_such_a_type(ledger, leaky):
@@ -187,8 +187,8 @@ def test_a_class_derived_from_such_a_type(ledger, leaky):
     seen = look(ledger, lambda: KEPT.append(Derived([1])))
     KEPT.clear()
     assert unexplained(seen) == []
-    (finding,) = (f for f in seen["findings"] if f["kind"] == "hidden" and "leaky" in f["signature"])
-    assert finding["signature"].startswith("leaky.Blind holds")
+    (finding,) = (f for f in seen["findings"] if f["kind"] == "hidden" and "leaky" in f["concrete"])
+    assert finding["concrete"].startswith("leaky.Blind holds")
 
 
 def test_garbage_explains_nothing_that_it_hides(ledger, leaky):
@@ -221,7 +221,7 @@ def test_what_a_type_shows_is_counted_once(ledger, leaky):
     seen = look(ledger, leak)
     KEPT.clear()
     assert [finding["references"] for finding in unexplained(seen)] == [1]
-    assert [f for f in seen["findings"] if f["kind"] == "hidden" and "leaky" in f["signature"]] == []
+    assert [f for f in seen["findings"] if f["kind"] == "hidden" and "leaky" in f["concrete"]] == []
 
 
 OLD = """

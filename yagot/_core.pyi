@@ -35,10 +35,9 @@ class _Hop(TypedDict):
 
 class _Finding(TypedDict):
     kind: str
-    signature: str
-    parts: list[str]
+    concrete: str
     cause: str
-    cause_parts: list[str]
+    parts: list[str]
     makers: list[str]
     subject: str
     objects: int
@@ -57,7 +56,7 @@ class _Finding(TypedDict):
 class _Observation(TypedDict):
     born: int
     survivors: int
-    held: int
+    candidates: int
     recurring: dict[str, tuple[int, int, int, int]]
     alive: list[object]
     garbage: int

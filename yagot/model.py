@@ -223,8 +223,8 @@ def lasting(cause: str) -> str:
 
 def from_core(found: _Finding, cause: str | None = None) -> Finding:
     """A finding as the core reports it; what is no cycle perhaps under another cause."""
-    concrete = lasting(found["signature"]) if cause is None else cause
-    is_cycle = bool(found["cause_parts"])
+    concrete = lasting(found["concrete"]) if cause is None else cause
+    is_cycle = bool(found["parts"])
     return Finding(
         kind=found["kind"],
         cause=lasting(found["cause"]) if is_cycle else concrete,
@@ -234,7 +234,7 @@ def from_core(found: _Finding, cause: str | None = None) -> Finding:
         types=found["types"],
         held_bytes=found["held_bytes"],
         count=found["count"],
-        parts=tuple(map(lasting, found["cause_parts"])),
+        parts=tuple(map(lasting, found["parts"])),
         makers=tuple(found["makers"]),
         subject=found["subject"],
         steps=tuple(map(_step_from_json, found["steps"])),

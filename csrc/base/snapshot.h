@@ -13,7 +13,7 @@ enum {
     YAGOT_GARBAGE = 16,     /* only the collector can release it */
     YAGOT_LATER = 32,       /* garbage only once the owners are gone */
     YAGOT_SUSPECT = 64,     /* has references that nobody holds */
-    YAGOT_HELD = 128,       /* alive without them */
+    YAGOT_INDEPENDENT = 128,       /* alive without the suspects */
 };
 
 /* Reference counts above this one mean nothing. */
@@ -22,7 +22,7 @@ enum { YAGOT_IMMORTAL = 1 << 28 };
 typedef struct {
     PyObject *lists[3];     /* owned: they keep the objects alive while we look */
     PyObject **objects;     /* owned array; of its references only those to YAGOT_OWNED objects are owned */
-    Py_ssize_t *refs;       /* references not yet explained */
+    Py_ssize_t *refs;       /* references not yet found */
     uint8_t *flags;
     uint32_t count, room;
     yagot_idtable table;

@@ -48,8 +48,7 @@ yagot_cycle_fini(yagot_cycle *cycle)
     }
     PyMem_RawFree(cycle->steps);
     PyMem_RawFree(cycle->nodes);
-    PyMem_RawFree(cycle->signature);
-    PyMem_RawFree(cycle->parts);
+    PyMem_RawFree(cycle->concrete);
     PyMem_RawFree(cycle->cause.text);
     PyMem_RawFree(cycle->cause.parts);
     memset(cycle, 0, sizeof *cycle);
@@ -135,13 +134,13 @@ read_nodes(yagot_search *s, uint32_t start, yagot_cycle *cycle)
 
 /* -- the choice ----------------------------------------------------------------------------------- */
 
-/* Keeps the new cycle if it is shorter, or as short with a smaller signature; of the `projects` only if it is of the
+/* Keeps the new cycle if it is shorter, or as short with a smaller cause; of the `projects` only if it is of the
  * project's making. Returns whether it was fit to be kept, -1 on errors. */
 static int
 consider(yagot_search *s, uint32_t start, bool shorter, bool projects, yagot_cycle *best)
 {
     yagot_cycle cycle = {0};
-    if (read_nodes(s, start, &cycle) < 0 || yagot_tell_steps(s->graph, &cycle) < 0
+    if (read_nodes(s, start, &cycle) < 0 || yagot_write_steps(s->graph, &cycle) < 0
         || (projects && yagot_find_makers(s->modules, &cycle) < 0)) {
         yagot_cycle_fini(&cycle);
         return -1;
@@ -150,7 +149,7 @@ consider(yagot_search *s, uint32_t start, bool shorter, bool projects, yagot_cyc
         yagot_cycle_fini(&cycle);
         return 0;
     }
-    if (shorter || best->signature == NULL || strcmp(cycle.signature, best->signature) < 0) {
+    if (shorter || best->concrete == NULL || strcmp(cycle.concrete, best->concrete) < 0) {
         yagot_cycle swap = *best;
         *best = cycle;
         cycle = swap;
@@ -191,9 +190,9 @@ is_instance(PyObject *object)
 }
 
 /* Every class is in the cycle with its MRO. In a component of classes and what belongs to them, functions and
- * descriptors, no cycle is shorter: no need to search. Returns 1 if told so, 0 if not. */
+ * descriptors, no cycle is shorter: no need to search. Returns 1 if it has found one so, 0 if not. */
 static int
-tell_classes(yagot_search *s, const uint32_t *members, uint32_t size, yagot_cycle *cycle)
+take_class(yagot_search *s, const uint32_t *members, uint32_t size, yagot_cycle *cycle)
 {
     yagot_graph *g = s->graph;
     uint32_t classes = 0;
@@ -219,17 +218,17 @@ tell_classes(yagot_search *s, const uint32_t *members, uint32_t size, yagot_cycl
             }
         }
     }
-    return cycle->signature != NULL;
+    return cycle->concrete != NULL;
 }
 
 static int
-tell_single(yagot_graph *graph, uint32_t node, yagot_cycle *cycle)
+name_single(yagot_graph *graph, uint32_t node, yagot_cycle *cycle)
 {
     yagot_text text = {0};
     yagot_text_add(&text, "no cycle: ");
     yagot_add_object(&text, graph->objects[node]);
-    cycle->signature = yagot_text_take(&text);
-    return cycle->signature != NULL ? 0 : -1;
+    cycle->concrete = yagot_text_take(&text);
+    return cycle->concrete != NULL ? 0 : -1;
 }
 
 static bool
@@ -297,15 +296,15 @@ yagot_cycle_find(yagot_search *s, uint32_t component, yagot_cycle *cycle)
     uint32_t size = g->own_size[component];
     *cycle = (yagot_cycle){0};
     s->budget = 4ull * g->edges + 1000;
-    int result = tell_classes(s, members, size, cycle);
+    int result = take_class(s, members, size, cycle);
     if (result == 0 && s->modules != NULL && !has_class(g, members, size)) {
         result = search_all(s, component, true, cycle);
     }
-    if (result == 0 && cycle->signature == NULL) {
+    if (result == 0 && cycle->concrete == NULL) {
         result = search_all(s, component, false, cycle);
     }
-    if (result == 0 && cycle->signature == NULL) {
-        result = tell_single(g, members[0], cycle);
+    if (result == 0 && cycle->concrete == NULL) {
+        result = name_single(g, members[0], cycle);
     }
     if (result < 0 || yagot_find_makers(s->modules, cycle) < 0) {
         yagot_cycle_fini(cycle);

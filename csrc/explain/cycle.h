@@ -1,4 +1,4 @@
-/* cycle.h - the shortest cycle of a component, told in steps. */
+/* cycle.h - the shortest cycle of a component, as steps. */
 #ifndef YAGOT_CYCLE_H
 #define YAGOT_CYCLE_H
 
@@ -17,7 +17,7 @@ typedef struct {
     char *maker;            /* owned; the module whose code made the reference, empty if unknown; see makers.h */
 } yagot_step;
 
-/* Steps as one text, and as a line each. */
+/* A cause: its steps as one text, and a line each (no name has a line break). */
 typedef struct {
     char *text, *parts;
 } yagot_cause;
@@ -27,10 +27,9 @@ typedef struct {
     yagot_step *steps;          /* owned */
     uint32_t count;
     bool projects;              /* a step is of the project's making */
-    bool cut;                   /* too long to tell: the middle is left out */
-    char *signature;            /* owned; the same for the same cause, whatever the run and the version */
-    char *parts;                /* owned; the steps of the signature, a line each: no name has a line break */
-    yagot_cause cause;          /* owned; the same in general */
+    bool cut;                   /* too long to show: the middle is left out */
+    char *concrete;             /* owned; the cause with the classes and keys of this cycle, the same on every run */
+    yagot_cause cause;          /* owned */
 } yagot_cycle;
 
 /* Working memory for all searches in one graph. */
@@ -45,8 +44,8 @@ typedef struct {
 int yagot_search_init(yagot_search *search, yagot_graph *graph, PyObject *modules);
 void yagot_search_fini(yagot_search *search);
 /* Finds the shortest cycle of a component that has a reference of the project's making, if there is one; else the
- * shortest. Among equally short ones that with the smallest signature. A component that is not cyclic gives an
- * empty cycle whose signature names the object. */
+ * shortest. Among equally short ones that with the smallest concrete cause. A component that is not cyclic gives
+ * an empty cycle whose cause names the object. */
 int yagot_cycle_find(yagot_search *search, uint32_t component, yagot_cycle *cycle);
 void yagot_cycle_fini(yagot_cycle *cycle);
 

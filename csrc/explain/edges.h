@@ -25,7 +25,7 @@ typedef struct {
 
 enum { YAGOT_MOST_EDGES = 8 };
 
-/* A path of references, as text in two forms: as shown, and general, for signatures: without indices and odd keys; and
+/* A path of references, as text in two forms: as shown, and general, for causes: without indices and odd keys; and
  * as data, the first references of it. Zeroed to begin with. */
 typedef struct {
     yagot_text shown, general;

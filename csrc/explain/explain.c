@@ -1,6 +1,6 @@
 /* explain.c - see explain.h.
  *
- * Components with the same signature are one finding. Telling a component's cycle takes microseconds; when
+ * Components with the same cause are one finding. Describing a component's cycle takes microseconds; when
  * there are many, further ones are recognised by their shape: the types of their objects, the references
  * between them, and the code and keys involved, in the order of creation.
  */
@@ -12,14 +12,14 @@
 
 #include <string.h>
 
-enum { TOLD_ONE_BY_ONE = 500, MOST_STEPS = 10, MOST_KEYS = 8 };
+enum { DESCRIBED_ONE_BY_ONE = 500, MOST_STEPS = 10, MOST_KEYS = 8 };
 
 typedef struct {
     yagot_findings *findings;
     const yagot_attribution *attribution;   /* borrowed */
     yagot_graph graph;
     yagot_search search;
-    yagot_held held;
+    yagot_sizes sizes;
     yagot_idtable type_index;       /* type -> index into type_names */
     const char **type_names;        /* owned array of interned names */
     PyTypeObject **types;           /* owned array; borrowed types */
@@ -119,10 +119,10 @@ shape_of(explainer *x, uint32_t component)
     return shape | 1;       /* 0 marks a free place */
 }
 
-/* -- telling a finding ---------------------------------------------------------------------------- */
+/* -- describing a finding ------------------------------------------------------------------------- */
 
 static char *
-tell(void (*add)(yagot_text *, PyObject *), PyObject *object)
+describe(void (*add)(yagot_text *, PyObject *), PyObject *object)
 {
     yagot_text text = {0};
     add(&text, object);
@@ -131,7 +131,7 @@ tell(void (*add)(yagot_text *, PyObject *), PyObject *object)
 
 /* "file:line < file:line", the newest frame first; empty if the object's allocation was not traced. */
 static char *
-tell_allocation(PyObject *get_traceback, PyObject *object)
+describe_allocation(PyObject *get_traceback, PyObject *object)
 {
     yagot_text text = {0};
     PyObject *frames = get_traceback != NULL ? PyObject_CallOneArg(get_traceback, object) : NULL;
@@ -149,26 +149,26 @@ tell_allocation(PyObject *get_traceback, PyObject *object)
 }
 
 static int
-tell_step(yagot_findings *findings, PyObject *get_traceback, const yagot_step *step, yagot_told_step *told)
+describe_step(yagot_findings *findings, PyObject *get_traceback, const yagot_step *step, yagot_step_text *text)
 {
-    told->text[0] = yagot_text_copy(step->object);
-    told->text[1] = yagot_text_copy(step->path);
-    told->text[2] = tell(yagot_add_contents, step->head);
-    told->general = yagot_text_copy(step->general);
-    memcpy(told->edges, step->edges, sizeof told->edges);
-    told->edge_count = step->edge_count;
-    told->maker = yagot_text_copy(step->maker != NULL ? step->maker : "");
-    told->defined = tell(yagot_add_definition, step->head);
-    told->waiting = findings->wants_repr ? Py_NewRef(step->head) : NULL;
-    told->made = tell_allocation(get_traceback, step->head);
-    bool complete = told->text[0] && told->text[1] && told->text[2] && told->general && told->maker && told->defined
-                    && told->made;
-    return yagot_identify(step->head, &told->identity) == 0 && complete ? 0 : -1;
+    text->text[0] = yagot_text_copy(step->object);
+    text->text[1] = yagot_text_copy(step->path);
+    text->text[2] = describe(yagot_add_contents, step->head);
+    text->general = yagot_text_copy(step->general);
+    memcpy(text->edges, step->edges, sizeof text->edges);
+    text->edge_count = step->edge_count;
+    text->maker = yagot_text_copy(step->maker != NULL ? step->maker : "");
+    text->defined = describe(yagot_add_definition, step->head);
+    text->waiting = findings->wants_repr ? Py_NewRef(step->head) : NULL;
+    text->made = describe_allocation(get_traceback, step->head);
+    bool complete = text->text[0] && text->text[1] && text->text[2] && text->general && text->maker && text->defined
+                    && text->made;
+    return yagot_identify(step->head, &text->identity) == 0 && complete ? 0 : -1;
 }
 
 /* The makers of all steps, a line each. */
 static char *
-tell_makers(const yagot_cycle *cycle)
+describe_makers(const yagot_cycle *cycle)
 {
     yagot_text text = {0};
     for (uint32_t i = 0; i < cycle->count; i++) {
@@ -182,17 +182,16 @@ tell_makers(const yagot_cycle *cycle)
 }
 
 static int
-tell_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_finding *finding)
+describe_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_finding *finding)
 {
-    finding->hops = yagot_findings_first_advice(x->findings, finding->signature)
+    finding->hops = yagot_findings_first_advice(x->findings, finding->concrete)
                     ? yagot_hops(&x->graph, component, cycle, &finding->hop_count)
                     : PyMem_RawCalloc(1, sizeof *finding->hops);
     finding->steps = PyMem_RawCalloc(MOST_STEPS, sizeof *finding->steps);
     if (finding->hops == NULL || finding->steps == NULL) {
         return -1;
     }
-    finding->parts = cycle->parts != NULL ? yagot_text_copy(cycle->parts) : NULL;
-    finding->makers = tell_makers(cycle);
+    finding->makers = describe_makers(cycle);
     if (cycle->cause.text != NULL) {
         finding->cause = (yagot_cause){yagot_text_copy(cycle->cause.text), yagot_text_copy(cycle->cause.parts)};
     }
@@ -201,26 +200,26 @@ tell_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_f
     for (uint32_t i = 0; i < cycle->count && finding->step_count < MOST_STEPS; i++) {
         bool last = finding->step_count == MOST_STEPS - 1;
         const yagot_step *step = &cycle->steps[last ? cycle->count - 1 : i];
-        if (tell_step(x->findings, x->get_traceback, step, &finding->steps[finding->step_count++]) < 0) {
+        if (describe_step(x->findings, x->get_traceback, step, &finding->steps[finding->step_count++]) < 0) {
             return -1;
         }
     }
     return 0;
 }
 
-/* The finding that a component belongs to: told, and new if its signature is. */
+/* The finding that a component belongs to: described, and new if its cause is. */
 static uint32_t
-tell_component(explainer *x, uint32_t component, uint32_t label)
+describe_component(explainer *x, uint32_t component, uint32_t label)
 {
     yagot_cycle cycle;
     if (yagot_cycle_find(&x->search, component, &cycle) < 0) {
         return YAGOT_NONE;
     }
-    uint32_t found = yagot_findings_find(x->findings, cycle.signature, label);
+    uint32_t found = yagot_findings_find(x->findings, cycle.concrete, label);
     if (found == YAGOT_NONE) {
-        found = yagot_findings_add(x->findings, cycle.signature, label);
-        cycle.signature = NULL;
-        if (found != YAGOT_NONE && tell_finding(x, component, &cycle, &x->findings->items[found]) < 0) {
+        found = yagot_findings_add(x->findings, cycle.concrete, label);
+        cycle.concrete = NULL;
+        if (found != YAGOT_NONE && describe_finding(x, component, &cycle, &x->findings->items[found]) < 0) {
             found = YAGOT_NONE;
         }
     }
@@ -268,16 +267,16 @@ static uint32_t
 finding_of(explainer *x, uint32_t component, uint32_t label)
 {
     if (label != 0) {
-        return tell_component(x, component, label);
+        return describe_component(x, component, label);
     }
-    if (x->findings->told < TOLD_ONE_BY_ONE) {
-        x->findings->told++;
-        return tell_component(x, component, 0);
+    if (x->findings->described < DESCRIBED_ONE_BY_ONE) {
+        x->findings->described++;
+        return describe_component(x, component, 0);
     }
     uint64_t shape = shape_of(x, component);
     uint32_t found = yagot_findings_shape(x->findings, shape);
     if (found == YAGOT_NONE) {
-        found = tell_component(x, component, 0);
+        found = describe_component(x, component, 0);
         if (found != YAGOT_NONE) {
             yagot_findings_add_shape(x->findings, shape, found);
         }
@@ -298,15 +297,15 @@ add_members(explainer *x, uint32_t component, uint32_t index, yagot_snapshot *s,
         if (name == NULL || yagot_finding_count(finding, name, false) < 0) {
             return -1;
         }
-        finding->objects++;
+        finding->amounts.objects++;
         if (!(s->flags[g->index[g->members[i]]] & YAGOT_LATER)) {
             predictions->items[predictions->count++] =
                 (yagot_prediction){.address = object, .type = Py_TYPE(object), .finding = index, .name = name};
             predictions->finalizers |= Py_TYPE(object)->tp_finalize != NULL || Py_TYPE(object)->tp_del != NULL;
         }
     }
-    finding->held += x->bytes[component];
-    finding->count++;
+    finding->amounts.bytes += x->bytes[component];
+    finding->amounts.count++;
     return 0;
 }
 
@@ -321,7 +320,7 @@ measure_components(explainer *x)
     }
     for (uint32_t i = 0; i < g->nodes; i++) {
         size_t bytes;
-        if (yagot_held_add(&x->held, g->objects[i], &bytes) < 0) {
+        if (yagot_sizes_add(&x->sizes, g->objects[i], &bytes) < 0) {
             return -1;
         }
         x->bytes[g->cause[i]] += bytes;
@@ -370,12 +369,12 @@ yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, const yagot_at
     if (yagot_graph_init(&x.graph, snapshot) < 0) {
         return -1;
     }
-    if (yagot_search_init(&x.search, &x.graph, findings->modules) == 0 && yagot_held_init(&x.held, snapshot) == 0
+    if (yagot_search_init(&x.search, &x.graph, findings->modules) == 0 && yagot_sizes_init(&x.sizes, snapshot) == 0
         && yagot_idtable_init(&x.type_index) == 0) {
         result = measure_components(&x) < 0 ? -1 : explain_components(&x, snapshot, predictions);
     }
     yagot_search_fini(&x.search);
-    yagot_held_fini(&x.held);
+    yagot_sizes_fini(&x.sizes);
     yagot_idtable_fini(&x.type_index);
     yagot_graph_fini(&x.graph);
     PyMem_RawFree(x.type_names);
@@ -392,16 +391,16 @@ yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, const yagot_at
 /* -- objects on no cycle -------------------------------------------------------------------------- */
 
 int
-yagot_tell_object(yagot_findings *findings, yagot_finding *finding, PyObject *object, PyObject *get_traceback)
+yagot_describe_object(yagot_findings *findings, yagot_finding *finding, PyObject *object, PyObject *get_traceback)
 {
     char empty[] = "";
-    yagot_step step = {.head = object, .object = tell(yagot_add_object, object), .path = empty};
+    yagot_step step = {.head = object, .object = describe(yagot_add_object, object), .path = empty};
     step.general = step.object;
     int result = -1;
     finding->steps = PyMem_RawCalloc(1, sizeof *finding->steps);
     if (step.object != NULL && finding->steps != NULL) {
         finding->step_count = 1;
-        result = tell_step(findings, get_traceback, &step, &finding->steps[0]);
+        result = describe_step(findings, get_traceback, &step, &finding->steps[0]);
     }
     PyMem_RawFree(step.object);
     return result;
@@ -415,7 +414,7 @@ yagot_finding_count_object(yagot_findings *findings, yagot_finding *finding, PyO
         || yagot_finding_count(finding, name, true) < 0) {
         return -1;
     }
-    finding->objects++;
-    finding->survivors++;
+    finding->amounts.objects++;
+    finding->amounts.survivors++;
     return 0;
 }

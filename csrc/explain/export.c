@@ -40,7 +40,7 @@ static const char *const edge_kinds[] = {
 };
 
 static PyObject *
-export_edges(const yagot_told_step *step)
+export_edges(const yagot_step_text *step)
 {
     PyObject *list = PyList_New(0);
     for (uint32_t i = 0; list != NULL && i < step->edge_count; i++) {
@@ -52,7 +52,7 @@ export_edges(const yagot_told_step *step)
 }
 
 static PyObject *
-export_step(const yagot_told_step *step)
+export_step(const yagot_step_text *step)
 {
     const struct { const char *key, *text; } fields[] = {
         {"object", step->text[0]}, {"path", step->text[1]}, {"contents", step->text[2]}, {"general", step->general},
@@ -100,9 +100,10 @@ export_parts(const char *text)
 static Py_ssize_t
 survivors_of_type(const yagot_finding *finding, const char *name)
 {
-    for (uint32_t i = 0; i < finding->survivor_type_count; i++) {
-        if (finding->survivor_types[i].name == name) {
-            return finding->survivor_types[i].count;
+    const yagot_type_counts *types = &finding->amounts.survivor_types;
+    for (size_t i = 0; i < types->count; i++) {
+        if (types->items[i].name == name) {
+            return types->items[i].count;
         }
     }
     return 0;
@@ -112,10 +113,11 @@ static PyObject *
 export_types(const yagot_finding *finding, bool uncollectable)
 {
     PyObject *types = PyDict_New();
-    for (uint32_t i = 0; types != NULL && i < finding->type_count; i++) {
-        const char *name = finding->types[i].name;
+    const yagot_type_counts *counts = &finding->amounts.types;
+    for (size_t i = 0; types != NULL && i < counts->count; i++) {
+        const char *name = counts->items[i].name;
         Py_ssize_t survivors = survivors_of_type(finding, name);
-        Py_ssize_t count = uncollectable ? survivors : finding->types[i].count - survivors;
+        Py_ssize_t count = uncollectable ? survivors : counts->items[i].count - survivors;
         PyObject *key = count > 0 ? new_text(name) : NULL;
         if (count > 0) {
             PyObject *value = PyLong_FromSsize_t(count);
@@ -140,21 +142,21 @@ static PyObject *
 export_finding(const yagot_finding *finding, bool uncollectable)
 {
     PyObject *dict = PyDict_New();
-    Py_ssize_t objects = uncollectable ? finding->survivors : finding->objects - finding->survivors;
-    bool whole = finding->survivors == 0 || finding->survivors == finding->objects;
+    const yagot_amounts *a = &finding->amounts;
+    Py_ssize_t objects = uncollectable ? a->survivors : a->objects - a->survivors;
+    bool whole = a->survivors == 0 || a->survivors == a->objects;
     if (dict == NULL
         || set_item(dict, "kind", PyUnicode_FromString(finding->kind != NULL ? finding->kind
                                                       : uncollectable ? "uncollectable" : "collected")) < 0
-        || set_item(dict, "signature", new_text(finding->signature)) < 0
-        || set_item(dict, "cause", new_text(finding->cause.text != NULL ? finding->cause.text : finding->signature)) < 0
-        || set_item(dict, "cause_parts", export_parts(finding->cause.parts)) < 0
-        || set_item(dict, "parts", export_parts(finding->parts)) < 0
+        || set_item(dict, "concrete", new_text(finding->concrete)) < 0
+        || set_item(dict, "cause", new_text(finding->cause.text != NULL ? finding->cause.text : finding->concrete)) < 0
+        || set_item(dict, "parts", export_parts(finding->cause.parts)) < 0
         || set_item(dict, "makers", export_parts(finding->makers)) < 0
-        || set_item(dict, "subject", new_part(finding->signature, finding->subject)) < 0
+        || set_item(dict, "subject", new_part(finding->concrete, finding->subject)) < 0
         || set_item(dict, "objects", PyLong_FromSsize_t(objects)) < 0
-        || set_item(dict, "count", PyLong_FromSsize_t(finding->count)) < 0
-        || set_item(dict, "held_bytes", PyLong_FromSize_t(whole || uncollectable ? finding->held : 0)) < 0
-        || set_item(dict, "references", PyLong_FromSsize_t(finding->unexplained)) < 0
+        || set_item(dict, "count", PyLong_FromSsize_t(a->count)) < 0
+        || set_item(dict, "held_bytes", PyLong_FromSize_t(whole || uncollectable ? a->bytes : 0)) < 0
+        || set_item(dict, "references", PyLong_FromSsize_t(a->unheld)) < 0
         || set_item(dict, "untracked", PyBool_FromLong(finding->untracked)) < 0
         || set_item(dict, "window", PyLong_FromUnsignedLong(yagot_label_window(finding->label))) < 0
         || set_item(dict, "origin", PyUnicode_FromString(origin_of(finding))) < 0
@@ -174,7 +176,7 @@ yagot_findings_export(yagot_findings *findings)
     PyObject *list = PyList_New(0);
     for (uint32_t i = 0; i < findings->count; i++) {
         const yagot_finding *finding = &findings->items[i];
-        const bool wanted[] = {finding->objects > finding->survivors, finding->survivors > 0};
+        const bool wanted[] = {finding->amounts.objects > finding->amounts.survivors, finding->amounts.survivors > 0};
         for (int uncollectable = 0; uncollectable < 2 && list != NULL; uncollectable++) {
             if (!wanted[uncollectable]) {
                 continue;

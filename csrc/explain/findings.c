@@ -1,5 +1,7 @@
-/* findings.c - see findings.h. libxml2's tables keep the names and the signatures. */
+/* findings.c - see findings.h. libxml2's tables keep the names and the causes. */
 #include "explain/findings.h"
+
+#include "base/array.h"
 
 #include <string.h>
 
@@ -10,8 +12,8 @@ yagot_findings_init(yagot_findings *findings)
 {
     memset(findings, 0, sizeof *findings);
     findings->names = xmlDictCreate();
-    findings->by_signature = xmlHashCreate(16);
-    if (findings->names == NULL || findings->by_signature == NULL) {
+    findings->by_cause = xmlHashCreate(16);
+    if (findings->names == NULL || findings->by_cause == NULL) {
         yagot_findings_fini(findings);
         return -1;
     }
@@ -22,7 +24,7 @@ static void
 finding_fini(yagot_finding *finding)
 {
     for (uint32_t i = 0; i < finding->step_count; i++) {
-        yagot_told_step *step = &finding->steps[i];
+        yagot_step_text *step = &finding->steps[i];
         for (size_t j = 0; j < 3; j++) {
             PyMem_RawFree(step->text[j]);
         }
@@ -34,14 +36,13 @@ finding_fini(yagot_finding *finding)
         Py_XDECREF(step->waiting);
     }
     PyMem_RawFree(finding->steps);
-    PyMem_RawFree(finding->signature);
+    PyMem_RawFree(finding->concrete);
     PyMem_RawFree(finding->makers);
-    PyMem_RawFree(finding->parts);
     PyMem_RawFree(finding->cause.text);
     PyMem_RawFree(finding->cause.parts);
     yagot_hops_free(finding->hops, finding->hop_count);
-    PyMem_RawFree(finding->types);
-    PyMem_RawFree(finding->survivor_types);
+    PyMem_RawFree(finding->amounts.types.items);
+    PyMem_RawFree(finding->amounts.survivor_types.items);
 }
 
 void
@@ -55,8 +56,8 @@ yagot_findings_fini(yagot_findings *findings)
     if (findings->names != NULL) {
         xmlDictFree(findings->names);
     }
-    if (findings->by_signature != NULL) {
-        xmlHashFree(findings->by_signature, NULL);
+    if (findings->by_cause != NULL) {
+        xmlHashFree(findings->by_cause, NULL);
     }
     Py_XDECREF(findings->modules);
     if (findings->advised != NULL) {
@@ -83,7 +84,7 @@ yagot_findings_clear(yagot_findings *findings)
 }
 
 bool
-yagot_findings_first_advice(yagot_findings *findings, const char *signature)
+yagot_findings_first_advice(yagot_findings *findings, const char *concrete)
 {
     if (findings->advised == NULL) {
         findings->advised = xmlHashCreate(16);
@@ -91,7 +92,7 @@ yagot_findings_first_advice(yagot_findings *findings, const char *signature)
     if (findings->advised == NULL || xmlHashSize(findings->advised) >= MOST_ADVISED) {
         return true;            /* slower, not wrong */
     }
-    return xmlHashAddEntry(findings->advised, (const xmlChar *)signature, (void *)findings) == 0;
+    return xmlHashAddEntry(findings->advised, (const xmlChar *)concrete, (void *)findings) == 0;
 }
 
 /* The second key of a hash entry: the label as text. */
@@ -103,35 +104,31 @@ label_key(uint32_t label, char *buffer, size_t size)
 }
 
 uint32_t
-yagot_findings_find(yagot_findings *findings, const char *signature, uint32_t label)
+yagot_findings_find(yagot_findings *findings, const char *concrete, uint32_t label)
 {
     char buffer[16];
-    uintptr_t place = (uintptr_t)xmlHashLookup2(findings->by_signature, (const xmlChar *)signature,
+    uintptr_t place = (uintptr_t)xmlHashLookup2(findings->by_cause, (const xmlChar *)concrete,
                                                 label_key(label, buffer, sizeof buffer));
     return (uint32_t)place - 1;
 }
 
 uint32_t
-yagot_findings_add(yagot_findings *findings, char *signature, uint32_t label)
+yagot_findings_add(yagot_findings *findings, char *concrete, uint32_t label)
 {
     char buffer[16];
-    if (findings->count == findings->room) {
-        uint32_t room = findings->room * 2 + 4;
-        yagot_finding *grown = PyMem_RawRealloc(findings->items, room * sizeof *grown);
-        if (grown == NULL) {
-            PyMem_RawFree(signature);
-            return YAGOT_NONE;
-        }
-        findings->items = grown;
-        findings->room = room;
-    }
-    uintptr_t place = (uintptr_t)findings->count + 1;
-    if (xmlHashAddEntry2(findings->by_signature, (const xmlChar *)signature,
-                         label_key(label, buffer, sizeof buffer), (void *)place) != 0) {
-        PyMem_RawFree(signature);
+    yagot_finding *grown = yagot_array_grow(findings->items, findings->count, &findings->room, sizeof *grown);
+    if (grown == NULL) {
+        PyMem_RawFree(concrete);
         return YAGOT_NONE;
     }
-    findings->items[findings->count] = (yagot_finding){.signature = signature, .label = label};
+    findings->items = grown;
+    uintptr_t place = (uintptr_t)findings->count + 1;
+    if (xmlHashAddEntry2(findings->by_cause, (const xmlChar *)concrete,
+                         label_key(label, buffer, sizeof buffer), (void *)place) != 0) {
+        PyMem_RawFree(concrete);
+        return YAGOT_NONE;
+    }
+    findings->items[findings->count] = (yagot_finding){.concrete = concrete, .label = label};
     return findings->count++;
 }
 
@@ -185,31 +182,29 @@ yagot_findings_add_shape(yagot_findings *findings, uint64_t shape, uint32_t find
 int
 yagot_finding_count(yagot_finding *finding, const char *name, bool survivor)
 {
-    yagot_type_count **types = survivor ? &finding->survivor_types : &finding->types;
-    uint32_t *count = survivor ? &finding->survivor_type_count : &finding->type_count;
-    for (uint32_t i = 0; i < *count; i++) {
-        if ((*types)[i].name == name) {
-            (*types)[i].count++;
+    yagot_type_counts *types = survivor ? &finding->amounts.survivor_types : &finding->amounts.types;
+    for (size_t i = 0; i < types->count; i++) {
+        if (types->items[i].name == name) {
+            types->items[i].count++;
             return 0;
         }
     }
-    if ((*count & (*count - 1)) == 0) {         /* full at each power of two */
-        yagot_type_count *grown = PyMem_RawRealloc(*types, (*count * 2u + 1u) * sizeof *grown);
-        if (grown == NULL) {
-            return -1;
-        }
-        *types = grown;
+    yagot_type_count *grown = yagot_array_grow(types->items, types->count, &types->room, sizeof *grown);
+    if (grown == NULL) {
+        return -1;
     }
-    (*types)[(*count)++] = (yagot_type_count){name, 1};
+    types->items = grown;
+    types->items[types->count++] = (yagot_type_count){name, 1};
     return 0;
 }
 
 void
 yagot_finding_uncount(yagot_finding *finding, const char *name)
 {
-    finding->objects--;
-    for (uint32_t i = 0; i < finding->type_count; i++) {
-        finding->types[i].count -= finding->types[i].name == name;
+    const yagot_type_counts *types = &finding->amounts.types;
+    finding->amounts.objects--;
+    for (size_t i = 0; i < types->count; i++) {
+        types->items[i].count -= types->items[i].name == name;
     }
 }
 
@@ -218,19 +213,19 @@ yagot_findings_describe(yagot_findings *findings, PyObject *describe)
 {
     for (uint32_t i = 0; i < findings->count; i++) {
         for (uint32_t j = 0; j < findings->items[i].step_count; j++) {
-            yagot_told_step *step = &findings->items[i].steps[j];
+            yagot_step_text *step = &findings->items[i].steps[j];
             if (step->waiting == NULL) {
                 continue;
             }
-            PyObject *told = PyObject_CallOneArg(describe, step->waiting);
+            PyObject *answer = PyObject_CallOneArg(describe, step->waiting);
             yagot_text text = {0};
-            yagot_text_add_str(&text, told, 2000);
-            char *taken = told != NULL ? yagot_text_take(&text) : NULL;
+            yagot_text_add_str(&text, answer, 2000);
+            char *taken = answer != NULL ? yagot_text_take(&text) : NULL;
             if (taken != NULL) {
                 PyMem_RawFree(step->text[2]);
                 step->text[2] = taken;
             }
-            Py_XDECREF(told);
+            Py_XDECREF(answer);
             PyErr_Clear();
             Py_CLEAR(step->waiting);
         }

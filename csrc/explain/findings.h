@@ -16,6 +16,21 @@ typedef struct {
 } yagot_type_count;
 
 typedef struct {
+    yagot_type_count *items;    /* owned */
+    size_t count, room;
+} yagot_type_counts;
+
+/* How much a finding is: grows with every object that belongs to it. */
+typedef struct {
+    Py_ssize_t count;           /* components of this structure */
+    Py_ssize_t objects;
+    Py_ssize_t survivors;       /* of these, still alive after a collection */
+    Py_ssize_t unheld;          /* references that nobody holds */
+    size_t bytes;
+    yagot_type_counts types, survivor_types;
+} yagot_amounts;
+
+typedef struct {
     char *text[3];              /* owned: object, path, contents */
     char *general, *maker;      /* owned: object and path without indices; the module whose code made the reference */
     yagot_identity identity;    /* owned */
@@ -23,27 +38,20 @@ typedef struct {
     uint32_t edge_count;
     char *defined, *made;       /* owned: "file:line", allocation traceback; may be empty */
     PyObject *waiting;          /* owned while its repr is still to be asked for, else NULL */
-} yagot_told_step;
+} yagot_step_text;
 
 typedef struct {
-    char *signature;            /* owned, as are all the arrays */
+    char *concrete;             /* owned; the cause with the classes and keys of this cycle */
+    yagot_cause cause;          /* owned; NULL if it is no cycle */
     char *makers;               /* owned; those of all steps, a line each; NULL if it is no cycle */
-    yagot_cause cause;          /* owned; in general, NULL if it is no cycle */
-    char *parts;                /* owned; the signature's steps, a line each; NULL if it is no cycle */
-    size_t subject;             /* so many bytes of the signature name an object of which it says something, or 0 */
-    yagot_hop *hops;            /* of the first component */
+    size_t subject;             /* so many bytes of `concrete` name an object of which it says something, or 0 */
+    yagot_hop *hops;            /* owned; of the first component */
     uint32_t hop_count;
-    yagot_told_step *steps;
+    yagot_step_text *steps;     /* owned */
     uint32_t step_count, cycle_length;
-    yagot_type_count *types, *survivor_types;
-    uint32_t type_count, survivor_type_count;
+    yagot_amounts amounts;
     uint32_t label;             /* of who made the objects, or 0 */
-    Py_ssize_t count;           /* components of this structure */
-    Py_ssize_t objects;
-    Py_ssize_t survivors;       /* of these, still alive after a collection */
-    Py_ssize_t unexplained;     /* references that nobody holds */
-    bool untracked;             /* to objects that the collector does not track */
-    size_t held;
+    bool untracked;             /* of objects that the collector does not track */
     bool resurrects;            /* one of the survivors has a finalizer */
     const char *why;            /* why objects survived; static */
     const char *kind;           /* other than collected and uncollectable; static, or NULL */
@@ -51,27 +59,29 @@ typedef struct {
 
 typedef struct {
     yagot_finding *items;       /* owned */
-    uint32_t count, room;
+    uint32_t count;
+    size_t room;
     xmlDictPtr names;           /* owned; type names */
-    xmlHashTablePtr by_signature;       /* owned; index + 1 */
+    xmlHashTablePtr by_cause;   /* owned; concrete cause and label -> index + 1 */
     struct { uint64_t key; uint32_t finding; } *shapes;     /* owned; open addressing */
-    uint32_t shape_count, told; /* components told one by one */
+    uint32_t shape_count;
+    uint32_t described;         /* components described one by one */
     bool wants_repr;
     PyObject *modules;          /* owned, or NULL; see makers.h */
-    xmlHashTablePtr advised;    /* owned; the signatures whose hops were exported, in this window or before */
+    xmlHashTablePtr advised;    /* owned; the concrete causes whose hops were exported, in this window or before */
 } yagot_findings;
 
 int yagot_findings_init(yagot_findings *findings);
 void yagot_findings_fini(yagot_findings *findings);
 /* Empties it for the next window. */
 int yagot_findings_clear(yagot_findings *findings);
-/* The finding of a signature and a label, or YAGOT_NONE. */
-uint32_t yagot_findings_find(yagot_findings *findings, const char *signature, uint32_t label);
-/* A new, empty finding (steals the signature); YAGOT_NONE when memory is short. */
-uint32_t yagot_findings_add(yagot_findings *findings, char *signature, uint32_t label);
+/* The finding of a concrete cause and a label, or YAGOT_NONE. */
+uint32_t yagot_findings_find(yagot_findings *findings, const char *concrete, uint32_t label);
+/* A new, empty finding (steals the cause); YAGOT_NONE when memory is short. */
+uint32_t yagot_findings_add(yagot_findings *findings, char *concrete, uint32_t label);
 /* Is it the first time that the cause's hops are asked for? Advice is sought once. */
-bool yagot_findings_first_advice(yagot_findings *findings, const char *signature);
-/* The finding of a component's shape, if one was told before; see explain.c. */
+bool yagot_findings_first_advice(yagot_findings *findings, const char *concrete);
+/* The finding of a component's shape, if one was described before; see explain.c. */
 uint32_t yagot_findings_shape(yagot_findings *findings, uint64_t shape);
 /* Shapes are made of addresses: they hold for one look only. */
 void yagot_findings_forget_shapes(yagot_findings *findings);

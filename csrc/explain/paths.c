@@ -152,7 +152,7 @@ list_holders(const search *s, uint32_t target, PyObject *holders)
 }
 
 static char *
-tell_path(search *s, uint32_t target)
+write_path(search *s, uint32_t target)
 {
     uint32_t path[LONGEST_PATH], length = find_way(s, target, path);
     yagot_edge_name name = {0};
@@ -194,7 +194,7 @@ yagot_path_to(PyObject *object, PyObject *tracked, PyObject *holders)
         yagot_text nothing = {0};
         bool reached = reach(&s, target);
         if (!s.failed && (!reached || list_holders(&s, target, holders) == 0)) {
-            path = reached ? tell_path(&s, target) : yagot_text_take(&nothing);
+            path = reached ? write_path(&s, target) : yagot_text_take(&nothing);
         }
     }
     PyMem_RawFree(s.parent);

@@ -7,17 +7,17 @@
 #include <string.h>
 
 int
-yagot_held_init(yagot_held *held, yagot_snapshot *snapshot)
+yagot_sizes_init(yagot_sizes *sizes, yagot_snapshot *snapshot)
 {
-    *held = (yagot_held){.snapshot = snapshot};
-    return yagot_snapshot_init(&held->shared);
+    *sizes = (yagot_sizes){.snapshot = snapshot};
+    return yagot_snapshot_init(&sizes->shared);
 }
 
 void
-yagot_held_fini(yagot_held *held)
+yagot_sizes_fini(yagot_sizes *sizes)
 {
-    PyMem_RawFree(held->pending);
-    yagot_snapshot_fini(&held->shared);
+    PyMem_RawFree(sizes->pending);
+    yagot_snapshot_fini(&sizes->shared);
 }
 
 /* May the __sizeof__ of this C type be asked of any object of it? Those of other types may follow pointers that only
@@ -59,16 +59,16 @@ find_sizer(PyTypeObject *type)
 }
 
 static size_t
-size_of(yagot_held *held, PyObject *object)
+size_of(yagot_sizes *sizes, PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);
     size_t place = ((uintptr_t)type >> 5) & (YAGOT_SIZERS - 1);
-    if (held->sizers[place].type != type) {
-        held->sizers[place].type = type;
-        held->sizers[place].sizer = find_sizer(type);
+    if (sizes->sizers[place].type != type) {
+        sizes->sizers[place].type = type;
+        sizes->sizers[place].sizer = find_sizer(type);
     }
     size_t header = PyObject_IS_GC(object) ? 2 * sizeof(void *) : 0;
-    PyObject *sizer = held->sizers[place].sizer;
+    PyObject *sizer = sizes->sizers[place].sizer;
     if (sizer == NULL) {
         Py_ssize_t items = type->tp_itemsize > 0 ? Py_SIZE(object) : 0;
         return header + (size_t)type->tp_basicsize + (size_t)type->tp_itemsize * (size_t)(items < 0 ? -items : items);
@@ -84,27 +84,27 @@ size_of(yagot_held *held, PyObject *object)
 }
 
 static void
-push(yagot_held *held, PyObject *object)
+push(yagot_sizes *sizes, PyObject *object)
 {
-    if (held->depth == held->room) {
-        uint32_t room = held->room * 2 + 16;
-        PyObject **grown = PyMem_RawRealloc(held->pending, room * sizeof *grown);
+    if (sizes->depth == sizes->room) {
+        uint32_t room = sizes->room * 2 + 16;
+        PyObject **grown = PyMem_RawRealloc(sizes->pending, room * sizeof *grown);
         if (grown == NULL) {
-            held->failed = true;
+            sizes->failed = true;
             return;
         }
-        held->pending = grown;
-        held->room = room;
+        sizes->pending = grown;
+        sizes->room = room;
     }
-    held->pending[held->depth++] = object;
+    sizes->pending[sizes->depth++] = object;
 }
 
 static int
-visit_held(PyObject *child, void *arg)
+visit_untracked(PyObject *child, void *arg)
 {
-    yagot_held *held = arg;
+    yagot_sizes *sizes = arg;
     if (yagot_is_tracked(child) || PyType_Check(child)
-        || yagot_snapshot_find(held->snapshot, child) != YAGOT_NONE) {
+        || yagot_snapshot_find(sizes->snapshot, child) != YAGOT_NONE) {
         return 0;
     }
     if (PyUnicode_CheckExact(child) && PyUnicode_CHECK_INTERNED(child)) {
@@ -115,30 +115,30 @@ visit_held(PyObject *child, void *arg)
         if (refs > INT32_MAX / 2) {
             return 0;           /* immortal */
         }
-        uint32_t index = yagot_snapshot_add(&held->shared, child, refs, 0);
+        uint32_t index = yagot_snapshot_add(&sizes->shared, child, refs, 0);
         if (index == YAGOT_NONE) {
-            held->failed = true;
+            sizes->failed = true;
             return 1;
         }
-        if (--held->shared.refs[index] != 0) {
+        if (--sizes->shared.refs[index] != 0) {
             return 0;
         }
     }
-    push(held, child);
+    push(sizes, child);
     return 0;
 }
 
 int
-yagot_held_add(yagot_held *held, PyObject *object, size_t *bytes)
+yagot_sizes_add(yagot_sizes *sizes, PyObject *object, size_t *bytes)
 {
-    *bytes = size_of(held, object);
-    yagot_traverse(object, visit_held, held);
-    while (held->depth > 0) {
-        PyObject *child = held->pending[--held->depth];
-        *bytes += size_of(held, child);
+    *bytes = size_of(sizes, object);
+    yagot_traverse(object, visit_untracked, sizes);
+    while (sizes->depth > 0) {
+        PyObject *child = sizes->pending[--sizes->depth];
+        *bytes += size_of(sizes, child);
         if (PyObject_IS_GC(child)) {
-            yagot_traverse(child, visit_held, held);
+            yagot_traverse(child, visit_untracked, sizes);
         }
     }
-    return held->failed ? -1 : 0;
+    return sizes->failed ? -1 : 0;
 }

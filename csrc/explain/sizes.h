@@ -1,6 +1,6 @@
 /* sizes.h - the memory that is released with a finding, untracked objects included. */
-#ifndef YAGOT_HELD_H
-#define YAGOT_HELD_H
+#ifndef YAGOT_SIZES_H
+#define YAGOT_SIZES_H
 
 #include "explain/graph.h"
 
@@ -16,11 +16,11 @@ typedef struct {
         PyObject *sizer;        /* the type's C-level __sizeof__; NULL: object's, which needs no call */
     } sizers[YAGOT_SIZERS];
     bool failed;
-} yagot_held;
+} yagot_sizes;
 
-int yagot_held_init(yagot_held *held, yagot_snapshot *snapshot);
-void yagot_held_fini(yagot_held *held);
+int yagot_sizes_init(yagot_sizes *sizes, yagot_snapshot *snapshot);
+void yagot_sizes_fini(yagot_sizes *sizes);
 /* Bytes of an object and of the untracked objects that go with it. No Python-level __sizeof__ is run. */
-int yagot_held_add(yagot_held *held, PyObject *object, size_t *bytes);
+int yagot_sizes_add(yagot_sizes *sizes, PyObject *object, size_t *bytes);
 
 #endif

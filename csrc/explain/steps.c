@@ -6,22 +6,22 @@
 
 #include <string.h>
 
-enum { LONGEST_TOLD = 400 };
+enum { LONGEST_SHOWN = 400 };
 
 typedef struct {
     yagot_graph *graph;
     yagot_cycle *cycle;
     bool all_heads;         /* nothing but plain containers: each is a step of its own */
-} teller;
+} writer;
 
 static PyObject *
-object_at(teller *t, uint32_t position)
+object_at(writer *t, uint32_t position)
 {
     return t->graph->objects[t->cycle->nodes[position % t->cycle->length]];
 }
 
 static bool
-is_head(teller *t, uint32_t position)
+is_head(writer *t, uint32_t position)
 {
     if (t->all_heads) {
         return true;
@@ -33,7 +33,7 @@ is_head(teller *t, uint32_t position)
 
 /* A frame's cell has the name of the variable already. */
 static bool
-is_named(teller *t, uint32_t position)
+is_named(writer *t, uint32_t position)
 {
     PyObject *before = position > 0 ? object_at(t, position - 1) : NULL;
     return before != NULL && PyCell_Check(object_at(t, position))
@@ -42,7 +42,7 @@ is_named(teller *t, uint32_t position)
 
 /* Appends the path from a head to the next one; returns the next head's position. */
 static uint32_t
-add_path(teller *t, uint32_t position, yagot_edge_name *name)
+add_path(writer *t, uint32_t position, yagot_edge_name *name)
 {
     bool is_part = false;
     for (;;) {
@@ -60,7 +60,7 @@ add_path(teller *t, uint32_t position, yagot_edge_name *name)
         if (is_head(t, position)) {
             return position;
         }
-        if (t->cycle->cut && position >= LONGEST_TOLD) {
+        if (t->cycle->cut && position >= LONGEST_SHOWN) {
             return position;
         }
     }
@@ -83,7 +83,7 @@ finish_step(yagot_step *step, yagot_edge_name *name)
 }
 
 static int
-tell(teller *t, uint32_t first, uint32_t end)
+write_all(writer *t, uint32_t first, uint32_t end)
 {
     yagot_cycle *cycle = t->cycle;
     for (uint32_t position = first; position < end;) {
@@ -98,7 +98,7 @@ tell(teller *t, uint32_t first, uint32_t end)
     return 0;
 }
 
-/* -- signature ------------------------------------------------------------------------------------ */
+/* -- cause ---------------------------------------------------------------------------------------- */
 
 /* Drops repeats of a step that follow each other (a chain's length is no part of its cause), then
  * repeats of the whole sequence (a ring of two is a ring of ten). Returns the number of steps left. */
@@ -143,7 +143,7 @@ smallest_rotation(const char **steps, uint32_t count)
     return best;
 }
 
-/* Begins the steps with the one that the signature begins with. */
+/* Begins the steps with the one that the cause begins with. */
 static int
 rotate_steps(yagot_cycle *cycle, const char *first)
 {
@@ -164,7 +164,7 @@ rotate_steps(yagot_cycle *cycle, const char *first)
 }
 
 /* Joins steps, without repeats and from the smallest rotation on; they are rearranged. Returns the first one, NULL when
- * memory is short. */
+ * memory is short. `lines`, a step each, are not wanted if NULL. */
 static const char *
 join(const char **steps, uint32_t count, char **whole, char **lines)
 {
@@ -174,16 +174,20 @@ join(const char **steps, uint32_t count, char **whole, char **lines)
     for (uint32_t i = 0; i < count; i++) {
         yagot_text_add(&text, i > 0 ? " \xE2\x86\x92 " : "");
         yagot_text_add(&text, steps[(first + i) % count]);
-        yagot_text_add(&parts, i > 0 ? "\n" : "");
-        yagot_text_add(&parts, steps[(first + i) % count]);
+        if (lines != NULL) {
+            yagot_text_add(&parts, i > 0 ? "\n" : "");
+            yagot_text_add(&parts, steps[(first + i) % count]);
+        }
     }
     *whole = yagot_text_take(&text);
-    *lines = yagot_text_take(&parts);
-    return *whole != NULL && *lines != NULL ? steps[first] : NULL;
+    if (lines != NULL) {
+        *lines = yagot_text_take(&parts);
+    }
+    return *whole != NULL && (lines == NULL || *lines != NULL) ? steps[first] : NULL;
 }
 
 static int
-sign(yagot_cycle *cycle)
+write_concrete(yagot_cycle *cycle)
 {
     const char **steps = PyMem_RawMalloc(cycle->count * sizeof *steps);
     if (steps == NULL) {
@@ -192,7 +196,7 @@ sign(yagot_cycle *cycle)
     for (uint32_t i = 0; i < cycle->count; i++) {
         steps[i] = cycle->steps[i].general;
     }
-    const char *first = join(steps, cycle->count, &cycle->signature, &cycle->parts);
+    const char *first = join(steps, cycle->count, &cycle->concrete, NULL);
     int result = first == NULL ? -1 : cycle->cut ? 0 : rotate_steps(cycle, first);
     PyMem_RawFree(steps);
     return result;
@@ -214,24 +218,24 @@ yagot_join_abstract(yagot_cycle *cycle)
 }
 
 int
-yagot_tell_steps(yagot_graph *graph, yagot_cycle *cycle)
+yagot_write_steps(yagot_graph *graph, yagot_cycle *cycle)
 {
-    teller t = {.graph = graph, .cycle = cycle, .all_heads = true};
-    uint32_t told = cycle->length, first = 0;
-    if (told > LONGEST_TOLD) {
+    writer t = {.graph = graph, .cycle = cycle, .all_heads = true};
+    uint32_t shown = cycle->length, first = 0;
+    if (shown > LONGEST_SHOWN) {
         cycle->cut = true;
-        told = LONGEST_TOLD;
+        shown = LONGEST_SHOWN;
     }
-    for (uint32_t i = 0; i < told && t.all_heads; i++) {
+    for (uint32_t i = 0; i < shown && t.all_heads; i++) {
         PyObject *object = object_at(&t, i);
         t.all_heads = yagot_is_plain_container(object) || yagot_is_item(object, object_at(&t, i + 1));
     }
-    while (first < told - 1 && !is_head(&t, first)) {
+    while (first < shown - 1 && !is_head(&t, first)) {
         first++;
     }
-    cycle->steps = PyMem_RawCalloc(told + 1u, sizeof *cycle->steps);
+    cycle->steps = PyMem_RawCalloc(shown + 1u, sizeof *cycle->steps);
     if (cycle->steps == NULL) {
         return -1;
     }
-    return tell(&t, first, cycle->cut ? told : first + told) < 0 ? -1 : sign(cycle);
+    return write_all(&t, first, cycle->cut ? shown : first + shown) < 0 ? -1 : write_concrete(cycle);
 }

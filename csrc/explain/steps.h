@@ -1,11 +1,11 @@
-/* steps.h - a cycle in words: steps from object to object, and the signature. */
+/* steps.h - a cycle in words: steps from object to object, and its cause. */
 #ifndef YAGOT_STEPS_H
 #define YAGOT_STEPS_H
 
 #include "explain/cycle.h"
 
-/* Fills the steps and the signature of a cycle whose nodes are known. */
-int yagot_tell_steps(yagot_graph *graph, yagot_cycle *cycle);
+/* Fills the steps and the concrete cause of a cycle whose nodes are known. */
+int yagot_write_steps(yagot_graph *graph, yagot_cycle *cycle);
 /* Makes the cause in general of the steps' abstract forms. -1 when memory is short. */
 int yagot_join_abstract(yagot_cycle *cycle);
 

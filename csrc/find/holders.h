@@ -7,7 +7,7 @@
 enum { YAGOT_FILTER_BITS = 1 << 16, YAGOT_LATELY = 16 };
 
 typedef struct {
-    yagot_snapshot *wanted;     /* the objects asked about; refs: references not yet explained */
+    yagot_snapshot *wanted;     /* the objects asked about; refs: references not yet found */
     PyObject *tracked;          /* all tracked objects: a list that the collector does not know; borrowed */
     bool untracked;             /* some of the wanted objects are not tracked */
     bool types_wanted;          /* some of the wanted objects are types */

@@ -116,14 +116,14 @@ export_window(yagot_ledger *self, const yagot_results *results)
         Py_XDECREF(alive);
         return NULL;
     }
-    return Py_BuildValue("{s:N,s:n,s:n,s:n,s:n,s:N,s:z,s:N}", "alive", alive, "held", n->candidates, "born", n->born,
-                         "survivors", n->survivors, "garbage", n->garbage, "recurring", recurring,
+    return Py_BuildValue("{s:N,s:n,s:n,s:n,s:n,s:N,s:z,s:N}", "alive", alive, "candidates", n->candidates,
+                         "born", n->born, "survivors", n->survivors, "garbage", n->garbage, "recurring", recurring,
                          "incomplete", self->window.incomplete, "findings", findings);
 }
 
 PyDoc_STRVAR(end_doc,
 "end($self, /, look=True, references=False, alive=False, keep=False)\n--\n\n"
-"Closes the window. Returns a dict: born, survivors, held, garbage (numbers of objects), incomplete (why the\n"
+"Closes the window. Returns a dict: born, survivors, candidates, garbage (numbers of objects), incomplete (why the\n"
 "window was not seen whole, or None), findings (a list of dicts, see yagot.model), recurring.\n\n"
 "With references, survivors that have references which nobody holds are found, too; they are kept until\n"
 "forget() or put_off(). recurring has, by cause, what has become of those that earlier looks have found: how many\n"

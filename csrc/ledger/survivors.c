@@ -180,7 +180,7 @@ static int
 count_survivor(yagot_ledger *self, const yagot_prediction *item, PyObject *object)
 {
     yagot_finding *finding = &self->findings.items[item->finding];
-    finding->survivors++;
+    finding->amounts.survivors++;
     finding->why = Py_TYPE(object)->tp_del != NULL
         ? "a finalizer of the old kind (tp_del) keeps the collector from releasing it"
         : finding->why != NULL ? finding->why
@@ -321,7 +321,7 @@ settle_resurrected(yagot_ledger *self, const yagot_prediction *item, const yagot
     if (index == YAGOT_NONE || !(births->flags[index] & YAGOT_REACHABLE) || !was_finalized(births->objects[index])) {
         return 0;               /* gone, or garbage again, and reported as such */
     }
-    finding->objects++;
+    finding->amounts.objects++;
     self->window.counts.garbage++;
     self->window.counts.born++;
     if (yagot_finding_count(finding, item->name, false) < 0) {

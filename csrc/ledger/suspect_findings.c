@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { SUSPECT = YAGOT_SUSPECT, HELD = YAGOT_HELD };
+enum { SUSPECT = YAGOT_SUSPECT, INDEPENDENT = YAGOT_INDEPENDENT };
 
 static const char TOO_MANY[] = "more references to it are counted than were found anywhere";
 
@@ -25,8 +25,8 @@ visit_mark(PyObject *child, void *arg)
 {
     marker *m = arg;
     uint32_t index = yagot_snapshot_find(m->births, child);
-    if (index != YAGOT_NONE && !(m->births->flags[index] & HELD)) {
-        m->births->flags[index] |= HELD;
+    if (index != YAGOT_NONE && !(m->births->flags[index] & INDEPENDENT)) {
+        m->births->flags[index] |= INDEPENDENT;
         m->stack[m->depth++] = index;
     }
     return 0;
@@ -35,16 +35,16 @@ visit_mark(PyObject *child, void *arg)
 static void
 mark_from(marker *m, uint32_t index)
 {
-    m->births->flags[index] |= HELD;
+    m->births->flags[index] |= INDEPENDENT;
     m->stack[m->depth++] = index;
     while (m->depth > 0) {
         yagot_traverse(m->births->objects[m->stack[--m->depth]], visit_mark, m);
     }
 }
 
-/* Marks as HELD what is alive without the unexplained references. */
+/* Marks as INDEPENDENT what is alive without the references that nobody holds. */
 static void
-mark_held(marker *m, yagot_snapshot *wanted)
+mark_independent(marker *m, yagot_snapshot *wanted)
 {
     yagot_snapshot *s = m->births;
     for (uint32_t i = 0; i < s->count; i++) {
@@ -54,7 +54,7 @@ mark_held(marker *m, yagot_snapshot *wanted)
         }
     }
     for (uint32_t i = 0; i < s->count; i++) {
-        bool root = s->flags[i] & YAGOT_REACHABLE && !(s->flags[i] & (SUSPECT | HELD)) && s->refs[i] > 0;
+        bool root = s->flags[i] & YAGOT_REACHABLE && !(s->flags[i] & (SUSPECT | INDEPENDENT)) && s->refs[i] > 0;
         if (root) {
             mark_from(m, i);
         }
@@ -113,7 +113,7 @@ finding_of(yagot_ledger *self, char *cause, uint32_t label, PyObject *object)
     }
     found = yagot_findings_add(&self->findings, cause, label);
     if (found != YAGOT_NONE
-        && yagot_tell_object(&self->findings, &self->findings.items[found], object, yagot_tracing(self)) < 0) {
+        && yagot_describe_object(&self->findings, &self->findings.items[found], object, yagot_tracing(self)) < 0) {
         found = YAGOT_NONE;
     }
     return found;
@@ -122,7 +122,7 @@ finding_of(yagot_ledger *self, char *cause, uint32_t label, PyObject *object)
 typedef struct {
     yagot_ledger *ledger;
     marker marker;
-    yagot_held held;
+    yagot_sizes sizes;
     bool boundary;              /* findings are kept apart by the windows that made the objects */
 } reporter;
 
@@ -141,10 +141,10 @@ finding_of_suspect(reporter *r, PyObject *object, Py_ssize_t unheld)
         return NULL;
     }
     yagot_finding *finding = &self->findings.items[found];
-    finding->count++;
-    finding->unexplained += unheld;
+    finding->amounts.count++;
+    finding->amounts.unheld += unheld;
     finding->why = TOO_MANY;
-    finding->subject = strlen(finding->signature) - strlen(NOBODY_HOLDS);
+    finding->subject = strlen(finding->concrete) - strlen(NOBODY_HOLDS);
     return finding;
 }
 
@@ -158,16 +158,16 @@ report_suspect(reporter *r, uint32_t index, Py_ssize_t unheld)
         || (r->boundary && yagot_labels_put(&r->ledger->labels, s->objects[index], YAGOT_REPORTED) < 0)) {
         return -1;
     }
-    s->flags[index] |= HELD;
+    s->flags[index] |= INDEPENDENT;
     r->marker.stack[r->marker.depth++] = index;
     while (r->marker.depth > 0) {
         PyObject *object = s->objects[r->marker.stack[--r->marker.depth]];
         size_t bytes;
         if (yagot_finding_count_object(&r->ledger->findings, finding, object) < 0
-            || yagot_held_add(&r->held, object, &bytes) < 0) {
+            || yagot_sizes_add(&r->sizes, object, &bytes) < 0) {
             return -1;
         }
-        finding->held += bytes;
+        finding->amounts.bytes += bytes;
         yagot_traverse(object, visit_mark, &r->marker);
     }
     return 0;
@@ -179,10 +179,10 @@ report_untracked(reporter *r, PyObject *object, Py_ssize_t unheld)
 {
     yagot_finding *finding = finding_of_suspect(r, object, unheld);
     size_t bytes;
-    if (finding == NULL || yagot_held_add(&r->held, object, &bytes) < 0) {
+    if (finding == NULL || yagot_sizes_add(&r->sizes, object, &bytes) < 0) {
         return -1;
     }
-    finding->held += bytes;
+    finding->amounts.bytes += bytes;
     finding->untracked = true;
     return yagot_finding_count_object(&r->ledger->findings, finding, object);
 }
@@ -193,8 +193,8 @@ yagot_report_suspects(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot
     reporter r = {.ledger = self, .marker.births = births, .boundary = boundary};
     int result = -1;
     r.marker.stack = PyMem_RawMalloc((births->count + 1u) * sizeof *r.marker.stack);
-    if (yagot_held_init(&r.held, births) == 0 && r.marker.stack != NULL) {
-        mark_held(&r.marker, wanted);
+    if (yagot_sizes_init(&r.sizes, births) == 0 && r.marker.stack != NULL) {
+        mark_independent(&r.marker, wanted);
         result = 0;
     }
     for (uint32_t i = 0; i < births->count && result == 0; i++) {
@@ -208,7 +208,7 @@ yagot_report_suspects(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot
             result = report_untracked(&r, wanted->objects[i], wanted->refs[i]);
         }
     }
-    yagot_held_fini(&r.held);
+    yagot_sizes_fini(&r.sizes);
     PyMem_RawFree(r.marker.stack);
     return result;
 }
@@ -230,8 +230,8 @@ yagot_report_hidden(yagot_ledger *self, PyTypeObject *type, PyObject *object, bo
     }
     yagot_finding *finding = &self->findings.items[found];
     finding->kind = "hidden";
-    finding->subject = strlen(finding->signature) - strlen(NOT_SHOWN);
-    finding->count++;
+    finding->subject = strlen(finding->concrete) - strlen(NOT_SHOWN);
+    finding->amounts.count++;
     finding->why = "the collector cannot see these references: a cycle through them is never collected";
     return yagot_finding_count_object(&self->findings, finding, object);
 }

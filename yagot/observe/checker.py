@@ -229,7 +229,7 @@ class Checker:
         settled = self._references.settle(found, again)
         findings = []
         for item in [*found, *settled.further]:
-            cause = item["signature"]
+            cause = item["concrete"]
             finding = from_core(item, self._references.lasting(cause))
             if finding.is_pythons_own or (finding.references and cause not in settled.confirmed | settled.suspected):
                 continue

@@ -42,7 +42,7 @@ def kind_of(cause: str) -> str:
 
 
 def _untracked(found: list[_Finding]) -> set[str]:
-    return {finding["signature"] for finding in found if finding["untracked"]}
+    return {finding["concrete"] for finding in found if finding["untracked"]}
 
 
 class Settled(NamedTuple):
@@ -144,8 +144,8 @@ class References:
         references = look and now and wanted
         before = originals.thread_time() if references else 0.0  # a busy machine makes no look dearer
         seen = self._ledger.end(look=look, references=references, keep=look and not references)
-        self._held = seen is not None and seen["held"] > 0 and not now and wanted
-        if references and seen is not None and seen["held"]:
+        self._held = seen is not None and seen["candidates"] > 0 and not now and wanted
+        if references and seen is not None and seen["candidates"]:
             self._count(originals.thread_time() - before)
         if not references and not self._held:
             self._ledger.put_off()
@@ -193,7 +193,7 @@ class References:
         if not self._last:
             self._ledger.put_off()
             return Settled()
-        return Settled(suspected={item["signature"] for item in found if item["references"]}, unseen=self.unseen())
+        return Settled(suspected={item["concrete"] for item in found if item["references"]}, unseen=self.unseen())
 
     def _confirmed(self, found: list[_Finding], again: Again) -> Settled:
         further: dict[str, _Finding] = {}
@@ -203,7 +203,7 @@ class References:
         untracked = _untracked([*found, *further.values()])  # one cache must not hide another's leak: all look alike
         sure = self._proven(runs, untracked)
         self.passing |= runs[0].keys() - sure
-        told = {item["signature"] for item in found}
+        told = {item["concrete"] for item in found}
         rest = [item for cause, item in further.items() if cause in sure - told]
         # a new thread may hold what it likes
         if self.unseen() or originals.current_frames().keys() - self._threads:
@@ -228,7 +228,7 @@ class References:
             runs.append({cause: Recurrence(*counts) for cause, counts in seen["recurring"].items()})
             for item in seen["findings"]:
                 if item["references"]:
-                    further.setdefault(item["signature"], item)
+                    further.setdefault(item["concrete"], item)
         return runs
 
     def _proven(self, runs: Sequence[Recurrences], untracked: Set[str]) -> set[str]:
