@@ -28,8 +28,8 @@ class Node:
         return child
 
 
-def look(ledger, body, owners=()):
-    ledger.begin(owners)
+def look(ledger, body, dropped=()):
+    ledger.begin(dropped)
     body()
     return ledger.end()
 

@@ -125,14 +125,14 @@ yagot_is_plain_container(PyObject *object)
 }
 
 bool
-yagot_is_part(PyObject *owner, PyObject *part)
+yagot_is_part(PyObject *whole, PyObject *part)
 {
-    if (PyFrame_Check(part) && yagot_is_generator(owner)) {
-        PyObject *frame = yagot_suspended_frame(owner);
+    if (PyFrame_Check(part) && yagot_is_generator(whole)) {
+        PyObject *frame = yagot_suspended_frame(whole);
         Py_XDECREF(frame);
         return frame == part;
     }
-    return PyDict_CheckExact(part) && !yagot_is_plain_container(owner) && yagot_instance_dict(owner) == part;
+    return PyDict_CheckExact(part) && !yagot_is_plain_container(whole) && yagot_instance_dict(whole) == part;
 }
 
 PyCodeObject *

@@ -23,9 +23,9 @@ void yagot_add_definition(yagot_text *text, PyObject *object);
 bool yagot_has_managed_dict(PyTypeObject *type);
 /* The instance's __dict__ (borrowed), or NULL if it has none. */
 PyObject *yagot_instance_dict(PyObject *object);
-/* Is an object told as a part of another: an instance's __dict__, a generator's frame? Newer Pythons often have
+/* Is an object shown as a part of another: an instance's __dict__, a generator's frame? Newer Pythons often have
  * no such objects. */
-bool yagot_is_part(PyObject *owner, PyObject *part);
+bool yagot_is_part(PyObject *whole, PyObject *part);
 /* Lists, dicts, tuples, sets and cells are shown as part of the path that leads through them. */
 bool yagot_is_plain_container(PyObject *object);
 /* The frame of a generator, coroutine or async generator (new reference), or NULL. */

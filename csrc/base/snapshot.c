@@ -14,7 +14,7 @@ void
 yagot_snapshot_fini(yagot_snapshot *snapshot)
 {
     for (uint32_t i = 0; i < snapshot->count; i++) {
-        if (snapshot->flags[i] & YAGOT_OWNED) {
+        if (snapshot->flags[i] & YAGOT_BY_DROPPED) {
             Py_DECREF(snapshot->objects[i]);
         }
     }

@@ -6,12 +6,12 @@
 #include "base/idtable.h"
 
 enum {
-    YAGOT_OWNER = 1,        /* named by the adapter: treated as released already (the test instance) */
-    YAGOT_OWNED = 2,        /* older than the window, and held by owners only */
+    YAGOT_DROPPED = 1,        /* named by the adapter: treated as released already (the test instance) */
+    YAGOT_BY_DROPPED = 2,   /* older than the window, and held by dropped objects only */
     YAGOT_REACHABLE = 4,    /* something outside the snapshot leads here */
-    YAGOT_RELEASED = 8,     /* goes with the owners, by reference counting */
+    YAGOT_RELEASED = 8,     /* goes with the dropped objects, by reference counting */
     YAGOT_GARBAGE = 16,     /* only the collector can release it */
-    YAGOT_LATER = 32,       /* garbage only once the owners are gone */
+    YAGOT_LATER = 32,       /* garbage only once the dropped objects are gone */
     YAGOT_SUSPECT = 64,     /* has references that nobody holds */
     YAGOT_INDEPENDENT = 128,       /* alive without the suspects */
 };
@@ -21,7 +21,7 @@ enum { YAGOT_IMMORTAL = 1 << 28 };
 
 typedef struct {
     PyObject *lists[3];     /* owned: they keep the objects alive while we look */
-    PyObject **objects;     /* owned array; of its references only those to YAGOT_OWNED objects are owned */
+    PyObject **objects;     /* owned array; of its references only those to YAGOT_BY_DROPPED objects are owned */
     Py_ssize_t *refs;       /* references not yet found */
     uint8_t *flags;
     uint32_t count, room;

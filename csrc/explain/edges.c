@@ -116,7 +116,7 @@ yagot_closure_variable(PyObject *function, PyObject *closure, PyObject *cell)
 
 /* -- code, frames, types -------------------------------------------------------------------------- */
 
-/* A function's closure with the name of the variable, told while its tuple is looked at. */
+/* A function's closure with the name of the variable, given while its tuple is looked at. */
 static bool
 in_function(yagot_edge_name *name, PyObject *from, PyObject *to)
 {

@@ -46,7 +46,7 @@ kind_of(PyObject *object)
          : yagot_is_python_class(Py_TYPE(object)) ? "instance" : "object";
 }
 
-/* The attributes that tell whether it has served: flags, and short strings by the name of a state. */
+/* The attributes that say whether it has served: flags, and short strings by the name of a state. */
 static void
 add_state(yagot_text *text, PyObject *object)
 {

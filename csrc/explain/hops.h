@@ -8,7 +8,7 @@
 typedef struct {
     const char *kind;           /* static: "instance", "frame", "list" … */
     char *what, *module, *name; /* owned; as shown; the module and the qualified name: see identity.h */
-    char *defined, *state;      /* owned; "file:line", and the attributes that tell its state */
+    char *defined, *state;      /* owned; "file:line", and the attributes that show its state */
     char *edge, *cut;           /* owned; the reference's general name, and its kind (see simulate.h) */
     int line;                   /* where a frame or traceback is, else 0 */
     bool weak;                  /* can it be referred to weakly? */

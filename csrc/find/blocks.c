@@ -167,7 +167,7 @@ is_chunk_of_heap(yagot_memory *m, uintptr_t chunk)
     return chunk >= m->walked || (m->starts[index / 64] >> index % 64 & 1);
 }
 
-/* A free chunk tells the next one its size. */
+/* A free chunk's size is in the next one's header. */
 static bool
 agrees_with_previous(yagot_memory *m, uintptr_t address, uint64_t head)
 {

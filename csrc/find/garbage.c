@@ -120,7 +120,7 @@ mark_reachable(walk *w)
     }
 }
 
-/* -- the simulated release of the owners ---------------------------------------------------------- */
+/* -- the simulated release of dropped objects ----------------------------------------------------- */
 
 static int
 visit_add(PyObject *child, void *arg)
@@ -160,14 +160,14 @@ forget_seen(walk *w)
 }
 
 static bool
-is_unreachable_owner(const yagot_snapshot *s, uint32_t index)
+is_unreachable_dropped(const yagot_snapshot *s, uint32_t index)
 {
-    return (s->flags[index] & (YAGOT_OWNER | YAGOT_REACHABLE)) == YAGOT_OWNER;
+    return (s->flags[index] & (YAGOT_DROPPED | YAGOT_REACHABLE)) == YAGOT_DROPPED;
 }
 
-/* Counts the references among the unreachable and lets go of the owners that none of them holds. */
+/* Counts the references among the unreachable and lets go of the dropped objects that none of them holds. */
 static void
-release_owners(walk *w)
+release_dropped(walk *w)
 {
     yagot_snapshot *s = w->snapshot;
     for (uint32_t i = 0; i < s->count; i++) {
@@ -182,7 +182,7 @@ release_owners(walk *w)
         }
     }
     for (uint32_t i = 0; i < s->count; i++) {
-        if (is_unreachable_owner(s, i) && s->refs[i] == 0 && !(s->flags[i] & YAGOT_RELEASED)) {
+        if (is_unreachable_dropped(s, i) && s->refs[i] == 0 && !(s->flags[i] & YAGOT_RELEASED)) {
             s->flags[i] |= YAGOT_RELEASED;
             w->stack[w->depth++] = i;
         }
@@ -193,14 +193,14 @@ release_owners(walk *w)
     }
 }
 
-/* What an unreachable owner leads to becomes garbage when the owner really goes. */
+/* What an unreachable dropped object leads to becomes garbage when that really goes. */
 static void
 mark_later(walk *w)
 {
     yagot_snapshot *s = w->snapshot;
     w->set = YAGOT_LATER;
     for (uint32_t i = 0; i < s->count; i++) {
-        if (is_unreachable_owner(s, i) && !(s->flags[i] & YAGOT_LATER)) {
+        if (is_unreachable_dropped(s, i) && !(s->flags[i] & YAGOT_LATER)) {
             s->flags[i] |= YAGOT_LATER;
             w->stack[w->depth++] = i;
         }
@@ -213,7 +213,7 @@ count_found(yagot_snapshot *s, yagot_found *found)
 {
     *found = (yagot_found){0};
     for (uint32_t i = 0; i < s->count; i++) {
-        bool is_birth = !(s->flags[i] & (YAGOT_OWNER | YAGOT_OWNED));
+        bool is_birth = !(s->flags[i] & (YAGOT_DROPPED | YAGOT_BY_DROPPED));
         if (s->flags[i] & YAGOT_REACHABLE) {
             found->alive += is_birth;
             continue;
@@ -233,16 +233,16 @@ yagot_find_garbage(yagot_snapshot *s, yagot_found *found)
     if (walk_init(&w, s) < 0) {
         return -1;
     }
-    bool owners = false;
+    bool dropped = false;
     for (uint32_t i = 0; i < s->count; i++) {
         traverse_counting(&w, i, visit_subtract);
     }
     mark_reachable(&w);
-    for (uint32_t i = 0; i < s->count && !owners; i++) {
-        owners = is_unreachable_owner(s, i);
+    for (uint32_t i = 0; i < s->count && !dropped; i++) {
+        dropped = is_unreachable_dropped(s, i);
     }
-    if (owners) {
-        release_owners(&w);
+    if (dropped) {
+        release_dropped(&w);
         mark_later(&w);
     }
     count_found(s, found);
@@ -250,7 +250,7 @@ yagot_find_garbage(yagot_snapshot *s, yagot_found *found)
     return 0;
 }
 
-/* -- what only the owners hold -------------------------------------------------------------------- */
+/* -- what only dropped objects hold --------------------------------------------------------------- */
 
 typedef struct {
     yagot_snapshot *snapshot;
@@ -271,7 +271,7 @@ visit_owned(PyObject *child, void *arg)
         return 0;
     }
     if (--c->seen.refs[index] == 0) {
-        if (yagot_snapshot_add(c->snapshot, child, Py_REFCNT(child), YAGOT_OWNED) == YAGOT_NONE) {
+        if (yagot_snapshot_add(c->snapshot, child, Py_REFCNT(child), YAGOT_BY_DROPPED) == YAGOT_NONE) {
             c->failed = true;
         }
         else {
@@ -282,7 +282,7 @@ visit_owned(PyObject *child, void *arg)
 }
 
 int
-yagot_add_owners(yagot_snapshot *s, const yagot_owner *owners, size_t count)
+yagot_add_dropped(yagot_snapshot *s, const yagot_dropped *dropped, size_t count)
 {
     closure c = {.snapshot = s};
     if (count == 0) {
@@ -293,13 +293,13 @@ yagot_add_owners(yagot_snapshot *s, const yagot_owner *owners, size_t count)
     }
     uint32_t first = s->count;
     for (size_t i = 0; i < count; i++) {
-        PyObject *object = owners[i].object;
-        uint32_t index = yagot_snapshot_add(s, object, Py_REFCNT(object), YAGOT_OWNER);
+        PyObject *object = dropped[i].object;
+        uint32_t index = yagot_snapshot_add(s, object, Py_REFCNT(object), YAGOT_DROPPED);
         if (index == YAGOT_NONE) {
             c.failed = true;
             break;
         }
-        s->refs[index] -= owners[i].outside;
+        s->refs[index] -= dropped[i].outside;
         if (index < first) {
             yagot_traverse(object, visit_owned, &c);
         }
@@ -312,20 +312,20 @@ yagot_add_owners(yagot_snapshot *s, const yagot_owner *owners, size_t count)
 }
 
 int
-yagot_owner_measure(yagot_owner *owner)
+yagot_measure_dropped(yagot_dropped *dropped)
 {
     yagot_snapshot s;
     walk w;
     int result = -1;
-    owner->outside = 0;
+    dropped->outside = 0;
     if (yagot_snapshot_init(&s) < 0) {
         return -1;
     }
-    if (yagot_add_owners(&s, owner, 1) == 0 && walk_init(&w, &s) == 0) {
+    if (yagot_add_dropped(&s, dropped, 1) == 0 && walk_init(&w, &s) == 0) {
         for (uint32_t i = 0; i < s.count; i++) {
             traverse_counting(&w, i, visit_subtract);
         }
-        owner->outside = s.refs[0];
+        dropped->outside = s.refs[0];
         walk_fini(&w);
         result = 0;
     }

@@ -8,17 +8,17 @@
 typedef struct {
     PyObject *object;       /* borrowed */
     Py_ssize_t outside;     /* references at the window's start from outside of what only it holds */
-} yagot_owner;
+} yagot_dropped;
 
 typedef struct {
     uint32_t garbage;       /* objects that only the collector can release */
     uint32_t alive;         /* births that something outside holds */
 } yagot_found;
 
-/* Measures `outside` of an owner, at the window's start. */
-int yagot_owner_measure(yagot_owner *owner);
-/* Adds the owners, and what only they hold, to a snapshot. */
-int yagot_add_owners(yagot_snapshot *snapshot, const yagot_owner *owners, size_t count);
+/* Measures `outside` of a dropped object, at the window's start. */
+int yagot_measure_dropped(yagot_dropped *dropped);
+/* Adds the dropped objects, and what only they hold, to a snapshot. */
+int yagot_add_dropped(yagot_snapshot *snapshot, const yagot_dropped *dropped, size_t count);
 /* Sets the flags of every object of the snapshot. Modifies nothing else, and runs no Python code. */
 int yagot_find_garbage(yagot_snapshot *snapshot, yagot_found *found);
 

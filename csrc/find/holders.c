@@ -67,7 +67,7 @@ examine(yagot_holders *h, PyObject *child)
     }
 }
 
-/* What an object is, its own memory must tell. It is asked some visits later, when it has been fetched. */
+/* What an object is stands in its own memory. It is asked some visits later, when it has been fetched. */
 static void
 examine_later(yagot_holders *h, PyObject *child)
 {

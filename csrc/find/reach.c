@@ -2,7 +2,7 @@
  *
  * An object that does not show what it holds keeps it in its body, in memory of malloc's that its body leads to, in
  * what that leads to, and so on. A word there that is the address of a wanted object counts as a reference: at worst
- * something stale is believed, and a leak is not told.
+ * something stale is believed, and a leak is not reported.
  */
 #include "find/reach.h"
 

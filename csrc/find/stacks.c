@@ -2,7 +2,7 @@
  *
  * A thread holds what it works with on its C stack, and on the stack of its Python frames. It waits for the GIL or in
  * a system call while we look: the kernel knows how far its stack reaches then. Of a thread that is running nothing can
- * be known, nor where the kernel does not tell.
+ * be known, nor where the kernel does not say it.
  */
 #include "find/reach.h"
 

@@ -1,32 +1,32 @@
 /* births.c - what was made in a window. See ledger.h. */
 #include "ledger/ledger.h"
 
-/* -- owners --------------------------------------------------------------------------------------- */
+/* -- dropped objects ------------------------------------------------------------------------------ */
 
 void
-yagot_drop_owners(yagot_owners *owners)
+yagot_forget_dropped(yagot_dropped_objects *dropped)
 {
-    PyMem_RawFree(owners->items);
-    owners->items = NULL;
-    owners->count = 0;
-    Py_CLEAR(owners->tuple);
+    PyMem_RawFree(dropped->items);
+    dropped->items = NULL;
+    dropped->count = 0;
+    Py_CLEAR(dropped->tuple);
 }
 
 int
-yagot_keep_owners(yagot_owners *owners, PyObject *tuple)
+yagot_keep_dropped(yagot_dropped_objects *dropped, PyObject *tuple)
 {
     Py_ssize_t count = PyTuple_GET_SIZE(tuple);
-    yagot_drop_owners(owners);
-    owners->items = PyMem_RawCalloc((size_t)count + 1, sizeof *owners->items);
-    if (owners->items == NULL) {
+    yagot_forget_dropped(dropped);
+    dropped->items = PyMem_RawCalloc((size_t)count + 1, sizeof *dropped->items);
+    if (dropped->items == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    owners->tuple = Py_NewRef(tuple);
-    owners->count = (size_t)count;
+    dropped->tuple = Py_NewRef(tuple);
+    dropped->count = (size_t)count;
     for (Py_ssize_t i = 0; i < count; i++) {
-        owners->items[i].object = PyTuple_GET_ITEM(tuple, i);
-        if (yagot_owner_measure(&owners->items[i]) < 0) {
+        dropped->items[i].object = PyTuple_GET_ITEM(tuple, i);
+        if (yagot_measure_dropped(&dropped->items[i]) < 0) {
             PyErr_NoMemory();
             return -1;
         }
@@ -84,7 +84,7 @@ yagot_remember_promoted(yagot_promoted *promoted, const yagot_snapshot *snapshot
 static bool
 is_birth(const yagot_snapshot *births, uint32_t i)
 {
-    return !(births->flags[i] & (YAGOT_OWNER | YAGOT_OWNED));
+    return !(births->flags[i] & (YAGOT_DROPPED | YAGOT_BY_DROPPED));
 }
 
 PyObject *
@@ -99,7 +99,7 @@ yagot_list_alive(const yagot_snapshot *births)
     return alive;
 }
 
-/* Also what was reported as garbage, but is held by owners still. */
+/* Also what was reported as garbage, but is held by dropped objects still. */
 int
 yagot_label_survivors(yagot_ledger *self, const yagot_snapshot *births)
 {

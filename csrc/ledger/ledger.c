@@ -77,9 +77,9 @@ ledger_start(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
 }
 
 PyDoc_STRVAR(begin_doc,
-"begin($self, owners=(), number=0, /)\n--\n\n"
+"begin($self, dropped=(), number=0, /)\n--\n\n"
 "Opens a window: what becomes tracked from now on counts as born in it.\n\n"
-"owners is a tuple of objects to treat as released already when the window closes although somebody\n"
+"dropped is a tuple of objects to treat as released already when the window closes although somebody\n"
 "still holds them, as a runner holds its test instance: no more references to them than now count.\n"
 "number, if not 0, is the test's, from 1 on, and one more than the last: check() reports by it who made an object.\n"
 "Raises RuntimeError if a window is open.");
@@ -293,7 +293,7 @@ ledger_traverse(yagot_ledger *self, visitproc visit, void *arg)
     Py_VISIT(self->settings.get_traceback);
     Py_VISIT(self->settings.is_tracing);
     Py_VISIT(self->settings.describe);
-    Py_VISIT(self->window.owners.tuple);
+    Py_VISIT(self->window.dropped.tuple);
     /* not the suspects: to the collector they are held from outside, as long as we want them */
     return 0;
 }
@@ -301,7 +301,7 @@ ledger_traverse(yagot_ledger *self, visitproc visit, void *arg)
 static int
 ledger_clear(yagot_ledger *self)
 {
-    yagot_drop_owners(&self->window.owners);
+    yagot_forget_dropped(&self->window.dropped);
     yagot_forget_suspects(self);
     Py_CLEAR(self->suspects.kept);
     Py_CLEAR(self->gc.callback);

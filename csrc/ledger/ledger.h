@@ -32,9 +32,9 @@ typedef struct {
 /* From the beginning of a window to its end. (births.c) */
 typedef struct {
     PyObject *tuple;            /* owned; NULL when no window is open */
-    yagot_owner *items;         /* owned array; its objects are the tuple's */
+    yagot_dropped *items;       /* owned array; its objects are the tuple's */
     size_t count;
-} yagot_owners;
+} yagot_dropped_objects;
 
 /* Births that a collection has moved into the oldest generation. (births.c) */
 typedef struct {
@@ -52,7 +52,7 @@ typedef struct {
 typedef struct {
     bool open;
     uint32_t label;             /* of what is made in it; 0: none is kept */
-    yagot_owners owners;
+    yagot_dropped_objects dropped;
     yagot_promoted promoted;
     yagot_predictions saved;    /* alive after a collection in the window: looked at again at its end (survivors.c) */
     yagot_counts counts;
@@ -130,7 +130,7 @@ yagot_end_look(yagot_ledger *self, bool gc_was_enabled)
 }
 
 /* -- window.c -- */
-int yagot_window_begin(yagot_ledger *self, PyObject *owners, uint32_t test);
+int yagot_window_begin(yagot_ledger *self, PyObject *dropped, uint32_t test);
 /* Closes the window, whatever happens. The results are the caller's, also after an error. */
 int yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results);
 /* Closes a window without a look and without labels, as at the end of the process. */
@@ -141,9 +141,9 @@ int yagot_start_labelling(yagot_ledger *self, uint32_t young);
 void yagot_window_fini(yagot_window *window);
 
 /* -- births.c -- */
-/* Keeps the owners through the caller's tuple, so that their reference counts do not change. */
-int yagot_keep_owners(yagot_owners *owners, PyObject *tuple);
-void yagot_drop_owners(yagot_owners *owners);
+/* Keeps the dropped objects through the caller's tuple, so that their reference counts do not change. */
+int yagot_keep_dropped(yagot_dropped_objects *dropped, PyObject *tuple);
+void yagot_forget_dropped(yagot_dropped_objects *dropped);
 /* The births that a collection of a generation will look at; 3: all births. Fini the snapshot in any case. */
 int yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation);
 /* A new list of the births that are alive. */

@@ -84,7 +84,7 @@ yagot_keep_survivors(yagot_suspects *suspects, const yagot_snapshot *births, con
     Py_XSETREF(suspects->kept, PyList_New(0));
     for (uint32_t i = 0; suspects->kept != NULL && i < births->count; i++) {
         const uint8_t flags = births->flags[i];
-        bool alive = flags & YAGOT_REACHABLE && !(flags & (YAGOT_OWNER | YAGOT_OWNED | YAGOT_LATER));
+        bool alive = flags & YAGOT_REACHABLE && !(flags & (YAGOT_DROPPED | YAGOT_BY_DROPPED | YAGOT_LATER));
         if (alive && births->objects[i] != except && PyList_Append(suspects->kept, births->objects[i]) < 0) {
             return -1;
         }

@@ -55,7 +55,7 @@ static bool
 is_held_from_outside(const yagot_snapshot *births, uint32_t i)
 {
     const uint8_t flags = births->flags[i];
-    return flags & YAGOT_REACHABLE && !(flags & (YAGOT_OWNER | YAGOT_OWNED | YAGOT_LATER)) && births->refs[i] > 0
+    return flags & YAGOT_REACHABLE && !(flags & (YAGOT_DROPPED | YAGOT_BY_DROPPED | YAGOT_LATER)) && births->refs[i] > 0
            && !is_beyond_us(births->objects[i]);
 }
 

@@ -51,14 +51,15 @@ label_what_is_there(yagot_ledger *self, uint32_t test)
 }
 
 static int
-open_window(yagot_ledger *self, PyObject *owners, uint32_t test)
+open_window(yagot_ledger *self, PyObject *dropped, uint32_t test)
 {
     yagot_window *w = &self->window;
     if (yagot_gc_install_callback(&self->gc, (PyObject *)self) < 0
         || yagot_imports_install(&self->imports, (PyObject *)self) < 0
         || forget_unseen(self) < 0 || label_what_is_there(self, test) < 0
         || (w->frozen = yagot_gc_number(self->state->gc_get_freeze_count)) < 0
-        || yagot_gc_set_old_aside(&self->gc) < 0 || (owners != NULL && yagot_keep_owners(&w->owners, owners) < 0)) {
+        || yagot_gc_set_old_aside(&self->gc) < 0 || (dropped != NULL
+                                                      && yagot_keep_dropped(&w->dropped, dropped) < 0)) {
         return -1;
     }
     if (test != 0) {
@@ -69,7 +70,7 @@ open_window(yagot_ledger *self, PyObject *owners, uint32_t test)
 }
 
 int
-yagot_window_begin(yagot_ledger *self, PyObject *owners, uint32_t test)
+yagot_window_begin(yagot_ledger *self, PyObject *dropped, uint32_t test)
 {
     yagot_window_fini(&self->window);
     Py_CLEAR(self->suspects.kept);
@@ -79,13 +80,13 @@ yagot_window_begin(yagot_ledger *self, PyObject *owners, uint32_t test)
         return -1;
     }
     self->looking = true;
-    int result = open_window(self, owners, test);
+    int result = open_window(self, dropped, test);
     self->looking = false;
     if (result < 0) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
         (void)yagot_gc_show_old(&self->gc);
-        yagot_drop_owners(&self->window.owners);
+        yagot_forget_dropped(&self->window.dropped);
         PyErr_Restore(type, value, traceback);
         return -1;
     }
@@ -96,7 +97,7 @@ yagot_window_begin(yagot_ledger *self, PyObject *owners, uint32_t test)
 void
 yagot_window_fini(yagot_window *window)
 {
-    yagot_drop_owners(&window->owners);
+    yagot_forget_dropped(&window->dropped);
     yagot_predictions_forget(&window->saved);
     yagot_idtable_fini(&window->promoted.table);
     *window = (yagot_window){0};
@@ -183,7 +184,7 @@ look(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results)
     yagot_found found = {0};
     int result = yagot_take_births(self, &births, 3);
     Py_ssize_t born = births.count;
-    if (result == 0 && yagot_add_owners(&births, w->owners.items, w->owners.count) < 0) {
+    if (result == 0 && yagot_add_dropped(&births, w->dropped.items, w->dropped.count) < 0) {
         PyErr_NoMemory();
         result = -1;
     }
@@ -225,7 +226,7 @@ restore(yagot_ledger *self)
 {
     PyObject *type, *value, *traceback;
     self->window.open = false;
-    yagot_drop_owners(&self->window.owners);
+    yagot_forget_dropped(&self->window.dropped);
     PyErr_Fetch(&type, &value, &traceback);
     int result = yagot_gc_show_old(&self->gc);
     if (type != NULL) {

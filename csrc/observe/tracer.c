@@ -123,7 +123,7 @@ listens(const yagot_tracer *t)
     return PyRefTracer_GetTracer(&data) == on_event && data == t;
 }
 
-/* Another ledger's tracer is replaced, not told by us: it may go before we do. */
+/* Another ledger's tracer is replaced, and not called by us: it may go before we do. */
 static int
 install(yagot_tracer *t)
 {

@@ -233,8 +233,8 @@ yagot_suite_run(yagot_spool *s, uint32_t suite, uint32_t run)
 int
 yagot_suite_record(yagot_spool *s, uint32_t suite)
 {
-    yagot_suite *owner = &s->suites[suite];
-    yagot_run *last = yagot_suite_run(s, suite, owner->last_run);
+    yagot_suite *merged = &s->suites[suite];
+    yagot_run *last = yagot_suite_run(s, suite, merged->last_run);
     if (last->count == 0) {
         last->first = s->count;
     }
@@ -245,9 +245,9 @@ yagot_suite_record(yagot_spool *s, uint32_t suite)
     if (yagot_reserve((void **)&s->runs, &s->run_room, s->run_count, sizeof *s->runs) < 0) {
         return -1;
     }
-    yagot_suite_run(s, suite, owner->last_run)->next = s->run_count;
+    yagot_suite_run(s, suite, merged->last_run)->next = s->run_count;
     s->runs[s->run_count] = (yagot_run){.first = s->count, .count = 1, .next = YAGOT_NONE};
-    owner->last_run = s->run_count++;
+    merged->last_run = s->run_count++;
     return 0;
 }
 

@@ -11,7 +11,7 @@ typedef struct {
     PyObject *suite, *file, *classname, *name, *type, *message, *text, *output;    /* borrowed: str, or None */
     const char *kind;               /* borrowed: "failure", "error", "skipped", or NULL */
     long long milliseconds;         /* 0 to YAGOT_LONGEST */
-    long line;                      /* 0: not told */
+    long line;                      /* 0: unknown */
     bool pending;
 } yagot_case;
 

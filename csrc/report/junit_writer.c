@@ -19,7 +19,7 @@
 typedef struct {
     PyObject_HEAD
     yagot_file file;
-    pid_t owner;                    /* forked children must not write */
+    pid_t process;                  /* forked children must not write */
     PyObject *name, *timestamp, *hostname, *properties;     /* owned */
     PyObject *suite;                /* owned; the open suite, NULL before the first */
     off_t next_at, end;             /* where the next test case goes; where white space begins */
@@ -288,7 +288,7 @@ junit_write(junit_writer *self, PyObject *const *args, Py_ssize_t count)
                                                        : "the report is closed");
         return NULL;
     }
-    if (self->owner == getpid() && try_case(self, &c) < 0) {
+    if (self->process == getpid() && try_case(self, &c) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -347,7 +347,7 @@ junit_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
         return NULL;
     }
     self->file.descriptor = -1;
-    self->owner = getpid();
+    self->process = getpid();
     self->ant = strcmp(family, "ant") == 0;
     self->with_places = strcmp(family, "xunit1") == 0;
     self->name = Py_NewRef(name);
@@ -392,7 +392,7 @@ close_file(junit_writer *self)
 {
     int error = 0;
     if (self->file.descriptor >= 0) {
-        if (self->owner == getpid()) {
+        if (self->process == getpid()) {
             keep_first(&error, complete_file(self));
         }
         keep_first(&error, yagot_file_close(&self->file));
@@ -410,7 +410,7 @@ static PyObject *
 junit_close(junit_writer *self, PyObject *Py_UNUSED(ignored))
 {
     int error = 0;
-    if (self->pending && !self->broken && self->file.descriptor >= 0 && self->owner == getpid()) {
+    if (self->pending && !self->broken && self->file.descriptor >= 0 && self->process == getpid()) {
         keep_first(&error, take_back(self));
     }
     keep_first(&error, close_file(self));

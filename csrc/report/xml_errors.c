@@ -50,7 +50,7 @@ next_noncharacter(xmlParserCtxtPtr parser)
     return is_one ? 0xFFC0u + (next[2] & 0x3Fu) : 0;
 }
 
-/* Some errors tell the character, others leave the parser at it. */
+/* Some errors give the character, others leave the parser at it. */
 static void
 explain_character(char *text, size_t size, yagot_parse_error error, xmlParserCtxtPtr parser)
 {

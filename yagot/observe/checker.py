@@ -102,8 +102,8 @@ class Checker:
             self._started = True
             self._ledger.call(self._ledger.start if self.config.check_at != "never" else originals.collect)
 
-    def begin(self, test: TestInfo, owners: tuple[object, ...] = ()) -> None:
-        """Opens the window of a test. *owners*: see _core.Ledger.begin. Raises RuntimeError if one is open."""
+    def begin(self, test: TestInfo, dropped: tuple[object, ...] = ()) -> None:
+        """Opens the window of a test. *dropped*: see _core.Ledger.begin. Raises RuntimeError if one is open."""
         if Checker.watching:
             raise RuntimeError("a test is being watched already")
         self.start()
@@ -115,7 +115,7 @@ class Checker:
         self._ledger.stand_for(test)
         self._began = originals.perf_counter()
         self._references.begin()
-        self._ledger.begin(owners, self._boundaries.begin(test))
+        self._ledger.begin(dropped, self._boundaries.begin(test))
 
     def end(
         self,

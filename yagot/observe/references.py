@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from yagot.observe.release import Ledger
 
 Again = Callable[[Callable[[tuple[object, ...]], None]], str | None]
-"""Runs the test once more in a fresh instance, after calling its argument with the new owners; returns the outcome.
+"""Runs the test once more in a fresh instance, after calling its argument with what the framework holds of that; returns the outcome.
 None if that cannot be done."""
 
 RUNS = 3
@@ -63,7 +63,7 @@ class Recurrence(NamedTuple):
     left: int = 0
     """Of these, still with references that no owner accounts for."""
     unheld: int = 0
-    """Of these, those to which nothing in memory leads, not even where owners may have forgotten them."""
+    """Of these, those to which nothing in memory leads, not even where others may have forgotten them."""
     references: int = 0
 
     def plus(self, other: Recurrence) -> Recurrence:
@@ -219,7 +219,7 @@ class References:
         run, or did not pass."""
         runs: list[Recurrences] = []
         for _ in range(RUNS):
-            outcome = again(lambda owners: self._ledger.begin())
+            outcome = again(lambda dropped: self._ledger.begin())
             if outcome is None:
                 return None
             seen = self._ledger.end(look=outcome == "passed", references=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from yagot.config import OPTIONS
-from yagot.plugins.pytest_items import info_of, is_checked, owners_of, rules_of_item
+from yagot.plugins.pytest_items import info_of, is_checked, dropped_of, rules_of_item
 from yagot.plugins.pytest_phases import Phases
 from yagot.plugins.pytest_reports import Reports
 
@@ -155,12 +155,12 @@ class Windows:
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Opens the window around all of the test's setup."""
         if self.repeat is not None:
-            self.repeat(owners_of(item))
+            self.repeat(dropped_of(item))
             return (yield)
         self.outcome, self.problem, self.found, self.report = "passed", None, [], None
         self.settings, self.rules = self._asked(item)
         if not self.checker.watching:
-            self.checker.begin(info_of(item), owners_of(item))
+            self.checker.begin(info_of(item), dropped_of(item))
         return (yield)
 
     @pytest.hookimpl(wrapper=True)

@@ -51,14 +51,14 @@ def rules_of_item(item: Any) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def owners_of(item: Any) -> tuple[object, ...]:
+def dropped_of(item: Any) -> tuple[object, ...]:
     """What pytest holds until after the teardown: the fixtures' values and the instance."""
-    owners: list[object] = []
+    dropped: list[object] = []
     values = getattr(item, "funcargs", None)
     if isinstance(values, dict):
-        owners.append(values)
+        dropped.append(values)
     if type(item) is pytest.Function and item.cls is not None:
-        owners.append(item.instance)
+        dropped.append(item.instance)
     elif getattr(item, "_instance", None) is not None:  # a unittest test case, made when it was collected
-        owners.append(item._instance)
-    return tuple(owners)
+        dropped.append(item._instance)
+    return tuple(dropped)
