@@ -66,8 +66,8 @@ add_name(class_names *found, PyObject *name)
     }
 }
 
-static void
-add_names_of_code(class_names *found, PyCodeObject *code)
+int
+yagot_visit_stores(PyCodeObject *code, int (*visit)(Py_ssize_t, void *), void *arg)
 {
 #if PY_VERSION_HEX >= 0x030B0000
     PyObject *bytes = PyCode_GetCode(code);
@@ -77,18 +77,40 @@ add_names_of_code(class_names *found, PyCodeObject *code)
     if (bytes == NULL || !PyBytes_Check(bytes)) {
         Py_XDECREF(bytes);
         PyErr_Clear();
-        return;
+        return 0;
     }
     const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(bytes), *end = at + PyBytes_GET_SIZE(bytes);
     Py_ssize_t argument = 0;
-    for (; at + 1 < end; at += 2) {
+    int result = 0;
+    for (; at + 1 < end && result == 0; at += 2) {
         argument = argument << 8 | at[1];
         if (at[0] == STORE_ATTR && argument < PyTuple_GET_SIZE(code->co_names)) {
-            add_name(found, PyTuple_GET_ITEM(code->co_names, argument));
+            result = visit(argument, arg);
         }
         argument = at[0] == EXTENDED_ARG ? argument : 0;
     }
     Py_DECREF(bytes);
+    return result;
+}
+
+typedef struct {
+    class_names *found;
+    PyObject *names;            /* borrowed: the code's tuple */
+} name_search;
+
+static int
+visit_store(Py_ssize_t index, void *arg)
+{
+    name_search *s = arg;
+    add_name(s->found, PyTuple_GET_ITEM(s->names, index));
+    return 0;
+}
+
+static void
+add_names_of_code(class_names *found, PyCodeObject *code)
+{
+    name_search s = {found, code->co_names};
+    (void)yagot_visit_stores(code, visit_store, &s);
 }
 
 static void

@@ -12,6 +12,10 @@
 void yagot_be_gentle(bool gentle);
 bool yagot_is_gentle(void);
 
+/* Visits the names that code stores to as attributes, as indices into its co_names, until the visitor returns something
+ * other than 0; returns that, or 0. No exception is left behind. */
+int yagot_visit_stores(PyCodeObject *code, int (*visit)(Py_ssize_t index, void *arg), void *arg);
+
 /* The name of the attribute of an instance with a managed dict that has a value: one of those that the methods of its
  * classes or the functions that are running assign to. Borrowed; NULL if none of them leads to the value. */
 PyObject *yagot_guess_attribute(PyObject *object, PyObject *value);

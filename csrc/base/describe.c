@@ -5,6 +5,8 @@
  */
 #include "base/describe.h"
 
+#include "base/frames.h"
+
 #include <string.h>
 
 PyObject *
@@ -169,13 +171,9 @@ static void
 add_frame(yagot_text *text, PyFrameObject *frame)
 {
     yagot_text_add(text, "frame ");
-#if PY_VERSION_HEX >= 0x030B0000
-    PyObject *globals = PyFrame_GetGlobals(frame);
+    PyObject *globals = yagot_frame_globals(frame);
     add_module_prefix(text, globals);
     Py_XDECREF(globals);
-#else
-    add_module_prefix(text, frame->f_globals);
-#endif
     PyCodeObject *code = PyFrame_GetCode(frame);
     yagot_text_add_str(text, code->co_name, YAGOT_NAME_LIMIT);
     Py_DECREF(code);

@@ -125,3 +125,13 @@ yagot_frame_namespace(PyFrameObject *frame)
 }
 
 #endif
+
+PyObject *
+yagot_frame_globals(PyFrameObject *frame)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    return PyFrame_GetGlobals(frame);
+#else
+    return Py_NewRef(frame->f_globals);
+#endif
+}

@@ -10,6 +10,8 @@ typedef int (*yagot_variable_visitor)(PyObject *name, PyObject *value, bool in_c
 
 /* Visits the variables that are bound; what the visitor has ended with, or 0. No exception is left behind. */
 int yagot_visit_variables(PyFrameObject *frame, yagot_variable_visitor visit, void *arg);
+/* The module's dict that a frame runs in; a new reference. */
+PyObject *yagot_frame_globals(PyFrameObject *frame);
 /* The dict that code outside of functions keeps its variables in; borrowed, NULL if there is none or it cannot be asked
  * for without changing it. */
 PyObject *yagot_frame_namespace(PyFrameObject *frame);

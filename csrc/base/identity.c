@@ -2,6 +2,7 @@
 #include "base/identity.h"
 
 #include "base/describe.h"
+#include "base/frames.h"
 
 #include <string.h>
 
@@ -26,13 +27,9 @@ identify_function(names *n, PyObject *function)
 static void
 add_frame_module(names *n, PyFrameObject *frame)
 {
-#if PY_VERSION_HEX >= 0x030B0000
-    PyObject *globals = PyFrame_GetGlobals(frame);
+    PyObject *globals = yagot_frame_globals(frame);
     add_globals_name(n, globals);
     Py_XDECREF(globals);
-#else
-    add_globals_name(n, frame->f_globals);
-#endif
 }
 
 static void

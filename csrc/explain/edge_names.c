@@ -78,23 +78,27 @@ yagot_name_attribute(yagot_edge_name *name, PyObject *attribute)
     return note(name, YAGOT_EDGE_ATTRIBUTE, start, 0);
 }
 
+/* A variable between two texts; where it begins. */
+static size_t
+add_variable(yagot_edge_name *name, const char *before, PyObject *variable, const char *behind)
+{
+    add_both(name, before);
+    size_t start = name->shown.size;
+    add_both_str(name, variable, YAGOT_NAME_LIMIT);
+    add_both(name, behind);
+    return start;
+}
+
 bool
 yagot_name_local(yagot_edge_name *name, PyObject *variable)
 {
-    add_both(name, " local '");
-    size_t start = name->shown.size;
-    add_both_str(name, variable, YAGOT_NAME_LIMIT);
-    add_both(name, "'");
-    return note(name, YAGOT_EDGE_LOCAL, start, 1);
+    return note(name, YAGOT_EDGE_LOCAL, add_variable(name, " local '", variable, "'"), 1);
 }
 
 void
 yagot_name_variable(yagot_edge_name *name, PyObject *variable)
 {
-    add_both(name, " (");
-    size_t start = name->shown.size;
-    add_both_str(name, variable, YAGOT_NAME_LIMIT);
-    add_both(name, ")");
+    size_t start = add_variable(name, " (", variable, ")");
     if (name->count > 0 && name->edges[name->count - 1].kind == YAGOT_EDGE_FIELD) {
         name->count--;          /* of the cell's one field we now know more */
         note(name, YAGOT_EDGE_CELL, start, 1);

@@ -6,6 +6,7 @@
  */
 #include "explain/explain.h"
 
+#include "base/array.h"
 #include "base/describe.h"
 #include "explain/hops.h"
 #include "explain/sizes.h"
@@ -23,7 +24,8 @@ typedef struct {
     yagot_idtable type_index;       /* type -> index into type_names */
     const char **type_names;        /* owned array of interned names */
     PyTypeObject **types;           /* owned array; borrowed types */
-    uint32_t type_count, type_room;
+    uint32_t type_count;
+    size_t name_room, type_room;
     uint32_t *rank;                 /* owned; [nodes] place within the component */
     size_t *bytes;                  /* owned; [components] memory that goes with each */
     PyObject *get_traceback;        /* borrowed, may be NULL */
@@ -49,19 +51,12 @@ type_name(explainer *x, PyTypeObject *type)
     if (index != YAGOT_NONE && x->types[index] == type) {
         return x->type_names[index];
     }
-    if (x->type_count == x->type_room) {
-        uint32_t room = x->type_room * 2 + 16;
-        void *grown = PyMem_RawRealloc(x->type_names, room * sizeof *x->type_names);
-        if (grown == NULL) {
-            return NULL;
-        }
-        x->type_names = grown;
-        grown = PyMem_RawRealloc(x->types, room * sizeof *x->types);
-        if (grown == NULL) {
-            return NULL;
-        }
-        x->types = grown;
-        x->type_room = room;
+    const char **names = yagot_array_grow(x->type_names, x->type_count, &x->name_room, sizeof *names);
+    x->type_names = names != NULL ? names : x->type_names;
+    PyTypeObject **types = yagot_array_grow(x->types, x->type_count, &x->type_room, sizeof *types);
+    x->types = types != NULL ? types : x->types;
+    if (names == NULL || types == NULL) {
+        return NULL;
     }
     const char *name = intern_type(x->findings, type);
     if (name == NULL || yagot_idtable_put(&x->type_index, type, x->type_count) < 0) {

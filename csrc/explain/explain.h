@@ -17,6 +17,7 @@ typedef struct {
 typedef struct {
     yagot_prediction *items;    /* owned */
     uint32_t count;
+    size_t room;
     bool finalizers;            /* some have one: only then can any survive */
 } yagot_predictions;
 

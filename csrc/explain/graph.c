@@ -1,6 +1,8 @@
 /* graph.c - see graph.h. Every walk keeps its own stack: user data is never recursed into. */
 #include "explain/graph.h"
 
+#include "base/array.h"
+
 #include <string.h>
 
 void
@@ -29,7 +31,7 @@ new_array(size_t size)
 typedef struct {
     yagot_graph *graph;
     yagot_snapshot *snapshot;
-    uint32_t room;
+    size_t room;
     bool failed;
 } edge_list;
 
@@ -42,16 +44,12 @@ visit_edge(PyObject *child, void *arg)
     if (index == YAGOT_NONE || !(list->snapshot->flags[index] & YAGOT_GARBAGE)) {
         return 0;
     }
-    if (g->edges == list->room) {
-        uint32_t room = list->room * 2;
-        uint32_t *grown = room > list->room ? PyMem_RawRealloc(g->target, room * sizeof *grown) : NULL;
-        if (grown == NULL) {
-            list->failed = true;
-            return 1;       /* a non-zero result ends the traversal */
-        }
-        g->target = grown;
-        list->room = room;
+    uint32_t *grown = g->edges < UINT32_MAX ? yagot_array_grow(g->target, g->edges, &list->room, sizeof *grown) : NULL;
+    if (grown == NULL) {
+        list->failed = true;
+        return 1;           /* a non-zero result ends the traversal */
     }
+    g->target = grown;
     g->target[g->edges++] = (uint32_t)list->snapshot->refs[index];
     return 0;
 }

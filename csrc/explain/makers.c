@@ -7,36 +7,13 @@
  */
 #include "explain/makers.h"
 
+#include "base/attributes.h"
 #include "base/describe.h"
 #include "explain/steps.h"
 
 #include <string.h>
 
 typedef enum { NOBODY, OTHERS, PROJECT } whose;
-
-/* Numbers of opcodes; they differ between versions. -1: not known. */
-static int store_attr = -1, extended_arg = -1;
-
-static int
-opcode(PyObject *opmap, const char *name)
-{
-    PyObject *value = PyDict_Check(opmap) ? PyDict_GetItemString(opmap, name) : NULL;
-    return value != NULL && PyLong_Check(value) ? (int)PyLong_AsLong(value) : -1;
-}
-
-void
-yagot_makers_setup(void)
-{
-    PyObject *module = store_attr < 0 ? PyImport_ImportModule("opcode") : NULL;
-    PyObject *opmap = module != NULL ? PyObject_GetAttrString(module, "opmap") : NULL;
-    if (opmap != NULL) {
-        extended_arg = opcode(opmap, "EXTENDED_ARG");
-        store_attr = opcode(opmap, "STORE_ATTR");
-    }
-    Py_XDECREF(opmap);
-    Py_XDECREF(module);
-    PyErr_Clear();
-}
 
 /* -- modules -------------------------------------------------------------------------------------- */
 
@@ -123,28 +100,11 @@ index_of(PyObject *tuple, PyObject *name)
     return -1;
 }
 
-/* Does the code have an instruction that sets the attribute with this number? */
-static bool
-has_store(PyCodeObject *code, Py_ssize_t index)
+/* Visits stores: is it to the name with the wanted index? */
+static int
+is_store(Py_ssize_t index, void *wanted)
 {
-#if PY_VERSION_HEX >= 0x030B0000
-    PyObject *bytes = PyCode_GetCode(code);
-#else
-    PyObject *bytes = Py_XNewRef(code->co_code);
-#endif
-    bool found = false;
-    if (bytes != NULL && PyBytes_Check(bytes)) {
-        const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(bytes);
-        Py_ssize_t high = 0;
-        for (Py_ssize_t i = 0; i + 1 < PyBytes_GET_SIZE(bytes) && !found; i += 2) {
-            Py_ssize_t argument = high << 8 | at[i + 1];
-            found = at[i] == store_attr && argument == index;
-            high = at[i] == extended_arg ? argument : 0;
-        }
-    }
-    Py_XDECREF(bytes);
-    PyErr_Clear();
-    return found;
+    return index == *(Py_ssize_t *)wanted;
 }
 
 /* Does a method set the attribute, also as an item of an instance's __dict__; or mention it at least? */
@@ -156,7 +116,7 @@ concerns(PyObject *function, PyObject *name, bool set)
         return false;
     }
     Py_ssize_t index = index_of(code->co_names, name);
-    return (index >= 0 && (!set || store_attr < 0 || has_store(code, index))) || index_of(code->co_consts, name) >= 0;
+    return (index >= 0 && (!set || yagot_visit_stores(code, is_store, &index) != 0)) || index_of(code->co_consts, name) >= 0;
 }
 
 static bool

@@ -7,8 +7,6 @@
 
 #include "explain/cycle.h"
 
-/* To be called once, before the first search: looks up numbers of opcodes. Runs Python code. */
-void yagot_makers_setup(void);
 /* Could a reference from this object be of the project's making? */
 bool yagot_may_be_projects(PyObject *modules, PyObject *object);
 /* Fills in the makers of all steps, whether one is of the project, and the cause in general; -1 when memory is

@@ -2,6 +2,8 @@
  * references come from there; it is counted where the last of them is met. */
 #include "explain/sizes.h"
 
+#include "base/array.h"
+
 #include "base/describe.h"
 
 #include <string.h>
@@ -86,16 +88,12 @@ size_of(yagot_sizes *sizes, PyObject *object)
 static void
 push(yagot_sizes *sizes, PyObject *object)
 {
-    if (sizes->depth == sizes->room) {
-        uint32_t room = sizes->room * 2 + 16;
-        PyObject **grown = PyMem_RawRealloc(sizes->pending, room * sizeof *grown);
-        if (grown == NULL) {
-            sizes->failed = true;
-            return;
-        }
-        sizes->pending = grown;
-        sizes->room = room;
+    PyObject **grown = yagot_array_grow(sizes->pending, sizes->depth, &sizes->room, sizeof *grown);
+    if (grown == NULL) {
+        sizes->failed = true;
+        return;
     }
+    sizes->pending = grown;
     sizes->pending[sizes->depth++] = object;
 }
 

@@ -10,7 +10,7 @@ typedef struct {
     yagot_snapshot *snapshot;   /* the garbage */
     yagot_snapshot shared;      /* untracked objects met; refs: references not yet met */
     PyObject **pending;         /* owned; untracked containers to look into */
-    uint32_t depth, room;
+    size_t depth, room;
     struct {                    /* a small cache; borrowed */
         PyTypeObject *type;
         PyObject *sizer;        /* the type's C-level __sizeof__; NULL: object's, which needs no call */

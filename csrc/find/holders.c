@@ -1,6 +1,8 @@
 /* holders.c - see holders.h. */
 #include "find/holders.h"
 
+#include "base/array.h"
+
 /* Exact types that never refer to a tracked object. */
 static bool
 is_leaf(PyTypeObject *type)
@@ -19,16 +21,12 @@ filter_bit(const PyObject *object)
 static void
 append(yagot_holders *h, PyObject ***array, size_t *count, size_t *room, PyObject *object)
 {
-    if (*count == *room) {
-        size_t more = *room * 2 + 256;
-        PyObject **grown = PyMem_RawRealloc(*array, more * sizeof *grown);
-        if (grown == NULL) {
-            h->failed = true;
-            return;
-        }
-        *array = grown;
-        *room = more;
+    PyObject **grown = yagot_array_grow(*array, *count, room, sizeof *grown);
+    if (grown == NULL) {
+        h->failed = true;
+        return;
     }
+    *array = grown;
     (*array)[(*count)++] = object;
 }
 

@@ -6,6 +6,8 @@
  */
 #include "find/reach.h"
 
+#include "base/array.h"
+
 #include "base/describe.h"
 
 #include "find/memory_scan.h"
@@ -152,16 +154,12 @@ is_known(yagot_reach *r, const yagot_block *block)
 static void
 push(yagot_reach *r, yagot_block block)
 {
-    if (r->depth == r->room) {
-        size_t room = r->room * 2 + 64;
-        yagot_block *grown = PyMem_RawRealloc(r->pending, room * sizeof *grown);
-        if (grown == NULL) {
-            r->failed = true;
-            return;
-        }
-        r->pending = grown;
-        r->room = room;
+    yagot_block *grown = yagot_array_grow(r->pending, r->depth, &r->room, sizeof *grown);
+    if (grown == NULL) {
+        r->failed = true;
+        return;
     }
+    r->pending = grown;
     r->pending[r->depth++] = block;
 }
 
@@ -197,16 +195,12 @@ add_hit(yagot_reach *r, uint32_t index)
             return;
         }
     }
-    if (r->hit_count == r->hit_room) {
-        size_t room = r->hit_room * 2 + 16;
-        yagot_hit *grown = PyMem_RawRealloc(r->hits, room * sizeof *grown);
-        if (grown == NULL) {
-            r->failed = true;
-            return;
-        }
-        r->hits = grown;
-        r->hit_room = room;
+    yagot_hit *grown = yagot_array_grow(r->hits, r->hit_count, &r->hit_room, sizeof *grown);
+    if (grown == NULL) {
+        r->failed = true;
+        return;
     }
+    r->hits = grown;
     r->hits[r->hit_count++] = (yagot_hit){index, 1};
 }
 

@@ -1,5 +1,4 @@
 /* ledger.c - the Python type: arguments in, dicts out. See ledger.h. */
-#include "explain/makers.h"
 #include "ledger/suspects.h"
 
 #include <structmember.h>
@@ -276,7 +275,6 @@ ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
         self->settings.describe = describe != Py_None ? Py_NewRef(describe) : NULL;
         self->findings.wants_repr = describe != Py_None;
         self->findings.modules = Py_XNewRef(modules);
-        yagot_makers_setup();
     }
     return (PyObject *)self;
 }

@@ -7,6 +7,8 @@
  */
 #include "ledger/ledger.h"
 
+#include "base/array.h"
+
 /* -- predicting ----------------------------------------------------------------------------------- */
 
 void
@@ -194,14 +196,12 @@ static int
 save_for_later(yagot_ledger *self, const yagot_prediction *item)
 {
     yagot_predictions *saved = &self->window.saved;
-    if ((saved->count & (saved->count - 1)) == 0) {         /* full at each power of two */
-        yagot_prediction *grown = PyMem_RawRealloc(saved->items, (saved->count * 2u + 1u) * sizeof *grown);
-        if (grown == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        saved->items = grown;
+    yagot_prediction *grown = yagot_array_grow(saved->items, saved->count, &saved->room, sizeof *grown);
+    if (grown == NULL) {
+        PyErr_NoMemory();
+        return -1;
     }
+    saved->items = grown;
     saved->items[saved->count++] = *item;
     return 0;
 }

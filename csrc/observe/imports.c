@@ -1,6 +1,8 @@
 /* imports.c - see imports.h. */
 #include "observe/imports.h"
 
+#include "base/array.h"
+
 static const char FUNCTION[] = "_find_and_load";
 
 int
@@ -90,16 +92,12 @@ typedef struct {
 static int
 remember(yagot_imports *m, const void *address)
 {
-    if (m->labelled_count == m->labelled_room) {
-        size_t room = m->labelled_room * 2 + 256;
-        const void **grown = PyMem_RawRealloc(m->labelled, room * sizeof *grown);
-        if (grown == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        m->labelled = grown;
-        m->labelled_room = room;
+    const void **grown = yagot_array_grow(m->labelled, m->labelled_count, &m->labelled_room, sizeof *grown);
+    if (grown == NULL) {
+        PyErr_NoMemory();
+        return -1;
     }
+    m->labelled = grown;
     m->labelled[m->labelled_count++] = address;
     return 0;
 }

@@ -7,6 +7,8 @@
  */
 #include "observe/tracer.h"
 
+#include "base/array.h"
+
 #include "base/snapshot.h"
 
 bool
@@ -24,17 +26,9 @@ yagot_tracer_wants(const yagot_made *made)
 static int
 reserve(yagot_tracer *t)
 {
-    if (t->count < t->room) {
-        return 0;
-    }
-    size_t room = t->room * 2 + 1024;
-    yagot_made *grown = PyMem_RawRealloc(t->made, room * sizeof *grown);
-    if (grown == NULL) {
-        return -1;
-    }
-    t->made = grown;
-    t->room = room;
-    return 0;
+    yagot_made *grown = yagot_array_grow(t->made, t->count, &t->room, sizeof *grown);
+    t->made = grown != NULL ? grown : t->made;
+    return grown != NULL ? 0 : -1;
 }
 
 /* When memory is short, nobody will ask about the object. */
