@@ -10,7 +10,7 @@ from yagot.config import switched_off
 from yagot.files import UnusablePath
 from yagot.model import Problem, TestInfo, TestReport
 from yagot.observe.checker import Checker
-from yagot.testcase import Proxy, _Error, problem_of, run_checked, tell_late
+from yagot.testcase import Proxy, _Error, problem_of, report_late, run_checked
 
 __unittest = True
 
@@ -43,7 +43,7 @@ class CheckedTest(Proxy):
 
 
 def is_suite(test: Any) -> bool:
-    """As unittest tells them apart: a suite can be iterated."""
+    """As unittest sees it: a suite can be iterated."""
     try:
         iter(test)
     except TypeError:
@@ -82,7 +82,7 @@ class RunResult(Proxy):
         self._target.addError(test, err)
 
     def stopTestRun(self) -> None:
-        tell_late(self._target, self._checker)
+        report_late(self._target, self._checker)
         self._target.stopTestRun()
 
     def addSkip(self, test: Any, reason: str) -> None:

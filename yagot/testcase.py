@@ -67,7 +67,7 @@ def problem_of(error: Any) -> Problem:
     return Problem(error[0].__qualname__, lines[-1].strip(), "".join(lines))
 
 
-class HeldResult(Proxy):
+class DeferredResult(Proxy):
     """A result for one test: notes the outcome, and holds success and stop back until the window is closed."""
 
     __slots__ = ("outcome", "problem", "stopped", "succeeded")
@@ -114,32 +114,32 @@ class HeldResult(Proxy):
 
     @property
     def addExpectedFailure(self) -> Callable[..., None]:
-        tell = self._asked_for("addExpectedFailure", "expected_failure")
+        forward = self._asked_for("addExpectedFailure", "expected_failure")
 
         def add(test: unittest.TestCase, err: Any, *more: Any, **keywords: Any) -> None:
             self._note("expected_failure", problem_of(err))
-            tell(test, err, *more, **keywords)
+            forward(test, err, *more, **keywords)
 
         return add
 
     @property
     def addUnexpectedSuccess(self) -> Callable[..., None]:
-        tell = self._asked_for("addUnexpectedSuccess", "unexpected_success")
+        forward = self._asked_for("addUnexpectedSuccess", "unexpected_success")
 
         def add(test: unittest.TestCase, *more: Any, **keywords: Any) -> None:
             self._note("unexpected_success")
-            tell(test, *more, **keywords)
+            forward(test, *more, **keywords)
 
         return add
 
     @property
     def addSubTest(self) -> Callable[[unittest.TestCase, unittest.TestCase, _Error | None], None]:
-        tell = self._target.addSubTest
+        forward = self._target.addSubTest
 
         def add(test: unittest.TestCase, subtest: unittest.TestCase, err: _Error | None) -> None:
             if err is not None:
                 self._note("failed" if issubclass(err[0], test.failureException) else "error", problem_of(err))
-            tell(test, subtest, err)
+            forward(test, subtest, err)
 
         return add
 
@@ -217,7 +217,7 @@ class LateTest:
         return self._text
 
 
-def tell_late(result: Any, checker: Checker, following: TestInfo | None = None) -> None:
+def report_late(result: Any, checker: Checker, following: TestInfo | None = None) -> None:
     """Looks at the boundary before the *following* test, if there is one, and adds leaks to the result."""
     for report in checker.boundary(following):
         if checker.run.fails(report):
@@ -239,10 +239,10 @@ def again_of(test: Any) -> Again | None:
         except Exception:
             return None
         begin((fresh,))
-        held = HeldResult(unittest.TestResult())
+        deferred = DeferredResult(unittest.TestResult())
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            fresh(held)
-        return held.outcome or "passed"
+            fresh(deferred)
+        return deferred.outcome or "passed"
 
     return again
 
@@ -250,29 +250,29 @@ def again_of(test: Any) -> Again | None:
 def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], Any], late: Any = None) -> Any:
     """Runs a test inside a window. Its leak is its failure, reported after its whole teardown; what earlier tests have
     left goes to the result *late*, where the test's own accepts nothing but this test."""
-    held = HeldResult(result)
+    deferred = DeferredResult(result)
     info = info_of(test)
-    tell_late(result if late is None else late, checker, info)
+    report_late(result if late is None else late, checker, info)
     try:
         checker.begin(info, (test,))
-        returned = run(held)
+        returned = run(deferred)
         method = getattr(test.__class__, getattr(test, "_testMethodName", ""), None)
         report = checker.end(
-            held.outcome or "passed",
-            held.problem,
+            deferred.outcome or "passed",
+            deferred.problem,
             rules=rules_of(method, test.__class__),
             again=again_of(test),
         )
     except BaseException:
         checker.abort()
-        if held.stopped:
+        if deferred.stopped:
             result.stopTest(test)
         raise
     if checker.run.fails(report):
         _add_leak(result, test, checker.error(report))
-    elif held.succeeded:
+    elif deferred.succeeded:
         result.addSuccess(test)
-    if held.stopped:
+    if deferred.stopped:
         result.stopTest(test)
     return returned
 

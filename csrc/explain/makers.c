@@ -116,7 +116,8 @@ concerns(PyObject *function, PyObject *name, bool set)
         return false;
     }
     Py_ssize_t index = index_of(code->co_names, name);
-    return (index >= 0 && (!set || yagot_visit_stores(code, is_store, &index) != 0)) || index_of(code->co_consts, name) >= 0;
+    return (index >= 0 && (!set || yagot_visit_stores(code, is_store, &index) != 0))
+           || index_of(code->co_consts, name) >= 0;
 }
 
 static bool

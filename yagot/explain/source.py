@@ -118,7 +118,7 @@ def read(path: str) -> Source | None:
             text = file.read(LONGEST + 1)
         if len(text) > LONGEST:
             return None
-        # The parser warns of odd escapes; whoever compiled the file was told.
+        # The parser warns of odd escapes; whoever compiled the file has seen that.
         warnings.filters = [("ignore", None, Warning, None, 0)]
         return Source(path, text, ast.parse(text))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):

@@ -215,14 +215,14 @@ class Checker:
     def _told(self, findings: Iterable[Finding], noisy: bool) -> list[Finding]:
         """At a boundary no test can be repeated, and references that nobody holds are only suspected. Those that a
         repetition has found to be held are not reported, nor are those of *noisy* tests."""
-        told = []
+        reported = []
         for finding in findings:
             unsure = finding.references > 0
             if finding.is_pythons_own or (unsure and (noisy or finding.cause in self._references.passing)):
                 continue
             reason = UNSEEN if unsure and self._references.unseen() else finding.reason
-            told.append(dataclasses.replace(finding, suspected=unsure, reason=reason))
-        return told
+            reported.append(dataclasses.replace(finding, suspected=unsure, reason=reason))
+        return reported
 
     def _settled(self, found: list[_Finding], again: Again | None) -> list[Finding]:
         """The findings without references that have turned out to be held, or are to be looked at again."""

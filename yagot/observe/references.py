@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from yagot.observe.release import Ledger
 
 Again = Callable[[Callable[[tuple[object, ...]], None]], str | None]
-"""Runs the test once more in a fresh instance, after calling its argument with what the framework holds of that; returns the outcome.
-None if that cannot be done."""
+"""Runs the test once more in a fresh instance, after calling its argument with its dropped objects; returns the
+outcome. None if that cannot be done."""
 
 RUNS = 3
 """How often a test is run again to confirm a suspect."""
@@ -203,8 +203,8 @@ class References:
         untracked = _untracked([*found, *further.values()])  # one cache must not hide another's leak: all look alike
         sure = self._proven(runs, untracked)
         self.passing |= runs[0].keys() - sure
-        told = {item["concrete"] for item in found}
-        rest = [item for cause, item in further.items() if cause in sure - told]
+        reported = {item["concrete"] for item in found}
+        rest = [item for cause, item in further.items() if cause in sure - reported]
         # a new thread may hold what it likes
         if self.unseen() or originals.current_frames().keys() - self._threads:
             return Settled(suspected=sure, unseen=True, further=rest)

@@ -14,7 +14,7 @@ from yagot.config import OPTIONS, ConfigError, load, switched_off
 from yagot.files import UnusablePath
 from yagot.observe.checker import Checker
 from yagot.report.reporters import make_reporters
-from yagot.testcase import run_checked, tell_late
+from yagot.testcase import report_late, run_checked
 
 
 class Late:
@@ -64,7 +64,7 @@ class Yagot(Plugin):  # type: ignore[misc]
 
         def run(result: Any) -> None:
             suite(result)
-            tell_late(Late(result, self.conf), self.checker)
+            report_late(Late(result, self.conf), self.checker)
 
         return run
 

@@ -12,7 +12,7 @@ from yagot.files import UnusablePath
 from yagot.observe.checker import Checker
 from yagot.report.reporters import make_reporters
 from yagot.runner import wrap_tests
-from yagot.testcase import tell_late
+from yagot.testcase import report_late
 
 
 class Yagot(Plugin):  # type: ignore[misc]
@@ -60,7 +60,7 @@ class Yagot(Plugin):  # type: ignore[misc]
 
         def and_late(suite: Any, result: Any) -> None:
             execute(suite, result)
-            tell_late(result, checker)
+            report_late(result, checker)
 
         event.executeTests = and_late
 

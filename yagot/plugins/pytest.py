@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from yagot.config import OPTIONS
-from yagot.plugins.pytest_items import info_of, is_checked, dropped_of, rules_of_item
+from yagot.plugins.pytest_items import dropped_of, info_of, is_checked, rules_of_item
 from yagot.plugins.pytest_phases import Phases
 from yagot.plugins.pytest_reports import Reports
 
@@ -86,12 +86,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def _aside(config: Any) -> Callable[[TestReport], None]:
     """In an xdist worker: keeps reports for the controller until the worker ends."""
 
-    def tell(report: TestReport) -> None:
+    def pass_on(report: TestReport) -> None:
         from yagot.model import as_dict
 
         config.workeroutput.setdefault("yagot", []).append(as_dict(report))
 
-    return tell
+    return pass_on
 
 
 _Asked = tuple["Config | None", "tuple[Rule, ...]"]
@@ -311,7 +311,7 @@ class Windows:
 
         path, _, rest = name.partition("::")
         line = next((report.test.line for report in reports if report.test.line), item.location[1])
-        told = pytest.TestReport(
+        late = pytest.TestReport(
             nodeid=item.nodeid,
             location=item.location,
             keywords=dict.fromkeys(item.keywords, 1),
@@ -319,9 +319,9 @@ class Windows:
             longrepr=text,
             when="teardown",
         )
-        told.yagot = [as_dict(report) for report in reports]  # type: ignore[attr-defined]
-        told.yagot_later = [name, [path, line and line - 1, rest.replace("::", ".")]]  # type: ignore[attr-defined]
-        item.ihook.pytest_runtest_logreport(report=told)
+        late.yagot = [as_dict(report) for report in reports]  # type: ignore[attr-defined]
+        late.yagot_later = [name, [path, line and line - 1, rest.replace("::", ".")]]  # type: ignore[attr-defined]
+        item.ihook.pytest_runtest_logreport(report=late)
 
     def pytest_sessionfinish(self) -> None:
         """Takes the callback out of gc.callbacks."""

@@ -144,10 +144,10 @@ def chain_lines(finding: Finding, most: int = SHOWN_STEPS) -> Iterator[str]:
 
 
 def _definition_lines(finding: Finding) -> Iterator[str]:
-    told: set[str] = set()
+    shown: set[str] = set()
     for step in finding.steps:
-        if step.defined and step.object not in told:
-            told.add(step.object)
+        if step.defined and step.object not in shown:
+            shown.add(step.object)
             yield f"{step.object} is defined at {shown_places(step.defined).removesuffix(':1')}"
 
 
