@@ -1,4 +1,9 @@
-/* snapshot.h - the objects under examination, each with an index, a count and flags. */
+/* snapshot.h - the objects under examination, each with an index, a count and flags.
+ *
+ * In:  lists of objects, which the snapshot takes over, and single objects, which it borrows.
+ * Out: indices and arrays; the stages write counts and flags.
+ * Functions return -1 or YAGOT_NONE without an exception when memory is short.
+ */
 #ifndef YAGOT_SNAPSHOT_H
 #define YAGOT_SNAPSHOT_H
 

@@ -1,4 +1,9 @@
-/* explain.h - from a snapshot's garbage to findings. */
+/* explain.h - from a snapshot's garbage to findings.
+ *
+ * In:  a snapshot after yagot_find_garbage(), which stays the caller's, and by whom its objects were made.
+ * Out: findings, and which objects the next collection should release (the caller's: yagot_predictions_forget()).
+ * Functions return -1 without an exception when memory is short.
+ */
 #ifndef YAGOT_EXPLAIN_H
 #define YAGOT_EXPLAIN_H
 

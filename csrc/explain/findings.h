@@ -1,4 +1,9 @@
-/* findings.h - what was found, as plain text and numbers; no live object is kept. */
+/* findings.h - what was found, as plain text and numbers; no live object is kept, but for those whose repr() is wanted.
+ *
+ * In:  causes and objects, one after the other.
+ * Out: a list of dicts. The findings own all texts and arrays in them.
+ * Functions return -1 or YAGOT_NONE without an exception when memory is short, unless they say otherwise.
+ */
 #ifndef YAGOT_FINDINGS_H
 #define YAGOT_FINDINGS_H
 

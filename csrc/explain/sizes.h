@@ -1,4 +1,8 @@
-/* sizes.h - the memory that is released with a finding, untracked objects included. */
+/* sizes.h - the memory that is released with a finding, untracked objects included.
+ *
+ * In:  a snapshot, which stays the caller's, and its objects, one after the other.
+ * Out: bytes; what two objects share counts once. -1 without an exception when memory is short.
+ */
 #ifndef YAGOT_SIZES_H
 #define YAGOT_SIZES_H
 

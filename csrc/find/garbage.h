@@ -1,4 +1,9 @@
-/* garbage.h - find: which objects of a snapshot could only the collector release? */
+/* garbage.h - find: which objects of a snapshot could only the collector release?
+ *
+ * In:  a snapshot with the reference counts, and the dropped objects.
+ * Out: the flags of each object. The snapshot stays the caller's; no Python code runs.
+ * Functions return -1 without an exception when memory is short.
+ */
 #ifndef YAGOT_GARBAGE_H
 #define YAGOT_GARBAGE_H
 

@@ -1,4 +1,9 @@
-/* holders.h - find: every reference that exists to a few objects. */
+/* holders.h - find: every reference that exists to a few objects.
+ *
+ * In:  the wanted objects, with their reference counts, and a list of all tracked objects; both stay the caller's.
+ * Out: what is left of the counts is references that nobody holds.
+ * Functions return -1 without an exception when memory is short, or mark the holders as failed. No Python code runs.
+ */
 #ifndef YAGOT_HOLDERS_H
 #define YAGOT_HOLDERS_H
 

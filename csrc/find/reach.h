@@ -1,4 +1,8 @@
-/* reach.h - find: references in memory that objects, libraries and threads lead to, to any depth. */
+/* reach.h - find: references in memory that objects, libraries and threads lead to, to any depth.
+ *
+ * In:  the holders, after a traversal of everything; they stay the caller's.
+ * Out: the wanted objects' counts, less what was found. Where memory was short, the reach is marked as failed.
+ */
 #ifndef YAGOT_REACH_H
 #define YAGOT_REACH_H
 

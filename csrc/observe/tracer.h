@@ -1,4 +1,8 @@
-/* tracer.h - observe: objects that the collector does not track, made in a window and alive after it. */
+/* tracer.h - observe: objects that the collector does not track, made in a window and alive after it.
+ *
+ * In:  what CPython's reference tracer reports while a window is open.
+ * Out: borrowed addresses of living objects. The tracer that was there before goes on.
+ */
 #ifndef YAGOT_TRACER_H
 #define YAGOT_TRACER_H
 

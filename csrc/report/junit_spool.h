@@ -171,7 +171,7 @@ void yagot_suites_release(yagot_spool *spool);
 /* A run of a suite by its number. */
 yagot_run *yagot_suite_run(yagot_spool *spool, uint32_t suite, uint32_t run);
 /* The suite of a parent with the spool's identity and these attributes (XML), made if it is new. `others` are those
- * that tell suites of one identity in one file apart. YAGOT_NONE with an exception set. */
+ * that distinguish suites of one identity in one file. YAGOT_NONE with an exception set. */
 uint32_t yagot_spool_suite(yagot_spool *spool, uint32_t parent, const yagot_text *attributes, const yagot_text *others);
 /* More attributes of a suite, from another file. -1 with an exception set. */
 int yagot_suite_attributes(yagot_spool *spool, uint32_t suite, const yagot_text *attributes);
