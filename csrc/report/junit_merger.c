@@ -115,7 +115,7 @@ merger_cases(merger *self, void *Py_UNUSED(closure))
 static PyObject *
 merger_notes(merger *self, void *which)
 {
-    const yagot_notes *all[] = {&self->spool.duplicates, &self->spool.missing, &self->spool.times};
+    const yagot_notes *all[] = {&self->spool.notes.duplicates, &self->spool.notes.missing, &self->spool.notes.times};
     const yagot_notes *notes = all[(size_t)(uintptr_t)which];
     if (notes->examples.failed) {
         return PyErr_NoMemory();

@@ -83,7 +83,7 @@ measure_suite(output *out, yagot_cursor at, limits *l)
         l->counted++;
         l->size += head.size + 1;
         yagot_spool_looked(s, sizeof head);
-        for (uint32_t i = at.suite; i != YAGOT_NONE; i = s->suites[i].parent) {
+        for (uint32_t i = at.suite; i != YAGOT_NONE; i = s->suites.items[i].parent) {
             yagot_sums_add(&out->sums[i], kind, head.milliseconds, 1);
         }
         before = at;
@@ -101,7 +101,7 @@ find_part(output *out, long long cases, long long bytes)
     if (cases <= 0 && bytes <= 0 && out->start.suite == 0) {
         return 0;
     }
-    out->sums = PyMem_RawCalloc(s->suite_count, sizeof *out->sums);
+    out->sums = PyMem_RawCalloc(s->suites.count, sizeof *out->sums);
     if (out->sums == NULL) {
         PyErr_NoMemory();
         return -1;
@@ -227,10 +227,10 @@ gather_attributes(output *out, uint32_t suite)
     yagot_spool *s = out->spool;
     yagot_spooled head;
     yagot_text_empty(&out->tag);
-    if (yagot_spool_head(s, s->suites[suite].offset, &head) < 0) {
+    if (yagot_spool_head(s, s->suites.items[suite].offset, &head) < 0) {
         return -1;
     }
-    add_attributes(&out->tag, yagot_spool_xml(s, s->suites[suite].offset, &head), head.size);
+    add_attributes(&out->tag, yagot_spool_xml(s, s->suites.items[suite].offset, &head), head.size);
     yagot_cursor at = begin_suite_at(suite);
     for (const yagot_record *record; (record = next_record(s, &at)) != NULL;) {
         if (yagot_record_kind(record) == YAGOT_ATTRIBUTES) {
@@ -249,7 +249,7 @@ static void
 add_counters(output *out, uint32_t index, bool first)
 {
     static const char *const names[YAGOT_COUNTERS] = {"tests", "failures", "errors", "skipped", "disabled"};
-    const yagot_suite *suite = &out->spool->suites[index];
+    const yagot_suite *suite = &out->spool->suites.items[index];
     const yagot_sums *sums = out->sums != NULL ? &out->sums[index] : &suite->sums;
     for (int i = 0; i < YAGOT_COUNTERS; i++) {
         if ((i == YAGOT_DISABLEDS && !suite->has_disabled)
@@ -302,8 +302,8 @@ open_path(output *out, const char *name)
     const yagot_spool *s = out->spool;
     uint32_t path[256];
     int depth = 0;
-    uint32_t suite = out->start.begun ? out->start.suite : s->suites[out->start.suite].parent;
-    for (; suite != YAGOT_NONE; suite = s->suites[suite].parent) {
+    uint32_t suite = out->start.begun ? out->start.suite : s->suites.items[out->start.suite].parent;
+    for (; suite != YAGOT_NONE; suite = s->suites.items[suite].parent) {
         path[depth++] = suite;
     }
     while (depth > 0) {
@@ -335,7 +335,7 @@ copy_suite(output *out, yagot_cursor *at)
 static int
 close_up_to(output *out, uint32_t suite, uint32_t next)
 {
-    const yagot_suite *suites = out->spool->suites;
+    const yagot_suite *suites = out->spool->suites.items;
     uint32_t around = next != YAGOT_NONE ? suites[next].parent : YAGOT_NONE;
     for (; suite != around; suite = suites[suite].parent) {
         if (close_suite(out, suite, true) < 0) {
@@ -349,7 +349,7 @@ close_up_to(output *out, uint32_t suite, uint32_t next)
 static int
 close_path(output *out, uint32_t suite)
 {
-    for (; suite != YAGOT_NONE; suite = out->spool->suites[suite].parent) {
+    for (; suite != YAGOT_NONE; suite = out->spool->suites.items[suite].parent) {
         if (close_suite(out, suite, false) < 0) {
             return -1;
         }
@@ -367,7 +367,7 @@ write_part(output *out, const char *name)
     }
     for (;;) {
         if (!is_before(&at, &out->stop)) {
-            return close_path(out, s->suites[at.suite].parent);
+            return close_path(out, s->suites.items[at.suite].parent);
         }
         if (!at.begun && open_suite(out, at.suite, true, name) < 0) {
             return -1;

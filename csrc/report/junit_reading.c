@@ -44,7 +44,7 @@ yagot_reading_time(yagot_reading *r, const yagot_attribute *attribute, const cha
         yagot_text_add(&shown, whose);
         yagot_text quoted = {0};
         yagot_text_add_bytes(&quoted, value, size < 40 ? size : 40);
-        yagot_note(&r->spool->times, yagot_text_get(&quoted), yagot_text_get(&shown));
+        yagot_note(&r->spool->notes.times, yagot_text_get(&quoted), yagot_text_get(&shown));
         yagot_text_fini(&quoted);
         yagot_text_fini(&shown);
     }
@@ -56,7 +56,7 @@ yagot_reading_time(yagot_reading *r, const yagot_attribute *attribute, const cha
 static void
 read_counters(yagot_reading *r, yagot_opened *o, const yagot_attributes *attributes, const char *name)
 {
-    yagot_suite *suite = &r->spool->suites[o->suite];
+    yagot_suite *suite = &r->spool->suites.items[o->suite];
     for (int i = 0; i < YAGOT_COUNTERS; i++) {
         o->said[i] = yagot_attribute_number(yagot_attribute_find(attributes, counter_names[i]));
     }
@@ -179,7 +179,7 @@ note_surplus(yagot_reading *r, const yagot_surplus *more)
         }
     }
     yagot_text_add(&counts, ")");
-    yagot_note(&r->spool->missing, r->path.size > 0 ? yagot_text_get(&r->path) : "the whole report",
+    yagot_note(&r->spool->notes.missing, r->path.size > 0 ? yagot_text_get(&r->path) : "the whole report",
                yagot_text_get(&counts));
     yagot_text_fini(&counts);
 }
@@ -190,7 +190,7 @@ yagot_leave_suite(yagot_reading *r)
 {
     yagot_opened *o = yagot_innermost(r);
     yagot_surplus more;
-    if (find_surplus(o, r->spool->suites[o->suite].counts_disabled, &more)) {
+    if (find_surplus(o, r->spool->suites.items[o->suite].counts_disabled, &more)) {
         note_surplus(r, &more);
     }
     yagot_suite_surplus(r->spool, o->suite, &more);

@@ -24,49 +24,49 @@ checked(int result)
 static int
 flush(yagot_spool *s)
 {
-    size_t size = (size_t)(s->end - s->written);
-    if (size > 0 && checked(yagot_write_at(s->file, s->buffer, size, (off_t)s->written)) < 0) {
+    size_t size = (size_t)(s->file.end - s->file.written);
+    if (size > 0 && checked(yagot_write_at(s->file.descriptor, s->file.buffer, size, (off_t)s->file.written)) < 0) {
         return -1;
     }
-    s->written = s->end;
+    s->file.written = s->file.end;
     return 0;
 }
 
 int
 yagot_spool_map(yagot_spool *s)
 {
-    if (s->map != NULL || s->end == 0) {
+    if (s->file.map != NULL || s->file.end == 0) {
         return 0;
     }
     if (flush(s) < 0) {
         return -1;
     }
-    void *map = mmap(NULL, s->end, PROT_READ, MAP_PRIVATE, s->file, 0);
+    void *map = mmap(NULL, s->file.end, PROT_READ, MAP_PRIVATE, s->file.descriptor, 0);
     if (map == MAP_FAILED) {
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }
-    s->map = map;
-    s->mapped = s->end;
+    s->file.map = map;
+    s->file.mapped = s->file.end;
     return 0;
 }
 
 void
 yagot_spool_unmap(yagot_spool *s)
 {
-    if (s->map != NULL) {
-        (void)munmap((void *)(uintptr_t)s->map, s->mapped);
-        s->map = NULL;
+    if (s->file.map != NULL) {
+        (void)munmap((void *)(uintptr_t)s->file.map, s->file.mapped);
+        s->file.map = NULL;
     }
 }
 
 void
 yagot_spool_looked(yagot_spool *s, uint64_t bytes)
 {
-    s->looks += bytes;
-    if (s->looks > KEPT_PAGES) {
-        s->looks = 0;
-        (void)madvise((void *)(uintptr_t)s->map, s->mapped, MADV_DONTNEED);
+    s->file.looks += bytes;
+    if (s->file.looks > KEPT_PAGES) {
+        s->file.looks = 0;
+        (void)madvise((void *)(uintptr_t)s->file.map, s->file.mapped, MADV_DONTNEED);
         yagot_suites_release(s);
     }
 }
@@ -75,23 +75,23 @@ yagot_spool_looked(yagot_spool *s, uint64_t bytes)
 static bool
 is_buffered(yagot_spool *s, uint64_t at, size_t size, int *result)
 {
-    *result = at < s->written && at + size > s->written ? flush(s) : 0;
-    return at >= s->written;
+    *result = at < s->file.written && at + size > s->file.written ? flush(s) : 0;
+    return at >= s->file.written;
 }
 
 static int
 read_spool(yagot_spool *s, void *bytes, size_t size, uint64_t at)
 {
     int result;
-    if (s->map != NULL) {
-        memcpy(bytes, s->map + at, size);
+    if (s->file.map != NULL) {
+        memcpy(bytes, s->file.map + at, size);
         return 0;
     }
     if (is_buffered(s, at, size, &result)) {
-        memcpy(bytes, s->buffer + (at - s->written), size);
+        memcpy(bytes, s->file.buffer + (at - s->file.written), size);
         return result;
     }
-    return result < 0 ? -1 : checked(yagot_read_at(s->file, bytes, size, (off_t)at));
+    return result < 0 ? -1 : checked(yagot_read_at(s->file.descriptor, bytes, size, (off_t)at));
 }
 
 static int
@@ -99,10 +99,10 @@ write_over(yagot_spool *s, const void *bytes, size_t size, uint64_t at)
 {
     int result;
     if (is_buffered(s, at, size, &result)) {
-        memcpy(s->buffer + (at - s->written), bytes, size);
+        memcpy(s->file.buffer + (at - s->file.written), bytes, size);
         return result;
     }
-    return result < 0 ? -1 : checked(yagot_write_at(s->file, bytes, size, (off_t)at));
+    return result < 0 ? -1 : checked(yagot_write_at(s->file.descriptor, bytes, size, (off_t)at));
 }
 
 int
@@ -114,7 +114,7 @@ yagot_spool_head(yagot_spool *s, uint32_t offset, yagot_spooled *head)
 const char *
 yagot_spool_xml(yagot_spool *s, uint32_t offset, const yagot_spooled *head)
 {
-    return s->map + (uint64_t)offset * YAGOT_SPOOL_UNIT + sizeof *head + head->identity;
+    return s->file.map + (uint64_t)offset * YAGOT_SPOOL_UNIT + sizeof *head + head->identity;
 }
 
 /* -- records in it -------------------------------------------------------------------------------- */
@@ -122,17 +122,17 @@ yagot_spool_xml(yagot_spool *s, uint32_t offset, const yagot_spooled *head)
 int
 yagot_spool_bytes(yagot_spool *s, const void *bytes, size_t size)
 {
-    if (s->buffer == NULL && (s->buffer = PyMem_RawMalloc(YAGOT_SPOOL_BUFFER)) == NULL) {
+    if (s->file.buffer == NULL && (s->file.buffer = PyMem_RawMalloc(YAGOT_SPOOL_BUFFER)) == NULL) {
         PyErr_NoMemory();
         return -1;
     }
     for (const char *from = bytes; size > 0;) {
-        size_t used = (size_t)(s->end - s->written), part = YAGOT_SPOOL_BUFFER - used;
+        size_t used = (size_t)(s->file.end - s->file.written), part = YAGOT_SPOOL_BUFFER - used;
         part = part < size ? part : size;
-        memcpy(s->buffer + used, from, part);
+        memcpy(s->file.buffer + used, from, part);
         from += part;
         size -= part;
-        s->end += part;
+        s->file.end += part;
         if (used + part == YAGOT_SPOOL_BUFFER && flush(s) < 0) {
             return -1;
         }
@@ -145,11 +145,11 @@ yagot_spool_begin(yagot_spool *s)
 {
     const yagot_text *identity = &s->identity;
     static const char padding[YAGOT_SPOOL_UNIT];
-    size_t rest = (size_t)(s->end % YAGOT_SPOOL_UNIT);
+    size_t rest = (size_t)(s->file.end % YAGOT_SPOOL_UNIT);
     if (rest > 0 && yagot_spool_bytes(s, padding, YAGOT_SPOOL_UNIT - rest) < 0) {
         return -1;
     }
-    if (s->end / YAGOT_SPOOL_UNIT > UINT32_MAX) {
+    if (s->file.end / YAGOT_SPOOL_UNIT > UINT32_MAX) {
         PyErr_SetString(PyExc_ValueError, "more than 64 GB of test cases");
         return -1;
     }
@@ -157,7 +157,7 @@ yagot_spool_begin(yagot_spool *s)
         PyErr_NoMemory();
         return -1;
     }
-    s->open = s->end;
+    s->file.open = s->file.end;
     yagot_spooled head = {.identity = (uint32_t)identity->size, .file = s->file_number};
     if (yagot_spool_bytes(s, &head, sizeof head) < 0) {
         return -1;
@@ -169,19 +169,19 @@ yagot_spool_begin(yagot_spool *s)
 static int
 complete_head(yagot_spool *s, int64_t milliseconds, yagot_spooled *head)
 {
-    if (read_spool(s, head, sizeof *head, s->open) < 0) {
+    if (read_spool(s, head, sizeof *head, s->file.open) < 0) {
         return -1;
     }
-    head->size = s->end - s->open - sizeof *head - head->identity;
+    head->size = s->file.end - s->file.open - sizeof *head - head->identity;
     head->milliseconds = milliseconds;
-    return write_over(s, head, sizeof *head, s->open);
+    return write_over(s, head, sizeof *head, s->file.open);
 }
 
 int
 yagot_spool_store(yagot_spool *s, uint32_t *offset)
 {
     yagot_spooled head;
-    *offset = (uint32_t)(s->open / YAGOT_SPOOL_UNIT);
+    *offset = (uint32_t)(s->file.open / YAGOT_SPOOL_UNIT);
     return complete_head(s, 0, &head);
 }
 
@@ -338,7 +338,7 @@ note_duplicate(yagot_spool *s)
     yagot_text first = {0};
     yagot_text_add(&first, class);
     yagot_text_add(&first, *class != '\0' ? "." : "");
-    yagot_note(&s->duplicates, yagot_text_get(&first), name);
+    yagot_note(&s->notes.duplicates, yagot_text_get(&first), name);
     yagot_text_fini(&first);
 }
 
@@ -407,7 +407,7 @@ number_case(yagot_spool *s, const yagot_record *first, yagot_spooled *head)
     if (write_over(s, head, sizeof *head, (uint64_t)first->offset * YAGOT_SPOOL_UNIT) < 0) {
         return -1;
     }
-    return write_over(s, &head->repeats, sizeof head->repeats, s->open + sizeof *head + at);
+    return write_over(s, &head->repeats, sizeof head->repeats, s->file.open + sizeof *head + at);
 }
 
 static int
@@ -444,7 +444,8 @@ int
 yagot_spool_finish(yagot_spool *s, uint32_t suite, yagot_kind kind, int64_t milliseconds)
 {
     yagot_spooled head;
-    yagot_record record = {.offset = (uint32_t)(s->open / YAGOT_SPOOL_UNIT), .meta = (uint32_t)kind << YAGOT_HASH_BITS};
+    const uint32_t offset = (uint32_t)(s->file.open / YAGOT_SPOOL_UNIT);
+    yagot_record record = {.offset = offset, .meta = (uint32_t)kind << YAGOT_HASH_BITS};
     if (complete_head(s, milliseconds, &head) < 0 || reserve_record(s) < 0) {
         return -1;
     }
@@ -457,14 +458,14 @@ yagot_spool_finish(yagot_spool *s, uint32_t suite, yagot_kind kind, int64_t mill
 int
 yagot_spool_init(yagot_spool *s, int file, int table_file, yagot_policy policy)
 {
-    *s = (yagot_spool){.file = file, .table_file = table_file, .policy = policy};
+    *s = (yagot_spool){.policy = policy, .file.descriptor = file, .suites.file = table_file};
     return yagot_suites_init(s);
 }
 
 void
 yagot_spool_fini(yagot_spool *s)
 {
-    yagot_notes *notes[] = {&s->duplicates, &s->missing, &s->times};
+    yagot_notes *notes[] = {&s->notes.duplicates, &s->notes.missing, &s->notes.times};
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
         yagot_text_fini(&notes[i]->examples);
     }
@@ -472,14 +473,14 @@ yagot_spool_fini(yagot_spool *s)
     yagot_text_fini(&s->identity);
     yagot_text_fini(&s->root_name);
     yagot_suites_fini(s);
-    PyMem_RawFree(s->suite_hashes);
-    PyMem_RawFree(s->suite_table);
-    PyMem_RawFree(s->runs);
+    PyMem_RawFree(s->suites.hashes);
+    PyMem_RawFree(s->suites.table);
+    PyMem_RawFree(s->suites.runs);
     PyMem_RawFree(s->records);
     PyMem_RawFree(s->table);
-    PyMem_RawFree(s->buffer);
-    if (s->file >= 0) {
-        (void)close(s->file);
+    PyMem_RawFree(s->file.buffer);
+    if (s->file.descriptor >= 0) {
+        (void)close(s->file.descriptor);
     }
-    *s = (yagot_spool){.file = -1, .table_file = -1};
+    *s = (yagot_spool){.file.descriptor = -1, .suites.file = -1};
 }

@@ -106,27 +106,41 @@ typedef struct {
 } yagot_notes;
 
 typedef struct {
-    int file;                   /* owned descriptor */
-    yagot_policy policy;
+    yagot_notes duplicates, missing, times;
+} yagot_warnings;
+
+/* The file with the records. (junit_spool.c) */
+typedef struct {
+    int descriptor;             /* owned */
     uint64_t end, written;      /* what is behind `written` is still in the buffer */
     uint64_t open;              /* where the record that is being written begins */
     char *buffer;               /* owned */
     const char *map;            /* the whole file in memory, once it is written out again; NULL before */
     uint64_t mapped, looks;     /* its size; bytes that were looked at */
+} yagot_spool_file;
+
+/* The tree of suites. (junit_suites.c) */
+typedef struct {
+    int file;                   /* owned descriptor: the suites lie there; the system keeps in memory what is used */
+    yagot_suite *items;         /* owned: mapped */
+    uint32_t count, room;
+    uint32_t *hashes, hash_room;        /* owned; of their identities: the file is looked at less */
+    uint32_t *table, table_size;        /* owned; suite + 1 */
+    yagot_run *runs;            /* owned */
+    uint32_t run_count, run_room;
+} yagot_suites;
+
+typedef struct {
+    yagot_policy policy;
+    yagot_spool_file file;
+    yagot_suites suites;
     yagot_record *records;      /* owned */
     uint32_t count, room, cases;
     uint32_t *table, table_size;        /* owned; record + 1; open addressing */
-    yagot_run *runs;            /* owned */
-    uint32_t run_count, run_room;
-    int table_file;             /* owned descriptor: the suites lie there; the system keeps in memory what is used */
-    yagot_suite *suites;        /* owned: mapped */
-    uint32_t suite_count, suite_room;
-    uint32_t *suite_hashes, hash_room;          /* owned; of their identities: the file is looked at less */
-    uint32_t *suite_table, suite_table_size;    /* owned; suite + 1 */
     uint32_t file_number;       /* of the file that is read, from 1 */
     yagot_text identity;        /* of the record that is being written */
     yagot_text root_name;       /* the names of the files' roots */
-    yagot_notes duplicates, missing, times;
+    yagot_warnings notes;
 } yagot_spool;
 
 /* Takes over descriptors of two empty files, also on errors. -1 with an exception set. */

@@ -14,20 +14,20 @@ enum { RELEASED_AT_ONCE = 4096 };
 void
 yagot_suites_release(yagot_spool *s)
 {
-    if (s->suites != NULL) {
-        (void)madvise(s->suites, s->suite_room * sizeof *s->suites, MADV_DONTNEED);
+    if (s->suites.items != NULL) {
+        (void)madvise(s->suites.items, s->suites.room * sizeof *s->suites.items, MADV_DONTNEED);
     }
 }
 
 void
 yagot_suites_fini(yagot_spool *s)
 {
-    if (s->suites != NULL) {
-        (void)munmap(s->suites, s->suite_room * sizeof *s->suites);
-        s->suites = NULL;
+    if (s->suites.items != NULL) {
+        (void)munmap(s->suites.items, s->suites.room * sizeof *s->suites.items);
+        s->suites.items = NULL;
     }
-    if (s->table_file >= 0) {
-        (void)close(s->table_file);
+    if (s->suites.file >= 0) {
+        (void)close(s->suites.file);
     }
 }
 
@@ -51,30 +51,30 @@ extend_file(int file, uint64_t from, uint64_t to)
 static int
 reserve_suite(yagot_spool *s)
 {
-    if (s->suite_count % RELEASED_AT_ONCE == 0) {
+    if (s->suites.count % RELEASED_AT_ONCE == 0) {
         yagot_suites_release(s);
     }
-    if (s->suite_count < s->suite_room) {
+    if (s->suites.count < s->suites.room) {
         return 0;
     }
-    uint64_t room = (uint64_t)s->suite_room * 3 / 2 + 64, size = room * sizeof *s->suites;
+    uint64_t room = (uint64_t)s->suites.room * 3 / 2 + 64, size = room * sizeof *s->suites.items;
     if (room >= YAGOT_OWN_RUN) {
         PyErr_NoMemory();
         return -1;
     }
-    if (extend_file(s->table_file, s->suite_room * sizeof *s->suites, size) < 0) {
+    if (extend_file(s->suites.file, s->suites.room * sizeof *s->suites.items, size) < 0) {
         return -1;
     }
-    void *map = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, s->table_file, 0);
+    void *map = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, s->suites.file, 0);
     if (map == MAP_FAILED) {
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }
-    if (s->suites != NULL) {
-        (void)munmap(s->suites, s->suite_room * sizeof *s->suites);
+    if (s->suites.items != NULL) {
+        (void)munmap(s->suites.items, s->suites.room * sizeof *s->suites.items);
     }
-    s->suites = map;
-    s->suite_room = (uint32_t)room;
+    s->suites.items = map;
+    s->suites.room = (uint32_t)room;
     return 0;
 }
 
@@ -84,35 +84,36 @@ reserve_suite(yagot_spool *s)
 static uint32_t *
 find_place(yagot_spool *s, uint32_t hash)
 {
-    uint32_t i = hash % s->suite_table_size;
-    for (; s->suite_table[i] != 0; i = i + 1 < s->suite_table_size ? i + 1 : 0) {
-        uint32_t suite = s->suite_table[i] - 1;
+    uint32_t i = hash % s->suites.table_size;
+    for (; s->suites.table[i] != 0; i = i + 1 < s->suites.table_size ? i + 1 : 0) {
+        uint32_t suite = s->suites.table[i] - 1;
         yagot_spooled head;
-        int same = s->suite_hashes[suite] == hash ? yagot_spool_is(s, s->suites[suite].offset, &s->identity, &head) : 0;
+        int same = s->suites.hashes[suite] != hash ? 0
+                   : yagot_spool_is(s, s->suites.items[suite].offset, &s->identity, &head);
         if (same != 0) {
-            return same < 0 ? NULL : &s->suite_table[i];
+            return same < 0 ? NULL : &s->suites.table[i];
         }
     }
-    return &s->suite_table[i];
+    return &s->suites.table[i];
 }
 
 static int
 grow_table(yagot_spool *s)
 {
-    uint64_t size = (uint64_t)s->suite_count * 3 / 2 + 64;
-    PyMem_RawFree(s->suite_table);
-    s->suite_table = size < UINT32_MAX ? PyMem_RawCalloc((size_t)size, sizeof *s->suite_table) : NULL;
-    s->suite_table_size = s->suite_table != NULL ? (uint32_t)size : 0;
-    if (s->suite_table == NULL) {
+    uint64_t size = (uint64_t)s->suites.count * 3 / 2 + 64;
+    PyMem_RawFree(s->suites.table);
+    s->suites.table = size < UINT32_MAX ? PyMem_RawCalloc((size_t)size, sizeof *s->suites.table) : NULL;
+    s->suites.table_size = s->suites.table != NULL ? (uint32_t)size : 0;
+    if (s->suites.table == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    for (uint32_t suite = 0; suite < s->suite_count; suite++) {
-        uint32_t i = s->suite_hashes[suite] % s->suite_table_size;
-        while (s->suite_table[i] != 0) {
-            i = i + 1 < s->suite_table_size ? i + 1 : 0;
+    for (uint32_t suite = 0; suite < s->suites.count; suite++) {
+        uint32_t i = s->suites.hashes[suite] % s->suites.table_size;
+        while (s->suites.table[i] != 0) {
+            i = i + 1 < s->suites.table_size ? i + 1 : 0;
         }
-        s->suite_table[i] = suite + 1;
+        s->suites.table[i] = suite + 1;
     }
     return 0;
 }
@@ -123,12 +124,12 @@ grow_table(yagot_spool *s)
 static void
 attach(yagot_spool *s, uint32_t suite, uint32_t parent)
 {
-    yagot_suite *around = &s->suites[parent];
+    yagot_suite *around = &s->suites.items[parent];
     if (around->child == YAGOT_NONE) {
         around->child = suite;
     }
     else {
-        s->suites[around->last_child].sibling = suite;
+        s->suites.items[around->last_child].sibling = suite;
     }
     around->last_child = suite;
 }
@@ -145,17 +146,17 @@ add_suite(yagot_spool *s, uint32_t parent, uint32_t hash, const yagot_text *attr
         || yagot_spool_bytes(s, yagot_text_get(attributes), attributes->size) < 0
         || yagot_spool_store(s, &suite.offset) < 0
         || reserve_suite(s) < 0
-        || yagot_reserve((void **)&s->suite_hashes, &s->hash_room, s->suite_count, sizeof hash) < 0
-        || (s->suite_count * 10ULL >= s->suite_table_size * 8ULL && grow_table(s) < 0)) {
+        || yagot_reserve((void **)&s->suites.hashes, &s->suites.hash_room, s->suites.count, sizeof hash) < 0
+        || (s->suites.count * 10ULL >= s->suites.table_size * 8ULL && grow_table(s) < 0)) {
         return YAGOT_NONE;
     }
     uint32_t *place = find_place(s, hash);
     if (place == NULL) {
         return YAGOT_NONE;
     }
-    uint32_t index = s->suite_count++;
-    s->suites[index] = suite;
-    s->suite_hashes[index] = hash;
+    uint32_t index = s->suites.count++;
+    s->suites.items[index] = suite;
+    s->suites.hashes[index] = hash;
     *place = index + 1;
     if (parent != YAGOT_NONE) {
         attach(s, index, parent);
@@ -178,7 +179,7 @@ yagot_suite_attributes(yagot_spool *s, uint32_t suite, const yagot_text *attribu
     if (yagot_hash(attributes, &hash) < 0) {
         return -1;
     }
-    if (hash == s->suites[suite].whole) {
+    if (hash == s->suites.items[suite].whole) {
         return 0;
     }
     yagot_text_empty(&s->identity);
@@ -209,16 +210,16 @@ yagot_spool_suite(yagot_spool *s, uint32_t parent, const yagot_text *attributes,
         return YAGOT_NONE;
     }
     uint32_t index = find_or_add(s, parent, attributes, &known);
-    if (index != YAGOT_NONE && known && s->suites[index].file == s->file_number
-        && s->suites[index].distinct != distinct) {
+    if (index != YAGOT_NONE && known && s->suites.items[index].file == s->file_number
+        && s->suites.items[index].distinct != distinct) {
         yagot_text_add_bytes(&s->identity, yagot_text_get(others), others->size);
         index = find_or_add(s, parent, attributes, &known);
     }
     if (index == YAGOT_NONE) {
         return YAGOT_NONE;
     }
-    s->suites[index].file = s->file_number;
-    s->suites[index].distinct = distinct;
+    s->suites.items[index].file = s->file_number;
+    s->suites.items[index].distinct = distinct;
     return known && yagot_suite_attributes(s, index, attributes) < 0 ? YAGOT_NONE : index;
 }
 
@@ -227,13 +228,13 @@ yagot_spool_suite(yagot_spool *s, uint32_t parent, const yagot_text *attributes,
 yagot_run *
 yagot_suite_run(yagot_spool *s, uint32_t suite, uint32_t run)
 {
-    return run == YAGOT_OWN_RUN ? &s->suites[suite].run : &s->runs[run];
+    return run == YAGOT_OWN_RUN ? &s->suites.items[suite].run : &s->suites.runs[run];
 }
 
 int
 yagot_suite_record(yagot_spool *s, uint32_t suite)
 {
-    yagot_suite *merged = &s->suites[suite];
+    yagot_suite *merged = &s->suites.items[suite];
     yagot_run *last = yagot_suite_run(s, suite, merged->last_run);
     if (last->count == 0) {
         last->first = s->count;
@@ -242,28 +243,28 @@ yagot_suite_record(yagot_spool *s, uint32_t suite)
         last->count++;
         return 0;
     }
-    if (yagot_reserve((void **)&s->runs, &s->run_room, s->run_count, sizeof *s->runs) < 0) {
+    if (yagot_reserve((void **)&s->suites.runs, &s->suites.run_room, s->suites.run_count, sizeof *s->suites.runs) < 0) {
         return -1;
     }
-    yagot_suite_run(s, suite, merged->last_run)->next = s->run_count;
-    s->runs[s->run_count] = (yagot_run){.first = s->count, .count = 1, .next = YAGOT_NONE};
-    merged->last_run = s->run_count++;
+    yagot_suite_run(s, suite, merged->last_run)->next = s->suites.run_count;
+    s->suites.runs[s->suites.run_count] = (yagot_run){.first = s->count, .count = 1, .next = YAGOT_NONE};
+    merged->last_run = s->suites.run_count++;
     return 0;
 }
 
 void
 yagot_suite_count(yagot_spool *s, uint32_t suite, yagot_kind kind, int64_t milliseconds, int times)
 {
-    for (; suite != YAGOT_NONE; suite = s->suites[suite].parent) {
-        yagot_sums_add(&s->suites[suite].sums, kind, milliseconds, times);
+    for (; suite != YAGOT_NONE; suite = s->suites.items[suite].parent) {
+        yagot_sums_add(&s->suites.items[suite].sums, kind, milliseconds, times);
     }
 }
 
 void
 yagot_suite_surplus(yagot_spool *s, uint32_t suite, const yagot_surplus *more)
 {
-    for (; suite != YAGOT_NONE; suite = s->suites[suite].parent) {
-        yagot_surplus *surplus = &s->suites[suite].surplus;
+    for (; suite != YAGOT_NONE; suite = s->suites.items[suite].parent) {
+        yagot_surplus *surplus = &s->suites.items[suite].surplus;
         for (int i = 0; i < YAGOT_COUNTERS; i++) {
             surplus->counters[i] += more->counters[i];
         }
@@ -274,11 +275,11 @@ yagot_suite_surplus(yagot_spool *s, uint32_t suite, const yagot_surplus *more)
 uint32_t
 yagot_suite_next(const yagot_spool *s, uint32_t suite)
 {
-    if (s->suites[suite].child != YAGOT_NONE) {
-        return s->suites[suite].child;
+    if (s->suites.items[suite].child != YAGOT_NONE) {
+        return s->suites.items[suite].child;
     }
-    while (suite != YAGOT_NONE && s->suites[suite].sibling == YAGOT_NONE) {
-        suite = s->suites[suite].parent;
+    while (suite != YAGOT_NONE && s->suites.items[suite].sibling == YAGOT_NONE) {
+        suite = s->suites.items[suite].parent;
     }
-    return suite != YAGOT_NONE ? s->suites[suite].sibling : YAGOT_NONE;
+    return suite != YAGOT_NONE ? s->suites.items[suite].sibling : YAGOT_NONE;
 }

@@ -48,9 +48,9 @@ TEST(of_two_files_the_worst_outcome_stays)
     CHECK(add(&spool, "test_a", YAGOT_FAILURE, 1, "<first/>") == 0);
     spool.file_number = 2;
     CHECK(add(&spool, "test_a", YAGOT_PASSED, 1, "<second/>") == 0);
-    CHECK(spool.cases == 1 && spool.duplicates.count == 1);
+    CHECK(spool.cases == 1 && spool.notes.duplicates.count == 1);
     CHECK(yagot_record_kind(&spool.records[0]) == YAGOT_FAILURE);
-    CHECK(spool.suites[0].sums.outcomes[YAGOT_FAILURE] == 1 && spool.suites[0].sums.outcomes[YAGOT_PASSED] == 0);
+    CHECK(spool.suites.items[0].sums.outcomes[YAGOT_FAILURE] == 1 && spool.suites.items[0].sums.outcomes[YAGOT_PASSED] == 0);
     yagot_spool_fini(&spool);
 }
 
@@ -73,7 +73,7 @@ TEST(the_same_name_twice_in_one_file_is_two_cases)
     spool.file_number = 1;
     CHECK(add(&spool, "test_a", YAGOT_PASSED, 1, "<a/>") == 0);
     CHECK(add(&spool, "test_a", YAGOT_PASSED, 1, "<a/>") == 0);
-    CHECK(spool.cases == 2 && spool.duplicates.count == 0);
+    CHECK(spool.cases == 2 && spool.notes.duplicates.count == 0);
     yagot_spool_fini(&spool);
 }
 
@@ -90,7 +90,7 @@ TEST(more_than_the_buffer_holds)
         PyOS_snprintf(xml, sizeof xml, "<testcase name=\"%s\">%060d</testcase>", name, i);
         CHECK(add(&spool, name, YAGOT_PASSED, i, xml) == 0);
     }
-    CHECK(spool.cases == COUNT && spool.end > YAGOT_SPOOL_BUFFER);
+    CHECK(spool.cases == COUNT && spool.file.end > YAGOT_SPOOL_BUFFER);
     CHECK(yagot_spool_map(&spool) == 0);
     for (int i = 0; i < COUNT; i++) {
         PyOS_snprintf(xml, sizeof xml, "<testcase name=\"test_%d\">%060d</testcase>", i, i);
