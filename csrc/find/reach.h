@@ -41,7 +41,7 @@ size_t yagot_reach_unsafe(yagot_reach *reach, uintptr_t memory, size_t size, boo
 /* What an object leads to beyond its body, but for what its traverse function shows. */
 void yagot_reach_object(yagot_reach *reach, PyObject *object);
 
-/* statics.c: the data of libraries and of the interpreter, and this thread's variables. */
+/* c_variables.c: the data of libraries and of the interpreter, and this thread's variables. */
 void yagot_reach_statics(yagot_reach *reach);
 /* stacks.c: the stacks of all other threads. */
 void yagot_reach_stacks(yagot_reach *reach);

@@ -109,26 +109,17 @@ static int
 note_what_was_missed(yagot_ledger *self)
 {
     yagot_window *w = &self->window;
-    Py_ssize_t frozen = yagot_gc_number(self->state->gc_get_freeze_count);
-    int unseen = forget_unseen(self);
-    if (frozen < 0 || unseen < 0) {
+    int was_frozen = yagot_gc_was_frozen(&self->gc, w->frozen);
+    int unseen = was_frozen < 0 ? -1 : forget_unseen(self);
+    if (unseen < 0) {
         return -1;
     }
     if (unseen) {
         w->incomplete = "a collection ran unseen (gc.callbacks was cleared)";
     }
-    if (!self->state->generations || frozen <= w->frozen) {
-        return 0;
-    }
-    /* freeze() leaves next to nothing in the generations; 3.12's collector moves some immortal objects there too */
-    PyObject *old = yagot_gc_objects(&self->gc, 2);
-    if (old == NULL) {
-        return -1;
-    }
-    if (PyList_GET_SIZE(old) < frozen - w->frozen) {
+    if (was_frozen > 0) {
         w->incomplete = "gc.freeze() was called";
     }
-    Py_DECREF(old);
     return 0;
 }
 

@@ -1,4 +1,4 @@
-/* statics.c - find: references in the data of shared libraries, of the interpreter, and in this thread's variables.
+/* c_variables.c - find: references in the data of shared libraries, of the interpreter, and in this thread's variables.
  *
  * The interpreter's data has signal handlers, hooks, codecs, callbacks of sys.monitoring and more that no traversal
  * shows. It also has free lists and caches that know objects without holding them: these are emptied or passed over. Of
