@@ -24,6 +24,12 @@ CRASH = "yagot.Crash"
 INTERRUPTED = "yagot.Interrupted"
 """The type of the problem of a test that Ctrl-C has stopped, or whatever else ended the run."""
 
+BROKEN_OFF = "yagot.BrokenOff"
+"""The type of the problem of a run that an exception has ended."""
+
+THE_RUN = "the run"
+"""Stands for a test where something is reported of the whole run."""
+
 UNTRACKED = "untracked"
 """Why a suspect is unsure: many caches in C hold objects that the collector does not track, and all look alike."""
 

@@ -6,11 +6,11 @@ import contextlib
 import sys
 import traceback
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from yagot.config import load, switched_off
-from yagot.files import shown_path
+from yagot.files import UnusablePath, shown_path
 from yagot.judge.rules import rules_of
 from yagot.model import Problem, TestInfo, TestReport
 from yagot.observe.checker import Checker, LeakError
@@ -222,6 +222,23 @@ def tell_late(result: Any, checker: Checker, following: TestInfo | None = None) 
     for report in checker.boundary(following):
         if checker.run.fails(report):
             _add_leak(result, LateTest(report), checker.error(report))
+
+
+@contextlib.contextmanager
+def ended(checker: Checker) -> Iterator[None]:
+    """Around a whole run: if an exception ends it, nobody else will write the reports. After Ctrl-C frameworks go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        checker.broke_off(error)
+        raise
+    except BaseException as error:
+        checker.broke_off(error)
+        try:
+            checker.finish()
+        except UnusablePath as unusable:
+            print(f"yagot: {unusable}", file=sys.stderr)
+        raise
 
 
 def again_of(test: Any) -> Again | None:

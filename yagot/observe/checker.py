@@ -280,6 +280,11 @@ class Checker:
             self._test = None
             self.run.interrupted()
 
+    def broke_off(self, error: BaseException) -> None:
+        """An exception has ended the run before its time, as the reports will say."""
+        self.abort()
+        self.run.broke_off(error)
+
     def finish(self) -> None:
         """Ends the run. Raises UnusablePath if a report could not be written."""
         try:
