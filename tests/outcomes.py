@@ -53,7 +53,7 @@ SUITES = {
                       "hypercorn", "pytest-timeout"], _pytest("test", "--ignore=test/with_dummyserver")),
     "httpx": Suite(["httpx", "trio", "uvicorn", "trustme", "chardet", "h2", "brotli", "zstandard", "socksio"],
                    _pytest("tests")),
-    "starlette": Suite(["starlette", "httpx", "itsdangerous", "jinja2", "python-multipart", "pyyaml", "trio",
+    "starlette": Suite(["starlette", "httpx", "httpx2", "itsdangerous", "jinja2", "python-multipart", "pyyaml", "trio",
                         "anyio"], _pytest("tests")),
     "click": Suite(["click"], _pytest("tests")),
     "tornado": Suite(["tornado"], _unittest("tornado.test.web_test", "tornado.test.ioloop_test",
