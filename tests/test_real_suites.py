@@ -5,8 +5,8 @@ import json
 import sys
 from pathlib import Path
 
-import pytest
 import outcomes
+import pytest
 from support import needs_counts, needs_generations, objects
 
 HERE = Path(__file__).parent

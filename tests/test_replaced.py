@@ -3,7 +3,10 @@
 import pytest
 
 FUNCTIONS = ["inspect.unwrap", "json.dumps", "os.stat", "os.open", "os.write", "os.close", "os.fstat", "io.StringIO",
-             "sys.getrecursionlimit", "time.monotonic", "gc.collect", "gc.get_objects"]  # fmt: skip
+             "sys.getrecursionlimit", "time.monotonic", "gc.collect", "gc.get_objects", "os.fspath", "os.path.join",
+             "os.path.basename", "os.path.dirname", "os.path.normcase", "signal.pthread_sigmask", "sys.exc_info",
+             "dataclasses.replace", "re.compile", "functools.wraps", "builtins.open",
+             "builtins.__import__"]  # fmt: skip
 OPTIONS = [("--junit-xml", "r.xml", "--markdown", "m.md"), ("--repeat", "0:2", "--repeat-seconds", "1")]
 
 
@@ -11,7 +14,7 @@ OPTIONS = [("--junit-xml", "r.xml", "--markdown", "m.md"), ("--repeat", "0:2", "
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_run_goes_on(project, function, options):
     project.write("test_p.py", f"""
-        import gc, inspect, io, json, os, sys, time, unittest
+        import builtins, dataclasses, functools, gc, inspect, io, json, os, re, signal, sys, time, unittest
 
         def broken(*args, **keywords):
             raise ZeroDivisionError

@@ -8,18 +8,14 @@ import fcntl
 import functools
 import re
 import select
-import signal
 import stat
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-if TYPE_CHECKING:
-    import os
-else:
-    from yagot.originals import os
+from yagot.originals import os, signal
 
 _T = TypeVar("_T")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from yagot.originals import dataclasses
 
 try:  # hashlib's own source for it; hashlib itself brings OpenSSL along, 4 MB
     from _blake2 import blake2s

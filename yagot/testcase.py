@@ -7,7 +7,7 @@ import sys
 import traceback
 import unittest
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from yagot.config import load, switched_off
 from yagot.files import UnusablePath, shown_path
@@ -15,11 +15,7 @@ from yagot.judge.rules import rules_of
 from yagot.model import Problem, TestInfo, TestReport
 from yagot.observe.checker import Checker, LeakError
 from yagot.observe.references import Again
-
-if TYPE_CHECKING:
-    import io
-else:
-    from yagot.originals import io
+from yagot.originals import io
 
 __unittest = True  # hides these frames from unittest's tracebacks
 
@@ -183,7 +179,7 @@ def _add_leak(result: Any, test: Any, error: LeakError) -> None:
     try:
         raise error
     except LeakError:
-        result.addFailure(test, sys.exc_info())
+        result.addFailure(test, (LeakError, error, error.__traceback__))
     error.__traceback__ = None  # it is in a cycle with this frame
 
 
@@ -226,7 +222,7 @@ def tell_late(result: Any, checker: Checker, following: TestInfo | None = None) 
 
 @contextlib.contextmanager
 def ended(checker: Checker) -> Iterator[None]:
-    """Around a whole run: if an exception ends it, nobody else will write the reports. After Ctrl-C frameworks go on."""
+    """Around a whole run: if an exception ends it, nobody else writes the reports; after Ctrl-C frameworks go on."""
     try:
         yield
     except KeyboardInterrupt as error:

@@ -1,4 +1,4 @@
-/* junit_frame.h - what a JUnit report has around its test cases: its root, its suites, and the note that it has not ended. */
+/* junit_frame.h - what a JUnit report has around its test cases: root, suites, and the note that it has not ended. */
 #ifndef YAGOT_JUNIT_FRAME_H
 #define YAGOT_JUNIT_FRAME_H
 

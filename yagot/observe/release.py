@@ -7,13 +7,13 @@ says it is the test's module: filters of warnings match there, and no registry o
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
 
 from yagot.model import TestInfo
+from yagot.originals import os
 
 if TYPE_CHECKING:
     from yagot import _core

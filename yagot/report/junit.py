@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import socket
 import sys
@@ -11,8 +10,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 from yagot import _core
+from yagot.commands.merge import combine_suites
 from yagot.files import Output, UnusablePath
 from yagot.model import BROKEN_OFF, CRASH, THE_RUN, Problem, TestInfo, TestReport
+from yagot.originals import os
 from yagot.report.attachments import Attachments
 from yagot.report.wording import describe_report, headline
 
@@ -263,8 +264,6 @@ class JUnitReport:
         if self._broken is not None:
             raise UnusablePath(self._broken)
         if self._repeated and not self._ant:
-            from yagot.commands.merge import combine_suites
-
             try:
                 combine_suites(self.output.path)
             except OSError as error:  # there is no room for temporary files
