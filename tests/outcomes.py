@@ -55,7 +55,7 @@ SUITES = {
                    _pytest("tests")),
     "starlette": Suite(["starlette", "httpx", "httpx2", "itsdangerous", "jinja2", "python-multipart", "pyyaml", "trio",
                         "anyio"], _pytest("tests", "--ignore=tests/middleware/test_opentelemetry.py")),
-    "click": Suite(["click"], _pytest("tests")),
+    "click": Suite(["click"], _pytest("tests", "-k", "not stress")),
     "tornado": Suite(["tornado"], _unittest("tornado.test.web_test", "tornado.test.ioloop_test",
                                             "tornado.test.iostream_test", "tornado.test.httpserver_test",
                                             "tornado.test.gen_test", "tornado.test.queues_test"), checked=None),
