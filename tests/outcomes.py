@@ -2,7 +2,7 @@
 
 A suite is a module of unittest tests (``test.test_queue``), or the name of a package of SUITES, whose source
 distribution is fetched. Each is run plain, again, and under yagot, which only reports. Tests that two plain runs do not
-agree on are flaky, and left out. Prints a line for each suite, and each test whose outcome differs. What each run prints
+agree on are flaky, and left out. Prints a line for each suite, and each test whose outcome differs. What a run prints
 and finds is kept in build/outcomes.
 
 ``python tests/outcomes.py --run OUT MODULE…`` runs modules under plain unittest and appends a line of JSON for each

@@ -55,6 +55,7 @@ class Run:
         self.summary = Summary(config.show_slowest, config.details)
         self._under_way: TestInfo | tuple[TestReport, list[Reporter]] | None = None
         self._unwritten: list[Reporter] = []
+        self._closed = False
         self._owner = self._process()
 
     @property
@@ -71,8 +72,9 @@ class Run:
             reporter.started(test)
 
     def finished(self, report: TestReport) -> None:
-        """A test is through, or something outside of tests failed, e.g. setUpClass."""
-        if self.is_copy:
+        """A test is through, or something outside of tests failed, e.g. setUpClass. What comes after the end of the run,
+        from a generator of unittest's that is closed with a broken-off run, is not reported."""
+        if self.is_copy or self._closed:
             return
         self._under_way = (report, list(self.reporters))
         self.summary.add(report)
@@ -136,6 +138,7 @@ class Run:
         if self.is_copy:
             return
         self.interrupted()
+        self._closed = True
         problems = []
         for reporter in self.reporters:
             try:
