@@ -72,8 +72,8 @@ class Run:
             reporter.started(test)
 
     def finished(self, report: TestReport) -> None:
-        """A test is through, or something outside of tests failed, e.g. setUpClass. What comes after the end of the run,
-        from a generator of unittest's that is closed with a broken-off run, is not reported."""
+        """A test is through, or something outside of tests failed, e.g. setUpClass. What comes after the end is not
+        reported: unittest's own generators are closed with a run that broke off."""
         if self.is_copy or self._closed:
             return
         self._under_way = (report, list(self.reporters))
