@@ -30,3 +30,26 @@ def test_the_run_goes_on(project, function, options):
     tests = project.tests(*options, "test_p", check=1)
     assert [finding["verdict"] for finding in tests["test_b"]["findings"]] == ["leak"]
     assert "ZeroDivisionError" not in project.result.stderr
+
+
+def test_a_module_that_is_something_else(project):
+    """What a test leaves in sys.modules is not asked for attributes: under pytest such a test passes."""
+    project.write("test_p.py", """
+        import sys
+        import types
+
+        class Odd(types.ModuleType):
+            def __getattribute__(self, name):
+                raise ZeroDivisionError
+
+        def test_a():
+            sys.modules[__name__].__file__ = 5
+            sys.modules[__name__].__class__ = Odd
+
+        def test_b():
+            one = []
+            one.append(one)
+        """)
+    plain, checked = (project.python("-m", "pytest", "-q", *options, "test_p.py") for options in ([], ["--yagot"]))
+    assert plain.returncode == 0 and "2 passed" in plain.stdout
+    assert "2 passed, 1 error" in checked.stdout and "ZeroDivisionError" not in checked.stdout, checked.stdout

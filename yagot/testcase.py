@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from yagot.config import load, switched_off
-from yagot.files import UnusablePath, shown_path
+from yagot.files import UnusablePath, file_of_module, shown_path
 from yagot.judge.rules import rules_of
 from yagot.model import Problem, TestInfo, TestReport
 from yagot.observe.checker import Checker, LeakError
@@ -155,7 +155,7 @@ def _unwrapped(function: Any) -> Any:
 
 def source_of(function: Any, cls: type) -> tuple[str | None, int | None]:
     """The file of a test's class and, if the test was defined there, its line."""
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    file = file_of_module(cls.__module__)
     code = getattr(_unwrapped(function), "__code__", None)
     if file is None:
         return None, None
