@@ -32,7 +32,7 @@ _START = _working_directory()
 """Where the run began: a test may change the working directory."""
 
 
-_NAMESPACE: Any = ModuleType.__dict__["__dict__"]
+_NAMESPACE: Any = vars(ModuleType)["__dict__"]
 
 
 @functools.cache
