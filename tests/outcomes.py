@@ -59,7 +59,7 @@ SUITES = {
     "tornado": Suite(["tornado"], _unittest("tornado.test.web_test", "tornado.test.ioloop_test",
                                             "tornado.test.iostream_test", "tornado.test.httpserver_test",
                                             "tornado.test.gen_test", "tornado.test.queues_test"), checked=None),
-    "twisted": Suite(["twisted"], _unittest("twisted.test.test_defer", "twisted.test.test_tcp",
+    "twisted": Suite(["twisted", "PyHamcrest"], _unittest("twisted.test.test_defer", "twisted.test.test_tcp",
                                             "twisted.test.test_task", "twisted.test.test_threads",
                                             "twisted.test.test_process", "twisted.internet.test.test_tcp"),
                      checked=None),
