@@ -2,16 +2,20 @@
 
 A suite is a module of unittest tests (``test.test_queue``), or the name of a package of SUITES, whose source
 distribution is fetched. Each is run plain, again, and under yagot, which only reports. Tests that two plain runs do not
-agree on are flaky, and left out. Prints a line for each suite, and each test whose outcome differs.
+agree on are flaky, and left out. Prints a line for each suite, and each test whose outcome differs. What a run prints
+and finds is kept in build/outcomes.
 
-``python tests/outcomes.py --run OUT MODULE…`` runs modules under plain unittest and writes {id: outcome};
-as a plugin of pytest (``-p outcomes``) it does the same for pytest.
+``python tests/outcomes.py --run OUT MODULE…`` runs modules under plain unittest and appends a line of JSON for each
+outcome: [id, outcome]; as a plugin of pytest (``-p outcomes``) it does the same for pytest.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -49,13 +53,13 @@ SUITES = {
                       "hypercorn", "pytest-timeout"], _pytest("test", "--ignore=test/with_dummyserver")),
     "httpx": Suite(["httpx", "trio", "uvicorn", "trustme", "chardet", "h2", "brotli", "zstandard", "socksio"],
                    _pytest("tests")),
-    "starlette": Suite(["starlette", "httpx", "itsdangerous", "jinja2", "python-multipart", "pyyaml", "trio",
-                        "anyio"], _pytest("tests")),
-    "click": Suite(["click"], _pytest("tests")),
+    "starlette": Suite(["starlette", "httpx", "httpx2", "itsdangerous", "jinja2", "python-multipart", "pyyaml", "trio",
+                        "anyio"], _pytest("tests", "--ignore=tests/middleware/test_opentelemetry.py")),
+    "click": Suite(["click"], _pytest("tests", "-k", "not stress")),
     "tornado": Suite(["tornado"], _unittest("tornado.test.web_test", "tornado.test.ioloop_test",
                                             "tornado.test.iostream_test", "tornado.test.httpserver_test",
                                             "tornado.test.gen_test", "tornado.test.queues_test"), checked=None),
-    "twisted": Suite(["twisted"], _unittest("twisted.test.test_defer", "twisted.test.test_tcp",
+    "twisted": Suite(["twisted", "PyHamcrest"], _unittest("twisted.test.test_defer", "twisted.test.test_tcp",
                                             "twisted.test.test_task", "twisted.test.test_threads",
                                             "twisted.test.test_process", "twisted.internet.test.test_tcp"),
                      checked=None),
@@ -67,8 +71,31 @@ SUITES = {
 # -- recording ---------------------------------------------------------------------------------------
 
 
+class Log:
+    """A file to which outcomes are appended at once: a run may crash, and a test may close all descriptors, replace
+    functions or return in a forked child."""
+
+    def __init__(self, path):
+        self._path, self._process = os.path.abspath(path), os.getpid()
+        self._open, self._write, self._close, self._getpid = os.open, os.write, os.close, os.getpid
+        self._encode = json.JSONEncoder().encode
+
+    def append(self, test, outcome):
+        if self._getpid() == self._process:
+            file = self._open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            self._write(file, f"{self._encode([test, outcome])}\n".encode())
+            self._close(file)
+
+
+def read(path):
+    """{id: outcome}: the last one for each test holds."""
+    return dict(map(json.loads, path.read_text().splitlines())) if path.exists() else {}
+
+
 class Recorder(unittest.TextTestResult):
     """Notes the worst outcome of each test; a leak under yagot is none."""
+
+    log = None
 
     def __init__(self, *arguments, **keywords):
         super().__init__(*arguments, **keywords)
@@ -77,56 +104,68 @@ class Recorder(unittest.TextTestResult):
     def note(self, test, outcome):
         if self.outcomes.get(test.id(), "passed") in ("passed", "skipped"):
             self.outcomes[test.id()] = outcome
+            self.log.append(test.id(), outcome)
+
+    def startTest(self, test):
+        self.log.append(test.id(), "did not end")
+        super().startTest(test)
 
     def addSuccess(self, test):
-        self.outcomes.setdefault(test.id(), "passed")
+        self.note(test, "passed")
+        super().addSuccess(test)
 
     def addFailure(self, test, err):
         self.note(test, "failed")
+        super().addFailure(test, err)
 
     def addError(self, test, err):
         self.note(test, "error")
+        super().addError(test, err)
 
     def addSkip(self, test, reason):
         self.note(getattr(test, "test_case", test), "skipped")
+        super().addSkip(test, reason)
 
     def addExpectedFailure(self, test, err):
         self.note(test, "expected_failure")
+        super().addExpectedFailure(test, err)
 
     def addUnexpectedSuccess(self, test):
         self.note(test, "unexpected_success")
+        super().addUnexpectedSuccess(test)
 
     def addSubTest(self, test, subtest, err):
         if err is not None:
             self.note(test, "failed" if issubclass(err[0], test.failureException) else "error")
+        super().addSubTest(test, subtest, err)
 
 
 def run_unittest(out, modules, checked):
     """Runs modules, and writes the outcomes. Under yagot its runner is the only difference."""
     sys.path.insert(0, os.getcwd())
+    Recorder.log = Log(out)
     options = {"resultclass": Recorder, "verbosity": 0}
     if checked:
-        from yagot import Checker, Config, TextTestRunner
+        from yagot import Checker, TextTestRunner
+        from yagot.config import load
+        from yagot.report.reporters import make_reporters
 
-        runner = TextTestRunner(checker=Checker(Config(report_only=True)), **options)
+        config, _ = load({"report_only": True})
+        runner = TextTestRunner(checker=Checker(config, make_reporters(config, "all")), **options)
     else:
         runner = unittest.TextTestRunner(**options)
-    result = runner.run(unittest.defaultTestLoader.loadTestsFromNames(modules))
-    Path(out).write_text(json.dumps(result.outcomes))
+    runner.run(unittest.defaultTestLoader.loadTestsFromNames(modules))
+
+
+def pytest_configure(config):
+    """As a plugin of pytest: holds the file from the start."""
+    Recorder.log = Log(os.environ["OUTCOMES"])
 
 
 def pytest_runtest_logreport(report):
     """As a plugin of pytest: the outcome of each phase."""
     if not hasattr(report, "yagot_later"):
-        OUTCOMES.setdefault(report.nodeid, {})[report.when] = report.outcome + getattr(report, "wasxfail", "")
-
-
-def pytest_sessionfinish():
-    """As a plugin of pytest: writes them."""
-    Path(os.environ["OUTCOMES"]).write_text(json.dumps(OUTCOMES))
-
-
-OUTCOMES = {}
+        Recorder.log.append(f"{report.nodeid} {report.when}", report.outcome + getattr(report, "wasxfail", ""))
 
 
 # -- comparing ---------------------------------------------------------------------------------------
@@ -163,47 +202,80 @@ def printed_outcomes(text):
     return dict(re.findall(pattern, text, re.M))
 
 
-def run(name, python, checked):
-    """{id: outcome} of one run."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("YAGOT", "PYTEST_"))}
-    PLACE.mkdir(parents=True, exist_ok=True)
-    out = PLACE / f"outcomes-{os.getpid()}.json"  # several may run at once
-    out.unlink(missing_ok=True)
-    environment["OUTCOMES"] = str(out)
+def tagged(name, python):
+    """How files of a suite's run are called."""
+    return f"{name}-{python_tag(python)}"
+
+
+def command_of(name, python, checked, out, place):
+    """The command of one run, its directory, and what it needs on its path."""
     suite = SUITES.get(name) or Suite([], _unittest(name), checked=None)
-    command, directory, path = list(suite.command), PLACE, [str(Path(__file__).parent)]
+    command, path = [python, *suite.command], [str(Path(__file__).parent)]
     if name in SUITES:
         installed, source = prepare(name, python)
         path.insert(0, str(installed))
-        directory = source / suite.directory
+        place = source / suite.directory
         if name == "django":
-            (directory / "test_checked.py").write_text(
+            (place / "test_checked.py").write_text(
                 "from test_sqlite import *\nTEST_RUNNER = 'yagot.plugins.django.LeakCheckRunner'\n"
             )
-            environment["YAGOT_REPORT_ONLY"] = "1" if checked else ""
     if suite.checked is None:
-        command[2:2] = [str(out), *(["--checked"] if checked else [])]
+        command[3:3] = [str(out), *(["--checked"] if checked else [])]
     elif checked:
         command += suite.checked
-    environment["PYTHONPATH"] = os.pathsep.join(path)
-    result = subprocess.run(
-        [python, *command], cwd=directory, env=environment, capture_output=True, text=True, errors="replace",
-        stdin=subprocess.DEVNULL, timeout=3600,
-    )  # fmt: skip
-    if out.exists():
-        return json.loads(out.read_text())
-    found = printed_outcomes(result.stderr)
-    if not found:
-        print(result.stdout[-2000:] + result.stderr[-2000:], f"exit status {result.returncode}", file=sys.stderr)
-    return found
+    return command, place, path
 
 
-def compare(name, python):
+def stop(process):
+    """Kills a run and what it has started, if it is still there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def call(command, seconds, log, **options):
+    """Runs a command in a session of its own; returns what it printed, and how it ended."""
+    with log.open("w+", errors="replace") as file:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, **options
+        )
+        try:
+            ended = f"exit status {process.wait(seconds)}"
+        except subprocess.TimeoutExpired:
+            ended = f"still running after {seconds} s"
+        finally:
+            stop(process)
+        file.seek(0)
+        return file.read(), ended
+
+
+def run(name, python, kind, seconds):
+    """{id: outcome} of one run, and how it ended. *kind*: plain, again or checked."""
+    base = PLACE / f"{tagged(name, python)}-{kind}"
+    place, out = base.with_name(f"{base.name}-{os.getpid()}"), base.with_name(f"{base.name}.outcomes")
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    out.unlink(missing_ok=True)
+    command, directory, path = command_of(name, python, kind == "checked", out, place)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("YAGOT", "PYTEST_"))}
+    environment |= {"OUTCOMES": str(out), "PYTHONPATH": os.pathsep.join(path)}
+    if kind == "checked":
+        environment |= {"YAGOT_REPORT_ONLY": "1", "YAGOT_JSON": f"{base}.json"}
+    text, ended = call(command, seconds, base.with_name(f"{base.name}.log"), cwd=directory, env=environment)
+    shutil.rmtree(place, ignore_errors=True)
+    return read(out) or printed_outcomes(text), ended
+
+
+def compare(name, python, seconds):
     """Prints a suite's line and what differs; returns whether something does."""
-    plain, again, checked = run(name, python, False), run(name, python, False), run(name, python, True)
+    plain, ended = run(name, python, "plain", seconds)
+    again, ended_again = run(name, python, "again", seconds)
+    checked, ended_checked = run(name, python, "checked", seconds)
     flaky = {test for test in plain.keys() | again.keys() if plain.get(test) != again.get(test)}
     different = {test for test in plain.keys() | checked.keys() if plain.get(test) != checked.get(test)} - flaky
-    print(f"{name}: {len(plain)} tests, {len(flaky)} flaky, {len(different)} different", flush=True)
+    print(f"{tagged(name, python)}: {len(plain)} tests, {len(flaky)} flaky, {len(different)} different", flush=True)
+    if len({ended, ended_again, ended_checked}) > 1 or "still" in ended or not plain:
+        print(f"    {ended} without, {ended_again} again, {ended_checked} with", flush=True)
     for test in sorted(different)[:SHOWN]:
         print(f"    {test}: {plain.get(test)} without, {checked.get(test)} with", flush=True)
     if len(different) > SHOWN:
@@ -214,6 +286,7 @@ def compare(name, python):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--seconds", type=int, default=1200, help="for each run; 1200 if not given")
     parser.add_argument("--run", metavar="OUT")
     parser.add_argument("--checked", action="store_true")
     parser.add_argument("suites", nargs="*")
@@ -221,7 +294,8 @@ def main():
     if options.run is not None:
         run_unittest(options.run, options.suites, options.checked)
         return 0
-    return int(sum([compare(name, options.python) for name in options.suites or SUITES]) > 0)
+    python = os.path.abspath(options.python)
+    return int(sum([compare(name, python, options.seconds) for name in options.suites or SUITES]) > 0)
 
 
 if __name__ == "__main__":

@@ -278,3 +278,32 @@ def test_what_an_import_leaves_is_no_leak(project, first, collect):
         leaks = {name: [f["cause"] for f in test["findings"] if f["verdict"] == "leak"] for name, test in tests.items()}
         assert not leaks["test_a_imports"]
         assert len(leaks["test_b_leaks"]) == 1 and "thing.Node" in leaks["test_b_leaks"][0]
+
+
+def test_the_dict_of_garbage_keeps_nothing_alive(project):
+    """3.13.0's traversal of an instance leaves out its dict, which must not be kept while the instance goes."""
+    project.write("test_mock.py", """
+        import unittest
+        from unittest import mock
+
+        class Node:
+            pass
+
+        class T(unittest.TestCase):
+            def test_mock(self):
+                mock.mock_open(read_data="x")().read()
+
+            def test_generator(self):
+                def steps():
+                    yield 1
+                    yield 2
+
+                node, other = Node(), Node()
+                node.other, other.node = other, node
+                vars(node)["steps"] = started = steps()
+                vars(other)
+                next(started)
+        """)
+    tests = project.tests("--strict", "test_mock")
+    kinds = {name: {finding["kind"] for finding in test["findings"]} for name, test in tests.items()}
+    assert kinds == {"test_mock": {"collected"}, "test_generator": {"collected"}}

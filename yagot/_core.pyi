@@ -122,6 +122,7 @@ class JUnitWriter:
         properties: tuple[tuple[str, str], ...],
         family: Literal["xunit2", "xunit1", "ant"] = "xunit2",
         path: bytes | None = None,
+        ending: tuple[object, ...] | None = None,
     ) -> JUnitWriter: ...
     def write(
         self,

@@ -8,18 +8,15 @@ import fcntl
 import functools
 import re
 import select
-import signal
 import stat
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from types import ModuleType
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    import os
-else:
-    from yagot.originals import os
+from yagot.originals import os, signal
 
 _T = TypeVar("_T")
 
@@ -33,6 +30,9 @@ def _working_directory() -> str | None:
 
 _START = _working_directory()
 """Where the run began: a test may change the working directory."""
+
+
+_NAMESPACE: Any = vars(ModuleType)["__dict__"]
 
 
 @functools.cache
@@ -51,6 +51,15 @@ def shown_places(places: str) -> str:
     """``path:line < path:line`` with such paths."""
     parts = (place.rpartition(":") for place in places.split(" < "))
     return " < ".join(f"{shown_path(path)}:{line}" if path else line for path, _, line in parts)
+
+
+def file_of_module(name: str) -> str | None:
+    """A module's ``__file__``, without running anything of the module's: a test may have put what it likes there."""
+    module = sys.modules.get(name)
+    if not issubclass(type(module), ModuleType):
+        return None
+    file = _NAMESPACE.__get__(module).get("__file__")
+    return file if isinstance(file, str) else None
 
 
 def readable(path: str) -> str:

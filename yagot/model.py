@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from yagot.originals import dataclasses
 
 try:  # hashlib's own source for it; hashlib itself brings OpenSSL along, 4 MB
     from _blake2 import blake2s
@@ -23,6 +24,12 @@ CRASH = "yagot.Crash"
 
 INTERRUPTED = "yagot.Interrupted"
 """The type of the problem of a test that Ctrl-C has stopped, or whatever else ended the run."""
+
+BROKEN_OFF = "yagot.BrokenOff"
+"""The type of the problem of a run that an exception has ended."""
+
+THE_RUN = "the run"
+"""Stands for a test where something is reported of the whole run."""
 
 UNTRACKED = "untracked"
 """Why a suspect is unsure: many caches in C hold objects that the collector does not track, and all look alike."""

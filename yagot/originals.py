@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import atexit
+import copy
+import dataclasses as dataclasses
 import gc
-import io
-import json
-import os
+import genericpath
+import io as io
+import json as json
+import os as os
+import posixpath
+import signal as signal
 import sys
 import threading
 import time
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING
 
 
 class originals:
@@ -38,11 +44,24 @@ class originals:
     settrace = staticmethod(sys.settrace)
 
 
-def _copied(module: ModuleType) -> ModuleType:
-    """A module with the functions that another one has now."""
-    copy = ModuleType(module.__name__)
-    vars(copy).update(vars(module))
+def _copied(*modules: ModuleType, **held: object) -> ModuleType:
+    """A module with the functions that others have now; those written in Python call each other, and use what is
+    *held*, whatever becomes of the others."""
+    copy = ModuleType(modules[-1].__name__)
+    names = vars(copy)
+    for module in modules:
+        names.update(vars(module))
+    names.update(held)
+    for name, value in list(names.items()):
+        if isinstance(value, FunctionType) and any(value.__globals__ is vars(module) for module in modules):
+            rebound = FunctionType(value.__code__, names, name, value.__defaults__, value.__closure__)
+            rebound.__kwdefaults__ = value.__kwdefaults__
+            names[name] = rebound
     return copy
 
 
-os, io, json = map(_copied, (os, io, json))
+if not TYPE_CHECKING:
+    os = _copied(os)
+    os.path = _copied(genericpath, posixpath, os=os)
+    dataclasses = _copied(dataclasses, copy=_copied(copy))
+    io, json, signal = map(_copied, (io, json, signal))

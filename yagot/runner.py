@@ -113,6 +113,9 @@ class TextTestRunner(unittest.TextTestRunner):
         self.checker.start()
         try:
             result = super().run(wrap_tests(test, self.checker))
+        except BaseException as error:
+            self.checker.broke_off(error)
+            raise
         finally:
             self._finish()
         return result

@@ -6,20 +6,16 @@ import contextlib
 import sys
 import traceback
 import unittest
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 from yagot.config import load, switched_off
-from yagot.files import shown_path
+from yagot.files import UnusablePath, file_of_module, shown_path
 from yagot.judge.rules import rules_of
 from yagot.model import Problem, TestInfo, TestReport
 from yagot.observe.checker import Checker, LeakError
 from yagot.observe.references import Again
-
-if TYPE_CHECKING:
-    import io
-else:
-    from yagot.originals import io
+from yagot.originals import io
 
 __unittest = True  # hides these frames from unittest's tracebacks
 
@@ -159,7 +155,7 @@ def _unwrapped(function: Any) -> Any:
 
 def source_of(function: Any, cls: type) -> tuple[str | None, int | None]:
     """The file of a test's class and, if the test was defined there, its line."""
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    file = file_of_module(cls.__module__)
     code = getattr(_unwrapped(function), "__code__", None)
     if file is None:
         return None, None
@@ -183,7 +179,7 @@ def _add_leak(result: Any, test: Any, error: LeakError) -> None:
     try:
         raise error
     except LeakError:
-        result.addFailure(test, sys.exc_info())
+        result.addFailure(test, (LeakError, error, error.__traceback__))
     error.__traceback__ = None  # it is in a cycle with this frame
 
 
@@ -222,6 +218,23 @@ def report_late(result: Any, checker: Checker, following: TestInfo | None = None
     for report in checker.boundary(following):
         if checker.run.fails(report):
             _add_leak(result, LateTest(report), checker.error(report))
+
+
+@contextlib.contextmanager
+def ended(checker: Checker) -> Iterator[None]:
+    """Around a whole run: if an exception ends it, nobody else writes the reports; after Ctrl-C frameworks go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        checker.broke_off(error)
+        raise
+    except BaseException as error:
+        checker.broke_off(error)
+        try:
+            checker.finish()
+        except UnusablePath as unusable:
+            print(f"yagot: {unusable}", file=sys.stderr)
+        raise
 
 
 def again_of(test: Any) -> Again | None:

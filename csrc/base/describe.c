@@ -76,6 +76,19 @@ yagot_has_managed_dict(PyTypeObject *type)
 }
 
 PyObject *
+yagot_inline_dict(PyObject *object)
+{
+#if PY_VERSION_HEX >= 0x030D0000 && !YAGOT_FREE_THREADED
+    if (Py_TYPE(object)->tp_flags & Py_TPFLAGS_INLINE_VALUES) {
+        return ((PyObject **)object)[-3];
+    }
+#else
+    (void)object;
+#endif
+    return NULL;
+}
+
+PyObject *
 yagot_instance_dict(PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);

@@ -23,6 +23,9 @@ void yagot_add_definition(yagot_text *text, PyObject *object);
 bool yagot_has_managed_dict(PyTypeObject *type);
 /* The instance's __dict__ (borrowed), or NULL if it has none. */
 PyObject *yagot_instance_dict(PyObject *object);
+/* 3.13+: the dict that has been made of an instance's inline values (borrowed), or NULL. Before 3.13.3 traversals show
+ * the values, but not the dict. */
+PyObject *yagot_inline_dict(PyObject *object);
 /* Is an object shown as a part of another: an instance's __dict__, a generator's frame? Newer Pythons often have
  * no such objects. */
 bool yagot_is_part(PyObject *whole, PyObject *part);

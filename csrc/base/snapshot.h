@@ -16,7 +16,7 @@ enum {
     YAGOT_REACHABLE = 4,    /* something outside the snapshot leads here */
     YAGOT_RELEASED = 8,     /* goes with the dropped objects, by reference counting */
     YAGOT_GARBAGE = 16,     /* only the collector can release it */
-    YAGOT_LATER = 32,       /* garbage only once the dropped objects are gone */
+    YAGOT_LATER = 32,       /* garbage only once the dropped objects are gone; if reachable: the dict of what is garbage */
     YAGOT_SUSPECT = 64,     /* has references that nobody holds */
     YAGOT_INDEPENDENT = 128,       /* alive without the suspects */
 };

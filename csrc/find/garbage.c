@@ -10,6 +10,7 @@
  * is simulated by reference counting, and what survives that is what the collector would have to do.
  */
 #include "find/garbage.h"
+#include "base/describe.h"
 
 #include <string.h>
 
@@ -208,6 +209,20 @@ mark_later(walk *w)
     mark_from_stack(w);
 }
 
+/* The dict of an instance goes with it, though traversals may not show that they belong together: nobody is to keep it,
+ * for it holds what the instance holds. */
+static void
+mark_dicts(yagot_snapshot *s)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        PyObject *dict = s->flags[i] & YAGOT_REACHABLE ? NULL : yagot_inline_dict(s->objects[i]);
+        uint32_t index = dict != NULL ? yagot_snapshot_find(s, dict) : YAGOT_NONE;
+        if (index != YAGOT_NONE && s->flags[index] & YAGOT_REACHABLE && s->refs[index] == 1) {
+            s->flags[index] |= YAGOT_LATER;
+        }
+    }
+}
+
 static void
 count_found(yagot_snapshot *s, yagot_found *found)
 {
@@ -245,6 +260,7 @@ yagot_find_garbage(yagot_snapshot *s, yagot_found *found)
         release_dropped(&w);
         mark_later(&w);
     }
+    mark_dicts(s);
     count_found(s, found);
     walk_fini(&w);
     return 0;

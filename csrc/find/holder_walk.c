@@ -63,20 +63,6 @@ walk_type(yagot_holders *h, PyTypeObject *type)
     yagot_holders_add(h, type->tp_cache);
 }
 
-/* 3.13+: the traversal of an instance with inline values shows the values, but not the dict made of them. */
-static void
-walk_inline_dict(yagot_holders *h, PyObject *object)
-{
-#if PY_VERSION_HEX >= 0x030D0000 && !YAGOT_FREE_THREADED
-    if (Py_TYPE(object)->tp_flags & Py_TPFLAGS_INLINE_VALUES) {
-        (void)yagot_subtract_words(h, (PyObject **)object - 3, sizeof object);
-    }
-#else
-    (void)h;
-    (void)object;
-#endif
-}
-
 /* An object holds its type if a class statement or a module has made it; not all traverse functions show that. */
 static void
 walk_type_of(yagot_holders *h, PyObject *object)
@@ -115,7 +101,7 @@ walk(yagot_holders *h, PyObject *object)
     else if (yagot_can_traverse(object)) {
         yagot_traverse(object, yagot_holders_visit, h);
         walk_keys(h, object);
-        walk_inline_dict(h, object);
+        yagot_holders_add(h, yagot_inline_dict(object));
     }
     else {
         yagot_subtract_body(h, object);

@@ -92,7 +92,8 @@ yagot_list_alive(const yagot_snapshot *births)
 {
     PyObject *alive = PyList_New(0);
     for (uint32_t i = 0; alive != NULL && i < births->count; i++) {
-        if (births->flags[i] & YAGOT_REACHABLE && is_birth(births, i) && PyList_Append(alive, births->objects[i]) < 0) {
+        bool survives = (births->flags[i] & (YAGOT_REACHABLE | YAGOT_LATER)) == YAGOT_REACHABLE && is_birth(births, i);
+        if (survives && PyList_Append(alive, births->objects[i]) < 0) {
             Py_CLEAR(alive);
         }
     }

@@ -5,12 +5,12 @@
  * where the old tail was longer. The file is made longer first, by white space behind the end of the document, so that
  * a full disk or a limit stops a write that changes nothing; a write that fails half-way is taken back.
  * The suite's counters have a fixed width and are rewritten in place, and become plain numbers when the suite is
- * over; those of the whole report, white space until then, are written at the end. The dialect is the one of
+ * over; those of the whole report, white space until then, are written at the end. Between two tests the document ends
+ * with a case that says that the run is not over, for which there is always room. The dialect is the one of
  * docs/reference/junit.
  */
 #include "base/files.h"
-#include "report/junit_counters.h"
-#include "report/junit_testcase.h"
+#include "report/junit_frame.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,12 +20,13 @@ typedef struct {
     PyObject_HEAD
     yagot_file file;
     pid_t process;                  /* forked children must not write */
-    PyObject *name, *timestamp, *hostname, *properties;     /* owned */
+    yagot_frame frame;
     PyObject *suite;                /* owned; the open suite, NULL before the first */
     off_t next_at, end;             /* where the next test case goes; where white space begins */
     bool pending;                   /* the case there is one that says the process died */
-    bool ant, with_places;          /* the family: Ant's schema; cases with file and line */
     int suites;                     /* begun so far */
+    size_t room;                    /* what the end takes while the run is not over */
+    bool over;                      /* the run has come to its end, or the report to its own: a write failed */
     bool broken;                    /* a write failed, and so did taking it back */
     yagot_counters root, inner;
     yagot_xml xml;
@@ -70,7 +71,7 @@ write_tail(junit_writer *self)
         errno = ENOMEM;
         return -1;
     }
-    if (yagot_file_reserve(&self->file, self->next_at + (off_t)size) < 0) {
+    if (yagot_file_reserve(&self->file, self->next_at + (off_t)(size + self->room)) < 0) {
         return -1;
     }
     self->end = self->next_at + (off_t)size;    /* until all is there, white space begins behind it at the earliest */
@@ -81,17 +82,7 @@ write_tail(junit_writer *self)
     return 0;
 }
 
-/* -- start tags ----------------------------------------------------------------------------------- */
-
-/* Writes counters, and notes where they go. */
-static void
-add_counters(junit_writer *self, yagot_counters *c, bool skipped, yagot_counters_form form)
-{
-    char text[YAGOT_COUNTERS_SIZE];
-    c->at = self->next_at + (off_t)self->xml.bytes.size;
-    yagot_counters_format(text, c, skipped, form);
-    yagot_xml_attributes(&self->xml, text);
-}
+/* -- counters ------------------------------------------------------------------------------------- */
 
 /* Writes the numbers of today over them. -1 with errno set. */
 static int
@@ -115,58 +106,6 @@ finish_counters(junit_writer *self, const yagot_counters *c, bool skipped)
     return -1;
 }
 
-static void
-start_root(junit_writer *self)
-{
-    yagot_xml_start(&self->xml, "testsuites");
-    if (!self->ant) {
-        yagot_xml_attribute_str(&self->xml, "name", self->name);
-        add_counters(self, &self->root, false, YAGOT_BLANK);
-    }
-}
-
-static void
-start_suite(junit_writer *self, const yagot_case *c, yagot_counters *inner)
-{
-    yagot_xml_start(&self->xml, "testsuite");
-    if (self->ant) {
-        yagot_xml_attribute(&self->xml, "package", "");
-        yagot_xml_number(&self->xml, "id", self->suites);
-    }
-    yagot_xml_attribute_str(&self->xml, "name", c->suite);
-    add_counters(self, inner, true, YAGOT_DIGITS);
-    yagot_xml_attribute_str(&self->xml, "timestamp", self->timestamp);
-    yagot_xml_attribute_str(&self->xml, "hostname", self->hostname);
-    if (!self->ant) {
-        yagot_xml_attribute_str(&self->xml, "file", c->file);
-    }
-}
-
-/* What Ant's schema wants behind the cases of a suite. */
-static const char *
-suite_tail(const junit_writer *self)
-{
-    return self->ant ? "<system-out></system-out><system-err></system-err>\n" : "";
-}
-
-static void
-add_properties(junit_writer *self)
-{
-    yagot_xml *xml = &self->xml;
-    yagot_xml_start(xml, "properties");
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->properties); i++) {
-        PyObject *pair = PyTuple_GET_ITEM(self->properties, i);
-        yagot_xml_raw(xml, "\n");
-        yagot_xml_start(xml, "property");
-        yagot_xml_attribute_str(xml, "name", PyTuple_GET_ITEM(pair, 0));
-        yagot_xml_attribute_str(xml, "value", PyTuple_GET_ITEM(pair, 1));
-        yagot_xml_end(xml, "property");
-    }
-    yagot_xml_raw(xml, "\n");
-    yagot_xml_end(xml, "properties");
-    yagot_xml_raw(xml, "\n");
-}
-
 /* -- test cases ----------------------------------------------------------------------------------- */
 
 /* Ends the open suite, if there is one. */
@@ -174,8 +113,7 @@ static void
 end_suite(junit_writer *self)
 {
     if (self->suite != NULL) {
-        yagot_xml_raw(&self->xml, suite_tail(self));
-        yagot_xml_raw(&self->xml, "</testsuite>\n");
+        yagot_frame_end_suite(&self->xml, &self->frame);
     }
 }
 
@@ -183,9 +121,18 @@ static void
 begin_suite(junit_writer *self, const yagot_case *c, yagot_counters *inner)
 {
     end_suite(self);
-    start_suite(self, c, inner);
-    yagot_xml_raw(&self->xml, "\n");
-    add_properties(self);
+    yagot_frame_suite(&self->xml, &self->frame, c, self->suites, inner);
+    inner->at += self->next_at;
+}
+
+/* Ends the document; until the run is over with the case that says so, but for where a pending one does. */
+static void
+end_document(junit_writer *self, bool pending, int suites)
+{
+    if (!pending && !self->over) {
+        yagot_frame_ending(&self->xml, &self->frame, suites);
+    }
+    yagot_xml_raw(&self->xml, "</testsuites>\n");
 }
 
 static void
@@ -206,7 +153,7 @@ take_back(junit_writer *self)
     self->file.unlimited = true;
     yagot_xml_reset(&self->xml);
     end_suite(self);
-    yagot_xml_raw(&self->xml, "</testsuites>\n");
+    end_document(self, false, self->suites);
     if (write_tail(self) < 0) {
         self->broken = true;
         return -1;
@@ -236,10 +183,10 @@ put_case(junit_writer *self, const yagot_case *c, bool same)
         begin_suite(self, c, &fresh);
     }
     size_t before = self->xml.bytes.size;
-    yagot_case_write(&self->xml, c, self->ant, self->with_places);
+    yagot_case_write(&self->xml, c, self->frame.ant, self->frame.with_places);
     size_t after = self->xml.bytes.size;
-    yagot_xml_raw(&self->xml, suite_tail(self));
-    yagot_xml_raw(&self->xml, "</testsuite>\n</testsuites>\n");
+    yagot_frame_end_suite(&self->xml, &self->frame);
+    end_document(self, c->pending, self->suites + !same);
     if (write_tail(self) < 0) {
         return -1;
     }
@@ -261,6 +208,7 @@ try_case(junit_writer *self, const yagot_case *c)
     }
     if (put_case(self, c, same) < 0) {
         int error = errno;
+        self->over = true;      /* the user is told in other ways */
         (void)take_back(self);
         errno = error;
         return checked(-1);
@@ -296,15 +244,17 @@ junit_write(junit_writer *self, PyObject *const *args, Py_ssize_t count)
 
 /* -- begin and end -------------------------------------------------------------------------------- */
 
-/* An empty report, without the counters of the whole. -1 with errno set. */
+/* A report without tests, and without the counters of the whole. -1 with errno set. */
 static int
 write_skeleton(junit_writer *self)
 {
+    yagot_frame_ending(&self->xml, &self->frame, 0);
+    self->room = self->xml.bytes.size;
+    yagot_xml_reset(&self->xml);
     yagot_xml_raw(&self->xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    start_root(self);
-    yagot_xml_raw(&self->xml, "\n");
+    yagot_frame_root(&self->xml, &self->frame, &self->root);
     off_t next = (off_t)self->xml.bytes.size;
-    yagot_xml_raw(&self->xml, "</testsuites>\n");
+    end_document(self, false, 0);
     self->end = self->file.size;
     if (write_tail(self) < 0) {
         return -1;
@@ -313,29 +263,16 @@ write_skeleton(junit_writer *self)
     return 0;
 }
 
-static bool
-are_pairs(PyObject *properties)
-{
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(properties); i++) {
-        PyObject *pair = PyTuple_GET_ITEM(properties, i);
-        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2 || !PyUnicode_Check(PyTuple_GET_ITEM(pair, 0))
-            || !PyUnicode_Check(PyTuple_GET_ITEM(pair, 1))) {
-            PyErr_SetString(PyExc_TypeError, "properties must be a tuple of pairs of str");
-            return false;
-        }
-    }
-    return true;
-}
-
 static PyObject *
 junit_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"file", "name", "timestamp", "hostname", "properties", "family", "path", NULL};
+    static char *names[] = {"file", "name", "timestamp", "hostname", "properties", "family", "path",
+                            "ending", NULL};
     int file;
     const char *family = "xunit2";
-    PyObject *path = Py_None, *name, *timestamp, *hostname, *properties;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "iUUUO!|sO:JUnitWriter", names, &file, &name, &timestamp,
-                                     &hostname, &PyTuple_Type, &properties, &family, &path) || !are_pairs(properties)) {
+    PyObject *path = Py_None, *ending = Py_None, *name, *timestamp, *hostname, *properties;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "iUUUO!|sOO:JUnitWriter", names, &file, &name, &timestamp,
+                                     &hostname, &PyTuple_Type, &properties, &family, &path, &ending)) {
         return NULL;
     }
     const char *again = path != Py_None ? PyBytes_AsString(path) : NULL;
@@ -348,13 +285,8 @@ junit_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     }
     self->file.descriptor = -1;
     self->process = getpid();
-    self->ant = strcmp(family, "ant") == 0;
-    self->with_places = strcmp(family, "xunit1") == 0;
-    self->name = Py_NewRef(name);
-    self->timestamp = Py_NewRef(timestamp);
-    self->hostname = Py_NewRef(hostname);
-    self->properties = Py_NewRef(properties);
-    if (checked(yagot_file_take(&self->file, file, again)) < 0 || checked(write_skeleton(self)) < 0) {
+    if (yagot_frame_init(&self->frame, name, timestamp, hostname, properties, ending, family) < 0
+        || checked(yagot_file_take(&self->file, file, again)) < 0 || checked(write_skeleton(self)) < 0) {
         self->broken = true;    /* nothing is completed */
         Py_DECREF(self);
         return NULL;
@@ -378,7 +310,10 @@ complete_file(junit_writer *self)
     if (!self->broken && self->suite != NULL) {
         keep_first(&error, finish_counters(self, &self->inner, true));
     }
-    if (!self->broken && !self->ant) {
+    if (!self->broken && !self->frame.ant) {
+        if (!self->over && !self->pending && self->frame.ending != Py_None) {
+            yagot_counters_add(&self->root, "error", 0, 1);     /* the case at the end stays */
+        }
         keep_first(&error, finish_counters(self, &self->root, false));
     }
     keep_first(&error, yagot_file_finish(&self->file, self->end));
@@ -404,14 +339,18 @@ close_file(junit_writer *self)
 PyDoc_STRVAR(close_doc,
 "close($self, /)\n--\n\n"
 "Flushes the report to the disk and closes it. A case that is still pending is taken out: the process has not died.\n"
-"Raises OSError.");
+"So is the ending. Raises OSError.");
 
 static PyObject *
 junit_close(junit_writer *self, PyObject *Py_UNUSED(ignored))
 {
     int error = 0;
-    if (self->pending && !self->broken && self->file.descriptor >= 0 && self->process == getpid()) {
+    if (!self->broken && self->file.descriptor >= 0 && self->process == getpid()) {
+        self->over = true;
         keep_first(&error, take_back(self));
+        if (self->broken) {     /* once more: half of it may have been written */
+            self->broken = take_back(self) < 0;
+        }
     }
     keep_first(&error, close_file(self));
     errno = error;
@@ -424,10 +363,7 @@ junit_dealloc(junit_writer *self)
     PyTypeObject *type = Py_TYPE(self);
     (void)close_file(self);
     yagot_xml_fini(&self->xml);
-    Py_CLEAR(self->name);
-    Py_CLEAR(self->timestamp);
-    Py_CLEAR(self->hostname);
-    Py_CLEAR(self->properties);
+    yagot_frame_clear(&self->frame);
     Py_CLEAR(self->suite);
     type->tp_free(self);
     Py_DECREF(type);
@@ -452,10 +388,11 @@ static PyGetSetDef junit_attributes[] = {
 };
 
 PyDoc_STRVAR(junit_doc,
-"JUnitWriter(file, name, timestamp, hostname, properties, family='xunit2', path=None)\n--\n\n"
+"JUnitWriter(file, name, timestamp, hostname, properties, family='xunit2', path=None, ending=None)\n--\n\n"
 "Writes JUnit XML over what an open file has (a descriptor, which it takes over). properties is a tuple of\n"
 "pairs of str for each suite; family is 'xunit2', 'xunit1' or 'ant'; path, absolute and in bytes, is where the file\n"
-"is opened again, should its descriptor be closed. Raises OSError.");
+"is opened again, should its descriptor be closed; ending has the arguments of write() for a case that stands at the\n"
+"end until close(), or until a write fails. Raises OSError.");
 
 static PyType_Slot junit_slots[] = {
     {Py_tp_doc, (void *)junit_doc},

@@ -3,7 +3,6 @@ and exit statuses."""
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from yagot import _core
 from yagot.files import Output, UnusablePath
+from yagot.originals import os
 from yagot.report.wording import plural
 
 NAME = "yagot"

@@ -7,13 +7,13 @@ cause is looked at once.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 
 from yagot.explain import exceptions, functions, ownership
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle
 from yagot.model import Finding, TestInfo
+from yagot.originals import dataclasses
 
 _ADVISED = ("leak", "known", "suspected")
 _MOST = 5000

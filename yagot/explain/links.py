@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from yagot.explain.source import Function, Place, Source, class_places, own_sett
 from yagot.explain.source import field as field_of
 from yagot.files import shown_path
 from yagot.model import Cut, TestInfo
+from yagot.originals import os
 
 if TYPE_CHECKING:
     from yagot._core import _Hop

@@ -6,7 +6,6 @@ ignore_types, which drops a whole test.
 
 from __future__ import annotations
 
-import dataclasses
 import fnmatch
 from collections import Counter
 from collections.abc import Container, Sequence
@@ -17,6 +16,7 @@ from yagot.judge.owners import BUILTIN, is_within, omitted_by, owner_of
 from yagot.judge.project import PROJECT, STANDARD_LIBRARY, Project, project_of
 from yagot.judge.rules import Rule
 from yagot.model import BOUNDED, UNTRACKED, Finding
+from yagot.originals import dataclasses
 
 INHERENT_CLASS = "inherent-class"
 SCAFFOLD = "framework-scaffold"

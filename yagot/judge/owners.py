@@ -6,13 +6,13 @@ The words are coverage.py's: ``source`` is what is under test, by package or dir
 from __future__ import annotations
 
 import fnmatch
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from yagot.files import shown_path
 from yagot.judge.project import PROJECT, STANDARD_LIBRARY, Project
 from yagot.model import Finding
+from yagot.originals import os
 
 BUILTIN = "builtins"
 """Nobody's: plain containers do not show who made them."""

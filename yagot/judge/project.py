@@ -8,11 +8,12 @@ holds the test files. With ``--source``, that alone is.
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from yagot.originals import os
 
 STANDARD_LIBRARY = "the standard library"
 PROJECT = "the project"

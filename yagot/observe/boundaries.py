@@ -7,7 +7,6 @@ garbage.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -16,7 +15,7 @@ from yagot.config import Config
 from yagot.judge.rules import Rule
 from yagot.model import AFTER, BEFORE, LATER, Finding, TestInfo, from_core
 from yagot.observe.release import Ledger
-from yagot.originals import originals
+from yagot.originals import dataclasses, originals
 
 FREE_SECONDS = 0.05
 SHARE = 0.02

@@ -7,12 +7,12 @@ last test. The checker observes through the core, judges, and informs its report
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from yagot import _core
 from yagot.config import Config, ConfigError, parse_repeat
+from yagot.explain.advice import advised  # loaded from the start, before tests change what imports need
 from yagot.judge.baseline import read
 from yagot.judge.judge import UNSEEN, judge_all, merged, missing
 from yagot.judge.matches import key
@@ -25,21 +25,12 @@ from yagot.observe.references import CONFIRMED, Again, References
 from yagot.observe.release import Ledger
 from yagot.observe.reprs import guarded_repr, interrupted
 from yagot.observe.run import Reporter, Run
-from yagot.originals import originals
+from yagot.originals import dataclasses, originals
 from yagot.report.wording import describe_report, headline
 
 if TYPE_CHECKING:
     from yagot._core import _Finding
     from yagot.observe.growth import Growth
-
-
-def _advised(findings: tuple[Finding, ...], test: TestInfo) -> tuple[Finding, ...]:
-    """With advice; what finds it is loaded only if there is something to advise on."""
-    if not any(finding.cycle_length for finding in findings):
-        return findings
-    from yagot.explain.advice import advised
-
-    return advised(findings, test)
 
 
 class LeakError(AssertionError):
@@ -245,7 +236,7 @@ class Checker:
     ) -> tuple[Finding, ...]:
         """With verdicts and advice; those of one cause in general are one."""
         judged = judge_all(findings, config, rules, self._known, self._project, self._used)
-        return merged(_advised(judged, test))
+        return merged(advised(judged, test) if any(finding.cycle_length for finding in judged) else judged)
 
     def _newly_used(self) -> tuple[str, ...]:
         """The settings that have matched something since the last report."""
@@ -279,6 +270,11 @@ class Checker:
             Checker.watching = False
             self._test = None
             self.run.interrupted()
+
+    def broke_off(self, error: BaseException) -> None:
+        """An exception has ended the run before its time, as the reports will say."""
+        self.abort()
+        self.run.broke_off(error)
 
     def finish(self) -> None:
         """Ends the run. Raises UnusablePath if a report could not be written."""

@@ -6,13 +6,14 @@ cancels out; a line is named if it is the only one in two runs.
 
 from __future__ import annotations
 
-import os
 import sys
 import sysconfig
 from collections import Counter
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
+
+from yagot.originals import os
 
 Measure = Callable[[], int]
 Place = tuple[str, int]

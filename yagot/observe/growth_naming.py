@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import itertools
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from yagot.observe import growth_series as series
 from yagot.observe.growth_lines import Lines, Measure, Place, common_place
 from yagot.observe.growth_paths import way_to
 from yagot.observe.growth_symbols import function_at
+from yagot.originals import os
 
 SHOWN_TYPES = 5
 SHOWN_REFERENCES = 5

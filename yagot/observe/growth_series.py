@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import gc
 import itertools
-import os
 import sys
 import threading
 from array import array
 from collections.abc import Sequence
 
 from yagot import _core
+from yagot.originals import os
 
 BLOCKS, HEAP, MAPPED, DESCRIPTORS, THREADS = range(5)
 NAMES = ("allocated blocks", "bytes of the C heap", "bytes of mapped memory", "file descriptors", "threads")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import struct
+
+from yagot.originals import os
 
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SECTION = struct.Struct("<IIQQQQIIQQ")

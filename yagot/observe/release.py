@@ -7,13 +7,13 @@ says it is the test's module: filters of warnings match there, and no registry o
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
 
+from yagot.files import file_of_module
 from yagot.model import TestInfo
+from yagot.originals import os
 
 if TYPE_CHECKING:
     from yagot import _core
@@ -25,8 +25,8 @@ _CALL = (lambda function: function()).__code__
 
 def _file_of(test: TestInfo) -> str:
     """The file as its module names it, where that is known."""
-    file = getattr(sys.modules.get(test.module), "__file__", None)
-    if not isinstance(file, str) or (test.file is not None and not file.endswith(os.path.basename(test.file))):
+    file = file_of_module(test.module)
+    if file is None or (test.file is not None and not file.endswith(os.path.basename(test.file))):
         file = test.file
     return file or f"<{test.id}>"
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from yagot.config import Config
 from yagot.files import UnusablePath
 from yagot.judge.matches import unmatched
-from yagot.model import INTERRUPTED, Problem, TestInfo, TestReport
+from yagot.model import BROKEN_OFF, INTERRUPTED, THE_RUN, Problem, TestInfo, TestReport
 from yagot.report.totals import Summary
 
 
@@ -34,6 +34,12 @@ def interrupted_report(test: TestInfo) -> TestReport:
     return TestReport(test, "interrupted", 0.0, problem=problem)
 
 
+def broken_report(error: str) -> TestReport:
+    """The report of a run that *error* has ended."""
+    problem = Problem(BROKEN_OFF, f"the run broke off: {error}")
+    return TestReport(TestInfo(THE_RUN, "yagot", "yagot", THE_RUN), "error", 0.0, problem=problem)
+
+
 class Run:
     """A whole run: its reporters and totals. Where tests run in other processes, this is the part that stays.
 
@@ -48,6 +54,8 @@ class Run:
         self.reporters = list(reporters)
         self.summary = Summary(config.show_slowest, config.details)
         self._under_way: TestInfo | tuple[TestReport, list[Reporter]] | None = None
+        self._unwritten: list[Reporter] = []
+        self._closed = False
         self._owner = self._process()
 
     @property
@@ -64,8 +72,9 @@ class Run:
             reporter.started(test)
 
     def finished(self, report: TestReport) -> None:
-        """A test is through, or something outside of tests failed, e.g. setUpClass."""
-        if self.is_copy:
+        """A test is through, or something outside of tests failed, e.g. setUpClass. What comes after the end is not
+        reported: unittest's own generators are closed with a run that broke off."""
+        if self.is_copy or self._closed:
             return
         self._under_way = (report, list(self.reporters))
         self.summary.add(report)
@@ -86,6 +95,14 @@ class Run:
             self.finished(interrupted_report(self._under_way))
         self._tell()
 
+    def broke_off(self, error: BaseException | str) -> None:
+        """What under the framework has ended the run before its time: nobody is to take the reports for those of a
+        whole one. Ctrl-C is reported of the test that it has stopped, if there is one."""
+        self.interrupted()
+        if not isinstance(error, KeyboardInterrupt):
+            text = error if isinstance(error, str) else f"{type(error).__qualname__}: {error}"
+            self.finished(broken_report(text))
+
     def passed_over(self) -> None:
         """The test that was started is over, and there is nothing to report of it."""
         self._under_way = None
@@ -105,7 +122,7 @@ class Run:
         for reporter in self.reporters:
             yield from getattr(reporter, "lines", tuple)()
             output = getattr(reporter, "output", None)
-            if output is not None:
+            if output is not None and reporter not in self._unwritten:
                 written.append(output.shown)
         if not written and self.summary.has_more:
             yield "yagot: a report of all: --html FILE, a page to look at, or --json FILE"
@@ -121,11 +138,13 @@ class Run:
         if self.is_copy:
             return
         self.interrupted()
+        self._closed = True
         problems = []
         for reporter in self.reporters:
             try:
                 reporter.close()
             except UnusablePath as error:  # the others are written all the same
+                self._unwritten.append(reporter)
                 problems.append(str(error))
         if problems:
             raise UnusablePath("; ".join(problems))

@@ -39,7 +39,8 @@ class LeakCheckMixin:
     parallel_test_suite = CheckedParallelSuite
 
     def run_suite(self, suite: Any, **keywords: Any) -> Any:
-        """Runs the suite, each test checked; a wrong setting ends the run with status 2."""
+        """Runs the suite, each test checked; a wrong setting, or a report that cannot be written, ends the run with
+        status 2."""
         if switched_off():
             return super().run_suite(suite, **keywords)  # type: ignore[misc]
         try:
@@ -50,7 +51,11 @@ class LeakCheckMixin:
             sys.exit(2)
         checker.run.summary.confirm_command = "YAGOT_CONFIRM=1 python manage.py test {test}"
         options = self.get_test_runner_kwargs()  # type: ignore[attr-defined]
-        return TextTestRunner(checker=checker, **options).run(suite)
+        runner = TextTestRunner(checker=checker, **options)
+        result = runner.run(suite)
+        if runner.failed_to_report:
+            sys.exit(2)
+        return result
 
 
 class LeakCheckRunner(LeakCheckMixin, DiscoverRunner):  # type: ignore[misc]

@@ -14,7 +14,7 @@ from yagot.config import OPTIONS, ConfigError, load, switched_off
 from yagot.files import UnusablePath
 from yagot.observe.checker import Checker
 from yagot.report.reporters import make_reporters
-from yagot.testcase import report_late, run_checked
+from yagot.testcase import ended, run_checked, report_late
 
 
 class Late:
@@ -57,14 +57,16 @@ class Yagot(Plugin):  # type: ignore[misc]
         except (ConfigError, UnusablePath) as error:
             print(f"yagot: {error}", file=sys.stderr)
             sys.exit(2)
+        self.failed_to_report = False
         self.checker.run.summary.confirm_command = "nosetests --with-yagot --yagot-confirm {module}"
 
     def prepareTest(self, suite: Any) -> Callable[[Any], None]:
         """The whole run, and what shows only at its end."""
 
         def run(result: Any) -> None:
-            suite(result)
-            report_late(Late(result, self.conf), self.checker)
+            with ended(self.checker):
+                suite(result)
+                report_late(Late(result, self.conf), self.checker)
 
         return run
 
@@ -77,15 +79,17 @@ class Yagot(Plugin):  # type: ignore[misc]
 
         return run
 
-    def finalize(self, result: Any) -> None:
-        """Closes the reports."""
+    def report(self, stream: Any) -> None:
+        """Closes the reports; the totals."""
         try:
             self.checker.finish()
         except UnusablePath as error:
-            print(f"yagot: {error}", file=sys.stderr)
-            sys.exit(2)
-
-    def report(self, stream: Any) -> None:
-        """The totals."""
+            stream.writeln(f"yagot: {error}")
+            self.failed_to_report = True
         for line in self.checker.run.lines():
             stream.writeln(line)
+
+    def finalize(self, result: Any) -> None:
+        """The end: nose's own status unless a report could not be written."""
+        if self.failed_to_report:
+            sys.exit(2)

@@ -12,7 +12,19 @@ from yagot.files import UnusablePath
 from yagot.observe.checker import Checker
 from yagot.report.reporters import make_reporters
 from yagot.runner import wrap_tests
-from yagot.testcase import report_late
+from yagot.testcase import ended, report_late
+
+
+class ExitStatus:
+    """Ends the run with status 2 if a report could not be written, when the other plugins have had their turn."""
+
+    def __init__(self, plugin: Yagot) -> None:
+        self._plugin = plugin
+
+    def afterSummaryReport(self, event: Any) -> None:
+        """The last thing that nose2 does."""
+        if self._plugin.failed_to_report:
+            sys.exit(2)
 
 
 class Yagot(Plugin):  # type: ignore[misc]
@@ -24,6 +36,7 @@ class Yagot(Plugin):  # type: ignore[misc]
     def __init__(self) -> None:
         self.given: dict[str, Any] = {}
         self.checker: Checker | None = None
+        self.failed_to_report = False
         for name, (metavar, text) in OPTIONS.items():
             option = f"yagot-{name.replace('_', '-')}"
             if metavar:
@@ -54,13 +67,15 @@ class Yagot(Plugin):  # type: ignore[misc]
         except (ConfigError, UnusablePath) as error:
             print(f"yagot: {error}", file=sys.stderr)
             sys.exit(2)
+        self.session.hooks.register("afterSummaryReport", ExitStatus(self))  # behind all plugins
         checker.run.summary.confirm_command = "nose2 --plugin yagot.plugins.nose2 --yagot --yagot-confirm {test}"
         event.suite = wrap_tests(event.suite, checker)
         execute = event.executeTests
 
         def and_late(suite: Any, result: Any) -> None:
-            execute(suite, result)
-            report_late(result, checker)
+            with ended(checker):
+                execute(suite, result)
+                report_late(result, checker)
 
         event.executeTests = and_late
 
@@ -89,6 +104,6 @@ class Yagot(Plugin):  # type: ignore[misc]
             self.checker.finish()
         except UnusablePath as error:
             event.stream.writeln(f"yagot: {error}")
-            sys.exit(2)
+            self.failed_to_report = True
         for line in self.checker.run.lines():
             event.stream.writeln(line)

@@ -27,6 +27,7 @@ class Reports:
         self.last_failed = last_failed
         self.interrupted: set[str] = set()
         self.failure: str | None = None
+        self.broke_off = False
         try:
             self.run: Run = Run(config, make_reporters(config))
         except (UnusablePath, ConfigError) as error:
@@ -79,10 +80,19 @@ class Reports:
         problem = Problem(CRASH, f"CRASH: the worker died while {crashitem} was running")
         self.run.finished(TestReport(info_of_node(crashitem, None), "error", 0.0, problem=problem))
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """The run ends here: pytest or a plugin has failed."""
+        self.run.broke_off(str(excrepr).splitlines()[-1])
+        self.broke_off = True
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Closes the reports."""
         from yagot.files import UnusablePath
 
+        if session.exitstatus == pytest.ExitCode.INTERNAL_ERROR and not self.broke_off:  # and could not say so
+            self.run.broke_off("an internal error of pytest")
         try:
             self.run.close()
         except UnusablePath as error:

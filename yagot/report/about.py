@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
 import platform
 import shlex
 import sys
@@ -14,6 +12,7 @@ from typing import Any
 
 from yagot._core import __version__
 from yagot.config import Config
+from yagot.originals import dataclasses, os
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ is written as the directory was given.
 from __future__ import annotations
 
 import json
-import os
 
 from yagot.files import Output, UnusablePath, readable
 from yagot.model import Finding, TestReport
+from yagot.originals import os
 from yagot.report.drawings import dot, draw
 
 _FORBIDDEN = "[]|"

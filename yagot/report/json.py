@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from yagot.files import Output
 from yagot.model import TestInfo, TestReport
+from yagot.originals import json
 from yagot.report.about import About
-
-if TYPE_CHECKING:
-    import json
-else:
-    from yagot.originals import json
 
 SCHEMA_VERSION = 2
 READABLE = (1, 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import socket
 import sys
@@ -11,8 +10,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 from yagot import _core
+from yagot.commands.merge import combine_suites
 from yagot.files import Output, UnusablePath
-from yagot.model import CRASH, Problem, TestInfo, TestReport
+from yagot.model import BROKEN_OFF, CRASH, THE_RUN, Problem, TestInfo, TestReport
+from yagot.originals import os
 from yagot.report.attachments import Attachments
 from yagot.report.wording import describe_report, headline
 
@@ -38,6 +39,12 @@ _KINDS: dict[str, _Kind] = {
 _EMPTY = b'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n</testsuites>\n'
 _ROOM = 4096
 _CRASH = "CRASH: the test process died while this test was running"
+_NOT_OVER = "INCOMPLETE: the run has not come to its end"
+_WHY_NOT = f"{_NOT_OVER}: the process died between two tests, or before the first one\n"
+_ENDING: _Case = (
+    "yagot", None, "yagot", THE_RUN, "error", CRASH, _NOT_OVER, _WHY_NOT, None, 0, False, 0,
+)  # fmt: skip
+"""Stands at the end of a report until the run is over: what has been written so far must not look like all there is."""
 
 
 def _cut(text: str, limit: int) -> str:
@@ -133,12 +140,12 @@ class JUnitReport:
             if self.output.is_file:
                 self.output.fill(_fill_empty)
                 file = os.open(self.output.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-                self._writer = self._begin(file, os.fsencode(self.output.path))
+                self._writer = self._begin(file, os.fsencode(self.output.path), _ENDING)
         except OSError as error:
             raise UnusablePath(self._failure(error)) from None
 
-    def _begin(self, file: int, path: bytes | None) -> _core.JUnitWriter:
-        return _core.JUnitWriter(file, *self._about, path)  # type: ignore[arg-type]
+    def _begin(self, file: int, path: bytes | None, ending: _Case | None) -> _core.JUnitWriter:
+        return _core.JUnitWriter(file, *self._about, path, ending)  # type: ignore[arg-type]
 
     def _failure(self, error: OSError) -> str:
         return f"cannot write {self.output.shown}: {error.strerror or error}"
@@ -219,8 +226,9 @@ class JUnitReport:
             output = self._attach(report)
             kind, type_, message = "failure", leak_type(report), headline(report)
             text = f"{message}\n{describe_report(report, details=True)}\n"
-        elif report.problem is not None and report.problem.type == CRASH:
-            kind, type_, message, text = "error", CRASH, report.problem.message, report.problem.message
+        elif report.problem is not None and report.problem.type in (CRASH, BROKEN_OFF):
+            kind, type_ = "error", report.problem.type
+            message = text = report.problem.message
         elif report.outcome != "passed" and self._leaks:
             reason = report.outcome.replace("_", " ")
             message = text = f"not leak-checked: the test's outcome is '{reason}' (a traceback keeps objects alive)"
@@ -256,8 +264,6 @@ class JUnitReport:
         if self._broken is not None:
             raise UnusablePath(self._broken)
         if self._repeated and not self._ant:
-            from yagot.commands.merge import combine_suites
-
             try:
                 combine_suites(self.output.path)
             except OSError as error:  # there is no room for temporary files
@@ -265,7 +271,7 @@ class JUnitReport:
 
     def _write_kept(self, file: int) -> None:
         """All cases at once; those of one suite together. Raises OSError."""
-        writer = self._begin(os.dup(file), None)
+        writer = self._begin(os.dup(file), None, None)
         if not self._ant:
             self._kept.sort(key=lambda case: self._suites[case[0]])
         for case in self._kept:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 
 from yagot.files import Output
+from yagot.originals import os
 from yagot.report.causes import CauseReport, CauseTotals
 from yagot.report.drawings import fenced, inert, mermaid
 from yagot.report.wording import cut_text, plural, size, types_text

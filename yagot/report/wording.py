@@ -108,7 +108,8 @@ _CAPTURED = re.compile(r"\.__closure__\[\d+\]\.cell_contents \((\w+)\)")
 
 def _path(path: str) -> str:
     """A reference in words of the language: captured variables by their names, tracebacks as one."""
-    path = _CAPTURED.sub(r" variable '\1'", path).replace("→", " (inside C) ")
+    # a function: the first template of this kind would be an import
+    path = _CAPTURED.sub(lambda found: f" variable '{found[1]}'", path).replace("→", " (inside C) ")
     return path.replace(".__traceback__.tb_frame", ".__traceback__").strip()
 
 
