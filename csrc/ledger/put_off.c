@@ -76,6 +76,22 @@ yagot_put_off_again(yagot_ledger *self)
     return put_off_list(self, self->suspects);
 }
 
+static int
+visit_any(PyObject *Py_UNUSED(child), void *Py_UNUSED(arg))
+{
+    return 1;
+}
+
+/* Is it the dict of an instance whose attributes lie in the instance itself? Early releases of 3.13 show neither the
+ * dict in the instance nor the attributes in the dict. It goes with the instance; if it were held, it would take the
+ * attributes over and keep them alive. */
+static bool
+hides_items(PyObject *object)
+{
+    return PyDict_CheckExact(object) && PyDict_GET_SIZE(object) > 0
+           && PyDict_Type.tp_traverse(object, visit_any, NULL) == 0;
+}
+
 int
 yagot_keep_held(yagot_ledger *self, const yagot_snapshot *births)
 {
@@ -83,7 +99,8 @@ yagot_keep_held(yagot_ledger *self, const yagot_snapshot *births)
     for (uint32_t i = 0; self->kept != NULL && i < births->count; i++) {
         const uint8_t flags = births->flags[i];
         bool alive = flags & YAGOT_REACHABLE && !(flags & (YAGOT_OWNER | YAGOT_OWNED | YAGOT_LATER));
-        if (alive && births->objects[i] != self->arguments && PyList_Append(self->kept, births->objects[i]) < 0) {
+        PyObject *object = births->objects[i];
+        if (alive && object != self->arguments && !hides_items(object) && PyList_Append(self->kept, object) < 0) {
             return -1;
         }
     }
