@@ -199,6 +199,33 @@ def test_who_holds_it(project):
     assert all("seen in 1022 runs" in text for text in why.values())
 
 
+VAST = """
+    import collections, functools, itertools, unittest
+
+    numbers = itertools.count()
+    EVENTS = collections.deque(maxlen=10**7)
+
+    @functools.lru_cache(maxsize=10**6)
+    def vast(number):
+        return {"number": number}
+
+    class TestVast(unittest.TestCase):
+        def test_events(self):
+            EVENTS.append([1])
+
+        def test_vast(self):
+            vast(next(numbers))
+    """
+
+
+def test_a_bound_that_growth_is_far_from(project):
+    project.write("test_far.py", VAST)
+    tests = project.tests("--repeat", "2:3", "test_far", check=1)
+    found = {name: [(f["verdict"], f["reason"]) for f in growth(test)] for name, test in tests.items()}
+    assert found == {"test_events": [("leak", "")], "test_vast": [("leak", "")]}
+    assert "inside a collections.deque of maxlen 10000000" in growth(tests["test_events"])[0]["why"]
+
+
 SLOW = """
     import time, unittest
 

@@ -429,3 +429,44 @@ def test_hypothesis_raises_no_alarm(project):
     result = project.python("-m", "pytest", "-q", "--yagot", "--yagot-leaks-only", "test_given.py")
     assert result.returncode == 0, result.stdout
     assert "not seen whole" not in result.stdout
+
+
+DEBUGGED = """
+    import sys, unittest
+
+    class TestDebugged(unittest.TestCase):
+        def test_callers(self):
+            # as a debugger does in the frames of all callers
+            def trace(frame, event, argument):
+                pass
+            frame = sys._getframe().f_back
+            while frame is not None:
+                frame.f_trace = trace.__get__([1])
+                frame.f_locals
+                frame = frame.f_back
+    """
+
+
+def test_what_frames_of_callers_keep_is_held(project):
+    project.write("test_debugged.py", DEBUGGED)
+    (test, *later) = project.tests("test_debugged", check=0).values()
+    assert test["outcome"] == "passed"
+    assert not [finding for item in (test, *later) for finding in item["findings"] if finding["verdict"] != "note"]
+
+
+MOCKED = """
+    import unittest
+    from unittest import mock
+
+    class TestMocked(unittest.TestCase):
+        def test_opened(self):
+            opened = mock.mock_open()
+            opened().readline()
+    """
+
+
+def test_what_the_collector_takes_apart_is_not_kept(project):
+    project.write("test_mocked.py", MOCKED)
+    (test, *later) = project.tests("test_mocked", check=0).values()
+    found = [finding["kind"] for item in (test, *later) for finding in item["findings"]]
+    assert "uncollectable" not in found and len(found) > 0

@@ -28,6 +28,33 @@ yagot_frame_namespace(PyFrameObject *frame)
     return namespace;
 }
 
+#if PY_VERSION_HEX < 0x030D0000
+/* The beginning of what 3.12 keeps of a call; no other version has this layout. A frame object's second field leads
+ * there. */
+typedef struct {
+    PyCodeObject *code;
+    void *previous;
+    PyObject *function, *globals, *builtins, *locals;
+    PyFrameObject *object;
+} call_of_3_12;
+
+PyObject *
+yagot_frame_copy(PyFrameObject *frame)
+{
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    const call_of_3_12 *call = ((void **)((PyObject *)frame + 1))[1];
+    bool copied = call != NULL && call->code == code && call->object == frame && code->co_flags & CO_OPTIMIZED;
+    Py_DECREF(code);
+    return copied ? call->locals : NULL;
+}
+#else
+PyObject *
+yagot_frame_copy(PyFrameObject *Py_UNUSED(frame))
+{
+    return NULL;                /* there is none: f_locals is a proxy */
+}
+#endif
+
 #elif PY_VERSION_HEX >= 0x030B0000
 
 /* What 3.11 keeps of a call; no other version has this layout. A frame object's second field leads there. */
@@ -69,6 +96,16 @@ yagot_frame_namespace(PyFrameObject *frame)
     PyObject *namespace = call != NULL && !(code->co_flags & CO_OPTIMIZED) ? call->locals : NULL;
     Py_DECREF(code);
     return namespace;
+}
+
+PyObject *
+yagot_frame_copy(PyFrameObject *frame)
+{
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    const call_of_3_11 *call = call_of(frame, code);
+    PyObject *copy = call != NULL && code->co_flags & CO_OPTIMIZED ? call->locals : NULL;
+    Py_DECREF(code);
+    return copy;
 }
 
 #endif

@@ -22,6 +22,10 @@ add_frame(yagot_holders *h, PyFrameObject *frame)
 {
     (void)yagot_visit_variables(frame, add_variable, h);
     yagot_holders_add(h, yagot_frame_namespace(frame));
+    yagot_holders_add(h, yagot_frame_copy(frame));
+    if (!yagot_is_tracked((PyObject *)frame)) {     /* a trace function; from 3.13 on also what a debugger has added */
+        (void)Py_TYPE(frame)->tp_traverse((PyObject *)frame, yagot_holders_visit, h);
+    }
 }
 #else
 static void

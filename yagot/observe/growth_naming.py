@@ -23,6 +23,10 @@ from yagot.originals import os
 SHOWN_TYPES = 5
 SHOWN_REFERENCES = 5
 SHOWN_PLACES = 3
+SMALL_BOUND = 10_000
+"""A cache of so many entries is small, however few of them have been seen."""
+NEAR_BOUND = 10
+"""So many times what has been seen may a larger cache take."""
 TASKS = {"_asyncio.Task", "asyncio.tasks.Task"}
 SINGLETONS = (None, True, False, Ellipsis, NotImplemented)
 _OWN = os.path.dirname(os.path.dirname(__file__)) + os.sep
@@ -258,11 +262,14 @@ def _step(item: Left) -> Step:
 
 
 def _is_bounded(grown: Grown, items: Iterable[Left]) -> bool:
-    """Is all in caches that have not been seen to exceed their bounds, or held by what is?"""
+    """Is all in caches that have not been seen to exceed their bounds, or held by what is? A bound so large that the
+    growth is far from it, like ten million, is none."""
     inside: list[Left] = []
     others: list[Left] = []
     for item in items:
-        (inside if 0 <= grown.runs * item.number <= item.bound else others).append(item)
+        seen = grown.runs * item.number
+        near = seen <= item.bound <= max(SMALL_BOUND, seen * NEAR_BOUND)
+        (inside if near else others).append(item)
     return bool(inside) and all(any(_holds(holder, item) for holder in inside) for item in others)
 
 
