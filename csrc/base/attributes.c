@@ -9,7 +9,7 @@
 
 #include <opcode.h>
 
-enum { MOST_NAMES = 64, MOST_CLASSES = 64, MOST_FRAMES = 32 };
+enum { MOST_NAMES = 64, MOST_CLASSES = 64, MOST_FRAMES = 32, MOST_COMPARED = 8 };
 
 typedef struct {
     PyTypeObject *type;         /* borrowed; NULL: a free place */
@@ -38,16 +38,17 @@ yagot_is_gentle(void)
 
 /* -- names that code stores to -------------------------------------------------------------------- */
 
-/* An attribute that the type defines would run a descriptor. */
+/* Would reading the attribute run a descriptor of the type's? Other values of a class are defaults. */
 static bool
-is_of_type(PyTypeObject *type, PyObject *name)
+is_described(PyTypeObject *type, PyObject *name)
 {
     PyObject *mro = type->tp_mro;
     for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
         PyObject *base = PyTuple_GET_ITEM(mro, i);
         PyObject *dict = PyType_Check(base) ? yagot_type_dict((PyTypeObject *)base) : NULL;
-        if (dict != NULL && PyDict_GetItem(dict, name) != NULL) {
-            return true;
+        PyObject *found = dict != NULL ? PyDict_GetItem(dict, name) : NULL;
+        if (found != NULL) {
+            return Py_TYPE(found)->tp_descr_get != NULL || Py_TYPE(found)->tp_descr_set != NULL;
         }
     }
     return false;
@@ -61,7 +62,7 @@ add_name(class_names *found, PyObject *name)
             return;
         }
     }
-    if (found->count < MOST_NAMES && !is_of_type(found->type, name)) {
+    if (found->count < MOST_NAMES && !is_described(found->type, name)) {
         found->names[found->count++] = name;
     }
 }
@@ -161,4 +162,56 @@ yagot_guess_attribute(PyObject *object, PyObject *value)
     const class_names *found = yagot_has_managed_dict(Py_TYPE(object)) ? names_of(Py_TYPE(object)) : NULL;
     PyObject *chosen = found != NULL ? choose(found, object, value) : NULL;
     return chosen == NULL && found != NULL ? choose_from_frames(object, value) : chosen;
+}
+
+/* -- a dict that exists already ------------------------------------------------------------------- */
+
+/* Are the items of a dict the attributes of the object? Those that would run a descriptor are not read. */
+static bool
+has_attributes_of(PyObject *dict, PyObject *object)
+{
+    PyObject *name, *value;
+    Py_ssize_t position = 0;
+    int same = 0;
+    while (same < MOST_COMPARED && PyDict_Next(dict, &position, &name, &value)) {
+        if (!PyUnicode_CheckExact(name)) {
+            return false;
+        }
+        if (is_described(Py_TYPE(object), name)) {
+            continue;
+        }
+        PyObject *attribute = PyObject_GenericGetAttr(object, name);
+        Py_XDECREF(attribute);      /* the object keeps it */
+        PyErr_Clear();
+        if (attribute != value) {
+            return false;
+        }
+        same++;
+    }
+    return same > 0;
+}
+
+typedef struct {
+    PyObject *object;
+    PyObject *dict;             /* borrowed from the object; NULL until it is found */
+} dict_search;
+
+static int
+find_dict(PyObject *referent, void *arg)
+{
+    dict_search *search = arg;
+    if (search->dict == NULL && PyDict_CheckExact(referent) && has_attributes_of(referent, search->object)) {
+        search->dict = referent;
+    }
+    return 0;
+}
+
+PyObject *
+yagot_existing_dict(PyObject *object)
+{
+    dict_search search = {.object = object};
+    if (yagot_has_managed_dict(Py_TYPE(object)) && PyObject_IS_GC(object)) {
+        Py_TYPE(object)->tp_traverse(object, find_dict, &search);
+    }
+    return search.dict;
 }

@@ -83,8 +83,11 @@ yagot_instance_dict(PyObject *object)
     if (!yagot_has_managed_dict(type) && type->tp_dictoffset > 0) {
         return *(PyObject **)((char *)object + type->tp_dictoffset);
     }
-    if (yagot_is_gentle() || (!yagot_has_managed_dict(type) && type->tp_dictoffset == 0)) {
+    if (!yagot_has_managed_dict(type) && type->tp_dictoffset == 0) {
         return NULL;
+    }
+    if (yagot_is_gentle()) {
+        return yagot_existing_dict(object);
     }
     PyObject *dict = PyObject_GenericGetDict(object, NULL);
     if (dict == NULL) {

@@ -70,7 +70,7 @@ in_sequence(yagot_edge_name *name, PyObject *sequence, PyObject *to)
         }
     }
     PyErr_Clear();
-    return false;
+    return size > MOST_ITEMS && yagot_name_role(name, YAGOT_EDGE_ITEM, "[]");
 }
 
 static bool
@@ -373,7 +373,7 @@ in_c_type(yagot_edge_name *name, PyObject *from, PyObject *to)
         return yagot_name_field(name, ".__func__");
     }
     if (strcmp(type, "collections.deque") == 0 || strcmp(type, "xml.etree.ElementTree.Element") == 0) {
-        return in_sequence(name, from, to) || in_getters(name, from, to);
+        return in_getters(name, from, to) || in_sequence(name, from, to);
     }
     if (strcmp(type, "mappingproxy") == 0) {
         return yagot_name_field(name, ".mapping");

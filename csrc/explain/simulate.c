@@ -8,11 +8,11 @@
 
 /* What is gone in a simulation. */
 typedef struct {
-    const char *kind;
+    const char *kind, *other;   /* other: one more kind, or NULL */
     size_t size;
 } yagot_gone;
 
-enum { MOST_NODES = 1000, MOST_EDGES = 5000, MOST_FOLDED = 4 };
+enum { MOST_NODES = 1000, MOST_EDGES = 5000, MOST_FOLDED = 4, MOST_NODES_OF_REST = 200, MOST_EDGES_OF_REST = 1000 };
 
 static uint32_t
 member(const yagot_plan *p, uint32_t i)
@@ -227,6 +227,9 @@ stays(const yagot_plan *p, uint32_t label, const yagot_gone *gone)
     if (kind == NULL) {
         return false;           /* it leads out of the component */
     }
+    if (gone->other != NULL && strcmp(kind, gone->other) == 0) {
+        return false;
+    }
     return gone->size == 0 ? strcmp(kind, gone->kind) != 0
                            : strncmp(kind, gone->kind, gone->size) != 0 || strchr(".[ ", kind[gone->size]) == NULL;
 }
@@ -274,9 +277,9 @@ is_acyclic(yagot_plan *p, const yagot_gone *kind)
 }
 
 bool
-yagot_plan_breaks(yagot_plan *plan, const char *kind)
+yagot_plan_breaks(yagot_plan *plan, const char *kind, const char *other)
 {
-    return is_acyclic(plan, &(yagot_gone){.kind = kind});
+    return is_acyclic(plan, &(yagot_gone){.kind = kind, .other = other});
 }
 
 bool
@@ -286,4 +289,52 @@ yagot_plan_falls_apart(yagot_plan *plan, uint32_t node)
     bool apart = holder != NULL && is_acyclic(plan, &(yagot_gone){.kind = holder, .size = strlen(holder)});
     PyMem_RawFree(holder);
     return apart;
+}
+
+/* -- what is left --------------------------------------------------------------------------------- */
+
+/* Breadth first from a member, by what stays, until it is reached again. Leaves in `entry` how each was reached, in
+ * `degree` the distance. Returns the length of the cycle, 0 if there is none of at most `most`. */
+static uint32_t
+search_rest(yagot_plan *p, uint32_t start, const yagot_gone *gone, uint32_t most)
+{
+    yagot_graph *g = p->graph;
+    uint32_t tail = 0;
+    memset(p->degree, 0, p->size * sizeof *p->degree);
+    p->stack[tail++] = start;
+    for (uint32_t head = 0; head < tail; head++) {
+        uint32_t i = p->stack[head], node = member(p, i), label = p->local[i];
+        for (uint32_t e = g->start[node]; e < g->start[node + 1] && p->degree[i] < most; e++, label++) {
+            uint32_t child = stays(p, label, gone) ? position_of(p, g->target[e]) : p->size;
+            if (child == start) {
+                p->entry[start] = i;
+                return p->degree[i] + 1;
+            }
+            if (child < p->size && p->degree[child] == 0) {
+                p->degree[child] = p->degree[i] + 1;
+                p->entry[child] = i;
+                p->stack[tail++] = child;
+            }
+        }
+    }
+    return 0;
+}
+
+uint32_t
+yagot_plan_rest(yagot_plan *p, const char *kind, uint32_t *nodes, uint32_t most)
+{
+    yagot_gone gone = {.kind = kind};
+    uint32_t best = 0;
+    if (p->size > MOST_NODES_OF_REST || p->edges > MOST_EDGES_OF_REST) {
+        return 0;
+    }
+    for (uint32_t start = 0; start < p->size; start++) {
+        uint32_t length = search_rest(p, start, &gone, best > 0 ? best - 1 : most);
+        for (uint32_t i = start, k = length; k > 0; k--) {
+            i = p->entry[i];
+            nodes[k - 1] = member(p, i);
+        }
+        best = length > 0 ? length : best;
+    }
+    return best;
 }

@@ -15,6 +15,7 @@ from yagot.explain.source import (
     Source,
     attributes_in,
     decorators,
+    is_handed_out,
     mentions,
     methods,
     nodes_of,
@@ -284,10 +285,11 @@ def _weak_method(place: Place | None, link: Link) -> str:
     return f"{head}weakref.WeakMethod({text}){tail}" if found else f"weakref.WeakMethod({text})"
 
 
-def _own(cycle: Cycle, link: Link) -> Advice:
-    """An attribute of the object itself."""
+def _own(cycle: Cycle, link: Link) -> Advice | None:
+    """An attribute of the object itself. What gets the method by a parameter may get other callables, too."""
     place = next((p for p in cycle.setters(link) if _weak_method(p, cycle.after(link))), None)
-    place = place or next(iter(cycle.setters(link)), None)
+    if place is None:
+        return None
     where = f"`.{link.attribute}`" if not link.is_item else f"what is in `.{link.attribute}`"
     sentence = f"keep the method as weakref.WeakMethod, and call {where} as `reference()()`"
     return cycle.cut("method", link, place, _weak_method(place, cycle.after(link))), sentence
@@ -301,11 +303,13 @@ def _owner_link(cycle: Cycle, link: Link, registry: Link) -> Link | None:
 
 
 def is_own_container(cycle: Cycle, link: Link) -> bool:
-    """Is what the attribute leads through one plain container, that the class has made for itself?"""
+    """Is what the attribute leads through one plain container, which the class has made, and keeps, for itself?"""
     if link.inner not in (("list",), ("dict",), ("set",), ("object",)) or "over" in link.path:
         return False
     places = [p for source, cls in cycle.classes(link) for p in own_setters(source, cls, link.attribute, item=False)]
     made = ast.List | ast.Dict | ast.Set | ast.Call | ast.ListComp | ast.DictComp | ast.SetComp
+    if any(is_handed_out(cls, link.attribute) for _, cls in cycle.classes(link)):
+        return False
     return bool(places) and all(isinstance(place.value, made) for place in places)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import os
 import re
@@ -10,7 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from yagot.explain.source import Function, Place, Source, class_places, own_setters, read, setters
+from yagot.explain.source import (
+    Function,
+    Place,
+    Source,
+    class_places,
+    is_fixture,
+    names_in,
+    own_setters,
+    read,
+    setters,
+)
 from yagot.explain.source import field as field_of
 from yagot.files import shown_path
 from yagot.model import Cut, TestInfo
@@ -52,6 +63,8 @@ class Link:
     """Is no cycle left without it?"""
     inner: tuple[str, ...] = ()
     """The kinds of the containers that it leads through."""
+    rest: tuple[_Hop, ...] = ()
+    """If two references have to go, a cycle that is left without this one."""
 
     @property
     def file(self) -> str:
@@ -112,7 +125,9 @@ def links_of(hops: Sequence[_Hop]) -> list[Link]:
             path = f" variable '{cell['name']}'{rest}"
         path = re.sub(r"^( local '[^']+')\.cell_contents", r"\1", path)
         breaks = any(hop["breaks"] for hop in inner)
-        found.append(Link(hops[head], hops[end % count], path, breaks, tuple(hop["kind"] for hop in inner[1:])))
+        left = next((hop["rest"] for hop in inner if hop["rest"]), [])
+        kinds = tuple(hop["kind"] for hop in inner[1:])
+        found.append(Link(hops[head], hops[end % count], path, breaks, kinds, tuple(left)))
     return found
 
 
@@ -127,6 +142,16 @@ class Cycle:
     def __post_init__(self) -> None:
         self.links = links_of(self.hops)
         self._has_own = any(is_source(link.file) and not is_installed(link.file) for link in self.links)
+
+    def without(self, link: Link) -> Cycle:
+        """What is left when a link is gone."""
+        return Cycle(link.rest, self.test)
+
+    def only(self, link: Link) -> Cycle:
+        """This one, as if all were well without a link."""
+        found = Cycle(self.hops, self.test)
+        found.links = [dataclasses.replace(each, breaks=each is link) for each in self.links]
+        return found
 
     def edits(self, path: str) -> bool:
         """May a file be changed? The project's; if nothing on the cycle is the project's, also a package's."""
@@ -155,6 +180,26 @@ class Cycle:
         if self.test is not None and self.test.file:
             paths[os.path.abspath(self.test.file)] = None
         return [source for source in map(read, paths) if source is not None]
+
+    @functools.cached_property
+    def run(self) -> Sequence[Function] | None:
+        """The functions of the sources that the test may have run, as far as names say; None if the test's is not
+        found: all."""
+        functions = [function for source in self.sources() for _, function in source.functions]
+        test = self.test
+        name = re.split(r"[\[ ]", test.name)[0].rpartition(".")[2] if test is not None else ""
+        names = {name, "setUp", "setup_method", "setUpClass", "setup_class", "setUpModule", "__init__"}
+        if not any(getattr(function, "name", "") == name for function in functions):
+            return None
+        found: list[Function] = []
+        waiting = functions
+        while True:
+            new = [f for f in waiting if isinstance(f, ast.Lambda) or f.name in names or is_fixture(f)]
+            if not new:
+                return found
+            found += new
+            waiting = [f for f in waiting if f not in new]
+            names |= {name for function in new for name in names_in(function)}
 
     def function(self, link: Link) -> tuple[Source, Function] | None:
         """The source of a link's frame or function."""

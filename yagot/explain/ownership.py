@@ -37,7 +37,7 @@ def _is_kept(cycle: Cycle, link: Link, how: str) -> bool:
     if link.source is link.target:
         return True
     of, holder = link.target["name"].rpartition(".")[2], link.class_name
-    return is_kept(of, holder, cycle.sources(), by_parameter=how == "parameter") is True
+    return is_kept(of, holder, cycle.sources(), by_parameter=how == "parameter", run=cycle.run) is True
 
 
 def weak(cycle: Cycle) -> Advice | None:
@@ -89,8 +89,20 @@ def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
     if may_be_none(place.function, value.id):
         weak_value += f" if {value.id} is not None else lambda: None"
     owner = next((n for n in ast.walk(place.node) if isinstance(n, ast.Attribute) and n.attr == name), None)
-    receiver = place.source.text(owner.value) if owner is not None else "self"
-    return f"{receiver}.{hidden} = {weak_value}\n{name} = property(lambda self: self.{hidden}())"
+    read = f"{name} = property(lambda self: self.{hidden}())"
+    if owner is None or not place.text:
+        return f"self.{hidden} = {weak_value}\n{read}"
+    # The rest of the statement stays as it is: it may set other attributes, too.
+    hidden_owner = f"{place.source.text(owner.value)}.{hidden}"
+    return f"{_replaced(place, (owner, hidden_owner), (value, weak_value))}\n{read}"
+
+
+def _replaced(place: Place, *new: tuple[ast.expr, str]) -> str:
+    """The text of a statement on one line with some of its parts replaced."""
+    text, start = place.text.encode(), place.node.col_offset
+    for node, by in sorted(new, key=lambda item: -item[0].col_offset):
+        text = text[: node.col_offset - start] + by.encode() + text[(node.end_col_offset or 0) - start :]
+    return text.decode()
 
 
 def _assigned(cls: ast.ClassDef) -> set[str]:
@@ -139,6 +151,8 @@ def close(cycle: Cycle) -> Advice | None:
     place = next((p for p in cycle.setters(link)), None)
     if name in cached:
         body = f"del self.{name}"
+        places = (Place(s, m, m) for s, cls in cycle.classes(link) for m in methods(cls) if m.name == name)
+        place = next(places, None)
     elif link.is_item:
         body = f"self.{name}.clear()" if is_own_container(cycle, link) else f"self.{name} = None"
     else:
@@ -146,3 +160,21 @@ def close(cycle: Cycle) -> Advice | None:
     cut: Cut = cycle.cut("close", link, place, f"def close(self): {body}")
     sentence = f"give {link.class_name} a close() that lets go of `.{name}`, and call it when the object is done with"
     return cut, sentence
+
+
+def close_all(cycle: Cycle) -> Advice | None:
+    """The same where several references of an object lead back to it, and it can let go of all that it has."""
+    for link in cycle.attributes():
+        classes = [cls for _, cls in cycle.classes(link)]
+        special = {method.name for cls in classes for method in methods(cls)}
+        if not link.source["apart"] or not classes or special & {"__del__", "__getattr__", "__getattribute__"}:
+            continue
+        if any("__slots__" in _assigned(cls) for cls in classes):
+            continue
+        place = next((p for p in cycle.setters(link)), None)
+        sentence = (
+            f"several references lead back to the {link.class_name}: give it a close() that lets go of all it has, "
+            "and call it when the object is done with"
+        )
+        return cycle.cut("close", link, place, "def close(self): self.__dict__.clear()"), sentence
+    return None

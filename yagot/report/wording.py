@@ -163,9 +163,14 @@ def cut_text(finding: Finding) -> str:
     cut = finding.cut
     if cut is None:
         return ""
-    place = f", {cut.place}" if cut.file else ""
     freed = "the object" if cut.frees == 1 else f"all {cut.frees:,} objects"
-    return f"{cut.reference} of {cut.object}{place} (frees {freed})"
+    places = (f"{each.reference} of {each.object}{f', {each.place}' if each.file else ''}" for each in cut.all)
+    return f"{', and '.join(places)} (frees {freed})"
+
+
+def snippet_lines(finding: Finding) -> list[str]:
+    """What to write there, of both cuts if there are two."""
+    return [line for cut in (finding.cut.all if finding.cut is not None else ()) for line in cut.snippet.splitlines()]
 
 
 def _cycles_text(finding: Finding) -> str:
@@ -192,7 +197,7 @@ def describe(finding: Finding, details: bool = False) -> Iterator[str]:
     if finding.cut is not None:
         yield f"  Cut: {cut_text(finding)}"
         yield f"    {finding.advice}"
-        yield from (f"      {line}" for line in finding.cut.snippet.splitlines())
+        yield from (f"      {line}" for line in snippet_lines(finding))
     yield from (f"  {line}" for line in _made_lines(finding))
     if details:
         yield from (f"  {line}" for line in _details(finding))
