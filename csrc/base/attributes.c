@@ -114,8 +114,11 @@ names_of(PyTypeObject *type)
     class_names *place = classes != NULL ? &classes[((uintptr_t)type >> 5) % MOST_CLASSES] : NULL;
     if (place != NULL && place->type != type) {
         *place = (class_names){.type = type};
-        for (PyTypeObject *base = type; base != NULL; base = base->tp_base) {
-            add_names_of_class(place, base);
+        for (Py_ssize_t i = 0; type->tp_mro != NULL && i < PyTuple_GET_SIZE(type->tp_mro); i++) {
+            PyObject *base = PyTuple_GET_ITEM(type->tp_mro, i);
+            if (PyType_Check(base)) {
+                add_names_of_class(place, (PyTypeObject *)base);
+            }
         }
     }
     return place;
@@ -126,7 +129,11 @@ names_of(PyTypeObject *type)
 static PyObject *
 choose(const class_names *found, PyObject *object, PyObject *value)
 {
+    bool is_own = found->type == Py_TYPE(object);       /* then they were looked at when they were added */
     for (uint32_t i = 0; i < found->count; i++) {
+        if (!is_own && is_described(Py_TYPE(object), found->names[i])) {
+            continue;
+        }
         PyObject *attribute = PyObject_GenericGetAttr(object, found->names[i]);
         Py_XDECREF(attribute);      /* the object keeps it */
         if (attribute == value) {
@@ -159,9 +166,18 @@ choose_from_frames(PyObject *object, PyObject *value)
 PyObject *
 yagot_guess_attribute(PyObject *object, PyObject *value)
 {
-    const class_names *found = yagot_has_managed_dict(Py_TYPE(object)) ? names_of(Py_TYPE(object)) : NULL;
-    PyObject *chosen = found != NULL ? choose(found, object, value) : NULL;
-    return chosen == NULL && found != NULL ? choose_from_frames(object, value) : chosen;
+    if (!yagot_has_managed_dict(Py_TYPE(object))) {
+        return NULL;
+    }
+    PyTypeObject *places[] = {Py_TYPE(object), Py_TYPE(value)};     /* `child.parent = self` is code of the parent's */
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const class_names *found = names_of(places[i]);
+        PyObject *chosen = found != NULL ? choose(found, object, value) : NULL;
+        if (chosen != NULL) {
+            return chosen;
+        }
+    }
+    return choose_from_frames(object, value);
 }
 
 /* -- a dict that exists already ------------------------------------------------------------------- */

@@ -13,7 +13,8 @@ void yagot_be_gentle(bool gentle);
 bool yagot_is_gentle(void);
 
 /* The name of the attribute of an instance with a managed dict that has a value: one of those that the methods of its
- * classes or the functions that are running assign to. Borrowed; NULL if none of them leads to the value. */
+ * classes or of the value's, or the functions that are running, assign to. Borrowed; NULL if none of them leads to the
+ * value. */
 PyObject *yagot_guess_attribute(PyObject *object, PyObject *value);
 /* The dict of an instance with a managed dict if it has been made, found without making it. Borrowed, or NULL. */
 PyObject *yagot_existing_dict(PyObject *object);

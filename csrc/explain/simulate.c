@@ -103,19 +103,18 @@ add_source(const yagot_plan *p, uint32_t i, yagot_edge_name *name)
     return is_part;
 }
 
-/* Did an earlier reference of an object lead to the same one? Then both get the name of the first, and are not of one
- * kind; the items of a list, tuple or set are. */
-static bool
-is_repeated(const yagot_graph *g, uint32_t node, uint32_t edge)
+/* How many earlier references of an object lead to the same one? The items of a list, tuple or set are of one kind, and
+ * do not count. */
+static uint32_t
+count_earlier(const yagot_graph *g, uint32_t node, uint32_t edge)
 {
     PyObject *from = g->objects[node];
     bool alike = PyList_Check(from) || PyTuple_Check(from) || PyAnySet_Check(from);
+    uint32_t count = 0;
     for (uint32_t e = g->start[node]; e < edge && !alike; e++) {
-        if (g->target[e] == g->target[edge]) {
-            return true;
-        }
+        count += g->target[e] == g->target[edge];
     }
-    return false;
+    return count;
 }
 
 static int
@@ -132,11 +131,12 @@ label_edges(yagot_plan *p)
             }
             yagot_edge_name name = {0};
             bool is_part = add_source(p, i, &name);
+            name.skip = count_earlier(g, node, e);
             if (yagot_add_edge(&name, g->objects[node], g->objects[g->target[e]], is_part)) {
                 yagot_text_add(&name.general, " part");
             }
-            if (is_repeated(g, node, e)) {
-                yagot_text_add(&name.general, " again");
+            if (name.skip > 0) {
+                yagot_text_add(&name.general, " again");        /* it has the name of another one */
             }
             yagot_text_fini(&name.shown);
             p->labels[count] = yagot_text_take(&name.general);
@@ -195,13 +195,15 @@ yagot_plan_init(yagot_plan *plan, yagot_graph *graph, uint32_t component)
 }
 
 const char *
-yagot_plan_kind(const yagot_plan *p, uint32_t from, uint32_t to)
+yagot_plan_kind(const yagot_plan *p, uint32_t from, uint32_t to, const char *without, uint32_t *earlier)
 {
     yagot_graph *g = p->graph;
     uint32_t label = p->local[position_of(p, from)];
     for (uint32_t e = g->start[from]; e < g->start[from + 1]; e++, label++) {
-        if (g->target[e] == to) {
-            return p->labels[label];
+        const char *kind = g->target[e] == to ? p->labels[label] : NULL;
+        if (kind != NULL && (without == NULL || strcmp(kind, without) != 0)) {
+            *earlier = count_earlier(g, from, e);
+            return kind;
         }
     }
     return NULL;

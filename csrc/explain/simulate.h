@@ -19,8 +19,9 @@ typedef struct {
 /* Prepares the simulation: 1 if done, 0 if the component is too large for it, -1 when memory is short. */
 int yagot_plan_init(yagot_plan *plan, yagot_graph *graph, uint32_t component);
 void yagot_plan_fini(yagot_plan *plan);
-/* The kind of a reference between two nodes of the component; borrowed, NULL if there is none. */
-const char *yagot_plan_kind(const yagot_plan *plan, uint32_t from, uint32_t to);
+/* The kind of the first reference between two nodes of the component that is not of the kind `without`, if that is not
+ * NULL, and how many references between them come before it. Borrowed, NULL if there is none. */
+const char *yagot_plan_kind(const yagot_plan *plan, uint32_t from, uint32_t to, const char *without, uint32_t *earlier);
 /* Is the component without cycles once all references of a kind are gone, and of another one if it is not NULL? Then
  * all of it goes, and its tail. */
 bool yagot_plan_breaks(yagot_plan *plan, const char *kind, const char *other);

@@ -62,33 +62,26 @@ def _choose_two(cycle: Cycle) -> Advice | None:
     for link in cycle.links:
         first = _by_rules(cycle.only(link)) if link.rest else None
         second = _by_rules(cycle.without(link)) if first is not None else None
-        if first is not None and second is not None and not _is_same(first[0], second[0]):
+        if first is not None and second is not None:
             found.append((first, second))
     if not found:
         return None
     (cut, sentence), (other, reason) = min(found, key=lambda pair: sum(_RANKS.index(cut.kind) for cut, _ in pair))
+    if cut.place and (cut.place, cut.snippet) == (other.place, other.snippet):
+        return cut, sentence            # one change of a class for two of its subclasses
     if cut.kind == other.kind == "close" and cut.object == other.object:
-        return _close_both(cut, other)
+        return _close_both(cut, sentence, other)
     if cut.kind == other.kind == "local" and cut.place and cut.place == other.place:
         return _let_go_of_both(cut, other)
     return dataclasses.replace(cut, also=other), f"two references have to go: {sentence}; and {reason}"
 
 
-def _is_same(cut: Cut, other: Cut) -> bool:
-    return (cut.object, cut.reference, cut.file, cut.line) == (other.object, other.reference, other.file, other.line)
-
-
-def _close_both(cut: Cut, other: Cut) -> Advice:
+def _close_both(cut: Cut, sentence: str, other: Cut) -> Advice:
     """One method lets go of both."""
-    bodies = [each.snippet.partition(": ")[2] for each in (cut, other)]
-    name = cut.object.rpartition(".")[2]
-    joined = dataclasses.replace(
-        cut, snippet=f"def close(self): {'; '.join(bodies)}", also=dataclasses.replace(other, snippet="")
-    )
-    return joined, (
-        f"two references have to go: give {name} a close() that lets go of `{_first(cut)}` and `{_first(other)}`, and "
-        "call it when the object is done with"
-    )
+    body = other.snippet.removeprefix("def close(self): ")
+    joined = dataclasses.replace(cut, snippet=f"{cut.snippet}; {body}", also=dataclasses.replace(other, snippet=""))
+    both = sentence.replace(f"`{_first(cut)}`", f"`{_first(cut)}` and `{_first(other)}`")
+    return joined, f"two references have to go: {both}"
 
 
 def _let_go_of_both(cut: Cut, other: Cut) -> Advice:

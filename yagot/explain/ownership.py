@@ -10,7 +10,6 @@ from yagot.explain.functions import cached_attributes, is_made, is_own_container
 from yagot.explain.holders import is_kept
 from yagot.explain.links import Cycle, Link
 from yagot.explain.source import Place, decorators, may_be_none, methods, parameters, releases, setters
-from yagot.model import Cut
 
 _BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "outer", "manager", "controller", "proxy")
 
@@ -157,9 +156,29 @@ def close(cycle: Cycle) -> Advice | None:
         body = f"self.{name}.clear()" if is_own_container(cycle, link) else f"self.{name} = None"
     else:
         body = f"self.{name} = None"
-    cut: Cut = cycle.cut("close", link, place, f"def close(self): {body}")
-    sentence = f"give {link.class_name} a close() that lets go of `.{name}`, and call it when the object is done with"
-    return cut, sentence
+    what, existing = _closer(cycle, link, place)
+    if existing is not None:
+        cut = cycle.cut("close", link, existing, body, existing.node.lineno)
+        method = getattr(existing.function, "name", "")
+        return cut, f"let {method}() of the {what} also let go of `.{name}`, and call it when the object is done with"
+    cut = cycle.cut("close", link, place, f"def close(self): {body}")
+    return cut, f"give {what} a close() that lets go of `.{name}`, and call it when the object is done with"
+
+
+_ENDS = re.compile(r"close|unlink|dispose|shutdown|cleanup|clean_up|teardown|tear_down|destroy|terminate|detach")
+"""What methods are called after which an object is not used any more."""
+
+
+def _closer(cycle: Cycle, link: Link, place: Place | None) -> tuple[str, Place | None]:
+    """The class whose code has the place, and the last statement of a method of it that ends an object's use."""
+    for source, cls in cycle.classes(link):
+        if place is None or source is not place.source or not cls.lineno <= place.line <= (cls.end_lineno or 0):
+            continue
+        for method in methods(cls):
+            if _ENDS.fullmatch(method.name) and len(parameters(method)) == 1 and not decorators(method):
+                return cls.name, Place(source, method.body[-1], method)
+        return cls.name, None
+    return link.class_name, None
 
 
 def close_all(cycle: Cycle) -> Advice | None:
@@ -172,9 +191,10 @@ def close_all(cycle: Cycle) -> Advice | None:
         if any("__slots__" in _assigned(cls) for cls in classes):
             continue
         place = next((p for p in cycle.setters(link)), None)
+        what = _closer(cycle, link, place)[0]
         sentence = (
-            f"several references lead back to the {link.class_name}: give it a close() that lets go of all it has, "
-            "and call it when the object is done with"
+            f"several references lead back to the {what}: give it a close() that lets go of all it has, and call it when "
+            "the object is done with"
         )
         return cycle.cut("close", link, place, "def close(self): self.__dict__.clear()"), sentence
     return None
