@@ -193,8 +193,8 @@ def close_all(cycle: Cycle) -> Advice | None:
         place = next((p for p in cycle.setters(link)), None)
         what = _closer(cycle, link, place)[0]
         sentence = (
-            f"several references lead back to the {what}: give it a close() that lets go of all it has, and call it when "
-            "the object is done with"
+            f"several references lead back to the {what}: give it a close() that lets go of all it has, and call it "
+            "when the object is done with"
         )
         return cycle.cut("close", link, place, "def close(self): self.__dict__.clear()"), sentence
     return None
