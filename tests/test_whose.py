@@ -378,6 +378,17 @@ def test_misspelt_settings(project, arguments, environment, text):
     assert result.stderr.count("\n") == 1 and text in result.stderr
 
 
+def test_a_misspelt_option_of_pytest(project):
+    project.write("test_x.py", "def test(): pass\n")
+    result = project.python("-m", "pytest", "-q", "--yagot", "--yagot-leak-only", check=4)
+    assert "unknown option --yagot-leak-only: did you mean --yagot-leaks-only?" in result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
+    other = project.python("-m", "pytest", "-q", "--yagot-nonsense", check=4)
+    assert "unrecognized arguments: --yagot-nonsense" in other.stderr
+    assert "did you mean" not in other.stderr
+    project.python("-m", "pytest", "-q", "--yagot", "--yagot-leaks-only", "--yagot-json=out.json", "test_x.py")
+
+
 def test_a_misspelt_setting_in_a_file(project):
     project.write("pyproject.toml", "[tool.yagot]\nreport-olny = true\n")
     result = project.python("-m", "yagot", "run", check=2)

@@ -181,14 +181,15 @@ def _nearest(word: str, words: Iterable[str], written: str = "") -> str:
     return f": did you mean {shown}?"
 
 
-def misspelt(arguments: Iterable[str]) -> str | None:
-    """What to say of the first argument that is nearly an option of ours, and is none."""
+def misspelt(arguments: Iterable[str], prefix: str = "--") -> str | None:
+    """What to say of the first argument that is nearly an option of ours, and is none; *prefix*: how ours begin."""
     for argument in arguments:
         option = argument.partition("=")[0]
-        if option.startswith("--") and len(option) > 4:
-            near = _nearest(option[2:].replace("-", "_"), OPTIONS, "-")
+        name = option.removeprefix(prefix).replace("-", "_")
+        if option.startswith(prefix) and len(option) > 4 and name not in OPTIONS:
+            near = _nearest(name, OPTIONS, "-")
             if near:
-                return f"unknown option {option}{near.replace('mean ', 'mean --')}"
+                return f"unknown option {option}{near.replace('mean ', f'mean {prefix}')}"
     return None
 
 

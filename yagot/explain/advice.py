@@ -69,11 +69,17 @@ def _choose_two(cycle: Cycle) -> Advice | None:
     (cut, sentence), (other, reason) = min(found, key=lambda pair: sum(_RANKS.index(cut.kind) for cut, _ in pair))
     if cut.place and (cut.place, cut.snippet) == (other.place, other.snippet):
         return cut, sentence            # one change of a class for two of its subclasses
-    if cut.kind == other.kind == "close" and cut.object == other.object:
+    if cut.kind == other.kind == "close" and _closed(sentence) == _closed(reason):
         return _close_both(cut, sentence, other)
     if cut.kind == other.kind == "local" and cut.place and cut.place == other.place:
         return _let_go_of_both(cut, other)
     return dataclasses.replace(cut, also=other), f"two references have to go: {sentence}; and {reason}"
+
+
+def _closed(sentence: str) -> str:
+    """Which class gets, or has, the method that lets go."""
+    found = re.search(r"^give (\w+) a|^let \w+\(\) of the (\w+)", sentence)
+    return found[0] if found is not None else sentence
 
 
 def _close_both(cut: Cut, sentence: str, other: Cut) -> Advice:

@@ -286,13 +286,25 @@ def _weak_method(place: Place | None, link: Link) -> str:
 
 
 def _own(cycle: Cycle, link: Link) -> Advice | None:
-    """An attribute of the object itself. What gets the method by a parameter may get other callables, too."""
+    """An attribute of the object itself. What gets the method by a parameter may get other callables, too; and an
+    attribute that nobody is seen to read, or that stands for a method, is called by others."""
     place = next((p for p in cycle.setters(link) if _weak_method(p, cycle.after(link))), None)
-    if place is None:
+    if place is None or is_method(cycle, link) or not _is_read(cycle, link):
         return None
     where = f"`.{link.attribute}`" if not link.is_item else f"what is in `.{link.attribute}`"
     sentence = f"keep the method as weakref.WeakMethod, and call {where} as `reference()()`"
     return cycle.cut("method", link, place, _weak_method(place, cycle.after(link))), sentence
+
+
+def is_method(cycle: Cycle, link: Link) -> bool:
+    """Has the class a method of the attribute's name?"""
+    return any(link.attribute == method.name for _, cls in cycle.classes(link) for method in methods(cls))
+
+
+def _is_read(cycle: Cycle, link: Link) -> bool:
+    sources = {source.path: source for source, _ in cycle.classes(link)} | {s.path: s for s in cycle.sources()}
+    nodes = (node for source in sources.values() for node in ast.walk(source.tree))
+    return any(isinstance(n, ast.Attribute) and n.attr == link.attribute and isinstance(n.ctx, ast.Load) for n in nodes)
 
 
 def _owner_link(cycle: Cycle, link: Link, registry: Link) -> Link | None:

@@ -6,7 +6,7 @@ import ast
 import re
 
 from yagot.explain.exceptions import Advice
-from yagot.explain.functions import cached_attributes, is_made, is_own_container
+from yagot.explain.functions import cached_attributes, is_made, is_method, is_own_container
 from yagot.explain.holders import is_kept
 from yagot.explain.links import Cycle, Link
 from yagot.explain.source import Place, decorators, may_be_none, methods, parameters, releases, setters
@@ -155,7 +155,7 @@ def close(cycle: Cycle) -> Advice | None:
     elif link.is_item:
         body = f"self.{name}.clear()" if is_own_container(cycle, link) else f"self.{name} = None"
     else:
-        body = f"self.{name} = None"
+        body = f"del self.{name}" if is_method(cycle, link) else f"self.{name} = None"
     what, existing = _closer(cycle, link, place)
     if existing is not None:
         cut = cycle.cut("close", link, existing, body, existing.node.lineno)
