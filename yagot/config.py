@@ -48,8 +48,9 @@ class Config:
     disable_rules: tuple[str, ...] = ()
     """Default rules that are not to make notes of leaks: ``inherent-class`` (the cycle that every class is in, of a
     class made at run time), ``first-import`` (what was made while a module was being imported), ``framework-scaffold``
-    (cycles through objects of the test framework), ``standard-library`` and ``third-party`` (cycles that no code of the
-    project has made), ``hidden-references`` (a C type that does not show what it holds)."""
+    (cycles through objects of the test framework, or through what ``pytest.raises`` has caught for a test),
+    ``standard-library`` and ``third-party`` (cycles that no code of the project has made), ``hidden-references`` (a C
+    type that does not show what it holds)."""
     baseline: str | None = None
     """A file with the leaks that are known: they fail nothing. The end of the run says how many causes are new, known
     and fixed."""
