@@ -286,10 +286,10 @@ def _weak_method(place: Place | None, link: Link) -> str:
 
 
 def _own(cycle: Cycle, link: Link) -> Advice | None:
-    """An attribute of the object itself. What gets the method by a parameter may get other callables, too; and an
-    attribute that nobody is seen to read, or that stands for a method, is called by others."""
+    """An attribute of the object itself. What gets the method by a parameter may get other callables, too; what stands
+    for a method of the class is called by others, who know of no reference."""
     place = next((p for p in cycle.setters(link) if _weak_method(p, cycle.after(link))), None)
-    if place is None or is_method(cycle, link) or not _is_read(cycle, link):
+    if place is None or is_method(cycle, link):
         return None
     where = f"`.{link.attribute}`" if not link.is_item else f"what is in `.{link.attribute}`"
     sentence = f"keep the method as weakref.WeakMethod, and call {where} as `reference()()`"
@@ -299,12 +299,6 @@ def _own(cycle: Cycle, link: Link) -> Advice | None:
 def is_method(cycle: Cycle, link: Link) -> bool:
     """Has the class a method of the attribute's name?"""
     return any(link.attribute == method.name for _, cls in cycle.classes(link) for method in methods(cls))
-
-
-def _is_read(cycle: Cycle, link: Link) -> bool:
-    sources = {source.path: source for source, _ in cycle.classes(link)} | {s.path: s for s in cycle.sources()}
-    nodes = (node for source in sources.values() for node in ast.walk(source.tree))
-    return any(isinstance(n, ast.Attribute) and n.attr == link.attribute and isinstance(n.ctx, ast.Load) for n in nodes)
 
 
 def _owner_link(cycle: Cycle, link: Link, registry: Link) -> Link | None:
@@ -401,13 +395,23 @@ def generator(cycle: Cycle) -> Advice | None:
         place = next(iter(cycle.setters(before)), None) if before.attribute else None
         kept = f"self.{before.attribute}.close()" if before.attribute and not before.is_item else ""
         what = link.source["what"].partition(" ")[0]
-        call = "await ….aclose()" if what == "async_generator" else kept or "….close()"
+        name = kept.removesuffix(".close()") or _variable(cycle, link) or "…"
+        call = f"await {name}.aclose()" if what == "async_generator" else f"{name}.close()"
         if place is None:
             found = cycle.function(link)
             place = Place(found[0], found[1], found[1]) if found is not None else None
         sentence = f"a suspended {what} keeps its variables: run it to its end, or close it when it is no longer needed"
         return cycle.cut("generator", link, place, call), sentence
     return None
+
+
+def _variable(cycle: Cycle, link: Link) -> str:
+    """The variable that gets the generator, if all that call its function have the same one."""
+    name = link.source["name"].rpartition(".")[2]
+    nodes = [node for source in cycle.sources() for node in ast.walk(source.tree) if isinstance(node, ast.Assign)]
+    made = [n for n in nodes if isinstance(n.value, ast.Call) and getattr(n.value.func, "id", "") == name]
+    found = {getattr(target, "id", "") for node in made for target in node.targets}
+    return found.pop() if len(found) == 1 else ""
 
 
 def cached_attributes(cycle: Cycle) -> set[str]:

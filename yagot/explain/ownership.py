@@ -82,13 +82,13 @@ def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
         setter = f"_set_{name.lstrip('_')}"
         return (
             f"def {setter}(self, it): self.{hidden} = weakref.ref(it) if it is not None else lambda: None\n"
-            f"{name} = property(lambda self: {read}, {setter})"
+            f"{name} = property(lambda self: {read}, {setter})  # both in the class"
         )
     weak_value = f"weakref.ref({value.id})"
     if may_be_none(place.function, value.id):
         weak_value += f" if {value.id} is not None else lambda: None"
     owner = next((n for n in ast.walk(place.node) if isinstance(n, ast.Attribute) and n.attr == name), None)
-    read = f"{name} = property(lambda self: self.{hidden}())"
+    read = f"{name} = property(lambda self: self.{hidden}())  # in the class"
     if owner is None or not place.text:
         return f"self.{hidden} = {weak_value}\n{read}"
     # The rest of the statement stays as it is: it may set other attributes, too.
@@ -161,8 +161,17 @@ def close(cycle: Cycle) -> Advice | None:
         cut = cycle.cut("close", link, existing, body, existing.node.lineno)
         method = getattr(existing.function, "name", "")
         return cut, f"let {method}() of the {what} also let go of `.{name}`, and call it when the object is done with"
+    if _is_test_case(cycle, link):
+        cut = cycle.cut("close", link, place, f"self.addCleanup(setattr, self, {name!r}, None)")
+        return cut, f"the test keeps itself by `.{name}`: let go of it in tearDown(), or by addCleanup()"
     cut = cycle.cut("close", link, place, f"def close(self): {body}")
     return cut, f"give {what} a close() that lets go of `.{name}`, and call it when the object is done with"
+
+
+def _is_test_case(cycle: Cycle, link: Link) -> bool:
+    """Is it the instance of the test itself?"""
+    names = {method.name for _, cls in cycle.classes(link) for method in methods(cls)}
+    return "addCleanup" in names and "tearDown" in names
 
 
 _ENDS = re.compile(r"close|unlink|dispose|shutdown|cleanup|clean_up|teardown|tear_down|destroy|terminate|detach")
