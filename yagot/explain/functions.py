@@ -50,7 +50,7 @@ def served(cycle: Cycle) -> Advice | None:
                 is_true = isinstance(place.value, ast.Constant) and place.value.value is True
                 if is_true and getattr(place.function, "name", "__init__") != "__init__":
                     last = _last_use(cls, link, place)
-                    if last is not None:
+                    if last is not None and (link.drops or (link.is_item and is_own_container(cycle, link))):
                         return _serve(cycle, link, place, last, flag[1])
     return None
 

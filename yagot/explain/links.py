@@ -60,7 +60,9 @@ class Link:
     path: str
     """``.children[]``, `` local 'error'``, `` variable 'walk'``."""
     breaks: bool
-    """Is no cycle left without it?"""
+    """Is no cycle left without it, or without the items of a container that it leads through?"""
+    drops: bool
+    """Is none left when the attribute or variable is set to None? Others may hold the container, too."""
     inner: tuple[str, ...] = ()
     """The kinds of the containers that it leads through."""
     rest: tuple[_Hop, ...] = ()
@@ -110,6 +112,16 @@ def _is_folded(hop: _Hop, before: _Hop) -> bool:
     return hop["kind"] in _CONTAINERS or before["edge"] == "" or hop["edge"].startswith("[")
 
 
+def _set_to_none(inner: Sequence[_Hop]) -> Sequence[_Hop]:
+    """The hops whose references go when the attribute or variable that a link begins with is set to None: the first one
+    that has a name, and that out of the cell of a captured variable; of a function, all that it captures."""
+    if inner[0]["kind"] == "function":
+        return inner
+    start = next((number for number, hop in enumerate(inner) if hop["edge"]), 0)
+    is_cell = start + 1 < len(inner) and inner[start + 1]["kind"] == "cell"
+    return inner[start : start + 1 + is_cell]
+
+
 def links_of(hops: Sequence[_Hop]) -> list[Link]:
     """The links of a cycle; empty if it has only containers."""
     count = len(hops)
@@ -124,10 +136,11 @@ def links_of(hops: Sequence[_Hop]) -> list[Link]:
             rest = path.partition(".cell_contents")[2]
             path = f" variable '{cell['name']}'{rest}"
         path = re.sub(r"^( local '[^']+')\.cell_contents", r"\1", path)
-        breaks = any(hop["breaks"] for hop in inner)
-        left = next((hop["rest"] for hop in inner if hop["rest"]), [])
+        breaks, set_ = any(hop["breaks"] for hop in inner), _set_to_none(inner)
+        left = next((hop["rest"] for hop in set_ if hop["rest"]), [])
         kinds = tuple(hop["kind"] for hop in inner[1:])
-        found.append(Link(hops[head], hops[end % count], path, breaks, kinds, tuple(left)))
+        drops = any(hop["breaks"] for hop in set_)
+        found.append(Link(hops[head], hops[end % count], path, breaks, drops, kinds, tuple(left)))
     return found
 
 
@@ -150,7 +163,7 @@ class Cycle:
     def only(self, link: Link) -> Cycle:
         """This one, as if all were well without a link."""
         found = Cycle(self.hops, self.test)
-        found.links = [dataclasses.replace(each, breaks=each is link) for each in self.links]
+        found.links = [dataclasses.replace(each, breaks=each is link, drops=each is link) for each in self.links]
         return found
 
     def edits(self, path: str) -> bool:

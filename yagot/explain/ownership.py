@@ -123,7 +123,7 @@ def release(cycle: Cycle) -> Advice | None:
     """A method of the class that takes the cycle apart already, of whoever's class it is."""
     for link in cycle.links:
         name = link.attribute
-        if link.source["kind"] != "instance" or not name or not (link.breaks or link.source["apart"]):
+        if link.source["kind"] != "instance" or not name or not (link.drops or link.source["apart"]):
             continue
         for source, cls in cycle.classes(link):
             for method in releases(cls, name):
@@ -140,7 +140,7 @@ def close(cycle: Cycle) -> Advice | None:
     cached = cached_attributes(cycle)
     found: list[tuple[int, Link]] = []
     for link in cycle.attributes():
-        if link.breaks:
+        if link.drops or (link.breaks and link.is_item and is_own_container(cycle, link)):
             made = not link.is_item and link.target["kind"] == "instance" and is_made(cycle, link)
             found.append((2 * made + link.is_item, link))
     if not found:
