@@ -182,7 +182,7 @@ yagot_guess_attribute(PyObject *object, PyObject *value)
 
 /* -- a dict that exists already ------------------------------------------------------------------- */
 
-/* Are the items of a dict the attributes of the object? Those that would run a descriptor are not read: a class that has
+/* Are the items of a dict the attributes of the object? Those that would run a descriptor are not read: a class with
  * descriptors of the same names stores for them there, as cached_property does. */
 static bool
 has_attributes_of(PyObject *dict, PyObject *object)

@@ -163,12 +163,13 @@ describe_edges(yagot_hop *hops, yagot_plan *plan, const yagot_cycle *cycle, cons
     return 0;
 }
 
-/* Nobody can change what a traceback refers to. */
+/* Nobody can change what a traceback or a tuple refers to. */
 static bool
 any_breaks(const yagot_hop *hops, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (hops[i].breaks && strcmp(hops[i].kind, "traceback") != 0) {
+        bool is_fixed = strcmp(hops[i].kind, "traceback") == 0 || strcmp(hops[i].kind, "tuple") == 0;
+        if (hops[i].breaks && !is_fixed) {
             return true;
         }
     }
