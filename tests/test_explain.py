@@ -426,6 +426,12 @@ NAMED = """
             self.name = "stored"
             self.data = [self]
 
+    class Handlers:
+        def __init__(self):
+            self.table = {"run": self.run}
+        def run(self):
+            pass
+
     class Node:
         parent = None
         def __init__(self):
@@ -464,6 +470,8 @@ NAMED = """
             Graph().view
         def test_descriptor_that_stores_in_the_dict(self):
             Stored()
+        def test_table_of_methods(self):
+            Handlers()
         def test_default_of_the_class(self):
             Node().add(Node())
         def test_second_base(self):

@@ -38,9 +38,9 @@ yagot_is_gentle(void)
 
 /* -- names that code stores to -------------------------------------------------------------------- */
 
-/* Would reading the attribute run a descriptor of the type's? Other values of a class are defaults. */
-static bool
-is_described(PyTypeObject *type, PyObject *name)
+/* What a type or one of its bases defines under a name; borrowed, or NULL. */
+static PyObject *
+defined(PyTypeObject *type, PyObject *name)
 {
     PyObject *mro = type->tp_mro;
     for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
@@ -48,10 +48,18 @@ is_described(PyTypeObject *type, PyObject *name)
         PyObject *dict = PyType_Check(base) ? yagot_type_dict((PyTypeObject *)base) : NULL;
         PyObject *found = dict != NULL ? PyDict_GetItem(dict, name) : NULL;
         if (found != NULL) {
-            return Py_TYPE(found)->tp_descr_get != NULL || Py_TYPE(found)->tp_descr_set != NULL;
+            return found;
         }
     }
-    return false;
+    return NULL;
+}
+
+/* Would reading the attribute run a descriptor of the type's? Other values of a class are defaults. */
+static bool
+is_described(PyTypeObject *type, PyObject *name)
+{
+    PyObject *found = defined(type, name);
+    return found != NULL && (Py_TYPE(found)->tp_descr_get != NULL || Py_TYPE(found)->tp_descr_set != NULL);
 }
 
 static void
@@ -182,19 +190,22 @@ yagot_guess_attribute(PyObject *object, PyObject *value)
 
 /* -- a dict that exists already ------------------------------------------------------------------- */
 
-/* Are the items of a dict the attributes of the object? Those that would run a descriptor are not read: a class with
- * descriptors of the same names stores for them there, as cached_property does. */
+/* Are the items of a dict the attributes of the object? Those that would run a descriptor are not read; a dict of such
+ * alone is taken for what cached_property and the like have stored, unless their names are those of methods, which
+ * tables of handlers have, too. */
 static bool
 has_attributes_of(PyObject *dict, PyObject *object)
 {
     PyObject *name, *value;
     Py_ssize_t position = 0;
     int same = 0;
+    bool stored = false;
     while (same < MOST_COMPARED && PyDict_Next(dict, &position, &name, &value)) {
         if (!PyUnicode_CheckExact(name)) {
             return false;
         }
         if (is_described(Py_TYPE(object), name)) {
+            stored |= !PyFunction_Check(defined(Py_TYPE(object), name));
             continue;
         }
         PyObject *attribute = PyObject_GenericGetAttr(object, name);
@@ -205,7 +216,7 @@ has_attributes_of(PyObject *dict, PyObject *object)
         }
         same++;
     }
-    return position > 0;
+    return same > 0 || stored;
 }
 
 typedef struct {
