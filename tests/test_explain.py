@@ -402,3 +402,109 @@ def test_repr_option(project):
     )
     assert "as its author shows it" not in project.yagot().stderr
     assert "as its author shows it" in project.yagot("--repr").stderr
+
+
+NAMED = """
+    import functools, gc, unittest
+    from xml.etree import ElementTree
+
+    class View:
+        def __init__(self, graph):
+            self._graph = graph
+
+    class Graph:
+        @functools.cached_property
+        def view(self):
+            return View(self)
+
+    class Stored:
+        class _Data:
+            def __set__(self, graph, value):
+                graph.__dict__["data"] = value
+        data = _Data()
+        def __init__(self):
+            self.name = "stored"
+            self.data = [self]
+
+    class Handlers:
+        def __init__(self):
+            self.table = {"run": self.run}
+        def run(self):
+            pass
+
+    class Node:
+        parent = None
+        def __init__(self):
+            self.children = []
+        def add(self, child):
+            self.children.append(child)
+            child.parent = self
+
+    class Mixin:
+        def keep(self):
+            self.kept = self
+
+    class Mixed(Node, Mixin):
+        pass
+
+    class Child:
+        pass
+
+    class Owner:
+        def own(self, child):
+            self.child = child
+            child.owner = self
+
+    class Element(ElementTree.Element):
+        def __len__(self):
+            raise AssertionError("code of the object runs")
+        __getitem__ = __len__
+
+    class Items(dict):
+        __getitem__ = __iter__ = Element.__len__
+
+    class Test(unittest.TestCase):
+        def tearDown(self):
+            COLLECT
+        def test_cached_property(self):
+            Graph().view
+        def test_descriptor_that_stores_in_the_dict(self):
+            Stored()
+        def test_table_of_methods(self):
+            Handlers()
+        def test_default_of_the_class(self):
+            Node().add(Node())
+        def test_second_base(self):
+            Mixed().keep()
+        def test_attribute_that_the_owner_sets(self):
+            Owner().own(Child())
+        def test_item_of_a_subclass_in_c(self):
+            element = Element("a")
+            ElementTree.Element.append(element, element)
+"""
+
+
+def causes_of_named(project, collect):
+    project.write("test_named.py", NAMED.replace("COLLECT", collect))
+    tests = project.tests("test_named", check=1)
+    return {name: [finding["cause"] for finding in test["findings"]] for name, test in tests.items()}
+
+
+def test_attributes_have_names_in_what_a_test_itself_collects(project):
+    """No dict may be made then: the collector would count it."""
+    without = causes_of_named(project, "pass")
+    assert without["test_item_of_a_subclass_in_c"] == ["test_named.Element[]"]
+    assert without["test_cached_property"] == ["test_named.Graph.view → test_named.View._graph"]
+    if not shows_dicts():  # then only attributes that code sets by name can be named
+        without = {**without, "test_cached_property": ["test_named.Graph → → test_named.View._graph"]}
+        without["test_descriptor_that_stores_in_the_dict"] = ["test_named.Stored →[]"]
+    assert causes_of_named(project, "gc.collect()") == without
+
+
+def shows_dicts():
+    """Does an instance show a dict that was made for it? Some releases of 3.13 do not (cpython#130327)."""
+    class Node:
+        pass
+    node = Node()
+    node.__dict__["me"] = node
+    return any(type(referent) is dict for referent in gc.get_referents(node))

@@ -50,11 +50,13 @@ class Leak:
             lines = [line for line in self.lines if not line.startswith("- ")]
             return HEAD + "".join(f"{line.removeprefix('+ ')}\n" for line in lines)
         lines = self.before.splitlines()
-        old = lines[cut["line"] - 1]
-        indent = old[: len(old) - len(old.lstrip())]
-        new = [indent + line for line in cut["snippet"].splitlines()]
-        replaced = len(new) - 1 if cut["kind"] == "served" else 1
-        lines[cut["line"] - 1 : cut["line"] - 1 + replaced] = new
+        cuts = [cut] if cut["also"] is None or not cut["also"]["snippet"] else [cut, cut["also"]]
+        for cut in sorted(cuts, key=lambda cut: -cut["line"]):
+            old = lines[cut["line"] - 1]
+            indent = old[: len(old) - len(old.lstrip())]
+            new = [indent + line for line in cut["snippet"].splitlines()]
+            replaced = len(new) - 1 if cut["kind"] == "served" else 1
+            lines[cut["line"] - 1 : cut["line"] - 1 + replaced] = new
         return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,7 @@ from yagot.judge.project import Project
 from yagot.model import Finding, sign
 
 IDIOMS = """
-    import argparse, collections, configparser, functools, json, logging, logging.config, types, unittest
+    import argparse, collections, configparser, functools, json, logging, logging.config, sqlite3, types, unittest
     from unittest import mock
     from xml.dom import minidom
 
@@ -56,6 +56,9 @@ IDIOMS = """
         def test_dom(self):
             minidom.parseString("<a><b/></a>")
 
+        def test_connection(self):
+            sqlite3.connect(":memory:").execute("select 1")
+
         def test_logs(self):
             with self.assertLogs("a"):
                 logging.getLogger("a").error("bad")
@@ -71,6 +74,14 @@ IDIOMS = """
         def test_namespace(self):
             space = types.SimpleNamespace()
             space.me = space
+
+        def test_deque(self):
+            items = collections.deque([0]) * 20_001
+            items[10_000] = items
+
+        def test_connection_of_mine(self):
+            connection = sqlite3.connect(":memory:")
+            connection.row_factory = lambda cursor, row: connection
 
         def test_ordered_dict(self):
             items = collections.OrderedDict()
@@ -112,6 +123,48 @@ def test_what_fails(project, runner):
     assert leaking == {test["name"] for test in tests if "Leak" in test["classname"] and "[" not in test["name"]}
     reasons = {f["reason"] for test in tests if "Note" in test["classname"] for f in test["findings"]}
     assert "standard-library" in reasons and reasons <= {"standard-library", "inherent-class"}
+
+
+RAISED = """
+    import pytest
+
+    def parse(text):
+        try:
+            int(text)
+        except ValueError as error:
+            kept = error
+            raise
+
+    def test_note():
+        with pytest.raises(ValueError) as info:
+            int("x")
+        error = info.value
+        assert error.args
+
+    def test_leak_of_a_function():
+        with pytest.raises(ValueError) as info:
+            parse("x")
+        assert info.value.args
+
+    def test_leak_of_the_test():
+        try:
+            int("x")
+        except ValueError as error:
+            kept = error
+"""
+
+
+def test_what_pytest_raises_has_caught(project):
+    """A variable for what it caught makes the same cycle as its own object."""
+    project.write("test_raised.py", RAISED)
+    project.python("-m", "pytest", "-q", "--yagot", "--yagot-json", "out.json", check=1)
+    tests = json.loads((project.path / "out.json").read_text())["tests"]
+    found = {t["name"]: {(f["verdict"], f["reason"]) for f in t["findings"]} for t in tests}
+    assert found == {
+        "test_note": {("note", "framework-scaffold")},
+        "test_leak_of_a_function": {("leak", "")},
+        "test_leak_of_the_test": {("leak", "")},
+    }
 
 
 def test_the_cycle_of_the_project_is_shown(project):
@@ -230,6 +283,35 @@ def test_classes_made_in_tests_are_no_causes(project):
     assert "from 1 cause" in project.result.stderr
 
 
+HANDLERS = """
+    import unittest
+
+    class State:
+        def __init__(self):
+            self.transitions = {name: [getattr(self, name)] for name in self.names}
+
+    class Bullet(State):
+        names = ["bullet", "blank"]
+        def bullet(self): pass
+        def blank(self): pass
+
+    class Text(State):
+        names = ["underline"]
+        def underline(self): pass
+
+    class Test(unittest.TestCase):
+        def test(self):
+            Bullet(), Text()
+"""
+
+
+def test_which_of_the_methods_it_is_makes_no_cause(project):
+    project.write("test_handlers.py", HANDLERS)
+    (finding,) = project.tests("test_handlers", check=1)["test"]["findings"]
+    assert finding["cause"] == "method State.….__self__ → test_handlers.State.transitions[][]"
+    assert len(finding["variants"]) == 2
+
+
 def test_a_new_class_is_in_an_old_baseline(project):
     project.write("test_shape.py", SHAPES)
     project.yagot("--baseline", "known.json", "--update-baseline", "test_shape.Test.test_one", check=0)
@@ -294,6 +376,17 @@ def test_settings_that_match_nothing(project, command):
 def test_misspelt_settings(project, arguments, environment, text):
     result = project.python("-m", "yagot", "run", *arguments, env=environment, check=2)
     assert result.stderr.count("\n") == 1 and text in result.stderr
+
+
+def test_a_misspelt_option_of_pytest(project):
+    project.write("test_x.py", "def test(): pass\n")
+    result = project.python("-m", "pytest", "-q", "--yagot", "--yagot-leak-only", check=4)
+    assert "unknown option --yagot-leak-only: did you mean --yagot-leaks-only?" in result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
+    other = project.python("-m", "pytest", "-q", "--yagot-nonsense", check=4)
+    assert "unrecognized arguments: --yagot-nonsense" in other.stderr
+    assert "did you mean" not in other.stderr
+    project.python("-m", "pytest", "-q", "--yagot", "--yagot-leaks-only", "--yagot-json=out.json", "test_x.py")
 
 
 def test_a_misspelt_setting_in_a_file(project):

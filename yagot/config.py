@@ -48,8 +48,9 @@ class Config:
     disable_rules: tuple[str, ...] = ()
     """Default rules that are not to make notes of leaks: ``inherent-class`` (the cycle that every class is in, of a
     class made at run time), ``first-import`` (what was made while a module was being imported), ``framework-scaffold``
-    (cycles through objects of the test framework), ``standard-library`` and ``third-party`` (cycles that no code of the
-    project has made), ``hidden-references`` (a C type that does not show what it holds)."""
+    (cycles through objects of the test framework, or through what ``pytest.raises`` has caught for a test),
+    ``standard-library`` and ``third-party`` (cycles that no code of the project has made), ``hidden-references`` (a C
+    type that does not show what it holds)."""
     baseline: str | None = None
     """A file with the leaks that are known: they fail nothing. The end of the run says how many causes are new, known
     and fixed."""
@@ -181,14 +182,15 @@ def _nearest(word: str, words: Iterable[str], written: str = "") -> str:
     return f": did you mean {shown}?"
 
 
-def misspelt(arguments: Iterable[str]) -> str | None:
-    """What to say of the first argument that is nearly an option of ours, and is none."""
+def misspelt(arguments: Iterable[str], prefix: str = "--") -> str | None:
+    """What to say of the first argument that is nearly an option of ours, and is none; *prefix*: how ours begin."""
     for argument in arguments:
         option = argument.partition("=")[0]
-        if option.startswith("--") and len(option) > 4:
-            near = _nearest(option[2:].replace("-", "_"), OPTIONS, "-")
+        name = option.removeprefix(prefix).replace("-", "_")
+        if option.startswith(prefix) and len(option) > 4 and name not in OPTIONS:
+            near = _nearest(name, OPTIONS, "-")
             if near:
-                return f"unknown option {option}{near.replace('mean ', 'mean --')}"
+                return f"unknown option {option}{near.replace('mean ', f'mean {prefix}')}"
     return None
 
 

@@ -111,11 +111,18 @@ class Cut:
     """What to write there, or next to it; may have several lines."""
     frees: int = 0
     """How many of the finding's objects go without the reference."""
+    also: Cut | None = None
+    """A second reference that has to go, too; without a snippet if the first one's is for both."""
 
     @property
     def place(self) -> str:
         """``file:line``, or empty."""
         return f"{self.file}:{self.line}" if self.file else ""
+
+    @property
+    def all(self) -> tuple[Cut, ...]:
+        """This one, and the second one if there is one."""
+        return (self,) if self.also is None else (self, self.also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,12 +366,19 @@ def _step_from_json(data: Mapping[str, Any]) -> Step:
     return step
 
 
+def _cut_from_json(data: Mapping[str, Any] | None) -> Cut | None:
+    if not data:
+        return None
+    cut: Cut = _checked(Cut(**{**data, "also": None}), Cut("", "", ""))
+    return dataclasses.replace(cut, also=_cut_from_json(data.get("also")))
+
+
 def _finding_from_json(data: Mapping[str, Any]) -> Finding:
     names = {field.name for field in dataclasses.fields(Finding)}
     kept = {name: value for name, value in data.items() if name in names}
     steps = tuple(map(_step_from_json, data["steps"]))
     parts = tuple(data["parts"] if "parts" in data else data["cause"].split(" → "))
-    cut = _checked(Cut(**data["cut"]), Cut("", "", "")) if data.get("cut") is not None else None
+    cut = _cut_from_json(data.get("cut"))
     makers = tuple(data.get("makers", ()))
     texts = {"parts": parts, "makers": makers, "variants": tuple(data.get("variants", ()))}
     fields = {**kept, **texts, "steps": steps, "cut": None, "hops": ()}
@@ -420,7 +434,7 @@ def from_dict(data: Mapping[str, Any]) -> TestReport:
                         "makers": tuple(finding["makers"]),
                         "variants": tuple(finding["variants"]),
                         "steps": tuple(map(_step_from_json, finding["steps"])),
-                        "cut": Cut(**finding["cut"]) if finding["cut"] else None,
+                        "cut": _cut_from_json(finding["cut"]),
                     }
                 )
                 for finding in data["findings"]

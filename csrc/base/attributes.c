@@ -9,7 +9,7 @@
 
 #include <opcode.h>
 
-enum { MOST_NAMES = 64, MOST_CLASSES = 64, MOST_FRAMES = 32 };
+enum { MOST_NAMES = 64, MOST_CLASSES = 64, MOST_FRAMES = 32, MOST_COMPARED = 8 };
 
 typedef struct {
     PyTypeObject *type;         /* borrowed; NULL: a free place */
@@ -38,19 +38,28 @@ yagot_is_gentle(void)
 
 /* -- names that code stores to -------------------------------------------------------------------- */
 
-/* An attribute that the type defines would run a descriptor. */
-static bool
-is_of_type(PyTypeObject *type, PyObject *name)
+/* What a type or one of its bases defines under a name; borrowed, or NULL. */
+static PyObject *
+defined(PyTypeObject *type, PyObject *name)
 {
     PyObject *mro = type->tp_mro;
     for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
         PyObject *base = PyTuple_GET_ITEM(mro, i);
         PyObject *dict = PyType_Check(base) ? yagot_type_dict((PyTypeObject *)base) : NULL;
-        if (dict != NULL && PyDict_GetItem(dict, name) != NULL) {
-            return true;
+        PyObject *found = dict != NULL ? PyDict_GetItem(dict, name) : NULL;
+        if (found != NULL) {
+            return found;
         }
     }
-    return false;
+    return NULL;
+}
+
+/* Would reading the attribute run a descriptor of the type's? Other values of a class are defaults. */
+static bool
+is_described(PyTypeObject *type, PyObject *name)
+{
+    PyObject *found = defined(type, name);
+    return found != NULL && (Py_TYPE(found)->tp_descr_get != NULL || Py_TYPE(found)->tp_descr_set != NULL);
 }
 
 static void
@@ -61,7 +70,7 @@ add_name(class_names *found, PyObject *name)
             return;
         }
     }
-    if (found->count < MOST_NAMES && !is_of_type(found->type, name)) {
+    if (found->count < MOST_NAMES && !is_described(found->type, name)) {
         found->names[found->count++] = name;
     }
 }
@@ -135,8 +144,11 @@ names_of(PyTypeObject *type)
     class_names *place = classes != NULL ? &classes[((uintptr_t)type >> 5) % MOST_CLASSES] : NULL;
     if (place != NULL && place->type != type) {
         *place = (class_names){.type = type};
-        for (PyTypeObject *base = type; base != NULL; base = base->tp_base) {
-            add_names_of_class(place, base);
+        for (Py_ssize_t i = 0; type->tp_mro != NULL && i < PyTuple_GET_SIZE(type->tp_mro); i++) {
+            PyObject *base = PyTuple_GET_ITEM(type->tp_mro, i);
+            if (PyType_Check(base)) {
+                add_names_of_class(place, (PyTypeObject *)base);
+            }
         }
     }
     return place;
@@ -147,7 +159,11 @@ names_of(PyTypeObject *type)
 static PyObject *
 choose(const class_names *found, PyObject *object, PyObject *value)
 {
+    bool is_own = found->type == Py_TYPE(object);       /* then they were looked at when they were added */
     for (uint32_t i = 0; i < found->count; i++) {
+        if (!is_own && is_described(Py_TYPE(object), found->names[i])) {
+            continue;
+        }
         PyObject *attribute = PyObject_GenericGetAttr(object, found->names[i]);
         Py_XDECREF(attribute);      /* the object keeps it */
         if (attribute == value) {
@@ -180,7 +196,72 @@ choose_from_frames(PyObject *object, PyObject *value)
 PyObject *
 yagot_guess_attribute(PyObject *object, PyObject *value)
 {
-    const class_names *found = yagot_has_managed_dict(Py_TYPE(object)) ? names_of(Py_TYPE(object)) : NULL;
-    PyObject *chosen = found != NULL ? choose(found, object, value) : NULL;
-    return chosen == NULL && found != NULL ? choose_from_frames(object, value) : chosen;
+    if (!yagot_has_managed_dict(Py_TYPE(object))) {
+        return NULL;
+    }
+    PyTypeObject *places[] = {Py_TYPE(object), Py_TYPE(value)};     /* `child.parent = self` is code of the parent's */
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const class_names *found = names_of(places[i]);
+        PyObject *chosen = found != NULL ? choose(found, object, value) : NULL;
+        if (chosen != NULL) {
+            return chosen;
+        }
+    }
+    return choose_from_frames(object, value);
+}
+
+/* -- a dict that exists already ------------------------------------------------------------------- */
+
+/* Are the items of a dict the attributes of the object? Those that would run a descriptor are not read; a dict of such
+ * alone is taken for what cached_property and the like have stored, unless their names are those of methods, which
+ * tables of handlers have, too. */
+static bool
+has_attributes_of(PyObject *dict, PyObject *object)
+{
+    PyObject *name, *value;
+    Py_ssize_t position = 0;
+    int same = 0;
+    bool stored = false;
+    while (same < MOST_COMPARED && PyDict_Next(dict, &position, &name, &value)) {
+        if (!PyUnicode_CheckExact(name)) {
+            return false;
+        }
+        if (is_described(Py_TYPE(object), name)) {
+            stored |= !PyFunction_Check(defined(Py_TYPE(object), name));
+            continue;
+        }
+        PyObject *attribute = PyObject_GenericGetAttr(object, name);
+        Py_XDECREF(attribute);      /* the object keeps it */
+        PyErr_Clear();
+        if (attribute != value) {
+            return false;
+        }
+        same++;
+    }
+    return same > 0 || stored;
+}
+
+typedef struct {
+    PyObject *object;
+    PyObject *dict;             /* borrowed from the object; NULL until it is found */
+} dict_search;
+
+static int
+find_dict(PyObject *referent, void *arg)
+{
+    dict_search *search = arg;
+    if (search->dict == NULL && PyDict_CheckExact(referent) && has_attributes_of(referent, search->object)) {
+        search->dict = referent;
+    }
+    return 0;
+}
+
+PyObject *
+yagot_existing_dict(PyObject *object)
+{
+    dict_search search = {.object = object};
+    if (yagot_has_managed_dict(Py_TYPE(object)) && PyObject_IS_GC(object)) {
+        Py_TYPE(object)->tp_traverse(object, find_dict, &search);
+    }
+    return search.dict;
 }

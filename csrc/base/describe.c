@@ -98,8 +98,11 @@ yagot_instance_dict(PyObject *object)
     if (!yagot_has_managed_dict(type) && type->tp_dictoffset > 0) {
         return *(PyObject **)((char *)object + type->tp_dictoffset);
     }
-    if (yagot_is_gentle() || (!yagot_has_managed_dict(type) && type->tp_dictoffset == 0)) {
+    if (!yagot_has_managed_dict(type) && type->tp_dictoffset == 0) {
         return NULL;
+    }
+    if (yagot_is_gentle()) {
+        return yagot_existing_dict(object);
     }
     PyObject *dict = PyObject_GenericGetDict(object, NULL);
     if (dict == NULL) {
@@ -312,21 +315,27 @@ add_sequence(yagot_text *text, PyObject **items, Py_ssize_t size)
     }
 }
 
+static void
+add_count(yagot_text *text, Py_ssize_t count, const char *end)
+{
+    yagot_text_addf(text, "%zd item%s%s", count, count == 1 ? "" : "s", end);
+}
+
 void
 yagot_add_contents(yagot_text *text, PyObject *object)
 {
     if (PyDict_Check(object)) {
-        yagot_text_addf(text, "%zd items: ", PyDict_GET_SIZE(object));
+        add_count(text, PyDict_GET_SIZE(object), ": ");
         add_dict_items(text, object, ": ");
     }
     else if (PyList_Check(object) || PyTuple_Check(object)) {
         Py_ssize_t size = Py_SIZE(object);
-        yagot_text_addf(text, "%zd items: ", size);
+        add_count(text, size, ": ");
         add_sequence(text, PyList_Check(object) ? ((PyListObject *)object)->ob_item
                                                 : ((PyTupleObject *)object)->ob_item, size);
     }
     else if (PyAnySet_Check(object)) {
-        yagot_text_addf(text, "%zd items", PySet_GET_SIZE(object));
+        add_count(text, PySet_GET_SIZE(object), "");
     }
     else if (PyUnicode_CheckExact(object) || PyLong_CheckExact(object) || PyFloat_CheckExact(object)
              || PyBytes_CheckExact(object)) {

@@ -31,7 +31,10 @@ in_dict(yagot_edge_name *name, PyObject *dict, PyObject *to, bool attributes)
     PyObject *key, *value, *as_key = NULL;
     Py_ssize_t position = 0;
     while (PyDict_Next(dict, &position, &key, &value)) {
-        if (value == to) {
+        if (value == to && name->skip > 0) {
+            name->skip--;
+        }
+        else if (value == to) {
             return yagot_name_key(name, key, attributes);
         }
         if (key == to) {
@@ -52,15 +55,18 @@ in_items(yagot_edge_name *name, PyObject **items, Py_ssize_t size, PyObject *to)
     return false;
 }
 
-/* Items of a C sequence that is not exposed as an array: deque, ElementTree's elements. */
+/* Items of a C sequence that is not exposed as an array: deque, ElementTree's elements. They are asked of the C type:
+ * its subclasses may have methods of their own. */
 enum { MOST_ITEMS = 10000 };     /* the middle of a deque is far from both ends */
 
 static bool
-in_sequence(yagot_edge_name *name, PyObject *sequence, PyObject *to)
+in_sequence(yagot_edge_name *name, PyTypeObject *type, PyObject *sequence, PyObject *to)
 {
-    Py_ssize_t size = PySequence_Size(sequence);
+    PySequenceMethods *methods = type->tp_as_sequence;
+    bool is_sequence = methods != NULL && methods->sq_length != NULL && methods->sq_item != NULL;
+    Py_ssize_t size = is_sequence ? methods->sq_length(sequence) : 0;
     for (Py_ssize_t i = 0; i < size && i < MOST_ITEMS; i++) {
-        PyObject *item = PySequence_GetItem(sequence, i);
+        PyObject *item = methods->sq_item(sequence, i);
         if (item == NULL) {
             break;
         }
@@ -70,7 +76,7 @@ in_sequence(yagot_edge_name *name, PyObject *sequence, PyObject *to)
         }
     }
     PyErr_Clear();
-    return false;
+    return size > MOST_ITEMS && Py_TYPE(sequence) == type && yagot_name_role(name, YAGOT_EDGE_ITEM, "[]");
 }
 
 static bool
@@ -342,6 +348,17 @@ in_members(yagot_edge_name *name, PyObject *from, PyObject *to)
     return false;
 }
 
+/* The C type that an object is of, perhaps as an instance of a subclass. */
+static PyTypeObject *
+c_type_of(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    while (yagot_is_python_class(type) && type->tp_base != NULL) {
+        type = type->tp_base;
+    }
+    return type;
+}
+
 /* Iterators have no name for what they run over. */
 static bool
 is_iterator(const char *type)
@@ -372,8 +389,10 @@ in_c_type(yagot_edge_name *name, PyObject *from, PyObject *to)
     if (strcmp(type, "classmethod") == 0 || strcmp(type, "staticmethod") == 0) {
         return yagot_name_field(name, ".__func__");
     }
-    if (strcmp(type, "collections.deque") == 0 || strcmp(type, "xml.etree.ElementTree.Element") == 0) {
-        return in_sequence(name, from, to) || in_getters(name, from, to);
+    PyTypeObject *c_type = c_type_of(from);
+    if (strcmp(c_type->tp_name, "collections.deque") == 0
+        || strcmp(c_type->tp_name, "xml.etree.ElementTree.Element") == 0) {
+        return in_getters(name, from, to) || in_sequence(name, c_type, from, to);
     }
     if (strcmp(type, "mappingproxy") == 0) {
         return yagot_name_field(name, ".mapping");

@@ -31,6 +31,7 @@ typedef struct {
     yagot_text shown, general;
     yagot_edge edges[YAGOT_MOST_EDGES];
     uint32_t count;
+    uint32_t skip;              /* so many earlier attributes that lead to the same object are not meant */
 } yagot_edge_name;
 
 void yagot_edge_name_fini(yagot_edge_name *name);

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { MOST_HOPS = 40, MOST_STATE = 12, LONGEST_STATE = 20 };
+enum { MOST_HOPS = 40, MOST_HOPS_OF_TWO = 12, MOST_STATE = 12, LONGEST_STATE = 20 };
 
 /* -- one object ----------------------------------------------------------------------------------- */
 
@@ -118,6 +118,7 @@ yagot_hops_free(yagot_hop *hops, uint32_t count)
         for (size_t j = 0; j < sizeof texts / sizeof *texts; j++) {
             PyMem_RawFree(texts[j]);
         }
+        yagot_hops_free(hops[i].rest, hops[i].rest_count);      /* which has no rests itself */
     }
     PyMem_RawFree(hops);
 }
@@ -140,25 +141,73 @@ describe_objects(yagot_hop *hops, yagot_graph *graph, const yagot_cycle *cycle)
     return 0;
 }
 
+/* Without the kind `without`, if it is not NULL. */
 static int
-describe_edges(yagot_hop *hops, yagot_plan *plan, const yagot_cycle *cycle)
+describe_edges(yagot_hop *hops, yagot_plan *plan, const yagot_cycle *cycle, const char *without)
 {
     bool is_part = false;
     for (uint32_t i = 0; i < cycle->length; i++) {
         uint32_t from = cycle->nodes[i], to = cycle->nodes[(i + 1) % cycle->length];
         yagot_edge_name name = {0};
-        const char *kind = yagot_plan_kind(plan, from, to);
+        const char *kind = yagot_plan_kind(plan, from, to, without, &name.skip);
         is_part = yagot_add_edge(&name, plan->graph->objects[from], plan->graph->objects[to], is_part);
         yagot_text_fini(&name.shown);
         hops[i].edge = yagot_text_take(&name.general);
         hops[i].cut = yagot_text_copy(kind != NULL ? kind : "");
-        hops[i].breaks = kind != NULL && !is_part && yagot_plan_breaks(plan, kind);
-        hops[i].apart = yagot_plan_falls_apart(plan, from);
+        hops[i].breaks = kind != NULL && !is_part && yagot_plan_breaks(plan, kind, without);
+        hops[i].apart = without == NULL && yagot_plan_falls_apart(plan, from);
         if (hops[i].edge == NULL || hops[i].cut == NULL) {
             return -1;
         }
     }
     return 0;
+}
+
+/* Nobody can change what a traceback or a tuple refers to. */
+static bool
+any_breaks(const yagot_hop *hops, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_fixed = strcmp(hops[i].kind, "traceback") == 0 || strcmp(hops[i].kind, "tuple") == 0;
+        if (hops[i].breaks && !is_fixed) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Finds what is left without a hop's kind, and keeps it if one more kind takes that apart. */
+static int
+add_rest(yagot_hop *hop, yagot_plan *plan)
+{
+    uint32_t nodes[MOST_HOPS_OF_TWO];
+    uint32_t length = hop->cut[0] != '\0' ? yagot_plan_rest(plan, hop->cut, nodes, MOST_HOPS_OF_TWO) : 0;
+    if (length == 0) {
+        return 0;
+    }
+    yagot_cycle cycle = {.nodes = nodes, .length = length};
+    yagot_hop *rest = PyMem_RawCalloc(length, sizeof *rest);
+    int result = rest == NULL || describe_objects(rest, plan->graph, &cycle) < 0
+                 || describe_edges(rest, plan, &cycle, hop->cut) < 0 ? -1 : 0;
+    if (result < 0 || !any_breaks(rest, length)) {
+        yagot_hops_free(rest, rest != NULL ? length : 0);
+        return result;
+    }
+    hop->rest = rest;
+    hop->rest_count = length;
+    return 0;
+}
+
+/* If no single kind takes the component apart: which two do? */
+static int
+add_rests(yagot_hop *hops, yagot_plan *plan, uint32_t count)
+{
+    int result = 0;
+    bool needed = count <= MOST_HOPS_OF_TWO && !any_breaks(hops, count);
+    for (uint32_t i = 0; i < count && needed && result == 0; i++) {
+        result = add_rest(&hops[i], plan);
+    }
+    return result;
 }
 
 yagot_hop *
@@ -175,7 +224,8 @@ yagot_hops(yagot_graph *graph, uint32_t component, const yagot_cycle *cycle, uin
     if (planned == 0) {
         return hops;
     }
-    int result = describe_objects(hops, graph, cycle) < 0 ? -1 : describe_edges(hops, &plan, cycle);
+    int result = describe_objects(hops, graph, cycle) < 0 || describe_edges(hops, &plan, cycle, NULL) < 0
+                 || add_rests(hops, &plan, cycle->length) < 0 ? -1 : 0;
     yagot_plan_fini(&plan);
     if (result < 0) {
         yagot_hops_free(hops, cycle->length);
@@ -196,9 +246,11 @@ yagot_hops_export(const yagot_hop *hops, uint32_t count)
             "cut", hop->cut, "line", hop->line, "weak", hop->weak ? Py_True : Py_False,
             "breaks", hop->breaks ? Py_True : Py_False,
             "apart", hop->apart ? Py_True : Py_False);
-        if (item == NULL || PyList_Append(list, item) < 0) {
+        PyObject *rest = item != NULL ? yagot_hops_export(hop->rest, hop->rest_count) : NULL;
+        if (rest == NULL || PyDict_SetItemString(item, "rest", rest) < 0 || PyList_Append(list, item) < 0) {
             Py_CLEAR(list);
         }
+        Py_XDECREF(rest);
         Py_XDECREF(item);
     }
     return list;

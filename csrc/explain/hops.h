@@ -5,7 +5,7 @@
 #include "explain/cycle.h"
 
 /* An object of the cycle and its reference to the next one. */
-typedef struct {
+typedef struct yagot_hop {
     const char *kind;           /* static: "instance", "frame", "list" … */
     char *what, *module, *name; /* owned; as shown; the module and the qualified name: see identity.h */
     char *defined, *state;      /* owned; "file:line", and the attributes that show its state */
@@ -14,6 +14,8 @@ typedef struct {
     bool weak;                  /* can it be referred to weakly? */
     bool breaks;                /* is no cycle left without this kind of reference? */
     bool apart;                 /* … without any reference of the objects of its class? */
+    struct yagot_hop *rest;     /* owned; where two kinds have to go, a cycle that is left without this one, whose */
+    uint32_t rest_count;        /* `breaks` are together with this one; NULL if one is enough, or two are not */
 } yagot_hop;
 
 /* The hops of a cycle (owned; their number in `count`); none if it is too long. NULL when memory is short. */

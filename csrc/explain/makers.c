@@ -1,7 +1,8 @@
 /* makers.c - see makers.h.
  *
  * Variables are the work of their function. An attribute is the work of the class whose methods set it: a project's
- * subclass is not to blame for what its base class keeps. Items and the fields of C types say nothing.
+ * subclass is not to blame for what its base class keeps. Items and the fields of C types tell nothing; what a C type
+ * refers to without any name is its own work.
  *
  * A cause in general names that class, too: all subclasses share it, whatever they are called.
  */
@@ -178,6 +179,9 @@ maker_of_instance(PyObject *modules, PyTypeObject *type, const yagot_step *step)
     }
     if (kind != YAGOT_EDGE_ATTRIBUTE) {
         maker m = maker_of_type(modules, type);
+        if (kind == YAGOT_EDGE_UNKNOWN) {
+            m.whose = whose_module(modules, m.module, false);   /* no name to put it there by: the type's own work */
+        }
         if (m.whose == OTHERS && kind != YAGOT_EDGE_UNKNOWN && is_python_class(type)) {
             m.whose = NOBODY;   /* anybody can put an item into a container */
         }
@@ -248,9 +252,28 @@ add_abstract_path(yagot_text *text, const char *path, bool keep_key)
     }
 }
 
+/* Appends the class at the root of a class's bases that are made by class statements. */
+static void
+add_root(yagot_text *text, PyTypeObject *type)
+{
+    while (type->tp_base != NULL && is_python_class(type->tp_base)) {
+        type = type->tp_base;
+    }
+    yagot_text_add_str(text, ((PyHeapTypeObject *)type)->ht_name, YAGOT_NAME_LIMIT);
+}
+
+/* Is it a method of a Python class, as one of several items? Which one it is, is data as much as its key. */
+static bool
+is_one_of_methods(const yagot_step *step, const yagot_step *before)
+{
+    size_t size = strlen(before->general);
+    return PyMethod_Check(step->head) && size > 0 && before->general[size - 1] == ']'
+           && is_python_class(Py_TYPE(PyMethod_GET_SELF(step->head)));
+}
+
 /* The step in general: of an attribute, the class that sets it instead of the object's. */
 static char *
-abstract(const yagot_step *step, const maker *m)
+abstract(const yagot_step *step, const yagot_step *before, const maker *m)
 {
     yagot_text text = {0}, name = {0};
     const char *object = step->object;
@@ -258,6 +281,11 @@ abstract(const yagot_step *step, const maker *m)
         yagot_add_type_name(&name, m->declares);
         object = yagot_text_get(&name);
         add_unnumbered(&text, object, strlen(object));
+    }
+    else if (is_one_of_methods(step, before)) {
+        yagot_text_add(&text, "method ");
+        add_root(&text, Py_TYPE(PyMethod_GET_SELF(step->head)));
+        yagot_text_add(&text, ".\xE2\x80\xA6");
     }
     else {
         yagot_text_add(&text, object);
@@ -269,13 +297,15 @@ abstract(const yagot_step *step, const maker *m)
 }
 
 static int
-find_maker(PyObject *modules, yagot_cycle *cycle, yagot_step *step)
+find_maker(PyObject *modules, yagot_cycle *cycle, uint32_t index)
 {
+    yagot_step *step = &cycle->steps[index];
+    const yagot_step *before = &cycle->steps[(index + cycle->count - 1) % cycle->count];
     yagot_text text = {0};
     maker m = maker_of(modules, step);
     yagot_text_add_str(&text, m.whose != NOBODY ? m.module : NULL, YAGOT_NAME_LIMIT);
     step->maker = yagot_text_take(&text);
-    step->abstract = abstract(step, &m);
+    step->abstract = abstract(step, before, &m);
     cycle->projects |= m.whose == PROJECT;
     Py_XDECREF(m.module);
     return step->maker != NULL && step->abstract != NULL ? 0 : -1;
@@ -285,7 +315,7 @@ int
 yagot_find_makers(PyObject *modules, yagot_cycle *cycle)
 {
     for (uint32_t i = 0; i < cycle->count; i++) {
-        if (cycle->steps[i].maker == NULL && find_maker(modules, cycle, &cycle->steps[i]) < 0) {
+        if (cycle->steps[i].maker == NULL && find_maker(modules, cycle, i) < 0) {
             return -1;
         }
     }

@@ -8,11 +8,11 @@
 
 /* What is gone in a simulation. */
 typedef struct {
-    const char *kind;
+    const char *kind, *other;   /* other: one more kind, or NULL */
     size_t size;
 } yagot_gone;
 
-enum { MOST_NODES = 1000, MOST_EDGES = 5000, MOST_FOLDED = 4 };
+enum { MOST_NODES = 1000, MOST_EDGES = 5000, MOST_FOLDED = 4, MOST_NODES_OF_REST = 200, MOST_EDGES_OF_REST = 1000 };
 
 static uint32_t
 member(const yagot_plan *p, uint32_t i)
@@ -103,19 +103,18 @@ add_source(const yagot_plan *p, uint32_t i, yagot_edge_name *name)
     return is_part;
 }
 
-/* Did an earlier reference of an object lead to the same one? Then both get the name of the first, and are not of one
- * kind; the items of a list, tuple or set are. */
-static bool
-is_repeated(const yagot_graph *g, uint32_t node, uint32_t edge)
+/* How many earlier references of an object lead to the same one? The items of a list, tuple or set are of one kind, and
+ * do not count. */
+static uint32_t
+count_earlier(const yagot_graph *g, uint32_t node, uint32_t edge)
 {
     PyObject *from = g->objects[node];
     bool alike = PyList_Check(from) || PyTuple_Check(from) || PyAnySet_Check(from);
+    uint32_t count = 0;
     for (uint32_t e = g->start[node]; e < edge && !alike; e++) {
-        if (g->target[e] == g->target[edge]) {
-            return true;
-        }
+        count += g->target[e] == g->target[edge];
     }
-    return false;
+    return count;
 }
 
 static int
@@ -132,11 +131,12 @@ label_edges(yagot_plan *p)
             }
             yagot_edge_name name = {0};
             bool is_part = add_source(p, i, &name);
+            name.skip = count_earlier(g, node, e);
             if (yagot_add_edge(&name, g->objects[node], g->objects[g->target[e]], is_part)) {
                 yagot_text_add(&name.general, " part");
             }
-            if (is_repeated(g, node, e)) {
-                yagot_text_add(&name.general, " again");
+            if (name.skip > 0) {
+                yagot_text_add(&name.general, " again");        /* it has the name of another one */
             }
             yagot_text_fini(&name.shown);
             p->labels[count] = yagot_text_take(&name.general);
@@ -195,13 +195,15 @@ yagot_plan_init(yagot_plan *plan, yagot_graph *graph, uint32_t component)
 }
 
 const char *
-yagot_plan_kind(const yagot_plan *p, uint32_t from, uint32_t to)
+yagot_plan_kind(const yagot_plan *p, uint32_t from, uint32_t to, const char *without, uint32_t *earlier)
 {
     yagot_graph *g = p->graph;
     uint32_t label = p->local[position_of(p, from)];
     for (uint32_t e = g->start[from]; e < g->start[from + 1]; e++, label++) {
-        if (g->target[e] == to) {
-            return p->labels[label];
+        const char *kind = g->target[e] == to ? p->labels[label] : NULL;
+        if (kind != NULL && (without == NULL || strcmp(kind, without) != 0)) {
+            *earlier = count_earlier(g, from, e);
+            return kind;
         }
     }
     return NULL;
@@ -226,6 +228,9 @@ stays(const yagot_plan *p, uint32_t label, const yagot_gone *gone)
     const char *kind = p->labels[label];
     if (kind == NULL) {
         return false;           /* it leads out of the component */
+    }
+    if (gone->other != NULL && strcmp(kind, gone->other) == 0) {
+        return false;
     }
     return gone->size == 0 ? strcmp(kind, gone->kind) != 0
                            : strncmp(kind, gone->kind, gone->size) != 0 || strchr(".[ ", kind[gone->size]) == NULL;
@@ -274,9 +279,9 @@ is_acyclic(yagot_plan *p, const yagot_gone *kind)
 }
 
 bool
-yagot_plan_breaks(yagot_plan *plan, const char *kind)
+yagot_plan_breaks(yagot_plan *plan, const char *kind, const char *other)
 {
-    return is_acyclic(plan, &(yagot_gone){.kind = kind});
+    return is_acyclic(plan, &(yagot_gone){.kind = kind, .other = other});
 }
 
 bool
@@ -286,4 +291,52 @@ yagot_plan_falls_apart(yagot_plan *plan, uint32_t node)
     bool apart = holder != NULL && is_acyclic(plan, &(yagot_gone){.kind = holder, .size = strlen(holder)});
     PyMem_RawFree(holder);
     return apart;
+}
+
+/* -- what is left --------------------------------------------------------------------------------- */
+
+/* Breadth first from a member, by what stays, until it is reached again. Leaves in `entry` how each was reached, in
+ * `degree` the distance. Returns the length of the cycle, 0 if there is none of at most `most`. */
+static uint32_t
+search_rest(yagot_plan *p, uint32_t start, const yagot_gone *gone, uint32_t most)
+{
+    yagot_graph *g = p->graph;
+    uint32_t tail = 0;
+    memset(p->degree, 0, p->size * sizeof *p->degree);
+    p->stack[tail++] = start;
+    for (uint32_t head = 0; head < tail; head++) {
+        uint32_t i = p->stack[head], node = member(p, i), label = p->local[i];
+        for (uint32_t e = g->start[node]; e < g->start[node + 1] && p->degree[i] < most; e++, label++) {
+            uint32_t child = stays(p, label, gone) ? position_of(p, g->target[e]) : p->size;
+            if (child == start) {
+                p->entry[start] = i;
+                return p->degree[i] + 1;
+            }
+            if (child < p->size && p->degree[child] == 0) {
+                p->degree[child] = p->degree[i] + 1;
+                p->entry[child] = i;
+                p->stack[tail++] = child;
+            }
+        }
+    }
+    return 0;
+}
+
+uint32_t
+yagot_plan_rest(yagot_plan *p, const char *kind, uint32_t *nodes, uint32_t most)
+{
+    yagot_gone gone = {.kind = kind};
+    uint32_t best = 0;
+    if (p->size > MOST_NODES_OF_REST || p->edges > MOST_EDGES_OF_REST) {
+        return 0;
+    }
+    for (uint32_t start = 0; start < p->size; start++) {
+        uint32_t length = search_rest(p, start, &gone, best > 0 ? best - 1 : most);
+        for (uint32_t i = start, k = length; k > 0; k--) {
+            i = p->entry[i];
+            nodes[k - 1] = member(p, i);
+        }
+        best = length > 0 ? length : best;
+    }
+    return best;
 }

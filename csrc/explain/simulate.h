@@ -19,11 +19,16 @@ typedef struct {
 /* Prepares the simulation: 1 if done, 0 if the component is too large for it, -1 when memory is short. */
 int yagot_plan_init(yagot_plan *plan, yagot_graph *graph, uint32_t component);
 void yagot_plan_fini(yagot_plan *plan);
-/* The kind of a reference between two nodes of the component; borrowed, NULL if there is none. */
-const char *yagot_plan_kind(const yagot_plan *plan, uint32_t from, uint32_t to);
-/* Is the component without cycles once all references of a kind are gone? Then all of it goes, and its tail. */
-bool yagot_plan_breaks(yagot_plan *plan, const char *kind);
-/* The same without any reference of a node and all others of its class. */
+/* The kind of the first reference between two nodes of the component that is not of the kind `without`, if that is not
+ * NULL, and how many references between them come before it. Borrowed, NULL if there is none. */
+const char *yagot_plan_kind(const yagot_plan *plan, uint32_t from, uint32_t to, const char *without, uint32_t *earlier);
+/* Is the component without cycles once all references of a kind are gone, and of another one if it is not NULL? Then
+ * all of it goes, and its tail. */
+bool yagot_plan_breaks(yagot_plan *plan, const char *kind, const char *other);
+/* Writes the nodes of the shortest cycle that is left without a kind. Returns its length; 0 if the component is too
+ * large, or there is none of at most `most` nodes. */
+uint32_t yagot_plan_rest(yagot_plan *plan, const char *kind, uint32_t *nodes, uint32_t most);
+/* Is it without cycles once a node and all others of its class have no references? */
 bool yagot_plan_falls_apart(yagot_plan *plan, uint32_t node);
 
 #endif

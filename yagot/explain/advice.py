@@ -7,12 +7,13 @@ cause is looked at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
-from yagot.explain import exceptions, functions, ownership
+from yagot.explain import containers, exceptions, functions, ownership
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle
-from yagot.model import Finding, TestInfo
+from yagot.model import Cut, Finding, TestInfo
 from yagot.originals import dataclasses
 
 _ADVISED = ("leak", "known", "suspected")
@@ -34,6 +35,12 @@ RULES: Sequence[Callable[[Cycle], Advice | None]] = (
     ownership.close,
 )
 
+_RANKS = (
+    "local", "exception", "served", "argument", "function", "cache", "release", "method", "captured", "weak",
+    "generator", "close",
+)  # fmt: skip
+"""The kinds of cuts, the best first."""
+
 _known: dict[str, Advice | None] = {}
 _waiting: dict[str, Finding] = {}
 """Findings that have not counted so far."""
@@ -41,12 +48,61 @@ _waiting: dict[str, Finding] = {}
 
 def _choose(cycle: Cycle) -> Advice | None:
     if not any(cycle.edits(link.file) for link in cycle.links):
-        return ownership.release(cycle)
-    for rule in RULES:
-        advice = rule(cycle)
-        if advice is not None:
-            return advice
-    return None
+        return ownership.release(cycle) or containers.advise(cycle)
+    return _by_rules(cycle) or _choose_two(cycle) or ownership.close_all(cycle)
+
+
+def _by_rules(cycle: Cycle) -> Advice | None:
+    return next(filter(None, (rule(cycle) for rule in RULES)), None)
+
+
+def _choose_two(cycle: Cycle) -> Advice | None:
+    """Where no reference alone takes all apart: one of the cycle's, and one of what is left without it."""
+    found: list[tuple[Advice, Advice]] = []
+    for link in cycle.links:
+        first = _by_rules(cycle.only(link)) if link.rest else None
+        second = _by_rules(cycle.without(link)) if first is not None else None
+        if first is not None and second is not None:
+            found.append((first, second))
+    if not found:
+        return None
+    (cut, sentence), (other, reason) = min(found, key=lambda pair: sum(_RANKS.index(cut.kind) for cut, _ in pair))
+    if cut.place and (cut.place, cut.snippet) == (other.place, other.snippet):
+        return cut, sentence            # one change of a class for two of its subclasses
+    if cut.kind == other.kind == "close" and _closed(sentence) == _closed(reason):
+        return _close_both(cut, sentence, other)
+    if cut.kind == other.kind == "local" and cut.place and cut.place == other.place:
+        return _let_go_of_both(cut, other)
+    return dataclasses.replace(cut, also=other), f"two references have to go: {sentence}; and {reason}"
+
+
+def _closed(sentence: str) -> str:
+    """Which class gets, or has, the method that lets go."""
+    found = re.search(r"^give (\w+) a|^let \w+\(\) of the (\w+)", sentence)
+    return found[0] if found is not None else sentence
+
+
+def _close_both(cut: Cut, sentence: str, other: Cut) -> Advice:
+    """One method lets go of both."""
+    body = other.snippet.removeprefix("def close(self): ")
+    joined = dataclasses.replace(cut, snippet=f"{cut.snippet}; {body}", also=dataclasses.replace(other, snippet=""))
+    both = sentence.replace(f"`{_first(cut)}`", f"`{_first(cut)}` and `{_first(other)}`")
+    return joined, f"two references have to go: {both}"
+
+
+def _let_go_of_both(cut: Cut, other: Cut) -> Advice:
+    """Two variables of one frame, where it is left."""
+    release = other.snippet.splitlines()[-1].removeprefix("finally: ")
+    joined = dataclasses.replace(
+        cut, snippet=f"{cut.snippet}; {release}", also=dataclasses.replace(other, snippet="")
+    )
+    names = " and ".join(re.findall(r"^local ('[^']+')", f"{cut.reference}\n{other.reference}", re.MULTILINE))
+    return joined, f"in a `finally`, let go of the variables {names}, by which the frame keeps what leads to it"
+
+
+def _first(cut: Cut) -> str:
+    """The attribute of a cut: what its path begins with."""
+    return re.sub(r"(?<=\w)\W.*", "", cut.reference)
 
 
 def advised(findings: Sequence[Finding], test: TestInfo | None) -> tuple[Finding, ...]:
@@ -56,6 +112,8 @@ def advised(findings: Sequence[Finding], test: TestInfo | None) -> tuple[Finding
 
 def _advised(finding: Finding, test: TestInfo | None) -> Finding:
     key = f"{finding.kind} {finding.concrete or finding.cause}"
+    if test is not None and finding.hops and containers.is_plain(finding.hops):
+        key += f" {test.id}"
     if finding.verdict not in _ADVISED:
         if finding.hops and len(_waiting) < _MOST_WAITING:
             _waiting.setdefault(key, finding)

@@ -164,6 +164,8 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
     if caught and _is_read_after(function, name, leaving.lineno):
         return None
     collects = _is_collection(frame, function) and isinstance(leaving, ast.Raise)
+    if together == [name] and not collects and not frame.drops:
+        return None
     if collects:
         release = f"{name}.clear()"
     elif isinstance(leaving, ast.Raise) and not is_captured(function, name):

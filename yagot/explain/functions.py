@@ -15,6 +15,7 @@ from yagot.explain.source import (
     Source,
     attributes_in,
     decorators,
+    is_handed_out,
     mentions,
     methods,
     nodes_of,
@@ -49,7 +50,7 @@ def served(cycle: Cycle) -> Advice | None:
                 is_true = isinstance(place.value, ast.Constant) and place.value.value is True
                 if is_true and getattr(place.function, "name", "__init__") != "__init__":
                     last = _last_use(cls, link, place)
-                    if last is not None:
+                    if last is not None and (link.drops or (link.is_item and is_own_container(cycle, link))):
                         return _serve(cycle, link, place, last, flag[1])
     return None
 
@@ -284,13 +285,20 @@ def _weak_method(place: Place | None, link: Link) -> str:
     return f"{head}weakref.WeakMethod({text}){tail}" if found else f"weakref.WeakMethod({text})"
 
 
-def _own(cycle: Cycle, link: Link) -> Advice:
-    """An attribute of the object itself."""
+def _own(cycle: Cycle, link: Link) -> Advice | None:
+    """An attribute of the object itself. What gets the method by a parameter may get other callables, too; what stands
+    for a method of the class is called by others, who know of no reference."""
     place = next((p for p in cycle.setters(link) if _weak_method(p, cycle.after(link))), None)
-    place = place or next(iter(cycle.setters(link)), None)
+    if place is None or is_method(cycle, link):
+        return None
     where = f"`.{link.attribute}`" if not link.is_item else f"what is in `.{link.attribute}`"
     sentence = f"keep the method as weakref.WeakMethod, and call {where} as `reference()()`"
     return cycle.cut("method", link, place, _weak_method(place, cycle.after(link))), sentence
+
+
+def is_method(cycle: Cycle, link: Link) -> bool:
+    """Has the class a method of the attribute's name?"""
+    return any(link.attribute == method.name for _, cls in cycle.classes(link) for method in methods(cls))
 
 
 def _owner_link(cycle: Cycle, link: Link, registry: Link) -> Link | None:
@@ -301,11 +309,13 @@ def _owner_link(cycle: Cycle, link: Link, registry: Link) -> Link | None:
 
 
 def is_own_container(cycle: Cycle, link: Link) -> bool:
-    """Is what the attribute leads through one plain container, that the class has made for itself?"""
+    """Is what the attribute leads through one plain container, which the class has made, and keeps, for itself?"""
     if link.inner not in (("list",), ("dict",), ("set",), ("object",)) or "over" in link.path:
         return False
     places = [p for source, cls in cycle.classes(link) for p in own_setters(source, cls, link.attribute, item=False)]
     made = ast.List | ast.Dict | ast.Set | ast.Call | ast.ListComp | ast.DictComp | ast.SetComp
+    if any(is_handed_out(cls, link.attribute) for _, cls in cycle.classes(link)):
+        return False
     return bool(places) and all(isinstance(place.value, made) for place in places)
 
 
@@ -385,13 +395,23 @@ def generator(cycle: Cycle) -> Advice | None:
         place = next(iter(cycle.setters(before)), None) if before.attribute else None
         kept = f"self.{before.attribute}.close()" if before.attribute and not before.is_item else ""
         what = link.source["what"].partition(" ")[0]
-        call = "await ….aclose()" if what == "async_generator" else kept or "….close()"
+        name = kept.removesuffix(".close()") or _variable(cycle, link) or "…"
+        call = f"await {name}.aclose()" if what == "async_generator" else f"{name}.close()"
         if place is None:
             found = cycle.function(link)
             place = Place(found[0], found[1], found[1]) if found is not None else None
         sentence = f"a suspended {what} keeps its variables: run it to its end, or close it when it is no longer needed"
         return cycle.cut("generator", link, place, call), sentence
     return None
+
+
+def _variable(cycle: Cycle, link: Link) -> str:
+    """The variable that gets the generator, if all that call its function have the same one."""
+    name = link.source["name"].rpartition(".")[2]
+    nodes = [node for source in cycle.sources() for node in ast.walk(source.tree) if isinstance(node, ast.Assign)]
+    made = [n for n in nodes if isinstance(n.value, ast.Call) and getattr(n.value.func, "id", "") == name]
+    found = {getattr(target, "id", "") for node in made for target in node.targets}
+    return found.pop() if len(found) == 1 else ""
 
 
 def cached_attributes(cycle: Cycle) -> set[str]:

@@ -115,22 +115,27 @@ class _Calls:
         return not isinstance(parents.get(parent), ast.Attribute | ast.Assign | ast.AnnAssign | ast.NamedExpr)
 
 
-def _verdicts(calls: _Calls, sources: Sequence[Source], name: str) -> Iterator[bool | None]:
+def _verdicts(calls: _Calls, sources: Sequence[Source], name: str) -> Iterator[tuple[Function, bool | None]]:
     for source in sources:
         for function in source.functions_with(f"{name}("):
-            yield from calls.verdicts(function, name)
+            yield from ((function, verdict) for verdict in calls.verdicts(function, name))
 
 
 def is_kept(
-    of: str, holder: str, sources: Sequence[Source], by_parameter: bool = True, attribute: str = ""
+    of: str,
+    holder: str,
+    sources: Sequence[Source],
+    by_parameter: bool = True,
+    attribute: str = "",
+    run: Sequence[Function] | None = None,
 ) -> bool | None:
     """Is every object of the class *of* that is made in the *sources* held by something other than a *holder*? None: no
     such object is made there. *by_parameter*: holders get it as an argument. *attribute*: called as a method, it
-    does not hold the object."""
+    does not hold the object. *run*: those that may have made the leak; if none of them holds one, nobody knows."""
     calls = _Calls(of, holder, by_parameter, attribute)
     verdicts = list(_verdicts(calls, sources, of))
     for helper in sorted(calls.helpers - {"", of}):
         verdicts += _verdicts(calls, sources, helper)
-    if False in verdicts:
+    if any(verdict is False for _, verdict in verdicts):
         return False
-    return True if True in verdicts else None
+    return True if any(verdict and (run is None or function in run) for function, verdict in verdicts) else None

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from yagot.explain.source import Function, Place, Source, class_places, own_setters, read, setters
+from yagot.explain.source import (
+    Function,
+    Place,
+    Source,
+    class_places,
+    is_fixture,
+    names_in,
+    own_setters,
+    read,
+    setters,
+)
 from yagot.explain.source import field as field_of
 from yagot.files import shown_path
 from yagot.model import Cut, TestInfo
@@ -49,9 +60,13 @@ class Link:
     path: str
     """``.children[]``, `` local 'error'``, `` variable 'walk'``."""
     breaks: bool
-    """Is no cycle left without it?"""
+    """Is no cycle left without it, or without the items of a container that it leads through?"""
+    drops: bool
+    """Is none left when the attribute or variable is set to None? Others may hold the container, too."""
     inner: tuple[str, ...] = ()
     """The kinds of the containers that it leads through."""
+    rest: tuple[_Hop, ...] = ()
+    """If two references have to go, a cycle that is left without this one."""
 
     @property
     def file(self) -> str:
@@ -97,6 +112,16 @@ def _is_folded(hop: _Hop, before: _Hop) -> bool:
     return hop["kind"] in _CONTAINERS or before["edge"] == "" or hop["edge"].startswith("[")
 
 
+def _set_to_none(inner: Sequence[_Hop]) -> Sequence[_Hop]:
+    """The hops whose references go when the attribute or variable that a link begins with is set to None: the first one
+    that has a name, and that out of the cell of a captured variable; of a function, all that it captures."""
+    if inner[0]["kind"] == "function":
+        return inner
+    start = next((number for number, hop in enumerate(inner) if hop["edge"]), 0)
+    is_cell = start + 1 < len(inner) and inner[start + 1]["kind"] == "cell"
+    return inner[start : start + 1 + is_cell]
+
+
 def links_of(hops: Sequence[_Hop]) -> list[Link]:
     """The links of a cycle; empty if it has only containers."""
     count = len(hops)
@@ -111,8 +136,11 @@ def links_of(hops: Sequence[_Hop]) -> list[Link]:
             rest = path.partition(".cell_contents")[2]
             path = f" variable '{cell['name']}'{rest}"
         path = re.sub(r"^( local '[^']+')\.cell_contents", r"\1", path)
-        breaks = any(hop["breaks"] for hop in inner)
-        found.append(Link(hops[head], hops[end % count], path, breaks, tuple(hop["kind"] for hop in inner[1:])))
+        breaks, set_ = any(hop["breaks"] for hop in inner), _set_to_none(inner)
+        left = next((hop["rest"] for hop in set_ if hop["rest"]), [])
+        kinds = tuple(hop["kind"] for hop in inner[1:])
+        drops = any(hop["breaks"] for hop in set_)
+        found.append(Link(hops[head], hops[end % count], path, breaks, drops, kinds, tuple(left)))
     return found
 
 
@@ -127,6 +155,16 @@ class Cycle:
     def __post_init__(self) -> None:
         self.links = links_of(self.hops)
         self._has_own = any(is_source(link.file) and not is_installed(link.file) for link in self.links)
+
+    def without(self, link: Link) -> Cycle:
+        """What is left when a link is gone."""
+        return Cycle(link.rest, self.test)
+
+    def only(self, link: Link) -> Cycle:
+        """This one, as if all were well without a link."""
+        found = Cycle(self.hops, self.test)
+        found.links = [dataclasses.replace(each, breaks=each is link, drops=each is link) for each in self.links]
+        return found
 
     def edits(self, path: str) -> bool:
         """May a file be changed? The project's; if nothing on the cycle is the project's, also a package's."""
@@ -155,6 +193,26 @@ class Cycle:
         if self.test is not None and self.test.file:
             paths[os.path.abspath(self.test.file)] = None
         return [source for source in map(read, paths) if source is not None]
+
+    @functools.cached_property
+    def run(self) -> Sequence[Function] | None:
+        """The functions of the sources that the test may have run, as far as names say; None if the test's is not
+        found: all."""
+        functions = [function for source in self.sources() for _, function in source.functions]
+        test = self.test
+        name = re.split(r"[\[ ]", test.name)[0].rpartition(".")[2] if test is not None else ""
+        names = {name, "setUp", "setup_method", "setUpClass", "setup_class", "setUpModule", "__init__"}
+        if not any(getattr(function, "name", "") == name for function in functions):
+            return None
+        found: list[Function] = []
+        waiting = functions
+        while True:
+            new = [f for f in waiting if isinstance(f, ast.Lambda) or f.name in names or is_fixture(f)]
+            if not new:
+                return found
+            found += new
+            waiting = [f for f in waiting if f not in new]
+            names |= {name for function in new for name in names_in(function)}
 
     def function(self, link: Link) -> tuple[Source, Function] | None:
         """The source of a link's frame or function."""

@@ -6,11 +6,10 @@ import ast
 import re
 
 from yagot.explain.exceptions import Advice
-from yagot.explain.functions import cached_attributes, is_made, is_own_container
+from yagot.explain.functions import cached_attributes, is_made, is_method, is_own_container
 from yagot.explain.holders import is_kept
 from yagot.explain.links import Cycle, Link
 from yagot.explain.source import Place, decorators, may_be_none, methods, parameters, releases, setters
-from yagot.model import Cut
 
 _BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "outer", "manager", "controller", "proxy")
 
@@ -37,7 +36,7 @@ def _is_kept(cycle: Cycle, link: Link, how: str) -> bool:
     if link.source is link.target:
         return True
     of, holder = link.target["name"].rpartition(".")[2], link.class_name
-    return is_kept(of, holder, cycle.sources(), by_parameter=how == "parameter") is True
+    return is_kept(of, holder, cycle.sources(), by_parameter=how == "parameter", run=cycle.run) is True
 
 
 def weak(cycle: Cycle) -> Advice | None:
@@ -83,14 +82,26 @@ def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
         setter = f"_set_{name.lstrip('_')}"
         return (
             f"def {setter}(self, it): self.{hidden} = weakref.ref(it) if it is not None else lambda: None\n"
-            f"{name} = property(lambda self: {read}, {setter})"
+            f"{name} = property(lambda self: {read}, {setter})  # both in the class"
         )
     weak_value = f"weakref.ref({value.id})"
     if may_be_none(place.function, value.id):
         weak_value += f" if {value.id} is not None else lambda: None"
     owner = next((n for n in ast.walk(place.node) if isinstance(n, ast.Attribute) and n.attr == name), None)
-    receiver = place.source.text(owner.value) if owner is not None else "self"
-    return f"{receiver}.{hidden} = {weak_value}\n{name} = property(lambda self: self.{hidden}())"
+    read = f"{name} = property(lambda self: self.{hidden}())  # in the class"
+    if owner is None or not place.text:
+        return f"self.{hidden} = {weak_value}\n{read}"
+    # The rest of the statement stays as it is: it may set other attributes, too.
+    hidden_owner = f"{place.source.text(owner.value)}.{hidden}"
+    return f"{_replaced(place, (owner, hidden_owner), (value, weak_value))}\n{read}"
+
+
+def _replaced(place: Place, *new: tuple[ast.expr, str]) -> str:
+    """The text of a statement on one line with some of its parts replaced."""
+    text, start = place.text.encode(), place.node.col_offset
+    for node, by in sorted(new, key=lambda item: -item[0].col_offset):
+        text = text[: node.col_offset - start] + by.encode() + text[(node.end_col_offset or 0) - start :]
+    return text.decode()
 
 
 def _assigned(cls: ast.ClassDef) -> set[str]:
@@ -112,7 +123,7 @@ def release(cycle: Cycle) -> Advice | None:
     """A method of the class that takes the cycle apart already, of whoever's class it is."""
     for link in cycle.links:
         name = link.attribute
-        if link.source["kind"] != "instance" or not name or not (link.breaks or link.source["apart"]):
+        if link.source["kind"] != "instance" or not name or not (link.drops or link.source["apart"]):
             continue
         for source, cls in cycle.classes(link):
             for method in releases(cls, name):
@@ -129,7 +140,7 @@ def close(cycle: Cycle) -> Advice | None:
     cached = cached_attributes(cycle)
     found: list[tuple[int, Link]] = []
     for link in cycle.attributes():
-        if link.breaks:
+        if link.drops or (link.breaks and link.is_item and is_own_container(cycle, link)):
             made = not link.is_item and link.target["kind"] == "instance" and is_made(cycle, link)
             found.append((2 * made + link.is_item, link))
     if not found:
@@ -139,10 +150,60 @@ def close(cycle: Cycle) -> Advice | None:
     place = next((p for p in cycle.setters(link)), None)
     if name in cached:
         body = f"del self.{name}"
+        places = (Place(s, m, m) for s, cls in cycle.classes(link) for m in methods(cls) if m.name == name)
+        place = next(places, None)
     elif link.is_item:
         body = f"self.{name}.clear()" if is_own_container(cycle, link) else f"self.{name} = None"
     else:
-        body = f"self.{name} = None"
-    cut: Cut = cycle.cut("close", link, place, f"def close(self): {body}")
-    sentence = f"give {link.class_name} a close() that lets go of `.{name}`, and call it when the object is done with"
-    return cut, sentence
+        body = f"del self.{name}" if is_method(cycle, link) else f"self.{name} = None"
+    what, existing = _closer(cycle, link, place)
+    if existing is not None:
+        cut = cycle.cut("close", link, existing, body, existing.node.lineno)
+        method = getattr(existing.function, "name", "")
+        return cut, f"let {method}() of the {what} also let go of `.{name}`, and call it when the object is done with"
+    if _is_test_case(cycle, link):
+        cut = cycle.cut("close", link, place, f"self.addCleanup(setattr, self, {name!r}, None)")
+        return cut, f"the test keeps itself by `.{name}`: let go of it in tearDown(), or by addCleanup()"
+    cut = cycle.cut("close", link, place, f"def close(self): {body}")
+    return cut, f"give {what} a close() that lets go of `.{name}`, and call it when the object is done with"
+
+
+def _is_test_case(cycle: Cycle, link: Link) -> bool:
+    """Is it the instance of the test itself?"""
+    names = {method.name for _, cls in cycle.classes(link) for method in methods(cls)}
+    return "addCleanup" in names and "tearDown" in names
+
+
+_ENDS = re.compile(r"close|unlink|dispose|shutdown|cleanup|clean_up|teardown|tear_down|destroy|terminate|detach")
+"""What methods are called after which an object is not used any more."""
+
+
+def _closer(cycle: Cycle, link: Link, place: Place | None) -> tuple[str, Place | None]:
+    """The class whose code has the place, and the last statement of a method of it that ends an object's use."""
+    for source, cls in cycle.classes(link):
+        if place is None or source is not place.source or not cls.lineno <= place.line <= (cls.end_lineno or 0):
+            continue
+        for method in methods(cls):
+            if _ENDS.fullmatch(method.name) and len(parameters(method)) == 1 and not decorators(method):
+                return cls.name, Place(source, method.body[-1], method)
+        return cls.name, None
+    return link.class_name, None
+
+
+def close_all(cycle: Cycle) -> Advice | None:
+    """The same where several references of an object lead back to it, and it can let go of all that it has."""
+    for link in cycle.attributes():
+        classes = [cls for _, cls in cycle.classes(link)]
+        special = {method.name for cls in classes for method in methods(cls)}
+        if not link.source["apart"] or not classes or special & {"__del__", "__getattr__", "__getattribute__"}:
+            continue
+        if any("__slots__" in _assigned(cls) for cls in classes):
+            continue
+        place = next((p for p in cycle.setters(link)), None)
+        what = _closer(cycle, link, place)[0]
+        sentence = (
+            f"several references lead back to the {what}: give it a close() that lets go of all it has, and call it "
+            "when the object is done with"
+        )
+        return cycle.cut("close", link, place, "def close(self): self.__dict__.clear()"), sentence
+    return None

@@ -17,7 +17,8 @@ from typing import Any, TypeAlias
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 LONGEST = 2_000_000
 """Larger files are not read."""
-_ADDING = ("append", "add", "insert", "appendleft", "setdefault", "extend")
+ADDING = ("append", "add", "insert", "appendleft", "setdefault", "extend")
+"""Methods that put their last argument into a container."""
 _EMPTYING = ("clear", "pop", "remove", "discard", "popleft", "popitem")
 
 
@@ -157,6 +158,17 @@ def attributes_in(node: ast.AST) -> set[str]:
     return {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
 
 
+def names_in(function: Function) -> set[str]:
+    """All names and attributes that a function mentions."""
+    nodes = list(nodes_of(function, nested=True))
+    return {n.id for n in nodes if isinstance(n, ast.Name)} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+
+
+def is_fixture(function: Function) -> bool:
+    """Does pytest run it for a test?"""
+    return "fixture" in decorators(function)
+
+
 def is_captured(function: Function, name: str) -> bool:
     """Does a function inside this one use its variable?"""
     inner = (node for node in nodes_of(function) if isinstance(node, Function | ast.ClassDef))
@@ -210,7 +222,7 @@ def _stored(node: ast.AST, attribute: str, owner: str | None, item: bool) -> ast
             receiver = receiver.value
         if isinstance(receiver, ast.Call) and isinstance(receiver.func, ast.Attribute):
             receiver = receiver.func.value  # self.handlers.setdefault(event, []).append(handler)
-        if node.func.attr in _ADDING and _is_attribute(receiver, attribute, owner):
+        if node.func.attr in ADDING and _is_attribute(receiver, attribute, owner):
             return node.args[-1]
     return None
 
@@ -286,6 +298,29 @@ def _all_pairs(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
     yield from _pairs(node)
 
 
+_READING = (
+    "all", "any", "bool", "dict", "enumerate", "filter", "frozenset", "isinstance", "iter", "join", "len", "list",
+    "map", "max", "min", "next", "repr", "reversed", "set", "sorted", "str", "sum", "tuple", "zip",
+)  # fmt: skip
+"""Functions that do not keep the container that they get."""
+
+
+def is_handed_out(cls: ast.ClassDef, attribute: str) -> bool:
+    """Does a method give what is in the attribute itself to somebody who may keep it: return, pass or assign it?"""
+    for method in methods(cls):
+        me = (parameters(method) or [""])[0]
+        for node in nodes_of(method, nested=True):
+            given: list[ast.expr | None] = []
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                given = [] if name in _READING else [*node.args, *(keyword.value for keyword in node.keywords)]
+            elif isinstance(node, ast.Return | ast.Yield | ast.Assign | ast.AnnAssign):
+                given = [node.value]
+            if any(_is_attribute(value, attribute, me) for value in given):
+                return True
+    return False
+
+
 def removers(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
     """Methods of a class that take one item out of the attribute's container: ``unsubscribe``."""
     for method in methods(cls):
@@ -330,6 +365,31 @@ def _module_file(module: str) -> str:
     return file if isinstance(file, str) and file.endswith(".py") else ""
 
 
+def _live(module: str, dotted: str) -> Any:
+    """What a dotted name of an imported module stands for, or None."""
+    found: Any = sys.modules.get(module)
+    for part in dotted.split("."):
+        found = _dict_of(found).get(part) if found is not None else None
+    return found if isinstance(type(found), type) and issubclass(type(found), type) else None
+
+
+def _bases(live: Any) -> Iterator[tuple[Any, str]]:
+    """The classes along a class's MRO: module and qualified name of each."""
+    for base in type.__dict__["__mro__"].__get__(live):
+        yield _dict_of(base).get("__module__"), type.__dict__["__qualname__"].__get__(base)
+
+
+def _named_bases(module: str, cls: ast.ClassDef) -> Iterator[tuple[Any, str]]:
+    """The same of a class that only its source shows."""
+    for base in cls.bases:
+        dotted = ast.unparse(base) if isinstance(base, ast.Name | ast.Attribute) else ""
+        live = _live(module, dotted)
+        if live is not None:
+            yield from _bases(live)
+        elif isinstance(base, ast.Name):
+            yield module, dotted
+
+
 def class_places(module: str, qualname: str, file: str) -> Iterator[tuple[Source, ast.ClassDef]]:
     """The sources of a class and of its bases, as far as they are found."""
     source = read(file or _module_file(module))
@@ -337,15 +397,8 @@ def class_places(module: str, qualname: str, file: str) -> Iterator[tuple[Source
     if source is None or cls is None:
         return
     yield source, cls
-    live: Any = sys.modules.get(module)
-    for part in qualname.split("."):
-        live = _dict_of(live).get(part)
-    if isinstance(type(live), type) and issubclass(type(live), type):
-        bases = type.__dict__["__mro__"].__get__(live)[1:]
-        named = [(_dict_of(base).get("__module__"), type.__dict__["__qualname__"].__get__(base)) for base in bases]
-    else:
-        named = [(module, base.id) for base in cls.bases if isinstance(base, ast.Name)]
-    for name, base_qualname in named:
+    live = _live(module, qualname)
+    for name, base_qualname in list(_bases(live))[1:] if live is not None else _named_bases(module, cls):
         if isinstance(name, str) and name != "builtins":
             base_source = read(_module_file(name) or (file if name == module else ""))
             base_class = base_source.class_(base_qualname) if base_source is not None else None

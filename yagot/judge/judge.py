@@ -35,6 +35,9 @@ FRAMEWORKS = (
     "anyio.pytest_plugin", "twisted.trial",
 )  # fmt: skip
 
+CATCHING = {"_pytest._code.code.ExceptionInfo"}
+"""The types of objects in which frameworks keep an exception that they have caught for a test."""
+
 
 def is_class_machinery(finding: Finding) -> bool:
     """Is it the cycle that every class made at run time is in: with its MRO, its descriptors?"""
@@ -47,6 +50,19 @@ def is_scaffold(finding: Finding) -> bool:
     return any(is_within(name, FRAMEWORKS) for name in modules)
 
 
+def is_of_a_caught_exception(finding: Finding, project: Project) -> bool:
+    """Does a test's own frame keep what the framework has caught for it, as in ``error = info.value``? The framework's
+    object makes the same cycle: that of ``with pytest.raises(…) as info``, found by another way."""
+    frames = [step for step in finding.steps if step.kind == "frame"]
+    others = [step for step in finding.steps if step.kind != "frame"]
+    return (
+        bool(frames)
+        and all(project.has_tests(step.module) for step in frames)
+        and all(step.path in (".__traceback__", ".tb_frame", ".__traceback__.tb_frame") for step in others)
+        and not CATCHING.isdisjoint(finding.types)
+    )
+
+
 def _note(finding: Finding, reason: str) -> Finding:
     return dataclasses.replace(finding, verdict="note", reason=reason)
 
@@ -56,7 +72,7 @@ def _matches(finding: Finding, pattern: str) -> bool:
     return any(fnmatch.fnmatchcase(subject, pattern) for subject in subjects)
 
 
-def _default_rule(finding: Finding, config: Config) -> str | None:
+def _default_rule(finding: Finding, config: Config, project: Project) -> str | None:
     """The default rule that makes a note of a finding."""
     if finding.kind == "hidden":
         return HIDDEN
@@ -70,14 +86,14 @@ def _default_rule(finding: Finding, config: Config) -> str | None:
         return None
     if is_class_machinery(finding):
         return INHERENT_CLASS
-    if is_scaffold(finding):
+    if is_scaffold(finding) or is_of_a_caught_exception(finding, project):
         return SCAFFOLD
     if finding.owner in (PROJECT, BUILTIN):
         return None
     return STANDARD if finding.owner == STANDARD_LIBRARY else THIRD_PARTY
 
 
-def judge(finding: Finding, config: Config, used: set[str]) -> Finding:
+def judge(finding: Finding, config: Config, used: set[str], project: Project) -> Finding:
     """The finding with its verdict. *allow* comes first, then the default rules, then whose it is. The settings that
     matched are added to *used*."""
     for pattern in config.allow:
@@ -88,7 +104,7 @@ def judge(finding: Finding, config: Config, used: set[str]) -> Finding:
         return dataclasses.replace(finding, verdict="suspected", reason=finding.reason or "unconfirmed")
     if finding.kind == "collected" and config.leaks_only:
         return _note(finding, LEAKS_ONLY)
-    rule = _default_rule(finding, config)
+    rule = _default_rule(finding, config, project)
     if rule is not None and rule not in config.disable_rules:
         return _note(finding, rule)
     if rule is not None:
@@ -118,7 +134,7 @@ def judge_all(
     for finding in findings:
         finding = dataclasses.replace(finding, owner=owner_of(finding, project))
         rule = next((rule for rule in rules if rule.matches(finding)), None)
-        verdict = judge(finding, config, used)
+        verdict = judge(finding, config, used, project)
         if rule is not None:
             verdict = dataclasses.replace(finding, verdict="allowed", reason=rule.reason or "expected")
         elif verdict.verdict == "leak" and (config.update_baseline or is_known(finding, known)):

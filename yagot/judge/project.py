@@ -199,6 +199,10 @@ class Project:
         self.modules.pop(module, None)
         self.refresh(True)
 
+    def has_tests(self, module: str) -> bool:
+        """Is it a module whose tests have run?"""
+        return module in self._test_modules
+
     def refresh(self, always: bool = False) -> None:
         """Sorts the modules that have been imported since."""
         if len(sys.modules) == self._count and not always:

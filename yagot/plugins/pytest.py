@@ -41,6 +41,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             group.addoption(option, action="store_true", default=None, help=text)
 
 
+def pytest_load_initial_conftests(args: list[str]) -> None:
+    """Says which option a misspelt one of ours may stand for; pytest itself says only that it does not know it."""
+    if any(argument.startswith("--yagot-") for argument in args):
+        from yagot.config import misspelt
+
+        wrong = misspelt(args[: args.index("--")] if "--" in args else args, "--yagot-")
+        if wrong is not None:
+            raise pytest.UsageError(f"yagot: {wrong}")
+
+
 def _wanted(config: pytest.Config) -> bool:
     if not os.environ.get("YAGOT"):
         return bool(config.getoption("yagot"))

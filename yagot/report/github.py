@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from yagot.model import TestInfo, TestReport
-from yagot.report.wording import describe, headline
+from yagot.model import Finding, TestInfo, TestReport
+from yagot.report.wording import describe, summary_text
 
 SHOWN = 10
 """GitHub shows ten errors a step."""
@@ -14,19 +14,18 @@ _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
-def annotation(report: TestReport) -> str:
+def annotation(test: TestInfo, finding: Finding) -> str:
     """A workflow command: ``::error file=…,line=…,title=…::…``, as GitHub's documentation of them has it."""
-    test = report.test
-    cut = report.leaks[0].cut
+    cut = finding.cut
     file, line = (cut.file, cut.line) if cut is not None and cut.file else (test.file, test.line)
     properties = {"file": file, "line": line, "title": f"{test.name} leaks"}
     given = ",".join(f"{key}={str(value).translate(_PROPERTY)}" for key, value in properties.items() if value)
-    lines = [headline(report), *describe(report.leaks[0])]
+    lines = [f"LEAK: {summary_text(finding)}", *describe(finding)]
     return f"::error {given}::{chr(10).join(lines).translate(_DATA)}"
 
 
 class GitHubAnnotations:
-    """A reporter that shows the first test of each cause at the end."""
+    """A reporter that shows each cause, with the first test that has it, at the end."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
@@ -36,11 +35,11 @@ class GitHubAnnotations:
         """Nothing to do before a test's end."""
 
     def finished(self, report: TestReport, fails: bool) -> None:
-        """Keeps the annotation of a test that fails with a cause not seen before."""
-        signatures = {finding.signature for finding in report.leaks}
-        if fails and not signatures <= self._told and len(self._lines) < SHOWN:
-            self._told |= signatures
-            self._lines.append(annotation(report))
+        """Keeps the annotations for the causes of a failing test that were not seen before."""
+        for finding in report.leaks if fails else ():
+            if finding.signature not in self._told and len(self._lines) < SHOWN:
+                self._told.add(finding.signature)
+                self._lines.append(annotation(report.test, finding))
 
     def close(self) -> None:
         """Writes to stderr, which is the log that GitHub reads."""

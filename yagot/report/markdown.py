@@ -9,7 +9,7 @@ from yagot.files import Output
 from yagot.originals import os
 from yagot.report.causes import CauseReport, CauseTotals
 from yagot.report.drawings import fenced, inert, mermaid
-from yagot.report.wording import cut_text, plural, size, types_text
+from yagot.report.wording import cut_text, plural, size, snippet_lines, types_text
 
 SHOWN_CAUSES = 20
 SHOWN_TESTS = 5
@@ -52,8 +52,8 @@ class MarkdownReport(CauseReport):
             yield f"\n{inert(finding.why)}"
         if finding.cut is not None:
             yield f"\nCut: {inert(cut_text(finding))}: {inert(finding.advice)}"
-            if finding.cut.snippet:
-                yield f"\n{fenced(finding.cut.snippet)}"
+            if snippet_lines(finding):
+                yield f"\n{fenced(chr(10).join(snippet_lines(finding)))}"
         if finding.cycle_length:
             yield ""
             yield "```mermaid"

@@ -167,7 +167,7 @@ class Summary:
         """What does not count, summed up by owner and rule."""
         groups = Counter((cause.owner, cause.reason) for cause in notes)
         parts = [f"{number:,} of {owner} ({reason})" for (owner, reason), number in groups.most_common(5)]
-        more = f", {len(groups) - 5:,} more groups" if len(groups) > 5 else ""
+        more = f", {plural(len(groups) - 5, 'more group')}" if len(groups) > 5 else ""
         yield (
             f"yagot: notes: {plural(sum(c.objects for c in notes), 'object')} from "
             f"{plural(len(notes), 'cause')} that do not count: {', '.join(parts)}{more}"

@@ -12,6 +12,8 @@ SHOWN_TYPES = 4
 SHOWN_FINDINGS = 5
 SHOWN_PARTS = 6
 SHOWN_STEPS = 5
+SHOWN_STEPS_OF_TWO = 3
+"""Where there are two references to cut."""
 SHOWN_CONTENTS = 60
 
 
@@ -164,9 +166,14 @@ def cut_text(finding: Finding) -> str:
     cut = finding.cut
     if cut is None:
         return ""
-    place = f", {cut.place}" if cut.file else ""
     freed = "the object" if cut.frees == 1 else f"all {cut.frees:,} objects"
-    return f"{cut.reference} of {cut.object}{place} (frees {freed})"
+    places = (f"{each.reference} of {each.object}{f', {each.place}' if each.file else ''}" for each in cut.all)
+    return f"{', and '.join(places)} (frees {freed})"
+
+
+def snippet_lines(finding: Finding) -> list[str]:
+    """What to write there, of both cuts if there are two."""
+    return [line for cut in (finding.cut.all if finding.cut is not None else ()) for line in cut.snippet.splitlines()]
 
 
 def _cycles_text(finding: Finding) -> str:
@@ -187,13 +194,15 @@ def describe(finding: Finding, details: bool = False) -> Iterator[str]:
         yield f"  {plural(finding.references, 'reference')} that nobody holds"
     if finding.why and finding.kind != "growth":
         yield f"  why: {finding.why}"
-    yield from (f"  {line}" for line in chain_lines(finding))
+    two = finding.cut is not None and finding.cut.also is not None
+    yield from (f"  {line}" for line in chain_lines(finding, SHOWN_STEPS_OF_TWO if two else SHOWN_STEPS))
     if not finding.steps and finding.kind != "growth":
         yield f"  {finding.cause}"
     if finding.cut is not None:
         yield f"  Cut: {cut_text(finding)}"
-        yield f"    {finding.advice}"
-        yield from (f"      {line}" for line in finding.cut.snippet.splitlines())
+        first, both, second = finding.advice.partition("; and ") if two else (finding.advice, "", "")
+        yield from (f"    {line}" for line in (f"{first};" if both else first, f"and {second}") if line != "and ")
+        yield from (f"      {line}" for line in snippet_lines(finding))
     yield from (f"  {line}" for line in _made_lines(finding))
     if details:
         yield from (f"  {line}" for line in _details(finding))

@@ -1,0 +1,151 @@
+"""Advice for cycles of plain containers. They do not show who made them; the code of the test may."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yagot.explain.exceptions import Advice
+from yagot.explain.links import Cycle
+from yagot.explain.source import ADDING, Function, Source, nodes_of, read
+from yagot.files import shown_path
+from yagot.model import Cut
+
+if TYPE_CHECKING:
+    from yagot._core import _Hop
+
+_KINDS = ("list", "dict", "tuple", "set", "cell", "object")
+_DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict
+
+
+@dataclass(frozen=True)
+class _Store:
+    """A statement that puts something into a container that a variable has."""
+
+    name: str
+    value: ast.expr
+    node: ast.stmt
+    release: str
+    """What undoes it."""
+    edge: str
+    """What the reference is called in a cycle."""
+
+
+def _names_in(value: ast.expr) -> set[str]:
+    """The variables whose objects are in a value: itself, or an item of displays and of calls that copy a container."""
+    found: set[str] = set()
+    pending: list[ast.AST] = [value]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, _DISPLAYS):
+            pending.extend(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
+    return found
+
+
+def _root(node: ast.expr) -> str:
+    """The variable that ``name["x"][0]`` begins with."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _stores(source: Source, function: Function) -> Iterator[_Store]:
+    for node in nodes_of(function):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.value.args:
+            func = node.value.func
+            if isinstance(func, ast.Attribute) and func.attr in ADDING and _root(func.value):
+                release = f"{source.text(func.value)}.clear()"
+                yield _Store(_root(func.value), node.value.args[-1], node, release, "[]")
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+            if isinstance(target, ast.Subscript) and _root(target) and isinstance(target.slice, ast.Constant):
+                edge = f"[{target.slice.value!r}]" if isinstance(target.slice.value, str) else "[]"
+                yield _Store(_root(target), node.value, node, f"del {source.text(target)}", edge)
+            elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                yield _Store(target.value.id, node.value, node, f"del {source.text(target)}", f".{target.attr}")
+
+
+def _bindings(function: Function) -> Iterator[tuple[str, set[str]]]:
+    """Variables that get a new container, and the variables whose objects are in it."""
+    for node in nodes_of(function):
+        if isinstance(node, ast.Assign) and isinstance(node.value, _DISPLAYS):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, _names_in(node.value)
+
+
+def _reaches(edges: dict[str, set[str]], start: str, end: str) -> bool:
+    seen, pending = {start}, [start]
+    while pending:
+        name = pending.pop()
+        if name == end:
+            return True
+        pending.extend(edges.get(name, set()) - seen)
+        seen |= edges.get(name, set())
+    return False
+
+
+def _closing(source: Source, function: Function, shown: set[str]) -> list[_Store]:
+    """The stores that close a cycle of containers with references as they are shown; none if they close several."""
+    stores = [store for store in _stores(source, function) if store.edge in shown]
+    if not stores:
+        return []
+    edges: dict[str, set[str]] = {}
+    for name, inside in _bindings(function):
+        edges.setdefault(name, set()).update(inside - {name})
+    for store in stores:
+        edges.setdefault(store.name, set()).update(_names_in(store.value))
+    closing = [s for s in stores if any(_reaches(edges, name, s.name) for name in _names_in(s.value))]
+    one = all(_reaches(edges, s.name, closing[0].name) and _reaches(edges, closing[0].name, s.name) for s in closing)
+    return closing if one else []
+
+
+def is_plain(hops: Sequence[_Hop]) -> bool:
+    """Is it a cycle of containers only? Its cause does not say whose it is, so that each test has its own advice."""
+    return all(hop["kind"] in _KINDS for hop in hops)
+
+
+def advise(cycle: Cycle) -> Advice | None:
+    """Taking out what was put in, where one function that the test runs is seen to close such a cycle."""
+    shown = {_edge(hop["edge"]) for hop in cycle.hops}
+    found = [(*place, stores) for place in _functions(cycle) if (stores := _closing(*place, shown))]
+    if not is_plain(cycle.hops) or len(found) != 1:
+        return None
+    source, _, stores = found[0]
+    numbers = {_edge(hop["edge"]): number for number, hop in enumerate(cycle.hops) if hop["breaks"]}
+    last = next((store for store in reversed(stores) if store.edge in numbers and source.text(store.node)), None)
+    if last is None:
+        return None
+    number = numbers[last.edge]
+    owner = cycle.hops[number - 1 if cycle.hops[number - 1]["edge"] == "" else number]["what"]
+    cut = Cut("container", owner, last.edge, shown_path(source.path), last.node.lineno, last.release)
+    return cut, "nothing can refer weakly to a plain container: take out what was put in when it is no longer needed"
+
+
+def _functions(cycle: Cycle) -> Iterator[tuple[Source, Function]]:
+    """The function of the test, and those of its file that it calls."""
+    test = cycle.test
+    source = read(os.path.abspath(test.file)) if test is not None and test.file else None
+    if test is None or source is None:
+        return
+    name = re.split(r"[\[ ]", test.name)[0].rpartition(".")[2]
+    functions = [f for _, f in source.functions if getattr(f, "name", "") == name and _is_at(f, test.line)]
+    called = {node.func for function in functions for node in nodes_of(function) if isinstance(node, ast.Call)}
+    names = {getattr(func, "id", getattr(func, "attr", "")) for func in called} - {name}
+    yield from ((source, f) for _, f in source.functions if f in functions or getattr(f, "name", "") in names)
+
+
+def _is_at(function: Function, line: int | None) -> bool:
+    """Is a line in a function, or right before it, where its decorators are?"""
+    return line is None or function.lineno - 10 <= line <= (function.end_lineno or 0)
+
+
+def _edge(edge: str) -> str:
+    """A reference as data: of a deque or list ``[]``, of a set the same."""
+    return "[]" if edge.strip() in ("{…}", "[]") else edge.strip()
