@@ -11,14 +11,14 @@
 #include "base/idtable.h"
 
 enum {
-    YAGOT_DROPPED = 1,        /* named by the adapter: treated as released already (the test instance) */
+    YAGOT_DROPPED = 1,      /* named by the adapter: treated as released already (the test instance) */
     YAGOT_BY_DROPPED = 2,   /* older than the window, and held by dropped objects only */
     YAGOT_REACHABLE = 4,    /* something outside the snapshot leads here */
     YAGOT_RELEASED = 8,     /* goes with the dropped objects, by reference counting */
     YAGOT_GARBAGE = 16,     /* only the collector can release it */
-    YAGOT_LATER = 32,       /* garbage only once the dropped objects are gone; if reachable: the dict of what is garbage */
+    YAGOT_LATER = 32,       /* garbage once the dropped objects are gone; if reachable: the dict of what is garbage */
     YAGOT_SUSPECT = 64,     /* has references that nobody holds */
-    YAGOT_INDEPENDENT = 128,       /* alive without the suspects */
+    YAGOT_INDEPENDENT = 128,        /* alive without the suspects */
 };
 
 /* Reference counts above this one mean nothing. */

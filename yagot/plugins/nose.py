@@ -14,7 +14,7 @@ from yagot.config import OPTIONS, ConfigError, load, switched_off
 from yagot.files import UnusablePath
 from yagot.observe.checker import Checker
 from yagot.report.reporters import make_reporters
-from yagot.testcase import ended, run_checked, report_late
+from yagot.testcase import ended, report_late, run_checked
 
 
 class Late:
