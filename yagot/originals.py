@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import copy
 import dataclasses as dataclasses
 import gc
@@ -15,6 +16,7 @@ import signal as signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,9 @@ class originals:
     """Kept in a class: what looks for the clock's functions in modules, as freezegun does, must not find them."""
 
     collect = staticmethod(gc.collect)
+    is_enabled = staticmethod(gc.isenabled)
+    enable = staticmethod(gc.enable)
+    disable = staticmethod(gc.disable)
     get_debug = staticmethod(gc.get_debug)
     set_debug = staticmethod(gc.set_debug)
     get_threshold = staticmethod(gc.get_threshold)
@@ -42,6 +47,19 @@ class originals:
     getallocatedblocks = staticmethod(sys.getallocatedblocks)
     gettrace = staticmethod(sys.gettrace)
     settrace = staticmethod(sys.settrace)
+
+
+@contextlib.contextmanager
+def without_collections() -> Iterator[None]:
+    """Meanwhile no collection runs of its own accord: each would look at what yagot itself is making."""
+    if not originals.is_enabled():
+        yield
+        return
+    originals.disable()
+    try:
+        yield
+    finally:
+        originals.enable()
 
 
 def _copied(*modules: ModuleType, **held: object) -> ModuleType:

@@ -14,7 +14,7 @@ from yagot.explain import containers, exceptions, functions, ownership
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle
 from yagot.model import Cut, Finding, TestInfo
-from yagot.originals import dataclasses
+from yagot.originals import dataclasses, without_collections
 
 _ADVISED = ("leak", "known", "suspected")
 _MOST = 5000
@@ -122,7 +122,8 @@ def _advised(finding: Finding, test: TestInfo | None) -> Finding:
     advice = _known.get(key)
     if hops and key not in _known:
         try:
-            advice = _choose(Cycle(hops, test))
+            with without_collections():
+                advice = _choose(Cycle(hops, test))
         except Exception:  # whatever the source is like, a test must not fail for want of advice
             advice = None
         if len(_known) < _MOST:

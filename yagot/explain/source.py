@@ -86,28 +86,38 @@ class Source:
 
     def function(self, line: int, name: str) -> Function | None:
         """The function that begins at a line, its decorators included."""
+        return self._by_place.get((line, name.rpartition(".")[2]))
+
+    @functools.cached_property
+    def _by_place(self) -> dict[tuple[int, str], Function]:
+        """The functions by their first line and name."""
+        found: dict[tuple[int, str], Function] = {}
         for qualified, node in self.functions:
             decorators = getattr(node, "decorator_list", [])
             first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
-            if first == line and qualified.rpartition(".")[2] == name.rpartition(".")[2]:
-                return node
-        return None
+            found.setdefault((first, qualified.rpartition(".")[2]), node)
+        return found
 
     def class_(self, qualname: str) -> ast.ClassDef | None:
         """The class of a qualified name."""
+        return self._classes.get(qualname)
+
+    @functools.cached_property
+    def _classes(self) -> dict[str, ast.ClassDef]:
+        """All classes by qualified name; of several the first."""
+        found: dict[str, ast.ClassDef] = {}
         pending: list[tuple[str, ast.AST]] = [("", self.tree)]
         while pending:
             prefix, node = pending.pop()
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.ClassDef):
-                    if prefix + child.name == qualname:
-                        return child
+                    found.setdefault(prefix + child.name, child)
                     pending.append((f"{prefix}{child.name}.", child))
                 elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
                     pending.append((f"{prefix}{child.name}.<locals>.", child))
                 else:
                     pending.append((prefix, child))
-        return None
+        return found
 
 
 @functools.lru_cache(maxsize=4)

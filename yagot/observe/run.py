@@ -40,14 +40,24 @@ def broken_report(error: str) -> TestReport:
     return TestReport(TestInfo(THE_RUN, "yagot", "yagot", THE_RUN), "error", 0.0, problem=problem)
 
 
+class _forks:
+    """How many forks have led to this process. To ask the kernel after each test takes longer than all else here."""
+
+    count = 0
+
+
+def _count_fork() -> None:
+    _forks.count += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
+
+
 class Run:
     """A whole run: its reporters and totals. Where tests run in other processes, this is the part that stays.
 
     A forked child that returns from its test runs the rest of the suite, too: there nothing is reported.
     """
-
-    _process = staticmethod(os.getpid)
-    """Kept here, where a test does not replace it."""
 
     def __init__(self, config: Config, reporters: Sequence[Reporter] = ()) -> None:
         self.config = config
@@ -56,12 +66,12 @@ class Run:
         self._under_way: TestInfo | tuple[TestReport, list[Reporter]] | None = None
         self._unwritten: list[Reporter] = []
         self._closed = False
-        self._owner = self._process()
+        self._forks = _forks.count
 
     @property
     def is_copy(self) -> bool:
         """Is this a forked child's copy of the run?"""
-        return self._process() != self._owner
+        return _forks.count != self._forks
 
     def started(self, test: TestInfo) -> None:
         """A test is about to run."""
