@@ -49,11 +49,9 @@ RUNNERS = {
 
 
 @pytest.fixture(scope="module", params=RUNNERS)
-def written(request, tmp_path_factory):
+def written(request, module_project):
     """What each report says, as text without markup, and the findings as data."""
-    from conftest import Project
-
-    project = Project(tmp_path_factory.mktemp("reports"))
+    project = module_project
     project.write("test_shop.py", SUITE)
     result = project.python(*RUNNERS[request.param], env={"GITHUB_ACTIONS": "true"}, check=1)
     commands = [line for line in result.stderr.splitlines() if line.startswith("::error ")]
