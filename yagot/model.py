@@ -282,6 +282,11 @@ class TestInfo:
         return self.id.removesuffix(LATER).removesuffix(BEFORE).removesuffix(AFTER)
 
     @property
+    def function(self) -> str:
+        """The name of the test's function, without parameters and class."""
+        return re.split(r"[\[ ]", self.name)[0].rpartition(".")[2]
+
+    @property
     def place(self) -> str:
         """``path:line: test``, as far as it is known."""
         where = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""

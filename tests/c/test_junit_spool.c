@@ -40,14 +40,25 @@ TEST(a_case_comes_back)
     yagot_spool_fini(&spool);
 }
 
+/* Opens a spool with one test case of two files: it failed in the first, and passed in the second. */
+static int
+open_with_two_files(yagot_spool *spool, yagot_policy policy)
+{
+    if (open_spool(spool, policy) < 0) {
+        return -1;
+    }
+    spool->file_number = 1;
+    if (add(spool, "test_a", YAGOT_FAILURE, 1, "<first/>") < 0) {
+        return -1;
+    }
+    spool->file_number = 2;
+    return add(spool, "test_a", YAGOT_PASSED, 1, "<second/>");
+}
+
 TEST(of_two_files_the_worst_outcome_stays)
 {
     yagot_spool spool;
-    CHECK(open_spool(&spool, YAGOT_WORST) == 0);
-    spool.file_number = 1;
-    CHECK(add(&spool, "test_a", YAGOT_FAILURE, 1, "<first/>") == 0);
-    spool.file_number = 2;
-    CHECK(add(&spool, "test_a", YAGOT_PASSED, 1, "<second/>") == 0);
+    CHECK(open_with_two_files(&spool, YAGOT_WORST) == 0);
     CHECK(spool.cases == 1 && spool.notes.duplicates.count == 1);
     CHECK(yagot_record_kind(&spool.records[0]) == YAGOT_FAILURE);
     CHECK(spool.suites.items[0].sums.outcomes[YAGOT_FAILURE] == 1 && spool.suites.items[0].sums.outcomes[YAGOT_PASSED] == 0);
@@ -57,11 +68,7 @@ TEST(of_two_files_the_worst_outcome_stays)
 TEST(of_two_files_the_last_replaces)
 {
     yagot_spool spool;
-    CHECK(open_spool(&spool, YAGOT_LAST) == 0);
-    spool.file_number = 1;
-    CHECK(add(&spool, "test_a", YAGOT_FAILURE, 1, "<first/>") == 0);
-    spool.file_number = 2;
-    CHECK(add(&spool, "test_a", YAGOT_PASSED, 1, "<second/>") == 0);
+    CHECK(open_with_two_files(&spool, YAGOT_LAST) == 0);
     CHECK(spool.cases == 1 && yagot_record_kind(&spool.records[0]) == YAGOT_PASSED);
     yagot_spool_fini(&spool);
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -134,7 +133,7 @@ def _functions(cycle: Cycle) -> Iterator[tuple[Source, Function]]:
     source = read(os.path.abspath(test.file)) if test is not None and test.file else None
     if test is None or source is None:
         return
-    name = re.split(r"[\[ ]", test.name)[0].rpartition(".")[2]
+    name = test.function
     functions = [f for _, f in source.functions if getattr(f, "name", "") == name and _is_at(f, test.line)]
     called = {node.func for function in functions for node in nodes_of(function) if isinstance(node, ast.Call)}
     names = {getattr(func, "id", getattr(func, "attr", "")) for func in called} - {name}

@@ -200,7 +200,7 @@ class Cycle:
         found: all."""
         functions = [function for source in self.sources() for _, function in source.functions]
         test = self.test
-        name = re.split(r"[\[ ]", test.name)[0].rpartition(".")[2] if test is not None else ""
+        name = test.function if test is not None else ""
         names = {name, "setUp", "setup_method", "setUpClass", "setup_class", "setUpModule", "__init__"}
         if not any(getattr(function, "name", "") == name for function in functions):
             return None
