@@ -78,22 +78,6 @@ yagot_put_off_again(yagot_ledger *self)
     return add_list(self, self->suspects.found);
 }
 
-static int
-visit_any(PyObject *Py_UNUSED(child), void *Py_UNUSED(arg))
-{
-    return 1;
-}
-
-/* Is it the dict of an instance whose attributes lie in the instance itself? Early releases of 3.13 show neither the
- * dict in the instance nor the attributes in the dict. It goes with the instance; if it were held, it would take the
- * attributes over and keep them alive. */
-static bool
-hides_items(PyObject *object)
-{
-    return PyDict_CheckExact(object) && PyDict_GET_SIZE(object) > 0
-           && PyDict_Type.tp_traverse(object, visit_any, NULL) == 0;
-}
-
 int
 yagot_keep_survivors(yagot_suspects *suspects, const yagot_snapshot *births, const PyObject *except)
 {
@@ -102,7 +86,7 @@ yagot_keep_survivors(yagot_suspects *suspects, const yagot_snapshot *births, con
         const uint8_t flags = births->flags[i];
         PyObject *object = births->objects[i];
         bool alive = flags & YAGOT_REACHABLE && !(flags & (YAGOT_DROPPED | YAGOT_BY_DROPPED | YAGOT_LATER));
-        if (alive && object != except && !hides_items(object) && PyList_Append(suspects->kept, object) < 0) {
+        if (alive && object != except && PyList_Append(suspects->kept, object) < 0) {
             return -1;
         }
     }
