@@ -34,24 +34,27 @@ class _Hop(TypedDict):
     apart: bool
     rest: list[_Hop]
 
-class _Finding(TypedDict):
+class _Description(TypedDict, total=False):
+    parts: list[str]
+    makers: list[str]
+    hops: list[_Hop]
+    steps: list[_Step]
+
+class _Finding(_Description):
     kind: str
     concrete: str
     cause: str
-    parts: list[str]
-    makers: list[str]
+    known: bool
     subject: str
     objects: int
     count: int
     held_bytes: int
     cycle_length: int
-    hops: list[_Hop]
     why: str
     references: int
     untracked: bool
     window: int
     origin: Literal["test", "before", "import"]
-    steps: list[_Step]
     types: dict[str, int]
 
 class _Observation(TypedDict):
@@ -98,6 +101,7 @@ class Ledger:
         describe: Callable[[object], str] | None = None,
         native: bool = False,
         modules: dict[str, int] = {},
+        once: bool = False,
     ) -> Ledger: ...
     def start(self) -> None: ...
     def begin(self, dropped: tuple[object, ...] = ..., number: int = 0, /) -> None: ...

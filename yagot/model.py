@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import sys
 from collections import Counter
@@ -227,6 +228,15 @@ class Finding:
         }
 
 
+_FINDING_FIELDS = tuple(field.name for field in dataclasses.fields(Finding))
+_values_of = operator.attrgetter(*_FINDING_FIELDS)
+
+
+def changed(finding: Finding, **changes: Any) -> Finding:
+    """As dataclasses.replace(), in half the time: this is done for each finding of each test."""
+    return Finding(**{**dict(zip(_FINDING_FIELDS, _values_of(finding), strict=True)), **changes})
+
+
 _ADDRESS = re.compile(r"(?<![0-9A-Za-z])(?=[a-f]*[0-9])[0-9a-f]{8,}(?![0-9A-Za-z])")
 
 
@@ -235,25 +245,25 @@ def lasting(cause: str) -> str:
     return _ADDRESS.sub("*", cause)
 
 
-def from_core(found: _Finding, cause: str | None = None) -> Finding:
-    """A finding as the core reports it; what is no cycle perhaps under another cause."""
-    concrete = lasting(found["concrete"]) if cause is None else cause
-    is_cycle = bool(found["parts"])
+def from_core(found: _Finding) -> Finding:
+    """A finding as the core reports it, with its description."""
+    concrete = lasting(found["concrete"])
+    parts = found.get("parts", [])
     return Finding(
         kind=found["kind"],
-        cause=lasting(found["cause"]) if is_cycle else concrete,
+        cause=lasting(found["cause"]) if parts else concrete,
         concrete=concrete,
-        variants=(sign(found["kind"], concrete),) if is_cycle else (),
+        variants=(sign(found["kind"], concrete),) if parts else (),
         objects=found["objects"],
         types=found["types"],
         held_bytes=found["held_bytes"],
         count=found["count"],
-        parts=tuple(map(lasting, found["parts"])),
-        makers=tuple(found["makers"]),
+        parts=tuple(map(lasting, parts)),
+        makers=tuple(found.get("makers", ())),
         subject=found["subject"],
-        steps=tuple(map(_step_from_json, found["steps"])),
+        steps=tuple(map(_step_from_json, found.get("steps", ()))),
         cycle_length=found["cycle_length"],
-        hops=tuple(found["hops"]),
+        hops=tuple(found.get("hops", ())),
         why=found["why"],
         references=found["references"],
         origin="import" if found["origin"] == "import" else "test",

@@ -176,30 +176,40 @@ describe_makers(const yagot_cycle *cycle)
     return yagot_text_take(&text);
 }
 
+/* The steps of a cycle; of a long one, the beginning and the last step. */
 static int
-describe_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_finding *finding)
+describe_steps(explainer *x, const yagot_cycle *cycle, yagot_finding *finding)
 {
-    finding->hops = yagot_findings_first_advice(x->findings, finding->concrete)
-                    ? yagot_hops(&x->graph, component, cycle, &finding->hop_count)
-                    : PyMem_RawCalloc(1, sizeof *finding->hops);
     finding->steps = PyMem_RawCalloc(MOST_STEPS, sizeof *finding->steps);
-    if (finding->hops == NULL || finding->steps == NULL) {
-        return -1;
-    }
-    finding->makers = describe_makers(cycle);
-    if (cycle->cause.text != NULL) {
-        finding->cause = (yagot_cause){yagot_text_copy(cycle->cause.text), yagot_text_copy(cycle->cause.parts)};
-    }
-    finding->cycle_length = cycle->cut ? cycle->length : cycle->count;
-    /* of a long cycle, the beginning and the last step */
-    for (uint32_t i = 0; i < cycle->count && finding->step_count < MOST_STEPS; i++) {
+    for (uint32_t i = 0; finding->steps != NULL && i < cycle->count && finding->step_count < MOST_STEPS; i++) {
         bool last = finding->step_count == MOST_STEPS - 1;
         const yagot_step *step = &cycle->steps[last ? cycle->count - 1 : i];
         if (describe_step(x->findings, x->get_traceback, step, &finding->steps[finding->step_count++]) < 0) {
             return -1;
         }
     }
-    return 0;
+    return finding->steps != NULL ? 0 : -1;
+}
+
+static int
+describe_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_finding *finding)
+{
+    yagot_findings *findings = x->findings;
+    finding->cycle_length = cycle->cut ? cycle->length : cycle->count;
+    if (cycle->cause.text != NULL) {
+        finding->cause = (yagot_cause){yagot_text_copy(cycle->cause.text), yagot_text_copy(cycle->cause.parts)};
+    }
+    bool known = yagot_findings_is_known(findings, finding);
+    finding->known = known && findings->once && finding->cycle_length > 0 && !findings->wants_repr
+                     && x->get_traceback == NULL;
+    if (finding->known) {
+        return 0;
+    }
+    finding->makers = describe_makers(cycle);
+    if (!known) {
+        finding->hops = yagot_hops(&x->graph, component, cycle, &finding->hop_count);
+    }
+    return known || finding->hops != NULL ? describe_steps(x, cycle, finding) : -1;
 }
 
 /* The finding that a component belongs to: described, and new if its cause is. */

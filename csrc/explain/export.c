@@ -138,6 +138,16 @@ origin_of(const yagot_finding *finding)
            : yagot_label_origin(finding->label) == YAGOT_BEFORE ? "before" : "test";
 }
 
+/* What is the same for all findings of a cause. */
+static int
+export_description(PyObject *dict, const yagot_finding *finding, bool uncollectable)
+{
+    return set_item(dict, "hops", yagot_hops_export(finding->hops, uncollectable ? 0 : finding->hop_count)) < 0
+           || set_item(dict, "parts", export_parts(finding->cause.parts)) < 0
+           || set_item(dict, "makers", export_parts(finding->makers)) < 0
+           || set_item(dict, "steps", export_steps(finding)) < 0 ? -1 : 0;
+}
+
 static PyObject *
 export_finding(const yagot_finding *finding, bool uncollectable)
 {
@@ -150,8 +160,6 @@ export_finding(const yagot_finding *finding, bool uncollectable)
                                                       : uncollectable ? "uncollectable" : "collected")) < 0
         || set_item(dict, "concrete", new_text(finding->concrete)) < 0
         || set_item(dict, "cause", new_text(finding->cause.text != NULL ? finding->cause.text : finding->concrete)) < 0
-        || set_item(dict, "parts", export_parts(finding->cause.parts)) < 0
-        || set_item(dict, "makers", export_parts(finding->makers)) < 0
         || set_item(dict, "subject", new_part(finding->concrete, finding->subject)) < 0
         || set_item(dict, "objects", PyLong_FromSsize_t(objects)) < 0
         || set_item(dict, "count", PyLong_FromSsize_t(a->count)) < 0
@@ -161,10 +169,10 @@ export_finding(const yagot_finding *finding, bool uncollectable)
         || set_item(dict, "window", PyLong_FromUnsignedLong(yagot_label_window(finding->label))) < 0
         || set_item(dict, "origin", PyUnicode_FromString(origin_of(finding))) < 0
         || set_item(dict, "cycle_length", PyLong_FromLong((long)finding->cycle_length)) < 0
-        || set_item(dict, "hops", yagot_hops_export(finding->hops, uncollectable ? 0 : finding->hop_count)) < 0
         || set_item(dict, "why", new_text(uncollectable ? finding->why : NULL)) < 0
-        || set_item(dict, "steps", export_steps(finding)) < 0
-        || set_item(dict, "types", export_types(finding, uncollectable)) < 0) {
+        || set_item(dict, "types", export_types(finding, uncollectable)) < 0
+        || set_item(dict, "known", PyBool_FromLong(finding->known)) < 0
+        || (!finding->known && export_description(dict, finding, uncollectable) < 0)) {
         Py_CLEAR(dict);
     }
     return dict;
@@ -186,6 +194,9 @@ yagot_findings_export(yagot_findings *findings)
                 Py_CLEAR(list);
             }
             Py_XDECREF(item);
+        }
+        if (list != NULL) {
+            yagot_findings_add_known(findings, finding);
         }
     }
     return list;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { SHAPES = 1 << 12, MOST_ADVISED = 5000 };
+enum { SHAPES = 1 << 12, MOST_KNOWN = 5000 };
 
 int
 yagot_findings_init(yagot_findings *findings)
@@ -60,8 +60,8 @@ yagot_findings_fini(yagot_findings *findings)
         xmlHashFree(findings->by_cause, NULL);
     }
     Py_XDECREF(findings->modules);
-    if (findings->advised != NULL) {
-        xmlHashFree(findings->advised, NULL);
+    if (findings->known != NULL) {
+        xmlHashFree(findings->known, NULL);
     }
     memset(findings, 0, sizeof *findings);
 }
@@ -74,33 +74,51 @@ yagot_findings_clear(yagot_findings *findings)
     }
     const yagot_findings old = *findings;
     PyObject *modules = Py_XNewRef(findings->modules);
-    findings->advised = NULL;           /* outlives the window */
+    findings->known = NULL;             /* outlives the window */
     yagot_findings_fini(findings);
     int result = yagot_findings_init(findings);
     findings->wants_repr = old.wants_repr;
     findings->modules = modules;
-    findings->advised = old.advised;
+    findings->once = old.once;
+    findings->known = old.known;
     return result;
 }
 
-bool
-yagot_findings_first_advice(yagot_findings *findings, const char *concrete)
+/* The second key of a hash entry: a number as text. */
+static const xmlChar *
+number_key(uint32_t number, char *buffer, size_t size)
 {
-    if (findings->advised == NULL) {
-        findings->advised = xmlHashCreate(16);
-    }
-    if (findings->advised == NULL || xmlHashSize(findings->advised) >= MOST_ADVISED) {
-        return true;            /* slower, not wrong */
-    }
-    return xmlHashAddEntry(findings->advised, (const xmlChar *)concrete, (void *)findings) == 0;
+    PyOS_snprintf(buffer, size, "%u", number);
+    return (const xmlChar *)buffer;
 }
 
-/* The second key of a hash entry: the label as text. */
 static const xmlChar *
-label_key(uint32_t label, char *buffer, size_t size)
+general_of(const yagot_finding *finding)
 {
-    PyOS_snprintf(buffer, size, "%u", label);
-    return (const xmlChar *)buffer;
+    return (const xmlChar *)(finding->cause.text != NULL ? finding->cause.text : "");
+}
+
+bool
+yagot_findings_is_known(const yagot_findings *findings, const yagot_finding *finding)
+{
+    char buffer[16];
+    return findings->known != NULL
+           && xmlHashLookup3(findings->known, (const xmlChar *)finding->concrete, general_of(finding),
+                             number_key(finding->cycle_length, buffer, sizeof buffer)) != NULL;
+}
+
+void
+yagot_findings_add_known(yagot_findings *findings, const yagot_finding *finding)
+{
+    char buffer[16];
+    if (findings->known == NULL) {
+        findings->known = xmlHashCreate(16);
+    }
+    /* A cause that finds no room is described again: slower, not wrong. */
+    if (findings->known != NULL && xmlHashSize(findings->known) < MOST_KNOWN) {
+        (void)xmlHashAddEntry3(findings->known, (const xmlChar *)finding->concrete, general_of(finding),
+                               number_key(finding->cycle_length, buffer, sizeof buffer), (void *)findings);
+    }
 }
 
 uint32_t
@@ -108,7 +126,7 @@ yagot_findings_find(yagot_findings *findings, const char *concrete, uint32_t lab
 {
     char buffer[16];
     uintptr_t place = (uintptr_t)xmlHashLookup2(findings->by_cause, (const xmlChar *)concrete,
-                                                label_key(label, buffer, sizeof buffer));
+                                                number_key(label, buffer, sizeof buffer));
     return (uint32_t)place - 1;
 }
 
@@ -124,7 +142,7 @@ yagot_findings_add(yagot_findings *findings, char *concrete, uint32_t label)
     findings->items = grown;
     uintptr_t place = (uintptr_t)findings->count + 1;
     if (xmlHashAddEntry2(findings->by_cause, (const xmlChar *)concrete,
-                         label_key(label, buffer, sizeof buffer), (void *)place) != 0) {
+                         number_key(label, buffer, sizeof buffer), (void *)place) != 0) {
         PyMem_RawFree(concrete);
         return YAGOT_NONE;
     }

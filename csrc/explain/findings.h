@@ -56,6 +56,7 @@ typedef struct {
     uint32_t step_count, cycle_length;
     yagot_amounts amounts;
     uint32_t label;             /* of who made the objects, or 0 */
+    bool known;                 /* described before: hops, makers, steps and cause.parts are not exported */
     bool untracked;             /* of objects that the collector does not track */
     bool resurrects;            /* one of the survivors has a finalizer */
     const char *why;            /* why objects survived; static */
@@ -72,8 +73,9 @@ typedef struct {
     uint32_t shape_count;
     uint32_t described;         /* components described one by one */
     bool wants_repr;
+    bool once;                  /* a cause that was exported is not described again */
     PyObject *modules;          /* owned, or NULL; see makers.h */
-    xmlHashTablePtr advised;    /* owned; the concrete causes whose hops were exported, in this window or before */
+    xmlHashTablePtr known;      /* owned; the causes, with the lengths of their cycles, that were exported so far */
 } yagot_findings;
 
 int yagot_findings_init(yagot_findings *findings);
@@ -84,8 +86,9 @@ int yagot_findings_clear(yagot_findings *findings);
 uint32_t yagot_findings_find(yagot_findings *findings, const char *concrete, uint32_t label);
 /* A new, empty finding (steals the cause); YAGOT_NONE when memory is short. */
 uint32_t yagot_findings_add(yagot_findings *findings, char *concrete, uint32_t label);
-/* Is it the first time that the cause's hops are asked for? Advice is sought once. */
-bool yagot_findings_first_advice(yagot_findings *findings, const char *concrete);
+/* Was a finding of this cause, with a cycle of this length, exported already, in this window or in an earlier one? */
+bool yagot_findings_is_known(const yagot_findings *findings, const yagot_finding *finding);
+void yagot_findings_add_known(yagot_findings *findings, const yagot_finding *finding);
 /* The finding of a component's shape, if one was described before; see explain.c. */
 uint32_t yagot_findings_shape(yagot_findings *findings, uint64_t shape);
 /* Shapes are made of addresses: they hold for one look only. */

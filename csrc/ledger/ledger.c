@@ -247,11 +247,11 @@ import_from(const char *module, const char *name)
 static PyObject *
 ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"describe", "native", "modules", NULL};
+    static char *names[] = {"describe", "native", "modules", "once", NULL};
     PyObject *describe = Py_None, *modules = NULL;
-    int native = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OpO!:Ledger", names, &describe, &native, &PyDict_Type,
-                                     &modules)
+    int native = 0, once = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OpO!p:Ledger", names, &describe, &native, &PyDict_Type,
+                                     &modules, &once)
         || (native && yagot_tracer_check() < 0)) {
         return NULL;
     }
@@ -274,7 +274,9 @@ ledger_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
         self->settings.native = native;
         self->settings.describe = describe != Py_None ? Py_NewRef(describe) : NULL;
         self->findings.wants_repr = describe != Py_None;
+        self->findings.once = self->late.once = once;
         self->findings.modules = Py_XNewRef(modules);
+        self->late.modules = Py_XNewRef(modules);
     }
     return (PyObject *)self;
 }
@@ -366,12 +368,13 @@ static PyMemberDef ledger_members[] = {
 };
 
 PyDoc_STRVAR(ledger_doc,
-"Ledger(describe=None, native=False, modules={})\n--\n\n"
+"Ledger(describe=None, native=False, modules={}, once=False)\n--\n\n"
 "Watches one window after the other: what is born in it, and what of that is garbage at its end.\n\n"
 "describe is called for the objects of a cycle and returns a str to show; by default no code of theirs runs.\n"
 "With native, references are also looked for to objects that the collector does not track. Raises RuntimeError\n"
 "where that cannot be done (before CPython 3.14).\n\n"
-"modules says of modules by name whose they are: the project's (0), the standard library's (1), other people's (2).");
+"modules says of modules by name whose they are: the project's (0), the standard library's (1), other people's (2).\n\n"
+"With once, a finding of a cycle whose cause an earlier result has described is known, and has no description.");
 
 static PyType_Slot ledger_slots[] = {
     {Py_tp_doc, (void *)ledger_doc},

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from yagot.explain import containers, exceptions, functions, ownership
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle
-from yagot.model import Cut, Finding, TestInfo
+from yagot.model import Cut, Finding, TestInfo, changed
 from yagot.originals import dataclasses, without_collections
 
 _ADVISED = ("leak", "known", "suspected")
@@ -117,7 +117,7 @@ def _advised(finding: Finding, test: TestInfo | None) -> Finding:
     if finding.verdict not in _ADVISED:
         if finding.hops and len(_waiting) < _MOST_WAITING:
             _waiting.setdefault(key, finding)
-        return dataclasses.replace(finding, hops=())
+        return changed(finding, hops=())
     hops = finding.hops or (_waiting.pop(key).hops if key in _waiting else ())
     advice = _known.get(key)
     if hops and key not in _known:
@@ -129,6 +129,6 @@ def _advised(finding: Finding, test: TestInfo | None) -> Finding:
         if len(_known) < _MOST:
             _known[key] = advice
     if advice is None:
-        return dataclasses.replace(finding, hops=())
+        return changed(finding, hops=())
     cut, sentence = advice
-    return dataclasses.replace(finding, hops=(), cut=dataclasses.replace(cut, frees=finding.objects), advice=sentence)
+    return changed(finding, hops=(), cut=dataclasses.replace(cut, frees=finding.objects), advice=sentence)

@@ -15,8 +15,7 @@ from yagot.judge.matches import key
 from yagot.judge.owners import BUILTIN, is_within, omitted_by, owner_of
 from yagot.judge.project import PROJECT, STANDARD_LIBRARY, Project, project_of
 from yagot.judge.rules import Rule
-from yagot.model import BOUNDED, UNTRACKED, Finding
-from yagot.originals import dataclasses
+from yagot.model import BOUNDED, UNTRACKED, Finding, changed
 
 INHERENT_CLASS = "inherent-class"
 SCAFFOLD = "framework-scaffold"
@@ -64,7 +63,7 @@ def is_of_a_caught_exception(finding: Finding, project: Project) -> bool:
 
 
 def _note(finding: Finding, reason: str) -> Finding:
-    return dataclasses.replace(finding, verdict="note", reason=reason)
+    return changed(finding, verdict="note", reason=reason)
 
 
 def _matches(finding: Finding, pattern: str) -> bool:
@@ -99,9 +98,9 @@ def judge(finding: Finding, config: Config, used: set[str], project: Project) ->
     for pattern in config.allow:
         if _matches(finding, pattern):
             used.add(key("allow", pattern))
-            return dataclasses.replace(finding, verdict="allowed", reason=pattern)
+            return changed(finding, verdict="allowed", reason=pattern)
     if finding.suspected and (finding.reason in (UNSEEN, UNTRACKED) or not config.leaks_only):
-        return dataclasses.replace(finding, verdict="suspected", reason=finding.reason or "unconfirmed")
+        return changed(finding, verdict="suspected", reason=finding.reason or "unconfirmed")
     if finding.kind == "collected" and config.leaks_only:
         return _note(finding, LEAKS_ONLY)
     rule = _default_rule(finding, config, project)
@@ -132,18 +131,18 @@ def judge_all(
     used = set() if used is None else used
     project = project or project_of(config.source)
     for finding in findings:
-        finding = dataclasses.replace(finding, owner=owner_of(finding, project))
+        finding = changed(finding, owner=owner_of(finding, project))
         rule = next((rule for rule in rules if rule.matches(finding)), None)
         verdict = judge(finding, config, used, project)
         if rule is not None:
-            verdict = dataclasses.replace(finding, verdict="allowed", reason=rule.reason or "expected")
+            verdict = changed(finding, verdict="allowed", reason=rule.reason or "expected")
         elif verdict.verdict == "leak" and (config.update_baseline or is_known(finding, known)):
-            verdict = dataclasses.replace(finding, verdict="known", reason="baseline")
+            verdict = changed(finding, verdict="known", reason="baseline")
         judged.append(verdict)
     ignored = {name for name in config.ignore_types if any(name in finding.types for finding in judged)}
     if ignored:
         used.update(key("ignore_types", name) for name in ignored)
-        return tuple(dataclasses.replace(finding, verdict="allowed", reason=IGNORE_TYPES) for finding in judged)
+        return tuple(changed(finding, verdict="allowed", reason=IGNORE_TYPES) for finding in judged)
     return tuple(judged)
 
 
@@ -155,7 +154,7 @@ def is_known(finding: Finding, known: Container[str]) -> bool:
 def _add(one: Finding, other: Finding) -> Finding:
     types = Counter(one.types)
     types.update(other.types)
-    return dataclasses.replace(
+    return changed(
         one,
         objects=one.objects + other.objects,
         types=dict(types),

@@ -161,6 +161,8 @@ class Project:
         self._directories = [os.path.join(os.path.abspath(place), "") for place in source]
         self._test_modules: set[str] = set()
         self._count = 0
+        self.version = 0
+        """Goes up when what is known of modules may have changed."""
 
     def _is_source(self, name: str, file: str) -> bool:
         named = any(name == place or name.startswith(f"{place}.") for place in self.source)
@@ -208,6 +210,7 @@ class Project:
         if len(sys.modules) == self._count and not always:
             return
         self._count = len(sys.modules)
+        self.version += 1
         for name in list(sys.modules):
             if name not in self.modules and type(name) is str:
                 owner = self.owner_of_module(name)

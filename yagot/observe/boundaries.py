@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from yagot import _core
 from yagot.config import Config
 from yagot.judge.rules import Rule
-from yagot.model import AFTER, BEFORE, LATER, Finding, TestInfo, from_core
+from yagot.model import AFTER, BEFORE, LATER, Finding, TestInfo
 from yagot.observe.release import Ledger
 from yagot.originals import dataclasses, originals
 
@@ -85,7 +85,7 @@ class Boundaries:
         ended = "the run" if following is None or self.at == "session" else _place(previous, self.at)
         by_window: dict[tuple[int, str], list[Finding]] = defaultdict(list)
         for item in found:
-            finding = from_core(item)
+            finding = self._ledger.causes.finding(item)
             if finding.kind == "collected":
                 finding = dataclasses.replace(
                     finding, why=f"it outlived its test, and was garbage by the end of {ended}"

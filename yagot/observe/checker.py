@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from yagot import _core
 from yagot.config import Config, ConfigError, parse_repeat
-from yagot.explain.advice import advised  # loaded from the start, before tests change what imports need
 from yagot.judge.baseline import read
-from yagot.judge.judge import UNSEEN, judge_all, merged, missing
+from yagot.judge.judge import UNSEEN, missing
 from yagot.judge.matches import key
 from yagot.judge.owners import is_known_source
 from yagot.judge.project import project_of
 from yagot.judge.rules import Rule
-from yagot.model import LATER, Finding, Problem, TestInfo, TestReport, from_core
+from yagot.judge.verdicts import Verdicts
+from yagot.model import LATER, Finding, Problem, TestInfo, TestReport, changed
 from yagot.observe.boundaries import Boundaries
 from yagot.observe.references import CONFIRMED, Again, References
 from yagot.observe.release import Ledger
@@ -52,16 +52,17 @@ class Checker:
         self.config = config or Config()
         self.run = Run(self.config, reporters)
         self._project = project_of(self.config.source)
-        self._used: set[str] = set()
         self._told_used: set[str] = set()
         self._unknown = list(self.config.source)
         self._described: dict[str, str] = {}
-        self._known: Container[str] = ()
+        known: Container[str] = ()
         if self.config.baseline is not None and self.config.baseline_mode == "ratchet":
-            self._known = read(self.config.baseline)
+            known = read(self.config.baseline)
+        self._verdicts = Verdicts(self.config, known, self._project)
+        self._used = self._verdicts.used
         try:
             describe = guarded_repr if self.config.repr else None
-            ledger = _core.Ledger(describe, native=self.config.native, modules=self._project.modules)
+            ledger = _core.Ledger(describe, native=self.config.native, modules=self._project.modules, once=True)
         except RuntimeError as error:
             raise ConfigError(f"native: {error}") from None
         self._ledger = Ledger(ledger)
@@ -221,22 +222,26 @@ class Checker:
         findings = []
         for item in [*found, *settled.further]:
             cause = item["concrete"]
-            finding = from_core(item, self._references.lasting(cause))
+            finding = self._ledger.causes.finding(item)
+            if not finding.parts:
+                lasting = self._references.lasting(cause)
+                finding = changed(finding, cause=lasting, concrete=lasting)
             if finding.is_pythons_own or (finding.references and cause not in settled.confirmed | settled.suspected):
                 continue
             suspected = cause in settled.suspected
             if cause in settled.confirmed:
                 finding = dataclasses.replace(finding, why=finding.why + CONFIRMED)
-            reason = UNSEEN if settled.unseen else finding.reason
-            findings.append(dataclasses.replace(finding, suspected=suspected, reason=reason if suspected else ""))
+            reason = (UNSEEN if settled.unseen else finding.reason) if suspected else ""
+            if suspected or finding.reason != reason:
+                finding = changed(finding, suspected=suspected, reason=reason)
+            findings.append(finding)
         return findings
 
     def _judged(
         self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
     ) -> tuple[Finding, ...]:
         """With verdicts and advice; those of one cause in general are one."""
-        judged = judge_all(findings, config, rules, self._known, self._project, self._used)
-        return merged(advised(judged, test) if any(finding.cycle_length for finding in judged) else judged)
+        return self._verdicts.of(findings, config, rules, test) if findings else ()
 
     def _newly_used(self) -> tuple[str, ...]:
         """The settings that have matched something since the last report."""

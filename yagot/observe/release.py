@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from yagot.files import file_of_module
 from yagot.model import TestInfo
+from yagot.observe.causes import Causes
 from yagot.originals import os
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Ledger:
         self.start, self.begin, self.close = ledger.start, ledger.begin, ledger.close
         self.references, self.forget, self.put_off = ledger.references, ledger.forget, ledger.put_off
         self._end, self._check = ledger.end, ledger.check
+        self.causes = Causes()
         self._test = TestInfo("no test", "", "", "no test")
         self.stand_for(self._test)
 
@@ -72,11 +74,16 @@ class Ledger:
         self, look: bool = True, references: bool = False, alive: bool = False, keep: bool = False
     ) -> _core._Observation | None:
         """Closes the window."""
-        return self._for_end(self._end, look, references, alive, keep)  # type: ignore[no-any-return]
+        seen: _core._Observation | None = self._for_end(self._end, look, references, alive, keep)
+        if seen is not None and seen["findings"]:
+            self.causes.learn(seen["findings"])
+        return seen
 
     def check(self, references: bool = False, report: bool = True) -> list[_core._Finding]:
         """Looks at all objects."""
-        return self._standing(_CHECK)(self._check, references, report)  # type: ignore[no-any-return]
+        found: list[_core._Finding] = self._standing(_CHECK)(self._check, references, report)
+        self.causes.learn(found)
+        return found
 
     def call(self, function: Callable[[], object]) -> None:
         """Calls something else that may release garbage."""

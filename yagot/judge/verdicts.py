@@ -1,0 +1,82 @@
+"""Verdicts and advice of a run: each cause is judged once, unless a test has rules or settings of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Hashable, Iterable, Sequence
+
+from yagot.config import Config
+from yagot.explain.advice import advised  # loaded from the start, before tests change what imports need
+from yagot.judge.judge import judge_all, merged
+from yagot.judge.project import Project
+from yagot.judge.rules import Rule
+from yagot.model import Finding, TestInfo, changed
+from yagot.originals import dataclasses
+
+_MOST = 10_000
+"""So many verdicts are remembered."""
+
+
+def _key(finding: Finding) -> Hashable:
+    """All that a verdict depends on, with the configuration and the project."""
+    types = tuple(finding.types)
+    return finding.concrete, finding.cause, finding.cycle_length, finding.origin, finding.why, finding.subject, types
+
+
+class Verdicts:
+    """Judges the findings of a run."""
+
+    def __init__(self, config: Config, known: Container[str], project: Project) -> None:
+        self._config, self._baseline, self._project = config, known, project
+        self.used: set[str] = set()
+        """The settings that have matched something."""
+        self._first: dict[Hashable, Finding] = {}
+        self._version = 0
+
+    def of(
+        self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
+    ) -> tuple[Finding, ...]:
+        """The findings of a test with verdicts and advice; those of one cause in general are one."""
+        if config is not self._config or rules or config.ignore_types:
+            return merged(self._judged(findings, config, rules, test))
+        if self._version != self._project.version:
+            self._version = self._project.version
+            self._first.clear()
+        return merged(self._by_cause(findings, test))
+
+    def _judged(
+        self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
+    ) -> tuple[Finding, ...]:
+        judged = judge_all(findings, config, rules, self._baseline, self._project, self.used)
+        return advised(judged, test) if any(finding.cycle_length for finding in judged) else judged
+
+    def _by_cause(self, findings: Iterable[Finding], test: TestInfo) -> list[Finding]:
+        judged: list[Finding] = []
+        for finding in findings:
+            if finding.kind != "collected" or finding.suspected:
+                judged += self._judged([finding], self._config, (), test)
+                continue
+            key = _key(finding)
+            first = self._first.get(key)
+            if first is None:
+                (first,) = self._judged([finding], self._config, (), test)
+                if len(self._first) < _MOST:
+                    self._first[key] = first
+                judged.append(first)
+            else:
+                judged.append(_like(first, finding))
+        return judged
+
+
+def _like(first: Finding, finding: Finding) -> Finding:
+    """What was found first, in the numbers of another finding of its cause."""
+    cut = first.cut
+    if cut is not None and cut.frees != finding.objects:
+        cut = dataclasses.replace(cut, frees=finding.objects)
+    return changed(
+        first,
+        objects=finding.objects,
+        types=finding.types,
+        held_bytes=finding.held_bytes,
+        count=finding.count,
+        cut=cut,
+    )

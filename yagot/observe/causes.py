@@ -1,0 +1,49 @@
+"""The causes that the core has described: it describes each of them once in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from yagot.model import Finding, changed, from_core
+
+if TYPE_CHECKING:
+    from yagot._core import _Finding
+
+_MOST = 10_000
+"""So many are remembered, more than the core takes for known."""
+
+
+def _key(found: _Finding) -> tuple[str, str, int]:
+    return found["concrete"], found["cause"], found["cycle_length"]
+
+
+class Causes:
+    """Findings as values: those of a known cause have the description of the first."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, str, int], Finding] = {}
+
+    def finding(self, found: _Finding) -> Finding:
+        """A finding of the core's, with a description."""
+        key = _key(found)
+        if found["known"] and key in self._first:
+            return changed(
+                self._first[key],
+                kind=found["kind"],
+                objects=found["objects"],
+                types=found["types"],
+                held_bytes=found["held_bytes"],
+                count=found["count"],
+                subject=found["subject"],
+                why=found["why"],
+                references=found["references"],
+                origin="import" if found["origin"] == "import" else "test",
+            )
+        return from_core(found)
+
+    def learn(self, findings: Iterable[_Finding]) -> None:
+        """Remembers the descriptions, whatever becomes of the findings."""
+        for found in findings:
+            if not found["known"] and found["cycle_length"] > 0 and len(self._first) < _MOST:
+                self._first[_key(found)] = changed(from_core(found), hops=())
