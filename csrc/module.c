@@ -1,4 +1,5 @@
 /* module.c - the extension module yagot._core: its state and its types. */
+#include "base/untrack.h"
 #include "explain/explain.h"
 #include "explain/paths.h"
 #include "observe/growth.h"
@@ -192,10 +193,29 @@ core_type_name(PyObject *Py_UNUSED(module), PyObject *object)
     return yagot_type_name(Py_TYPE(object));
 }
 
+PyDoc_STRVAR(untrack_doc,
+"untrack($module, root, type, /)\n--\n\n"
+"Hides a tree of instances of a type, with the lists and dicts in it, from the collector. It must have no cycles.");
+
+static PyObject *
+core_untrack(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *root;
+    PyTypeObject *type;
+    if (!PyArg_ParseTuple(args, "OO!:untrack", &root, &PyType_Type, &type)) {
+        return NULL;
+    }
+    if (!yagot_is_tracked(root)) {
+        Py_RETURN_NONE;
+    }
+    return yagot_untrack_tree(root, type) == 0 ? Py_NewRef(Py_None) : PyErr_NoMemory();
+}
+
 static PyMethodDef module_methods[] = {
     {"path_to", core_path_to, METH_O, path_doc},
     {"type_name", core_type_name, METH_O, type_name_doc},
     {"explain", core_explain, METH_O, explain_doc},
+    {"untrack", core_untrack, METH_VARARGS, untrack_doc},
     {NULL, NULL, 0, NULL},
 };
 

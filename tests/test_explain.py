@@ -508,3 +508,43 @@ def shows_dicts():
     node = Node()
     node.__dict__["me"] = node
     return any(type(referent) is dict for referent in gc.get_referents(node))
+
+
+def pair():
+    one, two = Node(), Node()
+    one.two, two.one = two, one
+
+
+def test_a_cause_is_described_once():
+    ledger = _core.Ledger(once=True)
+    seen = []
+    for look in (True, False, True, True):
+        ledger.begin((), 0)
+        pair()
+        other = {"a": 1}
+        other["me"] = other
+        del other
+        result = ledger.end(look=look)
+        seen += [sorted(result["findings"], key=lambda found: found["concrete"])] if result is not None else []
+    ledger.close()
+    first, *later = seen
+    assert len(first) == 2
+    assert all(found["steps"] and found["hops"] and not found["known"] for found in first)
+    for findings in later:
+        for found, earlier in zip(findings, first, strict=True):
+            assert found["known"] and "steps" not in found and "hops" not in found
+            same = ("concrete", "cause", "cycle_length", "objects", "types", "held_bytes", "count", "kind")
+            assert [found[name] for name in same] == [earlier[name] for name in same]
+
+
+def test_a_failed_test_does_not_keep_a_description():
+    ledger = _core.Ledger(once=True)
+    ledger.begin((), 0)
+    pair()
+    gc.collect()
+    ledger.end(look=False)
+    ledger.begin((), 0)
+    pair()
+    (found,) = ledger.end()["findings"]
+    ledger.close()
+    assert found["steps"] and not found["known"]

@@ -1,5 +1,6 @@
 """yagot leaks nothing: its public functions, their error paths too, over and over; and under itself."""
 
+import ast
 import contextlib
 import gc
 import io
@@ -31,6 +32,24 @@ class Sample(unittest.TestCase):
 
     def test_fails(self):
         self.fail("no")
+
+
+def test_trees_are_hidden_from_the_collector_and_freed():
+    def nodes():
+        return [found for found in gc.get_objects() if isinstance(found, ast.AST)]
+
+    source = "class A:\n    def f(self, x=(1, 2)):\n        return {x: [self.f, *y]}\n" * 50
+    before, used = len(nodes()), sys.getallocatedblocks()
+    tree = ast.parse(source)
+    assert len(nodes()) > before + 500
+    _core.untrack(tree, ast.AST)
+    assert len(nodes()) <= before + 2 and gc.is_tracked(ast.Load())  # those are everybody's
+    assert len(list(ast.walk(tree))) > 500
+    _core.untrack(tree, ast.AST)
+    del tree
+    assert sys.getallocatedblocks() < used + 500
+    with pytest.raises(TypeError):
+        _core.untrack([], 1)
 
 
 def windows():

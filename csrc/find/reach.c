@@ -69,9 +69,8 @@ pass_over_items(yagot_reach *r, PyObject *object)
     return 0;
 }
 
-/* Our own lists of objects. */
-static int
-pass_over_ours(yagot_reach *r, const yagot_snapshot *births)
+int
+yagot_reach_pass_over_shown(yagot_reach *r, const yagot_snapshot *births)
 {
     const void *arrays[] = {r->h->wanted->objects, births->objects, r->h->pending, r->h->opaque,
                             ((PyListObject *)r->h->tracked)->ob_item};
@@ -89,7 +88,7 @@ pass_over_ours(yagot_reach *r, const yagot_snapshot *births)
 }
 
 int
-yagot_reach_init(yagot_reach *r, yagot_holders *h, const yagot_snapshot *births)
+yagot_reach_init(yagot_reach *r, yagot_holders *h)
 {
     *r = (yagot_reach){.h = h, .budget = MOST_IN_ALL};
     if (yagot_idtable_init(&r->visited) < 0) {
@@ -103,7 +102,7 @@ yagot_reach_init(yagot_reach *r, yagot_holders *h, const yagot_snapshot *births)
         *slot = 1;
     }
     r->memory = yagot_memory_open();
-    return r->memory == NULL ? 1 : pass_over_interpreter(r) < 0 ? -1 : pass_over_ours(r, births);
+    return r->memory == NULL ? 1 : pass_over_interpreter(r);
 }
 
 void

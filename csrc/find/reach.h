@@ -26,9 +26,12 @@ typedef struct {
     bool failed;                /* memory was short */
 } yagot_reach;
 
-/* After yagot_holders_subtract: none of the objects that were walked there is searched here, nor are our own lists, the
- * snapshot's of births among them. 1 where memory cannot be searched. Fini it in any case. */
-int yagot_reach_init(yagot_reach *reach, yagot_holders *holders, const yagot_snapshot *births);
+/* After yagot_holders_subtract: none of the objects that were walked there is searched here. 1 where memory cannot be
+ * searched. Fini it in any case. */
+int yagot_reach_init(yagot_reach *reach, yagot_holders *holders);
+/* To be called before a search that follows words: it is not to be led to what the walked objects show anyway, nor to
+ * our own lists, the snapshot's of births among them. -1 when memory is short. */
+int yagot_reach_pass_over_shown(yagot_reach *reach, const yagot_snapshot *births);
 void yagot_reach_fini(yagot_reach *reach);
 /* No search is to be led to the block at an address. -1 when memory is short. */
 int yagot_reach_pass_over(yagot_reach *reach, const void *address);

@@ -117,9 +117,9 @@ is_garbage(const memory_look *look, PyObject *object)
     return birth != YAGOT_NONE && look->births->flags[birth] & YAGOT_GARBAGE;
 }
 
-/* Looks into the tracked objects' bodies, and where these lead to. A ledger knows all objects. */
+/* Looks into the tracked objects' bodies. A ledger knows all objects. */
 static int
-look_into_tracked(memory_look *look, bool garbage)
+look_into_bodies(memory_look *look, bool garbage)
 {
     yagot_ledger *self = look->ledger;
     yagot_holders *h = look->reach.h;
@@ -136,33 +136,47 @@ look_into_tracked(memory_look *look, bool garbage)
             return -1;
         }
     }
-    for (Py_ssize_t i = 0; !look->blind && yagot_reach_wanted(&look->reach) && i < PyList_GET_SIZE(h->tracked); i++) {
-        PyObject *object = PyList_GET_ITEM(h->tracked, i);
-        if (Py_TYPE(object) != self->state->ledger_type && is_garbage(look, object) == garbage) {
-            yagot_reach_object(&look->reach, object);
-        }
-    }
     return 0;
 }
 
-/* All places that hold what is in them. */
+/* Looks where these lead to. */
+static void
+look_beyond_bodies(memory_look *look, bool garbage)
+{
+    const yagot_holders *h = look->reach.h;
+    for (Py_ssize_t i = 0; yagot_reach_wanted(&look->reach) && i < PyList_GET_SIZE(h->tracked); i++) {
+        PyObject *object = PyList_GET_ITEM(h->tracked, i);
+        if (Py_TYPE(object) != look->ledger->state->ledger_type && is_garbage(look, object) == garbage) {
+            yagot_reach_object(&look->reach, object);
+        }
+    }
+}
+
+/* All places that hold what is in them, those that are soon searched first. */
 static int
 look_in_memory(memory_look *look)
 {
     yagot_reach *r = &look->reach;
-    int opened = yagot_reach_init(r, r->h, look->births);
+    int opened = yagot_reach_init(r, r->h);
     look->blind = opened > 0;
     r->h->stacks |= look->blind;
-    if (opened < 0 || look_into_tracked(look, false) < 0) {
+    if (opened < 0 || look_into_bodies(look, false) < 0) {
         return -1;
-    }
-    for (size_t i = 0; !look->blind && i < r->h->opaque_count; i++) {
-        yagot_reach_object(r, r->h->opaque[i]);
     }
     if (!look->blind && yagot_reach_wanted(r)) {
         yagot_reach_statics(r);
     }
-    if (!look->blind && yagot_reach_wanted(r)) {
+    if (look->blind || !yagot_reach_wanted(r)) {
+        return r->failed ? -1 : 0;
+    }
+    if (yagot_reach_pass_over_shown(r, look->births) < 0) {
+        return -1;
+    }
+    look_beyond_bodies(look, false);
+    for (size_t i = 0; i < r->h->opaque_count; i++) {
+        yagot_reach_object(r, r->h->opaque[i]);
+    }
+    if (yagot_reach_wanted(r)) {
         yagot_reach_stacks(r);
     }
     return r->failed ? -1 : 0;
@@ -179,7 +193,10 @@ look_into_garbage(memory_look *look)
             return -1;
         }
     }
-    int result = yagot_reach_wanted(&look->reach) ? look_into_tracked(look, true) : 0;
+    int result = yagot_reach_wanted(&look->reach) ? look_into_bodies(look, true) : 0;
+    if (result == 0 && !look->blind) {
+        look_beyond_bodies(look, true);
+    }
     return look->reach.failed ? -1 : result;
 }
 

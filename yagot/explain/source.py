@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from yagot import _core
+
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 LONGEST = 2_000_000
 """Larger files are not read."""
@@ -131,7 +133,9 @@ def read(path: str) -> Source | None:
             return None
         # The parser warns of odd escapes; whoever compiled the file has seen that.
         warnings.filters = [("ignore", None, Warning, None, 0)]
-        return Source(path, text, ast.parse(text))
+        tree = ast.parse(text)
+        _core.untrack(tree, ast.AST)  # of some hundred thousand nodes, more than the tests have made
+        return Source(path, text, tree)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     finally:
