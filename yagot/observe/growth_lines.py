@@ -69,6 +69,30 @@ def _distance(place: Place) -> int:
     return 0
 
 
+class AtFirstCall:
+    """Calls a function when the first function of what is tested is called: not one of ours, nor of a library. What it
+    returns is kept until the end."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        self._then = then
+        self._kept: object = None
+        self._before: Any = None
+
+    def __enter__(self) -> None:
+        self._before = _gettrace()
+        _settrace(self._trace)
+
+    def __exit__(self, *_: object) -> None:
+        if _gettrace() == self._trace:
+            _settrace(self._before)
+        self._kept = None
+
+    def _trace(self, frame: FrameType, event: str, arg: Any) -> Any:
+        if _distance((frame.f_code.co_filename, 0)) == 0:
+            _settrace(self._before)
+            self._kept = self._then()
+
+
 def common_place(first: set[Place], second: set[Place]) -> Place | None:
     """The one place that both runs have in common; None if there is none, or several of which none is nearest. What
     frameworks take they give back elsewhere."""
