@@ -91,7 +91,8 @@ def main():
                 print(f"{leak['package']} {leak['leaking']}: {error}", flush=True)
                 continue
             rows.append(row)
-            print(" ".join(row), *(f"\n    {text}" for text in leaking), *(f"\n  ! {text}" for text in mended), flush=True)
+            seen = [*(f"    {text}" for text in leaking), *(f"  ! {text}" for text in mended)]
+            print(" ".join(row), *seen, sep="\n", flush=True)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rule = "  ".join("=" * width for width in widths)
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

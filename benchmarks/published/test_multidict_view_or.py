@@ -1,4 +1,4 @@
-"""A union of a set and items(): what is in neither is never released."""
+"""A union of a set and items(): the member of the set is never released."""
 
 import unittest
 
@@ -7,7 +7,5 @@ from multidict import MultiDict
 
 class TestUnion(unittest.TestCase):
     def test_union(self):
-        items = MultiDict([("key", ["value"])]).items()
-        with self.assertRaises(TypeError):
-            {("other", 1)} | items
-        self.assertEqual(len({("other", 1)} | MultiDict([("key", "value")]).items()), 2)
+        member = ("other", str(1.5))
+        self.assertEqual(len({member} | MultiDict(key="value").items()), 2)

@@ -142,7 +142,7 @@ def _watched_run(run: Run, stacks: bool = False) -> None:
 
 
 def _empty_free_lists() -> list[object]:
-    """Empties the interpreter's free lists. The callbacks of the collection itself leave dicts there, which are taken."""
+    """Empties the interpreter's free lists. The collection's callbacks leave dicts there, which are taken."""
     series.collect()
     return [{} for _ in range(5)]
 
@@ -200,8 +200,7 @@ def _lines(run: Run, grown: Grown, references: list[tuple[object, int]]) -> dict
         runs.append(lines)
     found = {}
     for number, (key, _, by) in enumerate(wanted):
-        first, second = (lines.grown(number, by) for lines in runs)
-        place = common_place(first, second)
+        place = common_place([lines.risen(number, by) for lines in runs])
         if place is not None:
             found[key] = _made(place)
     return found
