@@ -75,6 +75,57 @@ def test_each_kind_is_named_with_its_line(lost, kind, path):
         assert f" in {function} (leaky." in finding["why"]
 
 
+WHERE = """
+    import re
+    import unittest
+
+    import leaky
+
+
+    class Shape:
+        pass
+
+
+    def lose(match):
+        leaky.incref(Shape)
+        return "b"
+
+
+    class TestPlaces(unittest.TestCase):
+        def test_dict(self):
+            leaky.incref({"x": 1})
+
+        def test_through_a_library(self):
+            self.assertEqual(re.sub("a", lose, "a"), "b")
+
+        def test_for_a_library(self):
+            re.compile("^x*$")
+            leaky.incref(re.compile("^x*$"))
+
+        def test_one_of_two(self):
+            kept = Shape
+            leaky.incref(kept)
+"""
+
+
+def test_the_line_is_that_of_the_test(project, leaky_directory):
+    """An object that comes from a free list of the interpreter, where the framework has put a like one; a reference that
+    is taken with calls of a library around it, or inside; and what a function releases at its end: two lines."""
+    source = project.write("test_places.py", WHERE).read_text()
+    environment = {"PYTHONPATH": str(leaky_directory)}
+    tests = project.tests("--repeat", "2:3", "--repeat-seconds", "2", "test_places", check=1, env=environment)
+    lines = source.splitlines()
+    for name, line in {
+        "test_dict": 'leaky.incref({"x": 1})',
+        "test_through_a_library": "leaky.incref(Shape)",
+        "test_for_a_library": 'leaky.incref(re.compile("^x*$"))',
+    }.items():
+        place = f"test_places.py:{1 + next(i for i, text in enumerate(lines) if text.strip() == line)}"
+        assert place in "; ".join(finding["why"] for finding in growth(tests[name])), tests[name]["findings"]
+    (finding,) = growth(tests["test_one_of_two"])
+    assert "class test_places.Shape" in finding["why"] and "taken at" not in finding["why"]
+
+
 def test_clean_twins_are_silent(project, leaky_directory):
     project.write("test_kinds.py", suite("clean"))
     tests = project.tests("--repeat", "2:3", "test_kinds", env={"PYTHONPATH": str(leaky_directory)}, check=0)
