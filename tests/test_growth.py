@@ -385,6 +385,45 @@ def test_under(project, framework):
     assert "held: str by test_held.TEXTS[" in text and "lru_cache" not in text
 
 
+SESSION = """
+    import pytest
+
+    @pytest.fixture(scope="session")
+    def longest():
+        return object()
+
+    @pytest.fixture(scope="module")
+    def longer(longest):
+        return object()
+
+    @pytest.fixture
+    def short(longer, request):
+        request.getfixturevalue("asked_for")
+
+    @pytest.fixture(scope="session")
+    def outer():
+        return object()
+
+    @pytest.fixture
+    def asked_for(outer):
+        pass
+
+    def test_with_fixtures(short):
+        pass
+
+    def test_the_same(short):
+        pass
+"""
+
+
+def test_fixtures_that_live_on_are_no_growth(project):
+    """They keep a finalizer for each time that a fixture of a test asks for them."""
+    project.write("test_session.py", SESSION)
+    result = project.python(*FRAMEWORKS["pytest"], "test_session.py")
+    assert result.returncode == 0, result.stdout
+    assert "no leaks in 2 tests" in result.stdout
+
+
 def test_under_the_base_class(project):
     source = HELD.replace("unittest.TestCase", "yagot.TestCase").replace("unittest\n", "unittest, yagot\n", 1)
     project.write("test_held.py", source)

@@ -2,6 +2,7 @@
 
 The rows are those of leaks.toml with `peers`. Their tests are run as they are: by psleak with each test's body as the function, by memray as 1,000 calls of it in one
 process, by pytest-leaks and CPython's own `regrtest -R` on a debug build. What they say is printed, and the seconds.
+A debug build counts references in extensions only if these are built for it, which is done where they can be built here.
 """
 
 import os
@@ -14,9 +15,10 @@ from pathlib import Path
 
 import tomllib
 
-from run import HERE, findings_of, installed, texts_of
+from run import HERE, CannotBeMeasured, findings_of, installed, texts_of
 
 VERSION = "3.11"
+COUNTED = "-DPy_REF_DEBUG -O1"
 
 CALLS = """
 import sys, unittest
@@ -92,15 +94,21 @@ def main():
     for leak in leaks:
         module = leak["test"]
         for release in ("leaking", "mended"):
-            packages = installed(python, VERSION, [f"{leak['package']}=={leak[release]}", *leak.get("needs", [])])
-            print(f"{leak['package']} {leak[release]} ({release})", flush=True)
+            requirements = [f"{leak['package']}=={leak[release]}", *leak.get("needs", [])]
+            packages = counted = installed(python, VERSION, requirements)
+            try:
+                counted = installed(python, VERSION, requirements[:1], COUNTED) if leak.get("builds") else packages
+                note = " (its references are not counted by a debug build)" if counted is packages else ""
+            except CannotBeMeasured as error:
+                note = f" (not built: {error})"
+            print(f"{leak['package']} {leak[release]} ({release}){note}", flush=True)
             findings, seconds = findings_of(python, packages, leak)
             print(f"    yagot {seconds:.1f} s", *texts_of(findings), sep="\n        ", flush=True)
             for tool, interpreter in ((psleak, python), (memray, python), (pytest_leaks, debug), (regrtest, debug)):
                 with tempfile.TemporaryDirectory() as directory:
                     cwd = Path(directory)
                     (cwd / f"{module}.py").write_text((HERE / f"{module}.py").read_text())
-                    said, seconds = tool(interpreter, module, packages, cwd)
+                    said, seconds = tool(interpreter, module, counted if interpreter == debug else packages, cwd)
                 print(f"    {tool.__name__} {seconds:.1f} s", *said, sep="\n        ", flush=True)
 
 

@@ -23,12 +23,18 @@ class CannotBeMeasured(Exception):
     """The package cannot be installed here, or the test does not pass."""
 
 
-def installed(python, version, requirements):
-    """A directory with these packages for this Python; they shadow what the interpreter has."""
-    directory = PACKAGES / version / "+".join(requirements).replace("==", "-")
+def installed(python, version, requirements, built=None):
+    """A directory with these packages for this Python; they shadow what the interpreter has. *built*: the first is built
+    from its sources, with these flags for the C compiler."""
+    kind = f"{version}-built" if built else version
+    directory = PACKAGES / kind / "+".join(requirements).replace("==", "-")
     if not (directory / ".complete").exists():
         command = [python, "-m", "pip", "install", "-q", "--prefer-binary", "--upgrade", "--target", directory]
-        run = subprocess.run([*command, *requirements], capture_output=True, text=True)
+        environment = os.environ
+        if built:
+            command += ["--no-deps", "--no-binary", requirements[0].partition("==")[0]]
+            environment = {**os.environ, "CFLAGS": built}
+        run = subprocess.run([*command, *requirements], capture_output=True, text=True, env=environment)
         if run.returncode != 0:
             raise CannotBeMeasured(run.stderr)
         (directory / ".complete").touch()
