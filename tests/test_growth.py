@@ -109,8 +109,8 @@ WHERE = """
 
 
 def test_the_line_is_that_of_the_test(project, leaky_directory):
-    """An object that comes from a free list of the interpreter, where the framework has put a like one; a reference that
-    is taken with calls of a library around it, or inside; and what a function releases at its end: two lines."""
+    """An object that comes from a free list of the interpreter, where the framework has put a like one; a reference
+    that is taken with calls of a library around it, or inside; and what a function releases at its end: two lines."""
     source = project.write("test_places.py", WHERE).read_text()
     environment = {"PYTHONPATH": str(leaky_directory)}
     tests = project.tests("--repeat", "2:3", "--repeat-seconds", "2", "test_places", check=1, env=environment)

@@ -1,8 +1,9 @@
 """Other tools on the same leaks: python peers.py PYTHON DEBUG_PYTHON, both of the version of the rows.
 
-The rows are those of leaks.toml with `peers`. Their tests are run as they are: by psleak with each test's body as the function, by memray as 1,000 calls of it in one
-process, by pytest-leaks and CPython's own `regrtest -R` on a debug build. What they say is printed, and the seconds.
-A debug build counts references in extensions only if these are built for it, which is done where they can be built here.
+The rows are those of leaks.toml with `peers`. Their tests are run as they are: by psleak with each test's body as the
+function, by memray as 1,000 calls of it in one process, by pytest-leaks and CPython's own `regrtest -R` on a debug
+build. What they say is printed, and the seconds. A debug build counts references in extensions only if these are built
+for it, which is done where they can be built here.
 """
 
 import os
@@ -14,7 +15,6 @@ import time
 from pathlib import Path
 
 import tomllib
-
 from run import HERE, CannotBeMeasured, findings_of, installed, texts_of
 
 VERSION = "3.11"
@@ -60,7 +60,8 @@ def output_of(command, directories, cwd, **variables):
 
 def psleak(python, module, packages, cwd):
     tool = installed(python, VERSION, ["psleak"])
-    text, seconds = output_of([python, "-c", PSLEAK.format(module=module)], [packages, tool], cwd, PYTHONMALLOC="malloc")
+    command = [python, "-c", PSLEAK.format(module=module)]
+    text, seconds = output_of(command, [packages, tool], cwd, PYTHONMALLOC="malloc")
     return re.findall(r"^psleak\.\w+: (.*)|^(OK)$", text, re.M), seconds
 
 
@@ -68,8 +69,8 @@ def memray(python, module, packages, cwd):
     tool = installed(python, VERSION, ["memray"])
     script, records = cwd / "calls.py", cwd / "records.bin"
     script.write_text(MEMRAY.format(module=module))
-    command = [python, "-m", "memray", "run", "-q", "-f", "--native", "--trace-python-allocators", "-o", records, script]
-    _, seconds = output_of(command, [packages, tool], cwd)
+    options = ["-q", "-f", "--native", "--trace-python-allocators", "-o", records]
+    _, seconds = output_of([python, "-m", "memray", "run", *options, script], [packages, tool], cwd)
     text, more = output_of([python, "-c", LEAKED, records], [packages, tool], cwd)
     return text.splitlines()[:4], seconds + more
 

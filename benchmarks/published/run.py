@@ -24,8 +24,8 @@ class CannotBeMeasured(Exception):
 
 
 def installed(python, version, requirements, built=None):
-    """A directory with these packages for this Python; they shadow what the interpreter has. *built*: the first is built
-    from its sources, with these flags for the C compiler."""
+    """A directory with these packages for this Python; they shadow what the interpreter has. *built*: the first is
+    built from its sources, with these flags for the C compiler."""
     kind = f"{version}-built" if built else version
     directory = PACKAGES / kind / "+".join(requirements).replace("==", "-")
     if not (directory / ".complete").exists():
