@@ -366,7 +366,7 @@ def _of_references(grown: Grown, references: list[tuple[object, int]], lines: di
                 f"taken at {place}" if place else "",
             ],
             references=by,
-            steps=(Step(what, "", contents, defined, place),),
+            steps=(Step(what, "", contents, defined),),  # *place* is not where it was made
         )
 
 
