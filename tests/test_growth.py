@@ -126,6 +126,29 @@ def test_the_line_is_that_of_the_test(project, leaky_directory):
         assert place in text or (name == "test_one_of_two" and "Shape" in text and "taken at" not in text), text
 
 
+LONG = """
+    import unittest
+
+    import leaky
+
+
+    class TestLong(unittest.TestCase):
+        def test_many_lines(self):
+            for number in range(40_000):
+                number += 1
+            leaky.lose_malloc(False)
+"""
+
+
+def test_a_long_test_is_not_followed_to_its_end(project, leaky_directory):
+    """To look at the process's memory at each of its lines would take minutes."""
+    project.write("test_long.py", LONG)
+    environment = {"PYTHONPATH": str(leaky_directory)}
+    tests = project.tests("--repeat", "2:3", "--repeat-seconds", "1", "test_long", check=1, env=environment)
+    (finding,) = growth(tests["test_many_lines"])
+    assert "bytes of the C heap" in finding["why"] and "test_long.py" not in finding["why"]
+
+
 def test_clean_twins_are_silent(project, leaky_directory):
     project.write("test_kinds.py", suite("clean"))
     tests = project.tests("--repeat", "2:3", "test_kinds", env={"PYTHONPATH": str(leaky_directory)}, check=0)
