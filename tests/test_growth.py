@@ -75,6 +75,80 @@ def test_each_kind_is_named_with_its_line(lost, kind, path):
         assert f" in {function} (leaky." in finding["why"]
 
 
+WHERE = """
+    import re
+    import unittest
+
+    import leaky
+
+
+    class Shape:
+        pass
+
+
+    def lose(match):
+        leaky.incref(Shape)
+        return "b"
+
+
+    class TestPlaces(unittest.TestCase):
+        def test_dict(self):
+            leaky.incref({"x": 1})
+
+        def test_through_a_library(self):
+            self.assertEqual(re.sub("a", lose, "a"), "b")
+
+        def test_for_a_library(self):
+            re.compile("^x*$")
+            leaky.incref(re.compile("^x*$"))
+
+        def test_one_of_two(self):
+            kept = Shape
+            leaky.incref(kept)
+"""
+
+
+def test_the_line_is_that_of_the_test(project, leaky_directory):
+    """An object that comes from a free list of the interpreter, where the framework has put a like one; a reference
+    that is taken with calls of a library around it, or inside; and what a function releases at its end: two lines."""
+    source = project.write("test_places.py", WHERE).read_text()
+    environment = {"PYTHONPATH": str(leaky_directory)}
+    tests = project.tests("--repeat", "2:3", "--repeat-seconds", "2", "test_places", check=1, env=environment)
+    lines = source.splitlines()
+    for name, line in {
+        "test_dict": 'leaky.incref({"x": 1})',
+        "test_through_a_library": "leaky.incref(Shape)",
+        "test_for_a_library": 'leaky.incref(re.compile("^x*$"))',
+        "test_one_of_two": "leaky.incref(kept)",
+    }.items():
+        place = f"test_places.py:{1 + next(i for i, text in enumerate(lines) if text.strip() == line)}"
+        text = "; ".join(finding["why"] for finding in growth(tests[name]))
+        assert place in text or (name == "test_one_of_two" and "Shape" in text and "taken at" not in text), text
+
+
+LONG = """
+    import unittest
+
+    import leaky
+
+
+    class TestLong(unittest.TestCase):
+        def test_many_lines(self):
+            for number in range(40_000):
+                number += 1
+            leaky.lose_malloc(False)
+"""
+
+
+def test_a_long_test_is_not_followed_to_its_end(project, leaky_directory):
+    """To look at the process's memory at each of its lines would take minutes."""
+    project.write("test_long.py", LONG)
+    environment = {"PYTHONPATH": str(leaky_directory)}
+    tests = project.tests("--repeat", "2:3", "--repeat-seconds", "1", "test_long", check=1, env=environment)
+    (finding,) = growth(tests["test_many_lines"])
+    assert "bytes of the C heap" in finding["why"] and "test_long.py" not in finding["why"]
+
+
 def test_clean_twins_are_silent(project, leaky_directory):
     project.write("test_kinds.py", suite("clean"))
     tests = project.tests("--repeat", "2:3", "test_kinds", env={"PYTHONPATH": str(leaky_directory)}, check=0)
@@ -332,6 +406,45 @@ def test_under(project, framework):
     assert result.returncode == 1
     text = result.stdout + result.stderr
     assert "held: str by test_held.TEXTS[" in text and "lru_cache" not in text
+
+
+SESSION = """
+    import pytest
+
+    @pytest.fixture(scope="session")
+    def longest():
+        return object()
+
+    @pytest.fixture(scope="module")
+    def longer(longest):
+        return object()
+
+    @pytest.fixture
+    def short(longer, request):
+        request.getfixturevalue("asked_for")
+
+    @pytest.fixture(scope="session")
+    def outer():
+        return object()
+
+    @pytest.fixture
+    def asked_for(outer):
+        pass
+
+    def test_with_fixtures(short):
+        pass
+
+    def test_the_same(short):
+        pass
+"""
+
+
+def test_fixtures_that_live_on_are_no_growth(project):
+    """They keep a finalizer for each time that a fixture of a test asks for them."""
+    project.write("test_session.py", SESSION)
+    result = project.python(*FRAMEWORKS["pytest"], "test_session.py")
+    assert result.returncode == 0, result.stdout
+    assert "no leaks in 2 tests" in result.stdout
 
 
 def test_under_the_base_class(project):

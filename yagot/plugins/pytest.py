@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from yagot.config import OPTIONS
-from yagot.plugins.pytest_items import dropped_of, info_of, is_checked, rules_of_item
+from yagot.plugins.pytest_items import dropped_of, forget_run, info_of, is_checked, rules_of_item
 from yagot.plugins.pytest_phases import Phases
 from yagot.plugins.pytest_reports import Reports
 
@@ -227,7 +227,9 @@ class Windows:
             self.repeat = begin
             try:
                 item._initrequest()
+                request = item._request
                 reports = runtestprotocol(item, log=False, nextitem=nextitem)
+                forget_run(request)
             finally:
                 self.repeat = None
             return "passed" if all(report.passed for report in reports) else "failed"

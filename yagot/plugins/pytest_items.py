@@ -62,3 +62,19 @@ def dropped_of(item: Any) -> tuple[object, ...]:
     elif getattr(item, "_instance", None) is not None:  # a unittest test case, made when it was collected
         dropped.append(item._instance)
     return tuple(dropped)
+
+
+def forget_run(request: Any) -> None:
+    """A further run of a test is over, which had this request. A fixture that lives on, such as the session's, keeps a
+    finalizer for each fixture that has asked for it. Those of this run go."""
+    definitions = getattr(request, "_fixture_defs", {})
+    for definition in definitions.values():
+        finalizers = getattr(definition, "_finalizers", [])
+        finalizers[:] = [each for each in finalizers if not _is_over(each, definitions)]
+
+
+def _is_over(finalizer: Any, definitions: Any) -> bool:
+    """Would it finish a fixture of this run that is finished?"""
+    fixture = getattr(getattr(finalizer, "func", None), "__self__", None)
+    its = getattr(getattr(finalizer, "keywords", {}).get("request"), "_fixture_defs", None)
+    return isinstance(fixture, pytest.FixtureDef) and fixture.cached_result is None and its is definitions
