@@ -78,6 +78,24 @@ add_holder(yagot_text *text, PyObject *object)
     yagot_add_type_name(text, type);
 }
 
+/* The captured variables of a function are of different kinds, although their cells are items of one tuple. */
+static void
+add_variable(const yagot_plan *p, uint32_t i, PyObject *to, yagot_text *text)
+{
+    PyObject *from = p->graph->objects[member(p, i)];
+    if (!PyTuple_CheckExact(from) || p->entries[i] != 1) {
+        return;
+    }
+    PyObject *variable = yagot_closure_variable(p->graph->objects[member(p, p->entry[i])], from, to);
+    const char *name = variable != NULL ? PyUnicode_AsUTF8(variable) : NULL;
+    if (name != NULL) {
+        yagot_text_add(text, " ");
+        yagot_text_add(text, name);
+    }
+    PyErr_Clear();
+    Py_XDECREF(variable);
+}
+
 /* Appends how a member is reached: containers with one holder by the path from it. Returns whether the member is a
  * part of that holder (see describe.h). */
 static bool
@@ -98,6 +116,7 @@ add_source(const yagot_plan *p, uint32_t i, yagot_edge_name *name)
     while (folded > 0) {
         uint32_t next = chain[--folded];
         is_part = yagot_add_edge(name, g->objects[member(p, i)], g->objects[member(p, next)], is_part);
+        add_variable(p, i, g->objects[member(p, next)], &name->general);
         i = next;
     }
     return is_part;
@@ -135,6 +154,7 @@ label_edges(yagot_plan *p)
             if (yagot_add_edge(&name, g->objects[node], g->objects[g->target[e]], is_part)) {
                 yagot_text_add(&name.general, " part");
             }
+            add_variable(p, i, g->objects[g->target[e]], &name.general);
             if (name.skip > 0) {
                 yagot_text_add(&name.general, " again");        /* it has the name of another one */
             }

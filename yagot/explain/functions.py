@@ -49,13 +49,13 @@ def served(cycle: Cycle) -> Advice | None:
             for place in own_setters(source, cls, flag[1], item=False):
                 is_true = isinstance(place.value, ast.Constant) and place.value.value is True
                 if is_true and getattr(place.function, "name", "__init__") != "__init__":
-                    last = _last_use(cls, link, place)
+                    last = _last_use(cls, link, place, flag[1])
                     if last is not None and (link.drops or (link.is_item and is_own_container(cycle, link))):
                         return _serve(cycle, link, place, last, flag[1])
     return None
 
 
-def _last_use(cls: ast.ClassDef, link: Link, done: Place) -> ast.stmt | None:
+def _last_use(cls: ast.ClassDef, link: Link, done: Place, flag: str) -> ast.stmt | None:
     """The statement of the function that marks the object done after which the attribute is not needed any more: None
     if others use it, or if the function may return before."""
     inside, elsewhere = [done.line], False
@@ -66,8 +66,16 @@ def _last_use(cls: ast.ClassDef, link: Link, done: Place) -> ast.stmt | None:
             elsewhere = True
     body: list[ast.stmt] = getattr(done.function, "body", [])
     used = [statement for statement in body if statement.lineno <= max(inside)]
-    returns = any(isinstance(node, ast.Return) for statement in used for node in ast.walk(statement))
+    waiting = [statement for statement in used if not _asks_for(statement, flag)]
+    returns = any(isinstance(node, ast.Return) for statement in waiting for node in ast.walk(statement))
     return None if elsewhere or returns or not used else used[-1]
+
+
+def _asks_for(statement: ast.stmt, flag: str) -> bool:
+    """Is it ``if self.done: return``? The attribute has gone by then."""
+    if not isinstance(statement, ast.If) or not isinstance(statement.test, ast.Attribute):
+        return False
+    return statement.test.attr == flag and not statement.orelse
 
 
 def _serve(cycle: Cycle, link: Link, done: Place, last: ast.stmt, flag: str) -> Advice:

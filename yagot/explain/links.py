@@ -60,7 +60,8 @@ class Link:
     path: str
     """``.children[]``, `` local 'error'``, `` variable 'walk'``."""
     breaks: bool
-    """Is no cycle left without it, or without the items of a container that it leads through?"""
+    """Is no cycle left without it, or without the items of a container that it leads through? Of a function, only the
+    variable that it leads through goes, not all that it captures."""
     drops: bool
     """Is none left when the attribute or variable is set to None? Others may hold the container, too."""
     inner: tuple[str, ...] = ()
@@ -136,7 +137,8 @@ def links_of(hops: Sequence[_Hop]) -> list[Link]:
             rest = path.partition(".cell_contents")[2]
             path = f" variable '{cell['name']}'{rest}"
         path = re.sub(r"^( local '[^']+')\.cell_contents", r"\1", path)
-        breaks, set_ = any(hop["breaks"] for hop in inner), _set_to_none(inner)
+        captured = inner[1:] if inner[0]["kind"] == "function" and cell is not None else inner
+        breaks, set_ = any(hop["breaks"] for hop in captured), _set_to_none(inner)
         left = next((hop["rest"] for hop in set_ if hop["rest"]), [])
         kinds = tuple(hop["kind"] for hop in inner[1:])
         drops = any(hop["breaks"] for hop in set_)

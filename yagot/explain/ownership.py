@@ -149,13 +149,13 @@ def close(cycle: Cycle) -> Advice | None:
     name = link.attribute
     place = next((p for p in cycle.setters(link)), None)
     if name in cached:
-        body = f"del self.{name}"
+        body = f"self.__dict__.pop({name!r}, None)"
         places = (Place(s, m, m) for s, cls in cycle.classes(link) for m in methods(cls) if m.name == name)
         place = next(places, None)
     elif link.is_item:
         body = f"self.{name}.clear()" if is_own_container(cycle, link) else f"self.{name} = None"
     else:
-        body = f"del self.{name}" if is_method(cycle, link) else f"self.{name} = None"
+        body = f"self.__dict__.pop({name!r}, None)" if is_method(cycle, link) else f"self.{name} = None"
     what, existing = _closer(cycle, link, place)
     if existing is not None:
         cut = cycle.cut("close", link, existing, body, existing.node.lineno)
