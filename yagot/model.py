@@ -126,9 +126,9 @@ class Cut:
         return (self,) if self.also is None else (self, self.also)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that trebles what making one takes
 class Finding:
-    """One cause: a reference cycle and what hangs off it."""
+    """One cause: a reference cycle and what hangs off it. A value: changed() makes another one."""
 
     kind: str
     """``collected``, ``uncollectable``, ``growth`` (see
@@ -228,13 +228,15 @@ class Finding:
         }
 
 
-_FINDING_FIELDS = tuple(field.name for field in dataclasses.fields(Finding))
-_values_of = operator.attrgetter(*_FINDING_FIELDS)
+_values_of = operator.attrgetter(*(field.name for field in dataclasses.fields(Finding)))
 
 
 def changed(finding: Finding, **changes: Any) -> Finding:
-    """As dataclasses.replace(), in half the time: this is done for each finding of each test."""
-    return Finding(**{**dict(zip(_FINDING_FIELDS, _values_of(finding), strict=True)), **changes})
+    """As dataclasses.replace(), in a fraction of the time: this is done for each finding of each test."""
+    copy = Finding(*_values_of(finding))
+    for name, value in changes.items():
+        setattr(copy, name, value)
+    return copy
 
 
 _ADDRESS = re.compile(r"(?<![0-9A-Za-z])(?=[a-f]*[0-9])[0-9a-f]{8,}(?![0-9A-Za-z])")

@@ -134,13 +134,36 @@ read_nodes(yagot_search *s, uint32_t start, yagot_cycle *cycle)
 
 /* -- the choice ----------------------------------------------------------------------------------- */
 
+/* Is it the same cycle, met from another of its nodes? */
+static bool
+is_rotated(const yagot_cycle *cycle, const yagot_cycle *other)
+{
+    uint32_t shift = 0, length = cycle->length;
+    if (other->nodes == NULL || other->length != length) {
+        return false;
+    }
+    while (shift < length && other->nodes[shift] != cycle->nodes[0]) {
+        shift++;
+    }
+    for (uint32_t i = 0; i < length && shift < length; i++) {
+        if (other->nodes[(shift + i) % length] != cycle->nodes[i]) {
+            return false;
+        }
+    }
+    return shift < length;
+}
+
 /* Keeps the new cycle if it is shorter, or as short with a smaller cause; of the `projects` only if it is of the
  * project's making. Returns whether it was fit to be kept, -1 on errors. */
 static int
 consider(yagot_search *s, uint32_t start, bool shorter, bool projects, yagot_cycle *best)
 {
     yagot_cycle cycle = {0};
-    if (read_nodes(s, start, &cycle) < 0 || yagot_write_steps(s->graph, &cycle) < 0
+    if (read_nodes(s, start, &cycle) == 0 && is_rotated(&cycle, best)) {
+        yagot_cycle_fini(&cycle);
+        return 1;
+    }
+    if (cycle.nodes == NULL || yagot_write_steps(s->graph, &cycle) < 0
         || (projects && yagot_find_makers(s->modules, &cycle) < 0)) {
         yagot_cycle_fini(&cycle);
         return -1;

@@ -119,22 +119,39 @@ yagot_collect_fully(yagot_ledger *self)
     return yagot_look_at_labelled(self) < 0 ? -1 : yagot_gc_collect(&self->gc, 2);
 }
 
+static Py_ssize_t
+count_old(yagot_ledger *self)
+{
+    PyObject *list = yagot_gc_objects(&self->gc, 2);
+    Py_ssize_t count = list != NULL ? PyList_GET_SIZE(list) : -1;
+    Py_XDECREF(list);
+    return count;
+}
+
+/* Survivors mostly die soon after their window: they only say when to count. */
 int
 yagot_limit_growth(yagot_ledger *self)
 {
-    self->heap.grown += self->window.counts.survivors;
-    if (!self->state->generations || self->heap.grown < FIRST_LIMIT || self->heap.grown * 4 < self->heap.old) {
+    yagot_growth_of_heap *heap = &self->heap;
+    heap->grown += self->window.counts.survivors;
+    if (!self->state->generations || heap->grown < FIRST_LIMIT || heap->grown * 4 < heap->old) {
         return 0;
     }
-    PyObject *list = yagot_gc_objects(&self->gc, 2);
-    if (list == NULL) {
+    Py_ssize_t count = count_old(self);
+    if (count < 0) {
         return -1;
     }
-    bool first = self->heap.old == 0;
-    self->heap.old = PyList_GET_SIZE(list);
-    Py_DECREF(list);
-    if (first && self->heap.grown * 4 < self->heap.old) {
+    if (heap->old == 0) {
+        heap->old = count > heap->grown ? count - heap->grown : 1;
+    }
+    Py_ssize_t more = count > heap->old ? count - heap->old : 0, most = heap->old / 16 * 3;
+    if (more * 4 < heap->old) {
+        heap->grown = more < most ? more : most;        /* so that the next count is not soon */
         return 0;
     }
-    return yagot_collect_fully(self) < 0 ? -1 : 0;
+    if (yagot_collect_fully(self) < 0) {
+        return -1;
+    }
+    heap->old = count_old(self);
+    return heap->old < 0 ? -1 : 0;
 }
