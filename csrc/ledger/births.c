@@ -111,6 +111,7 @@ yagot_label_survivors(yagot_ledger *self, const yagot_snapshot *births)
         bool survivor = flags & YAGOT_REACHABLE && is_birth(births, i);
         uint32_t before = yagot_labels_get(&self->labels, object);
         bool imported = before == yagot_label_of_import(&self->labels, true);
+        self->heap.grown += reported;
         if ((reported || (survivor && !imported))
             && yagot_labels_put(&self->labels, object, reported ? YAGOT_REPORTED : self->window.label) < 0) {
             return -1;
