@@ -68,7 +68,7 @@ static void
 walk_type_of(yagot_holders *h, PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);
-    uint32_t index = h->types_wanted ? yagot_holders_find(h, (PyObject *)type) : YAGOT_NONE;
+    uint32_t index = h->filter.types ? yagot_holders_find(h, (PyObject *)type) : YAGOT_NONE;
     if (index != YAGOT_NONE && type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
         h->wanted->refs[index] -= yagot_count_shown(object, (PyObject *)type) == 0;
     }

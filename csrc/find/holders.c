@@ -19,42 +19,41 @@ filter_bit(const PyObject *object)
 }
 
 static void
-append(yagot_holders *h, PyObject ***array, size_t *count, size_t *room, PyObject *object)
+append(yagot_holders *h, yagot_objects *array, PyObject *object)
 {
-    PyObject **grown = yagot_array_grow(*array, *count, room, sizeof *grown);
+    PyObject **grown = yagot_array_grow(array->items, array->count, &array->room, sizeof *grown);
     if (grown == NULL) {
         h->failed = true;
         return;
     }
-    *array = grown;
-    (*array)[(*count)++] = object;
+    array->items = grown;
+    array->items[array->count++] = object;
 }
 
 void
 yagot_holders_push(yagot_holders *h, PyObject *object)
 {
-    uint32_t *slot = yagot_idtable_slot(&h->seen, object);
+    uint32_t *slot = yagot_idtable_slot(&h->walk.seen, object);
     if (slot == NULL) {
         h->failed = true;
     }
     else if (*slot == 0) {
         *slot = 1;
-        append(h, &h->pending, &h->depth, &h->room, object);
+        append(h, &h->walk.pending, object);
     }
 }
 
 void
 yagot_holders_note_opaque(yagot_holders *h, PyObject *object)
 {
-    append(h, &h->opaque, &h->opaque_count, &h->opaque_room, object);
+    append(h, &h->opaque, object);
 }
 
-/* The index of an object if it is wanted, else YAGOT_NONE. Nearly none is: mostly a bit says so. */
 uint32_t
 yagot_holders_find(const yagot_holders *h, PyObject *object)
 {
     uint32_t bit = filter_bit(object);
-    return h->filter[bit / 64] >> bit % 64 & 1 ? yagot_snapshot_find(h->wanted, object) : YAGOT_NONE;
+    return h->filter.bits[bit / 64] >> bit % 64 & 1 ? yagot_snapshot_find(h->wanted, object) : YAGOT_NONE;
 }
 
 static void
@@ -69,10 +68,10 @@ examine(yagot_holders *h, PyObject *child)
 static void
 examine_later(yagot_holders *h, PyObject *child)
 {
-    PyObject *earlier = h->lately[h->turn];
+    PyObject *earlier = h->walk.lately[h->walk.turn];
     __builtin_prefetch(child);
-    h->lately[h->turn] = child;
-    h->turn = (h->turn + 1) % YAGOT_LATELY;
+    h->walk.lately[h->walk.turn] = child;
+    h->walk.turn = (h->walk.turn + 1) % YAGOT_LATELY;
     if (earlier != NULL) {
         examine(h, earlier);
     }
@@ -95,33 +94,34 @@ yagot_holders_visit(PyObject *child, void *arg)
 PyObject *
 yagot_holders_next(yagot_holders *h)
 {
-    for (size_t i = 0; h->depth == 0 && i < YAGOT_LATELY; i++) {
-        PyObject *object = h->lately[i];
-        h->lately[i] = NULL;
+    for (size_t i = 0; h->walk.pending.count == 0 && i < YAGOT_LATELY; i++) {
+        PyObject *object = h->walk.lately[i];
+        h->walk.lately[i] = NULL;
         if (object != NULL) {
             examine(h, object);
         }
     }
-    return h->depth > 0 && !h->failed ? h->pending[--h->depth] : NULL;
+    yagot_objects *pending = &h->walk.pending;
+    return pending->count > 0 && !h->failed ? pending->items[--pending->count] : NULL;
 }
 
 int
 yagot_holders_init(yagot_holders *h)
 {
-    if (yagot_idtable_init(&h->seen) < 0) {
+    if (yagot_idtable_init(&h->walk.seen) < 0) {
         return -1;
     }
     for (uint32_t i = 0; i < h->wanted->count; i++) {
         uint32_t bit = filter_bit(h->wanted->objects[i]);
-        h->filter[bit / 64] |= (uint64_t)1 << bit % 64;
-        h->types_wanted |= PyType_Check(h->wanted->objects[i]);
+        h->filter.bits[bit / 64] |= (uint64_t)1 << bit % 64;
+        h->filter.types |= PyType_Check(h->wanted->objects[i]);
     }
     /* where tracked objects are followed too, none may be walked twice */
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
         PyObject *object = PyList_GET_ITEM(h->tracked, i);
         bool suspended = !PyObject_IS_GC(object);       /* a greenlet, which does not say that it is tracked */
         h->stacks |= suspended;
-        uint32_t *slot = h->frozen || suspended ? yagot_idtable_slot(&h->seen, object) : NULL;
+        uint32_t *slot = h->frozen || suspended ? yagot_idtable_slot(&h->walk.seen, object) : NULL;
         if (slot == NULL && !h->frozen && !suspended) {
             continue;
         }
@@ -136,8 +136,8 @@ yagot_holders_init(yagot_holders *h)
 void
 yagot_holders_fini(yagot_holders *h)
 {
-    yagot_idtable_fini(&h->seen);
-    PyMem_RawFree(h->pending);
-    PyMem_RawFree(h->opaque);
-    h->pending = h->opaque = NULL;
+    yagot_idtable_fini(&h->walk.seen);
+    PyMem_RawFree(h->walk.pending.items);
+    PyMem_RawFree(h->opaque.items);
+    h->walk.pending.items = h->opaque.items = NULL;
 }

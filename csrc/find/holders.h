@@ -11,26 +11,40 @@
 
 enum { YAGOT_FILTER_BITS = 1 << 16, YAGOT_LATELY = 16 };
 
+/* A growable array of borrowed objects; the array is owned. */
+typedef struct {
+    PyObject **items;
+    size_t count, room;
+} yagot_objects;
+
+/* What is asked about, in brief: made once, by yagot_holders_init(). */
+typedef struct {
+    uint64_t bits[YAGOT_FILTER_BITS / 64];      /* one for each wanted object: most others have none */
+    bool types;                 /* some of the wanted objects are types */
+} yagot_filter;
+
+/* The objects on the way: empty again when the walk is through, but for what was seen. */
+typedef struct {
+    yagot_idtable seen;         /* untracked objects that were walked */
+    yagot_objects pending;      /* still to walk */
+    PyObject *lately[YAGOT_LATELY];     /* borrowed; visited, not examined yet */
+    size_t turn;
+} yagot_walk;
+
 typedef struct {
     yagot_snapshot *wanted;     /* the objects asked about; refs: references not yet found */
     PyObject *tracked;          /* all tracked objects: a list that the collector does not know; borrowed */
     bool untracked;             /* some of the wanted objects are not tracked */
-    bool types_wanted;          /* some of the wanted objects are types */
     bool frozen;                /* some tracked objects are not in that list */
     traverseproc plain_traverse;    /* of classes written in Python */
-    yagot_idtable seen;         /* untracked objects that were walked */
-    PyObject **pending;         /* owned array of borrowed objects, still to walk */
-    size_t depth, room;
-    PyObject **opaque;          /* owned array of borrowed objects: those without a traverse function */
-    size_t opaque_count, opaque_room;
-    uint64_t filter[YAGOT_FILTER_BITS / 64];    /* a bit for each wanted object: most others have none */
-    PyObject *lately[YAGOT_LATELY];     /* borrowed; visited, not examined yet */
-    size_t turn;
+    yagot_filter filter;
+    yagot_walk walk;
+    yagot_objects opaque;       /* those without a traverse function, for the searches behind the walk */
     bool stacks;                /* there are stacks or blocks that could not be searched, and may hold anything */
     bool failed;
 } yagot_holders;
 
-/* Takes what the caller has filled in: wanted, tracked, frozen and plain_traverse. */
+/* Takes what the caller has filled in: the fields down to plain_traverse. */
 int yagot_holders_init(yagot_holders *holders);
 void yagot_holders_fini(yagot_holders *holders);
 /* The index of an object if it is wanted, else YAGOT_NONE. Nearly none is: mostly a bit says so. */

@@ -19,7 +19,7 @@ enum { PIECE = 1 << 14, MOST_OF_A_BLOCK = 1 << 25, MOST_IN_ALL = 1 << 28 };
 static bool
 is_walked(const yagot_reach *r, uintptr_t address)
 {
-    return yagot_idtable_get(&r->h->seen, (void *)address) != YAGOT_NONE;
+    return yagot_idtable_get(&r->h->walk.seen, (void *)address) != YAGOT_NONE;
 }
 
 int
@@ -72,7 +72,7 @@ pass_over_items(yagot_reach *r, PyObject *object)
 int
 yagot_reach_pass_over_shown(yagot_reach *r, const yagot_snapshot *births)
 {
-    const void *arrays[] = {r->h->wanted->objects, births->objects, r->h->pending, r->h->opaque,
+    const void *arrays[] = {r->h->wanted->objects, births->objects, r->h->walk.pending.items, r->h->opaque.items,
                             ((PyListObject *)r->h->tracked)->ob_item};
     int result = 0;
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays && result == 0; i++) {
@@ -95,7 +95,7 @@ yagot_reach_init(yagot_reach *r, yagot_holders *h)
         return -1;
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
-        uint32_t *slot = yagot_idtable_slot(&h->seen, PyList_GET_ITEM(h->tracked, i));
+        uint32_t *slot = yagot_idtable_slot(&h->walk.seen, PyList_GET_ITEM(h->tracked, i));
         if (slot == NULL) {
             return -1;
         }

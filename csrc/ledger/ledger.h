@@ -117,16 +117,14 @@ static inline bool
 yagot_begin_look(yagot_ledger *self)
 {
     self->looking = true;
-    return PyGC_Disable() != 0;
+    return yagot_gc_pause();
 }
 
 static inline void
 yagot_end_look(yagot_ledger *self, bool gc_was_enabled)
 {
     self->looking = false;
-    if (gc_was_enabled) {
-        PyGC_Enable();
-    }
+    yagot_gc_resume(gc_was_enabled);
 }
 
 /* -- window.c -- */

@@ -173,8 +173,8 @@ look_in_memory(memory_look *look)
         return -1;
     }
     look_beyond_bodies(look, false);
-    for (size_t i = 0; i < r->h->opaque_count; i++) {
-        yagot_reach_object(r, r->h->opaque[i]);
+    for (size_t i = 0; i < r->h->opaque.count; i++) {
+        yagot_reach_object(r, r->h->opaque.items[i]);
     }
     if (yagot_reach_wanted(r)) {
         yagot_reach_stacks(r);

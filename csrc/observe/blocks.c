@@ -3,6 +3,7 @@
  * A block is taken for an object if a known type's address is where an object has it, its reference count is a
  * plausible one and the block is large enough for the type. Who asks looks twice, with a run in between.
  */
+#include "observe/gc_control.h"
 #include "observe/growth.h"
 
 #include <stdlib.h>
@@ -189,15 +190,13 @@ export_all(PyObject *list, const yagot_allocations *t, yagot_idtable *types)
         PyErr_NoMemory();
         return -1;
     }
-    bool enabled = PyGC_Disable() != 0;
+    bool enabled = yagot_gc_pause();
     yagot_pause_allocations(true);
     size_t count = list_items(items, t, types);
     qsort(items, count, sizeof *items, compare_items);
     int result = export_groups(list, t, items, count);
     yagot_pause_allocations(false);
-    if (enabled) {
-        (void)PyGC_Enable();
-    }
+    yagot_gc_resume(enabled);
     free(items);
     return result;
 }

@@ -23,6 +23,21 @@ typedef struct {
     Py_ssize_t counted;         /* … there were so many */
 } yagot_gc;
 
+/* No automatic collection runs until yagot_gc_resume() is called with what this returns. */
+static inline bool
+yagot_gc_pause(void)
+{
+    return PyGC_Disable() != 0;
+}
+
+static inline void
+yagot_gc_resume(bool was_enabled)
+{
+    if (was_enabled) {
+        (void)PyGC_Enable();
+    }
+}
+
 /* Calls a function of the gc module without arguments for a number. */
 Py_ssize_t yagot_gc_number(PyObject *function);
 /* Did a collection run since the last call that the callback has not seen? 1 or 0. */

@@ -1,6 +1,7 @@
 /* junit_spool.c - report: the file of what is merged, and which of it was there before. See junit_spool.h. */
 #include "report/junit_spool.h"
 
+#include "base/array.h"
 #include "base/files.h"
 
 #include <stddef.h>
@@ -222,22 +223,6 @@ yagot_hash(const yagot_text *text, uint32_t *hash)
     return full == -1 ? -1 : 0;
 }
 
-int
-yagot_reserve(void **array, uint32_t *room, uint32_t count, size_t size)
-{
-    if (count == *room) {
-        uint64_t more = (uint64_t)*room + *room / 4 + 64;
-        void *grown = more < UINT32_MAX ? PyMem_RawRealloc(*array, (size_t)more * size) : NULL;
-        if (grown == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        *array = grown;
-        *room = (uint32_t)more;
-    }
-    return 0;
-}
-
 /* The places of a hash, one after the other: double hashing, so that neighbours do not crowd (each look at one costs a
  * look at its record). The table's size is odd and steps are powers of two: they come to every place. */
 static uint32_t
@@ -298,9 +283,13 @@ grow_table(yagot_spool *s)
 static int
 reserve_record(yagot_spool *s)
 {
-    if (yagot_reserve((void **)&s->records, &s->room, s->count, sizeof *s->records) < 0) {
+    yagot_record *records = s->count < UINT32_MAX - 1
+                                ? yagot_array_grow(s->records, s->count, &s->room, sizeof *records) : NULL;
+    if (records == NULL) {
+        PyErr_NoMemory();
         return -1;
     }
+    s->records = records;
     return s->table == NULL || (uint64_t)s->count * 10 >= (uint64_t)s->table_size * 8 ? grow_table(s) : 0;
 }
 

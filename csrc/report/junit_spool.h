@@ -124,10 +124,12 @@ typedef struct {
     int file;                   /* owned descriptor: the suites lie there; the system keeps in memory what is used */
     yagot_suite *items;         /* owned: mapped */
     uint32_t count, room;
-    uint32_t *hashes, hash_room;        /* owned; of their identities: the file is looked at less */
+    uint32_t *hashes;           /* owned; of their identities: the file is looked at less */
+    size_t hash_room;
     uint32_t *table, table_size;        /* owned; suite + 1 */
     yagot_run *runs;            /* owned */
-    uint32_t run_count, run_room;
+    uint32_t run_count;
+    size_t run_room;
 } yagot_suites;
 
 typedef struct {
@@ -135,7 +137,8 @@ typedef struct {
     yagot_spool_file file;
     yagot_suites suites;
     yagot_record *records;      /* owned */
-    uint32_t count, room, cases;
+    uint32_t count, cases;
+    size_t room;
     uint32_t *table, table_size;        /* owned; record + 1; open addressing */
     uint32_t file_number;       /* of the file that is read, from 1 */
     yagot_text identity;        /* of the record that is being written */
@@ -199,8 +202,6 @@ void yagot_suite_surplus(yagot_spool *spool, uint32_t suite, const yagot_surplus
 uint32_t yagot_suite_next(const yagot_spool *spool, uint32_t suite);
 /* 28 bits of a hash that nobody can aim at. -1 with an exception set. */
 int yagot_hash(const yagot_text *text, uint32_t *hash);
-/* Room for one more in an array, a fourth more at a time. -1 with an exception set. */
-int yagot_reserve(void **array, uint32_t *room, uint32_t count, size_t size);
 
 /* junit_reader.c: adds what a JUnit file holds (a descriptor, left open). -1 with an exception set, or with `error`
  * filled: what was read until then is in the spool. */

@@ -1,6 +1,7 @@
 /* junit_suites.c - report: the tree of suites that are merged, and what is in each. See junit_spool.h. */
 #include "report/junit_spool.h"
 
+#include "base/array.h"
 #include "base/files.h"
 
 #include <string.h>
@@ -134,6 +135,18 @@ attach(yagot_spool *s, uint32_t suite, uint32_t parent)
     around->last_child = suite;
 }
 
+static int
+reserve_hash(yagot_spool *s)
+{
+    uint32_t *hashes = yagot_array_grow(s->suites.hashes, s->suites.count, &s->suites.hash_room, sizeof *hashes);
+    if (hashes == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    s->suites.hashes = hashes;
+    return 0;
+}
+
 /* A suite with the spool's identity. YAGOT_NONE with an exception set. */
 static uint32_t
 add_suite(yagot_spool *s, uint32_t parent, uint32_t hash, const yagot_text *attributes)
@@ -146,7 +159,7 @@ add_suite(yagot_spool *s, uint32_t parent, uint32_t hash, const yagot_text *attr
         || yagot_spool_bytes(s, yagot_text_get(attributes), attributes->size) < 0
         || yagot_spool_store(s, &suite.offset) < 0
         || reserve_suite(s) < 0
-        || yagot_reserve((void **)&s->suites.hashes, &s->suites.hash_room, s->suites.count, sizeof hash) < 0
+        || reserve_hash(s) < 0
         || (s->suites.count * 10ULL >= s->suites.table_size * 8ULL && grow_table(s) < 0)) {
         return YAGOT_NONE;
     }
@@ -243,9 +256,12 @@ yagot_suite_record(yagot_spool *s, uint32_t suite)
         last->count++;
         return 0;
     }
-    if (yagot_reserve((void **)&s->suites.runs, &s->suites.run_room, s->suites.run_count, sizeof *s->suites.runs) < 0) {
+    yagot_run *runs = yagot_array_grow(s->suites.runs, s->suites.run_count, &s->suites.run_room, sizeof *runs);
+    if (runs == NULL) {
+        PyErr_NoMemory();
         return -1;
     }
+    s->suites.runs = runs;
     yagot_suite_run(s, suite, merged->last_run)->next = s->suites.run_count;
     s->suites.runs[s->suites.run_count] = (yagot_run){.first = s->count, .count = 1, .next = YAGOT_NONE};
     merged->last_run = s->suites.run_count++;
