@@ -18,7 +18,7 @@ except ImportError:
     from hashlib import blake2s
 
 if TYPE_CHECKING:
-    from yagot._core import _Finding, _Hop
+    from yagot._core import _Finding, _Hop, _Step
 
 CRASH = "yagot.Crash"
 """The type of the problem of a test whose process died."""
@@ -247,6 +247,11 @@ def lasting(cause: str) -> str:
     return _ADDRESS.sub("*", cause)
 
 
+def _step_from_core(step: _Step) -> Step:
+    fields: dict[str, Any] = {**step, "edges": tuple(step["edges"])}
+    return Step(**fields)
+
+
 def from_core(found: _Finding) -> Finding:
     """A finding as the core reports it, with its description."""
     concrete = lasting(found["concrete"])
@@ -263,7 +268,7 @@ def from_core(found: _Finding) -> Finding:
         parts=tuple(map(lasting, parts)),
         makers=tuple(found.get("makers", ())),
         subject=found["subject"],
-        steps=tuple(map(_step_from_json, found.get("steps", ()))),
+        steps=tuple(map(_step_from_core, found.get("steps", ()))),
         cycle_length=found["cycle_length"],
         hops=tuple(found.get("hops", ())),
         why=found["why"],

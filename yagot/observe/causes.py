@@ -26,10 +26,10 @@ class Causes:
 
     def finding(self, found: _Finding) -> Finding:
         """A finding of the core's, with a description."""
-        key = _key(found)
-        if found["known"] and key in self._first:
+        first = self._first.get(_key(found)) if found["cycle_length"] else None
+        if first is not None:
             return changed(
-                self._first[key],
+                first,
                 kind=found["kind"],
                 objects=found["objects"],
                 types=found["types"],
@@ -39,6 +39,7 @@ class Causes:
                 why=found["why"],
                 references=found["references"],
                 origin="import" if found["origin"] == "import" else "test",
+                hops=tuple(found.get("hops", ())),
             )
         return from_core(found)
 
