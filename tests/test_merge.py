@@ -13,6 +13,7 @@ from junitparser import JUnitXml
 from lxml import etree
 
 from yagot import _core
+from yagot.__main__ import main
 from yagot.commands.merge import merge
 
 
@@ -277,7 +278,7 @@ def test_files_that_cannot_be_read_or_written(files, tmp_path, capsys):
     assert merge([str(tmp_path / "none.xml")], str(tmp_path / "out.xml")) == 2
     assert merge([str(tmp_path)], str(tmp_path / "out.xml")) == 2
     (tmp_path / "file").write_text("")
-    assert merge([good], str(tmp_path / "file" / "out.xml")) == 2
+    assert main(["merge", "-o", str(tmp_path / "file" / "out.xml"), good]) == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 3 and all(line.startswith("yagot: ") for line in errors)
 
@@ -293,7 +294,7 @@ def test_a_full_disk_leaves_the_old_file(files, tmp_path, capsys):
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     try:
         try:
-            assert merge([good], str(out)) == 2
+            assert main(["merge", "-o", str(out), good]) == 2
         except OSError:
             pytest.fail("a traceback for a full disk")
     finally:

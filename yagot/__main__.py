@@ -8,6 +8,7 @@ from typing import Any
 
 from yagot import __version__
 from yagot.config import OPTIONS
+from yagot.errors import UserError, complain
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,6 +106,12 @@ def _show_saved(options: argparse.Namespace) -> int:
     return saved.report(options.input, options.markdown, options.html, options.previous)
 
 
+def _run(options: argparse.Namespace, rest: list[str]) -> int:
+    from yagot.commands.run import run
+
+    return run(options, rest)
+
+
 def _show_config(_options: argparse.Namespace) -> int:
     from yagot.commands import config
 
@@ -125,13 +132,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command; returns the exit status (docs: reference, exit statuses)."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
-    if options.command != "run":
-        if rest:
-            parser.error(f"unrecognized arguments: {' '.join(rest)}")
-        return _OTHERS[options.command](options)
-    from yagot.commands.run import run
-
-    return run(options, rest)
+    if options.command != "run" and rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        return _run(options, rest) if options.command == "run" else _OTHERS[options.command](options)
+    except UserError as error:
+        return complain(error)
 
 
 if __name__ == "__main__":

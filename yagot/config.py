@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from yagot.errors import UserError
 
-class ConfigError(Exception):
+
+class ConfigError(UserError):
     """A setting is unknown or has an unusable value; the text is one clear line."""
 
 

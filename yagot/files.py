@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, TypeVar
 
+from yagot.errors import UserError
 from yagot.originals import os, signal
 
 _T = TypeVar("_T")
@@ -53,13 +54,16 @@ def shown_places(places: str) -> str:
     return " < ".join(f"{shown_path(path)}:{line}" if path else line for path, _, line in parts)
 
 
-def file_of_module(name: str) -> str | None:
-    """A module's ``__file__``, without running anything of the module's: a test may have put what it likes there."""
-    module = sys.modules.get(name)
-    if not issubclass(type(module), ModuleType):
-        return None
-    file = _NAMESPACE.__get__(module).get("__file__")
-    return file if isinstance(file, str) else None
+def namespace_of(module: object) -> dict[str, Any]:
+    """A module's namespace, without running anything of the module's; empty if it is no module, as a test may have put
+    what it likes into sys.modules."""
+    return _NAMESPACE.__get__(module) if issubclass(type(module), ModuleType) else {}
+
+
+def file_of_module(name: str) -> str:
+    """The ``__file__`` of an imported module; "" if there is none."""
+    file = namespace_of(sys.modules.get(name)).get("__file__")
+    return file if isinstance(file, str) else ""
 
 
 def readable(path: str) -> str:
@@ -67,7 +71,7 @@ def readable(path: str) -> str:
     return path if path.isprintable() else repr(path)
 
 
-class UnusablePath(Exception):
+class UnusablePath(UserError):
     """A path given by the user cannot be written to; the text is one clear line."""
 
 

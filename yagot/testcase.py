@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import traceback
 import unittest
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from yagot.config import load, switched_off
+from yagot.errors import say
 from yagot.files import UnusablePath, file_of_module, shown_path
 from yagot.judge.rules import rules_of
 from yagot.model import Problem, TestInfo, TestReport
@@ -157,7 +157,7 @@ def source_of(function: Any, cls: type) -> tuple[str | None, int | None]:
     """The file of a test's class and, if the test was defined there, its line."""
     file = file_of_module(cls.__module__)
     code = getattr(_unwrapped(function), "__code__", None)
-    if file is None:
+    if not file:
         return None, None
     return shown_path(file), code.co_firstlineno if code is not None and code.co_filename == file else None
 
@@ -233,7 +233,7 @@ def ended(checker: Checker) -> Iterator[None]:
         try:
             checker.finish()
         except UnusablePath as unusable:
-            print(f"yagot: {unusable}", file=sys.stderr)
+            say(unusable)
         raise
 
 

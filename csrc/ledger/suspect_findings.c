@@ -213,7 +213,6 @@ yagot_report_suspects(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot
     return result;
 }
 
-/* An object holds references that the traverse function of its C type does not show. */
 int
 yagot_report_hidden(yagot_ledger *self, PyTypeObject *type, PyObject *object, bool boundary)
 {

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 
-from yagot.config import ConfigError, load
+from yagot.config import load
 from yagot.judge.project import project_of
-
-USAGE_ERROR = 2
 
 
 def show() -> int:
-    try:
-        config, sources = load()
-    except ConfigError as error:
-        print(f"yagot: {error}", file=sys.stderr)
-        return USAGE_ERROR
+    """Prints them, and where each comes from; returns the exit status. Raises ConfigError."""
+    config, sources = load()
     for field in dataclasses.fields(config):
         value, source = getattr(config, field.name), sources.get(field.name, "default")
         print(f"{field.name.replace('_', '-')} = {value!r}  ({source})")

@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 
 from yagot import _core
-from yagot.files import Output, UnusablePath
+from yagot.errors import say
+from yagot.files import Output
 from yagot.originals import os
 from yagot.report.wording import plural
 
@@ -18,10 +19,6 @@ CURE = "'yagot repair' keeps its complete test cases"
 POLICIES = ("keep", "last", "worst")
 
 _UNWRITABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def say(text: str) -> None:
-    print(f"yagot: {text}", file=sys.stderr)
 
 
 def new_merger(duplicates: str = "worst") -> _core.JUnitMerger:
@@ -145,11 +142,7 @@ def merge(
         failed = True
     if progress:
         print("\r\x1b[K", end="", file=sys.stderr)
-    try:
-        written = write(merger, output, split_cases, split_bytes)
-    except UnusablePath as error:
-        say(str(error))
-        return 2
+    written = write(merger, output, split_cases, split_bytes)
     warn(merger, duplicates)
     say(f"{plural(merger.cases, 'test case')} from {plural(len(inputs), 'file')} in {', '.join(written)}")
     return 1 if failed else 0

@@ -7,8 +7,8 @@ import tempfile
 
 from yagot import _core
 from yagot.commands.mend import Mender, mend
-from yagot.commands.merge import new_merger, read, say, warn, write
-from yagot.files import UnusablePath
+from yagot.commands.merge import new_merger, read, warn, write
+from yagot.errors import say
 from yagot.report.wording import plural
 
 
@@ -50,11 +50,7 @@ def repair(path: str, output: str | None = None, force: bool = False) -> int:
             "give -o OUT, or --force to write over it"
         )
         return 2
-    try:
-        write(merger, output or path)
-    except UnusablePath as error:
-        say(str(error))
-        return 2
+    write(merger, output or path)
     warn(merger)
     say(f"{what}: kept {cases} in {output or path}{lost}")
     return 0

@@ -9,13 +9,13 @@ import sys
 import unittest
 from typing import TYPE_CHECKING, Any
 
-from yagot.config import Config, ConfigError, load, misspelt
+from yagot.config import Config, load, misspelt
+from yagot.errors import USAGE_ERROR, complain
 from yagot.report.reporters import make_reporters
 
 if TYPE_CHECKING:
     from yagot.model import TestInfo, TestReport
 
-USAGE_ERROR = 2
 NO_TESTS = 5
 
 _UNITTESTS = ("--verbose", "--quiet", "--locals", "--failfast", "--catch", "--buffer", "--help", "--durations")
@@ -50,27 +50,21 @@ class _Durations:
 
 
 def run(options: argparse.Namespace, rest: list[str]) -> int:
+    """Runs the tests; returns the exit status. Raises UserError."""
     if options.help:
         _show_help(options.parser)
     if sys.implementation.name != "cpython":
-        print(f"yagot: needs CPython; this is {sys.implementation.name}", file=sys.stderr)
-        return USAGE_ERROR
+        return complain(f"needs CPython; this is {sys.implementation.name}")
     # imported here: the parts that need the core
-    from yagot.files import UnusablePath
     from yagot.observe.checker import Checker
     from yagot.runner import TextTestRunner
 
     given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Config)}
-    try:
-        config, _ = load(given)
-        checker = Checker(config)
-    except ConfigError as error:
-        print(f"yagot: {error}", file=sys.stderr)
-        return USAGE_ERROR
+    config, _ = load(given)
+    checker = Checker(config)
     wrong = misspelt(argument for argument in rest if argument not in _UNITTESTS)
     if wrong is not None:
-        print(f"yagot: {wrong}", file=sys.stderr)
-        return USAGE_ERROR
+        return complain(wrong)
     runners: list[TextTestRunner] = []
 
     class Runner(TextTestRunner):
@@ -89,11 +83,7 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
             super().createTests(*args, **keywords)
 
     sys.path.insert(0, os.getcwd())
-    try:
-        program = Program(module=None, argv=["yagot run", *rest], testRunner=Runner, exit=False)
-    except (UnusablePath, ConfigError) as error:
-        print(f"yagot: {error}", file=sys.stderr)
-        return USAGE_ERROR
+    program = Program(module=None, argv=["yagot run", *rest], testRunner=Runner, exit=False)
     if any(runner.failed_to_report for runner in runners):
         return USAGE_ERROR
     if program.result.testsRun == 0 and not program.result.skipped and program.result.wasSuccessful():

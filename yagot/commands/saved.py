@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from yagot.config import ConfigError
-from yagot.files import UnusablePath, check_different, readable
+from yagot.errors import UserError, complain
+from yagot.files import check_different, readable
 from yagot.model import Finding, TestReport, from_json
 from yagot.report import about
 from yagot.report.about import About
@@ -22,11 +21,9 @@ from yagot.report.wording import describe, plural
 if TYPE_CHECKING:
     from yagot.observe.run import Reporter
 
-USAGE_ERROR = 2
 
-
-class UnreadableReport(Exception):
-    """A file is no JSON report of ours; the text is one clear line."""
+class UnreadableReport(UserError):
+    """A file is no JSON report of ours."""
 
 
 def read(path: str) -> list[TestReport]:
@@ -49,11 +46,6 @@ def _read(path: str) -> tuple[About, list[TestReport]]:
         raise UnreadableReport(f"{readable(path)} is not a JSON report of yagot") from None
 
 
-def _complain(text: object) -> int:
-    print(f"yagot: {text}", file=sys.stderr)
-    return USAGE_ERROR
-
-
 def _write(
     run: About,
     tests: Sequence[TestReport],
@@ -61,7 +53,7 @@ def _write(
     html: str | None,
     previous: Sequence[TestReport] | None,
 ) -> bool:
-    """Writes the files that are wanted; was there one? Raises UnusablePath, ConfigError."""
+    """Writes the files that are wanted; was there one? Raises UserError."""
     reporters: list[Reporter] = []
     check_different({"--markdown": markdown, "--html": html})
     if markdown is not None:
@@ -78,13 +70,10 @@ def _write(
 
 
 def report(path: str, markdown: str | None, html: str | None, previous: str | None) -> int:
-    """Shows the causes and totals of a run, or writes them to files; returns the exit status."""
-    try:
-        run, tests = _read(path)
-        if _write(run, tests, markdown, html, read(previous) if previous is not None else None):
-            return 0
-    except (UnreadableReport, UnusablePath, ConfigError) as error:
-        return _complain(error)
+    """Shows the causes and totals of a run, or writes them to files; returns the exit status. Raises UserError."""
+    run, tests = _read(path)
+    if _write(run, tests, markdown, html, read(previous) if previous is not None else None):
+        return 0
     summary = Summary()
     for test in tests:
         summary.add(test)
@@ -101,11 +90,9 @@ def _leaks(path: str) -> dict[str, CauseTotals]:
 
 
 def diff(old: str, new: str) -> int:
-    """Prints which causes of leaks are new, and which are gone; returns the exit status: 1 if some are new."""
-    try:
-        before, after = _leaks(old), _leaks(new)
-    except UnreadableReport as error:
-        return _complain(error)
+    """Prints which causes of leaks are new, and which are gone; returns the exit status: 1 if some are new. Raises
+    UnreadableReport."""
+    before, after = _leaks(old), _leaks(new)
     for word, here, there in (("new", after, before), ("gone", before, after)):
         for signature in here.keys() - there.keys():
             cause = here[signature]
@@ -128,20 +115,17 @@ def _cycles(tests: Iterable[TestReport], wanted: str) -> Iterator[Finding]:
 
 
 def graph(path: str, signature: str, form: str) -> int:
-    """Prints the cycle of a finding, by default of the leak that holds most; returns the exit status."""
-    try:
-        tests = read(path)
-    except UnreadableReport as error:
-        return _complain(error)
-    found = max(_cycles(tests, signature), key=lambda finding: finding.held_bytes, default=None)
+    """Prints the cycle of a finding, by default of the leak that holds most; returns the exit status. Raises
+    UnreadableReport."""
+    found = max(_cycles(read(path), signature), key=lambda finding: finding.held_bytes, default=None)
     if found is None:
         named = f"with the signature {signature}" if signature else "of a leak"
-        return _complain(f"{path}: there is no cycle {named}")
+        return complain(f"{path}: there is no cycle {named}")
     drawing = "\n".join((mermaid if form == "mermaid" else dot)(found))
     if form == "svg":
         images = draw([drawing])
         if not images:
-            return _complain("svg needs the package graphviz (pip install graphviz) and Graphviz's dot")
+            return complain("svg needs the package graphviz (pip install graphviz) and Graphviz's dot")
         drawing = images[0]
     print(drawing)
     return 0

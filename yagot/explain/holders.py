@@ -6,9 +6,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from yagot.explain.source import Function, Source, nodes_of
-
-_ADDING = ("append", "add", "insert", "appendleft", "setdefault", "extend", "put", "push", "enter_context")
+from yagot.explain.source import ADDING, Function, Source, nodes_of
 
 
 def _name(node: ast.expr) -> str:
@@ -98,7 +96,7 @@ class _Calls:
 
     def _passed(self, func: ast.expr, call: ast.Call, parents: dict[ast.AST, ast.AST]) -> bool | None:
         """An argument: whoever gets it as a parameter of the weak reference holds it no longer."""
-        if isinstance(func, ast.Attribute) and func.attr in _ADDING:
+        if isinstance(func, ast.Attribute) and func.attr in ADDING:
             return True
         if _name(func) == self._holder:
             return False if self._by_parameter else None

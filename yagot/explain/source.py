@@ -8,18 +8,18 @@ import bisect
 import functools
 import sys
 import tokenize
-import types
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from yagot import _core
+from yagot.files import file_of_module, namespace_of
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 LONGEST = 2_000_000
 """Larger files are not read."""
-ADDING = ("append", "add", "insert", "appendleft", "setdefault", "extend")
+ADDING = ("append", "add", "insert", "appendleft", "setdefault", "extend", "put", "push", "enter_context")
 """Methods that put their last argument into a container."""
 _EMPTYING = ("clear", "pop", "remove", "discard", "popleft", "popitem")
 
@@ -365,18 +365,15 @@ def reads(cls: ast.ClassDef, attribute: str) -> Iterator[tuple[Function, ast.Att
 
 
 def _dict_of(thing: Any) -> dict[str, Any]:
-    """The namespace of a plain module or a class, without running anything of theirs."""
-    if type(thing) is types.ModuleType:
-        return thing.__dict__
+    """The namespace of a module or a class, without running anything of theirs."""
     if isinstance(type(thing), type) and issubclass(type(thing), type):
         return dict(type.__dict__["__dict__"].__get__(thing))
-    return {}
+    return namespace_of(thing)
 
 
-def _module_file(module: str) -> str:
-    found = sys.modules.get(module)
-    file = _dict_of(found).get("__file__") if found is not None else None
-    return file if isinstance(file, str) and file.endswith(".py") else ""
+def _source_of_module(module: str) -> str:
+    file = file_of_module(module)
+    return file if file.endswith(".py") else ""
 
 
 def _live(module: str, dotted: str) -> Any:
@@ -406,7 +403,7 @@ def _named_bases(module: str, cls: ast.ClassDef) -> Iterator[tuple[Any, str]]:
 
 def class_places(module: str, qualname: str, file: str) -> Iterator[tuple[Source, ast.ClassDef]]:
     """The sources of a class and of its bases, as far as they are found."""
-    source = read(file or _module_file(module))
+    source = read(file or _source_of_module(module))
     cls = source.class_(qualname) if source is not None else None
     if source is None or cls is None:
         return
@@ -414,7 +411,7 @@ def class_places(module: str, qualname: str, file: str) -> Iterator[tuple[Source
     live = _live(module, qualname)
     for name, base_qualname in list(_bases(live))[1:] if live is not None else _named_bases(module, cls):
         if isinstance(name, str) and name != "builtins":
-            base_source = read(_module_file(name) or (file if name == module else ""))
+            base_source = read(_source_of_module(name) or (file if name == module else ""))
             base_class = base_source.class_(base_qualname) if base_source is not None else None
             if base_source is not None and base_class is not None:
                 yield base_source, base_class

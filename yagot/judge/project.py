@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from yagot.files import file_of_module, namespace_of
 from yagot.originals import os
 
 STANDARD_LIBRARY = "the standard library"
@@ -44,12 +45,11 @@ def distribution(path: str) -> str | None:
 
 
 def _file_of(name: str) -> str:
-    """The file of an imported module, of a namespace package its directory; "" if there is none. Runs no code of lazy
-    modules."""
+    """The file of an imported module, of a namespace package its directory; "" if there is none."""
+    file = file_of_module(name)
     try:
-        namespace = object.__getattribute__(sys.modules[name], "__dict__")
-        file = namespace.get("__file__") or next(iter(namespace.get("__path__", ())), "")
-    except Exception:  # whatever somebody has put into sys.modules
+        file = file or next(iter(namespace_of(sys.modules.get(name)).get("__path__", ())), "")
+    except Exception:  # whatever somebody has put there
         return ""
     return file if isinstance(file, str) else ""
 

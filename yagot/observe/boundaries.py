@@ -14,8 +14,9 @@ from yagot import _core
 from yagot.config import Config
 from yagot.judge.rules import Rule
 from yagot.model import AFTER, BEFORE, LATER, Finding, TestInfo
+from yagot.observe.budget import LookBudget
 from yagot.observe.release import Ledger
-from yagot.originals import dataclasses, originals
+from yagot.originals import dataclasses
 
 FREE_SECONDS = 0.05
 SHARE = 0.02
@@ -48,8 +49,7 @@ class Boundaries:
         self.at = config.check_at if _core.GENERATIONS else "never"
         self._tests: list[Judged] = []
         self._previous: TestInfo | None = None
-        self._began = originals.process_time()
-        self._spent = 0.0
+        self._budget = LookBudget(FREE_SECONDS, SHARE)
 
     def begin(self, test: TestInfo) -> int:
         """The number of a test that begins."""
@@ -72,16 +72,16 @@ class Boundaries:
             return True
         if all(getattr(previous, part) == getattr(following, part) for part in PARTS[self.at]):
             return False
-        return self._spent <= FREE_SECONDS + SHARE * (originals.process_time() - self._began)
+        return self._budget.is_left
 
     def look(self, following: TestInfo | None) -> list[tuple[Judged, list[Finding]]]:
         """What has become garbage, by the test that made it. References that nobody holds are reported at the end of
         the run: until then somebody may turn out to hold them."""
         previous, self._previous = self._previous, None
         assert previous is not None
-        before = originals.thread_time()
+        self._budget.begin()
         found = self._ledger.check(references=self._ledger.waiting > 0, report=following is None or self._endless)
-        self._spent += originals.thread_time() - before
+        self._budget.end()
         ended = "the run" if following is None or self.at == "session" else _place(previous, self.at)
         by_window: dict[tuple[int, str], list[Finding]] = defaultdict(list)
         for item in found:

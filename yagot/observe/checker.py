@@ -52,7 +52,7 @@ class Checker:
         self.config = config or Config()
         self.run = Run(self.config, reporters)
         self._project = project_of(self.config.source)
-        self._told_used: set[str] = set()
+        self._reported_used: set[str] = set()
         self._unknown = list(self.config.source)
         self._described: dict[str, str] = {}
         known: Container[str] = ()
@@ -132,7 +132,7 @@ class Checker:
         self._project.refresh()
         seen = self._references.end(outcome == "passed", not late)
         self._stop_if_interrupted()
-        findings = self._settled(seen["findings"], again) if seen is not None else []
+        findings = self._reported(seen["findings"], again) if seen is not None else []
         if seen is not None and self._growth is not None:
             findings += self._growth.findings(again)
         self._boundaries.end(rules, self._references.noisy())
@@ -171,7 +171,7 @@ class Checker:
         """After end(late=True): the report of references that nobody holds, if there are any."""
         Checker.watching = True
         try:
-            findings = self._settled(self._references.late(), again) if report.checked else []
+            findings = self._reported(self._references.late(), again) if report.checked else []
         finally:
             Checker.watching = False
         if not findings:
@@ -184,7 +184,7 @@ class Checker:
 
     def is_idle(self, following: TestInfo | None) -> bool:
         """Between a test and the *following* one: would neither end_late() nor boundary() look at anything?"""
-        return not (self._references.held or self._boundaries.due(following))
+        return not (self._references.is_late or self._boundaries.due(following))
 
     def boundary(self, following: TestInfo | None = None) -> list[TestReport]:
         """To be called before a test begins, and with None before the run's results are shown: looks at all objects
@@ -196,7 +196,7 @@ class Checker:
         self._stop_if_interrupted()
         reports = []
         for (test, rules, noisy), found in looked:
-            findings = self._judged(self._told(found, noisy), self.config, rules, test)
+            findings = self._judged(self._reported_later(found, noisy), self.config, rules, test)
             reports.append(TestReport(test, "passed", 0.0, checked=True, findings=findings))
         # notes are mostly on what frameworks do between tests
         reports = [report for report in reports if any(finding.verdict != "note" for finding in report.findings)]
@@ -204,34 +204,34 @@ class Checker:
             self.run.finished(report)
         return reports
 
-    def _told(self, findings: Iterable[Finding], noisy: bool) -> list[Finding]:
+    def _reported_later(self, findings: Iterable[Finding], noisy: bool) -> list[Finding]:
         """At a boundary no test can be repeated, and references that nobody holds are only suspected. Those that a
         repetition has found to be held are not reported, nor are those of *noisy* tests."""
-        reported = []
+        kept = []
         for finding in findings:
             unsure = finding.references > 0
             if finding.is_pythons_own or (unsure and (noisy or finding.cause in self._references.passing)):
                 continue
             reason = UNSEEN if unsure and self._references.unseen() else finding.reason
-            reported.append(dataclasses.replace(finding, suspected=unsure, reason=reason))
-        return reported
+            kept.append(dataclasses.replace(finding, suspected=unsure, reason=reason))
+        return kept
 
-    def _settled(self, found: list[_Finding], again: Again | None) -> list[Finding]:
+    def _reported(self, found: list[_Finding], again: Again | None) -> list[Finding]:
         """The findings without references that have turned out to be held, or are to be looked at again."""
-        settled = self._references.settle(found, again)
+        reported = self._references.report(found, again)
         findings = []
-        for item in [*found, *settled.further]:
+        for item in [*found, *reported.further]:
             cause = item["concrete"]
             finding = self._ledger.causes.finding(item)
             if not finding.parts:
                 lasting = self._references.lasting(cause)
                 finding = changed(finding, cause=lasting, concrete=lasting)
-            if finding.is_pythons_own or (finding.references and cause not in settled.confirmed | settled.suspected):
+            if finding.is_pythons_own or (finding.references and cause not in reported.confirmed | reported.suspected):
                 continue
-            suspected = cause in settled.suspected
-            if cause in settled.confirmed:
+            suspected = cause in reported.suspected
+            if cause in reported.confirmed:
                 finding = dataclasses.replace(finding, why=finding.why + CONFIRMED)
-            reason = (UNSEEN if settled.unseen else finding.reason) if suspected else ""
+            reason = (UNSEEN if reported.unseen else finding.reason) if suspected else ""
             if suspected or finding.reason != reason:
                 finding = changed(finding, suspected=suspected, reason=reason)
             findings.append(finding)
@@ -247,8 +247,8 @@ class Checker:
         """The settings that have matched something since the last report."""
         self._used.update(key("source", name) for name in self._unknown if is_known_source(name))
         self._unknown = [name for name in self._unknown if key("source", name) not in self._used]
-        new = tuple(sorted(self._used - self._told_used))
-        self._told_used.update(new)
+        new = tuple(sorted(self._used - self._reported_used))
+        self._reported_used.update(new)
         return new
 
     def error(self, report: TestReport) -> LeakError:

@@ -49,7 +49,7 @@ class Growth:
         self._warm, self._counted = warm, counted
         self._seconds, self._clock = seconds, clock
         self._runs = 0
-        self._began = self._start = self._told = 0.0
+        self._began = self._start = self._shown_at = 0.0
         self._again: Again | None = None
 
     def run(self, alive: bool = False) -> list[object]:
@@ -60,25 +60,25 @@ class Growth:
         if outcome != "passed":
             raise _Failed
         self._runs += 1
-        self._tell()
+        self._show_progress()
         return seen["alive"] if seen is not None else []
 
-    def _tell(self, end: str = "") -> None:
+    def _show_progress(self, end: str = "") -> None:
         """A line of progress, where somebody waits."""
         now = self._clock()
-        if (end or now - max(self._told, self._began + QUIET_SECONDS - 1) > 1) and sys.__stderr__ is not None:
-            if (self._told or not end) and sys.__stderr__.isatty():
+        if (end or now - max(self._shown_at, self._began + QUIET_SECONDS - 1) > 1) and sys.__stderr__ is not None:
+            if (self._shown_at or not end) and sys.__stderr__.isatty():
                 text = end or f"\ryagot: the test has run {self._runs} times more, and something still grows"
                 sys.__stderr__.write(text)
                 sys.__stderr__.flush()
-            self._told = 0.0 if end else now
+            self._shown_at = 0.0 if end else now
 
     def findings(self, again: Again | None) -> list[Finding]:
         """What grows. Nothing if the test cannot be repeated, or does not pass each time."""
         if again is None:
             return []
         self._again = again
-        self._runs, self._told = 0, 0.0
+        self._runs, self._shown_at = 0, 0.0
         self._began = self._clock()
         self._start = self._spent()
         try:
@@ -88,7 +88,7 @@ class Growth:
             return []
         finally:
             self._again = None
-            self._tell("\r\033[K")
+            self._show_progress("\r\033[K")
 
     def _affordable(self) -> int:
         """Runs for naming what grows: as many as take a fifth of the time, for frameworks keep some things for a few

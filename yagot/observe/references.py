@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from yagot.model import lasting
+from yagot.observe.budget import LookBudget
 from yagot.originals import originals
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def _untracked(found: list[_Finding]) -> set[str]:
     return {finding["concrete"] for finding in found if finding["untracked"]}
 
 
-class Settled(NamedTuple):
-    """What is reported of suspects now: their causes."""
+class Reported(NamedTuple):
+    """The suspects that are reported now, by their causes."""
 
     confirmed: Set[str] = frozenset()
     suspected: Set[str] = frozenset()
@@ -106,15 +107,12 @@ class References:
         """*last*: there will be no boundary, so what is not reported with its test never is."""
         self._ledger = ledger
         self._confirm, self._last = confirm, last
-        self._share = NATIVE_SHARE if native else SHARE
-        self._began = originals.process_time()
-        self._looks = 0
-        self._spent = 0.0
+        self._budget = LookBudget(FREE_SECONDS, NATIVE_SHARE if native else SHARE)
         self.passing: set[str] = set()
         self._modules = self._at_exit = 0
         self._threads: set[int] = set()
         self.varying: set[str] = set()
-        self._held = False
+        self._is_late = False
 
     def begin(self) -> None:
         """A window opens."""
@@ -130,39 +128,35 @@ class References:
         every test leaves."""
         if self._confirm or not self._last:
             return self._confirm
-        allowed = FREE_SECONDS + self._share * (originals.process_time() - self._began)
-        return self._looks < FREE_LOOKS or self._spent <= allowed
-
-    def _count(self, seconds: float) -> None:
-        self._looks += 1
-        self._spent += seconds
+        return self._budget.looks < FREE_LOOKS or self._budget.is_left
 
     def end(self, look: bool, now: bool) -> _Observation | None:
         """Closes the ledger's window. *now*: where calls in progress hold nothing that was born in it; else
         late() is called where that is so."""
         wanted = self.wanted()
         references = look and now and wanted
-        before = originals.thread_time() if references else 0.0  # a busy machine makes no look dearer
+        if references:
+            self._budget.begin()
         seen = self._ledger.end(look=look, references=references, keep=look and not references)
-        self._held = seen is not None and seen["candidates"] > 0 and not now and wanted
+        self._is_late = seen is not None and seen["candidates"] > 0 and not now and wanted
         if references and seen is not None and seen["candidates"]:
-            self._count(originals.thread_time() - before)
-        if not references and not self._held:
+            self._budget.end()
+        if not references and not self._is_late:
             self._ledger.put_off()
         return seen
 
     @property
-    def held(self) -> bool:
+    def is_late(self) -> bool:
         """Would late() look at anything?"""
-        return self._held
+        return self._is_late
 
     def late(self) -> list[_Finding]:
         """The references of the last window, if end() was not to look for them."""
-        if not self._held:
+        if not self._is_late:
             return []
-        before = originals.thread_time()
+        self._budget.begin()
         found = self._ledger.references()
-        self._count(originals.thread_time() - before)
+        self._budget.end()
         return found
 
     def noisy(self) -> bool:
@@ -174,28 +168,28 @@ class References:
         """Did the last look meet a place that cannot be seen, as a suspended greenlet's stack?"""
         return self._ledger.stacks
 
-    def settle(self, found: list[_Finding], again: Again | None) -> Settled:
+    def report(self, found: list[_Finding], again: Again | None) -> Reported:
         """What is reported of the suspects: those that are certainly leaks. The others are looked at again at
         the next boundary, if there is any."""
-        settled = Settled()
+        reported = Reported()
         try:
             if not self._ledger.suspects or originals.registered_at_exit() > self._at_exit:
-                return settled  # the interpreter holds what is called at its exit
+                return reported  # the interpreter holds what is called at its exit
             if self._confirm and again is not None:
-                settled = self._confirmed(found, again)
+                reported = self._confirmed(found, again)
             elif len(sys.modules) == self._modules:  # what an import makes is no suspect
-                settled = self._unconfirmed(found)
+                reported = self._unconfirmed(found)
         finally:
-            self._ledger.forget(bool(settled.confirmed or settled.suspected))
-        return settled
+            self._ledger.forget(bool(reported.confirmed or reported.suspected))
+        return reported
 
-    def _unconfirmed(self, found: list[_Finding]) -> Settled:
+    def _unconfirmed(self, found: list[_Finding]) -> Reported:
         if not self._last:
             self._ledger.put_off()
-            return Settled()
-        return Settled(suspected={item["concrete"] for item in found if item["references"]}, unseen=self.unseen())
+            return Reported()
+        return Reported(suspected={item["concrete"] for item in found if item["references"]}, unseen=self.unseen())
 
-    def _confirmed(self, found: list[_Finding], again: Again) -> Settled:
+    def _confirmed(self, found: list[_Finding], again: Again) -> Reported:
         further: dict[str, _Finding] = {}
         runs = self._repeat(again, further)
         if runs is None:
@@ -203,12 +197,12 @@ class References:
         untracked = _untracked([*found, *further.values()])  # one cache must not hide another's leak: all look alike
         sure = self._proven(runs, untracked)
         self.passing |= runs[0].keys() - sure
-        reported = {item["concrete"] for item in found}
-        rest = [item for cause, item in further.items() if cause in sure - reported]
+        shown = {item["concrete"] for item in found}
+        rest = [item for cause, item in further.items() if cause in sure - shown]
         # a new thread may hold what it likes
         if self.unseen() or originals.current_frames().keys() - self._threads:
-            return Settled(suspected=sure, unseen=True, further=rest)
-        return Settled(confirmed=sure, further=rest)
+            return Reported(suspected=sure, unseen=True, further=rest)
+        return Reported(confirmed=sure, further=rest)
 
     def lasting(self, cause: str) -> str:
         """The cause as it will be on every run: without what is in the object, if that differs each time."""

@@ -27,9 +27,9 @@ _CALL = (lambda function: function()).__code__
 def _file_of(test: TestInfo) -> str:
     """The file as its module names it, where that is known."""
     file = file_of_module(test.module)
-    if file is None or (test.file is not None and not file.endswith(os.path.basename(test.file))):
-        file = test.file
-    return file or f"<{test.id}>"
+    if file and (test.file is None or file.endswith(os.path.basename(test.file))):
+        return file
+    return test.file or f"<{test.id}>"
 
 
 class Ledger:

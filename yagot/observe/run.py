@@ -88,9 +88,9 @@ class Run:
             return
         self._under_way = (report, list(self.reporters))
         self.summary.add(report)
-        self._tell()
+        self._pass_on()
 
-    def _tell(self) -> None:
+    def _pass_on(self) -> None:
         """Reports to those who have not heard yet: Ctrl-C may come between any two."""
         if isinstance(self._under_way, tuple):
             report, left = self._under_way
@@ -103,7 +103,7 @@ class Run:
         """What was under way ends here: the test that was started, or the report of one."""
         if isinstance(self._under_way, TestInfo):
             self.finished(interrupted_report(self._under_way))
-        self._tell()
+        self._pass_on()
 
     def broke_off(self, error: BaseException | str) -> None:
         """What under the framework has ended the run before its time: nobody is to take the reports for those of a

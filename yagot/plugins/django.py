@@ -11,8 +11,8 @@ from typing import Any
 
 from django.test.runner import DiscoverRunner, ParallelTestSuite, RemoteTestRunner
 
-from yagot.config import ConfigError, load, switched_off
-from yagot.files import UnusablePath
+from yagot.config import load, switched_off
+from yagot.errors import ending_run
 from yagot.observe.checker import Checker
 from yagot.report.reporters import make_reporters
 from yagot.runner import TextTestRunner, wrap_tests
@@ -43,12 +43,9 @@ class LeakCheckMixin:
         status 2."""
         if switched_off():
             return super().run_suite(suite, **keywords)  # type: ignore[misc]
-        try:
+        with ending_run():
             config, _ = load()
             checker = Checker(config, make_reporters(config, "all"))
-        except (ConfigError, UnusablePath) as error:
-            print(f"yagot: {error}", file=sys.stderr)
-            sys.exit(2)
         checker.run.summary.confirm_command = "YAGOT_CONFIRM=1 python manage.py test {test}"
         options = self.get_test_runner_kwargs()  # type: ignore[attr-defined]
         runner = TextTestRunner(checker=checker, **options)

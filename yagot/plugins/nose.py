@@ -10,8 +10,8 @@ from nose.case import Test
 from nose.plugins import Plugin
 from nose.proxy import ResultProxy
 
-from yagot.config import OPTIONS, ConfigError, load, switched_off
-from yagot.files import UnusablePath
+from yagot.config import OPTIONS, load, switched_off
+from yagot.errors import UserError, ending_run
 from yagot.observe.checker import Checker
 from yagot.report.reporters import make_reporters
 from yagot.testcase import ended, report_late, run_checked
@@ -51,12 +51,9 @@ class Yagot(Plugin):  # type: ignore[misc]
             self.enabled = False
         if not self.enabled:
             return
-        try:
+        with ending_run():
             config, _ = load({name: getattr(options, f"yagot_{name}") for name in OPTIONS})
             self.checker = Checker(config, make_reporters(config))
-        except (ConfigError, UnusablePath) as error:
-            print(f"yagot: {error}", file=sys.stderr)
-            sys.exit(2)
         self.failed_to_report = False
         self.checker.run.summary.confirm_command = "nosetests --with-yagot --yagot-confirm {module}"
 
@@ -83,7 +80,7 @@ class Yagot(Plugin):  # type: ignore[misc]
         """Closes the reports; the totals."""
         try:
             self.checker.finish()
-        except UnusablePath as error:
+        except UserError as error:
             stream.writeln(f"yagot: {error}")
             self.failed_to_report = True
         for line in self.checker.run.lines():

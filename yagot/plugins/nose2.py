@@ -8,7 +8,7 @@ from typing import Any
 from nose2.events import Plugin
 
 from yagot.config import OPTIONS, Config, ConfigError, load, switched_off
-from yagot.files import UnusablePath
+from yagot.errors import UserError, ending_run
 from yagot.observe.checker import Checker
 from yagot.report.reporters import make_reporters
 from yagot.runner import wrap_tests
@@ -61,12 +61,9 @@ class Yagot(Plugin):  # type: ignore[misc]
         """Puts each test of the suite inside a window."""
         if switched_off():
             return
-        try:
+        with ending_run():
             config = self._config()
             checker = self.checker = Checker(config, make_reporters(config))
-        except (ConfigError, UnusablePath) as error:
-            print(f"yagot: {error}", file=sys.stderr)
-            sys.exit(2)
         self.session.hooks.register("afterSummaryReport", ExitStatus(self))  # behind all plugins
         checker.run.summary.confirm_command = "nose2 --plugin yagot.plugins.nose2 --yagot --yagot-confirm {test}"
         event.suite = wrap_tests(event.suite, checker)
@@ -102,7 +99,7 @@ class Yagot(Plugin):  # type: ignore[misc]
             return
         try:
             self.checker.finish()
-        except UnusablePath as error:
+        except UserError as error:
             event.stream.writeln(f"yagot: {error}")
             self.failed_to_report = True
         for line in self.checker.run.lines():

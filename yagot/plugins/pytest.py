@@ -69,25 +69,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "yagot_expect(**rule): such a leak is there; see yagot.expect")
     if not _wanted(config):
         return
-    from yagot.config import ConfigError, load
+    from yagot.config import load
+    from yagot.errors import ending_run
 
     options = {name: config.getoption(f"yagot_{name}") for name in OPTIONS}
     if options["ignore_types"]:
         options["ignore_types"] = ",".join(options["ignore_types"])
-    try:
-        if config.getoption("verbose", 0) > 0:
-            options["details"] = True
+    if config.getoption("verbose", 0) > 0:
+        options["details"] = True
+    with ending_run(pytest.UsageError):
         settings, _ = load(options, Path(config.rootpath))
-    except ConfigError as error:
-        raise pytest.UsageError(f"yagot: {error}") from None
     is_worker = hasattr(config, "workerinput")
     is_controller = not is_worker and bool(getattr(config.option, "dist", "no") != "no")
     reports = None if is_worker else Reports(settings, config.pluginmanager.get_plugin("lfplugin"))
     if not is_controller:
-        try:
+        with ending_run(pytest.UsageError):
             windows = Windows(settings, Phases(config), _aside(config) if reports is None else reports.run.finished)
-        except ConfigError as error:
-            raise pytest.UsageError(f"yagot: {error}") from None
         config.pluginmanager.register(windows, "yagot-windows")
     if reports is not None:
         config.pluginmanager.register(reports, "yagot-reports")
@@ -305,7 +302,7 @@ class Windows:
         if raised:
             texts.setdefault(next(iter(texts), item.nodeid + LATER), []).append(raised)
         for name, parts in texts.items():
-            self._tell(item, name, "\n".join(parts), failing.get(name, []))
+            self._report(item, name, "\n".join(parts), failing.get(name, []))
 
     def _late(self, item: pytest.Item, nextitem: Any) -> Iterator[tuple[TestReport, bool]]:
         """Reports, and whether they fail."""
@@ -317,7 +314,7 @@ class Windows:
         for report in self.checker.boundary(info_of(nextitem) if nextitem is not None else None):
             yield report, self.checker.run.fails(report)
 
-    def _tell(self, item: pytest.Item, name: str, text: str, reports: list[TestReport]) -> None:
+    def _report(self, item: pytest.Item, name: str, text: str, reports: list[TestReport]) -> None:
         """One more report of a teardown. xdist insists that it is the current item's: the test's name is beside it."""
         from yagot.model import as_dict
 

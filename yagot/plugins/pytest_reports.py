@@ -19,8 +19,7 @@ class Reports:
     """Writes the reports and the summary; in the process that the user sees."""
 
     def __init__(self, config: Config, last_failed: Any) -> None:
-        from yagot.config import ConfigError
-        from yagot.files import UnusablePath
+        from yagot.errors import ending_run
         from yagot.observe.run import Run
 
         self.config = config
@@ -28,10 +27,8 @@ class Reports:
         self.interrupted: set[str] = set()
         self.failure: str | None = None
         self.broke_off = False
-        try:
+        with ending_run(pytest.UsageError):
             self.run: Run = Run(config, make_reporters(config))
-        except (UnusablePath, ConfigError) as error:
-            raise pytest.UsageError(f"yagot: {error}") from None
         self.run.summary.confirm_command = "pytest --yagot --yagot-confirm {test}"
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

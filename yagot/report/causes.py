@@ -1,11 +1,16 @@
-"""A run's findings by cause, for the reports that are written at its end."""
+"""A run's findings added up by cause, for the totals and for the reports that are written at its end.
+
+Of each cause the first finding is kept: a run's memory, and what its own collections have to walk, must not grow with
+the number of leaks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from yagot.model import Finding, TestInfo, TestReport
+from yagot.report.wording import plural, size
 
 
 @dataclass(slots=True)
@@ -15,34 +20,44 @@ class CauseTotals:
     finding: Finding
     """The first one."""
     tests: list[TestInfo] = field(default_factory=list)
+    variants: set[str] = field(default_factory=set)
     objects: int = 0
     held_bytes: int = 0
 
+    def add(self, finding: Finding, test: TestInfo) -> None:
+        """Counts one more test with this cause."""
+        self.tests.append(test)
+        self.variants.update(finding.variants)
+        self.objects += finding.objects
+        self.held_bytes += finding.held_bytes
 
-class CauseReport:
-    """A reporter that keeps one finding of each cause; what is written of them is for its heirs."""
+    @property
+    def text(self) -> str:
+        """In how many tests, in how many variants."""
+        more = f", {len(self.variants):,} variants" if len(self.variants) > 1 else ""
+        return f"in {plural(len(self.tests), 'test')}{more}, {size(self.held_bytes)} in all"
 
-    verdicts: Iterable[str] = ("leak",)
+
+class Causes:
+    """Adds up the reports of a run."""
+
+    verdicts: Collection[str] = ("leak", "known", "suspected", "allowed", "note")
+    """Findings with others are left out."""
 
     def __init__(self) -> None:
         self.tests = 0
         self._leaking: set[str] = set()
         self._causes: dict[tuple[str, str], CauseTotals] = {}
 
-    def started(self, test: TestInfo) -> None:
-        """Nothing to do before a test's end."""
-
-    def finished(self, report: TestReport, fails: bool) -> None:
+    def add(self, report: TestReport) -> None:
         """Adds a test."""
         self.tests += report.test.main_id == report.test.id
-        if report.leaks:
+        if any(finding.verdict == "leak" for finding in report.findings):
             self._leaking.add(report.test.main_id)
         for finding in report.findings:
             if finding.verdict in self.verdicts:
-                cause = self._causes.setdefault((finding.verdict, finding.signature), CauseTotals(finding))
-                cause.tests.append(report.test)
-                cause.objects += finding.objects
-                cause.held_bytes += finding.held_bytes
+                key = (finding.verdict, finding.kind + finding.cause)
+                self._causes.setdefault(key, CauseTotals(finding)).add(finding, report.test)
 
     @property
     def leaking(self) -> int:
@@ -52,3 +67,20 @@ class CauseReport:
     def ranked(self) -> list[CauseTotals]:
         """Leaks first, then by memory held."""
         return sorted(self._causes.values(), key=lambda cause: (cause.finding.verdict != "leak", -cause.held_bytes))
+
+    def by_verdict(self, verdict: str) -> list[CauseTotals]:
+        """The causes with a verdict, the largest memory first."""
+        return [cause for cause in self.ranked() if cause.finding.verdict == verdict]
+
+
+class CauseReport(Causes):
+    """A reporter that keeps the leaks by cause; what is written of them is for its heirs."""
+
+    verdicts: Collection[str] = ("leak",)
+
+    def started(self, test: TestInfo) -> None:
+        """Nothing to do before a test's end."""
+
+    def finished(self, report: TestReport, fails: bool) -> None:
+        """Adds a test."""
+        self.add(report)

@@ -28,7 +28,7 @@ class GitHubAnnotations:
     """A reporter that shows each cause, with the first test that has it, at the end."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._shown: set[str] = set()
         self._lines: list[str] = []
 
     def started(self, test: TestInfo) -> None:
@@ -37,8 +37,8 @@ class GitHubAnnotations:
     def finished(self, report: TestReport, fails: bool) -> None:
         """Keeps the annotations for the causes of a failing test that were not seen before."""
         for finding in report.leaks if fails else ():
-            if finding.signature not in self._told and len(self._lines) < SHOWN:
-                self._told.add(finding.signature)
+            if finding.signature not in self._shown and len(self._lines) < SHOWN:
+                self._shown.add(finding.signature)
                 self._lines.append(annotation(report.test, finding))
 
     def close(self) -> None:

@@ -1,18 +1,14 @@
-"""The end of a run: totals by cause.
-
-Only numbers and strings are kept of each finding: a run's memory, and what its own collections have to walk, must not
-grow with the number of leaks.
-"""
+"""The end of a run: totals by cause."""
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from yagot.judge.owners import BUILTIN
-from yagot.model import BEFORE, LATER, Finding, TestReport
+from yagot.model import BEFORE, LATER, TestReport
+from yagot.report.causes import Causes, CauseTotals
 from yagot.report.wording import describe, plural, size, summary_text
 
 SHOWN_CAUSES = 10
@@ -22,44 +18,8 @@ MANY = 10
 """From so many leaking tests on the totals show the causes."""
 
 
-@dataclass(slots=True)
-class Cause:
-    """What a run knows of one signature."""
-
-    verdict: str
-    reason: str
-    owner: str
-    text: str
-    """The first finding, described."""
-    first: str
-    """The first test."""
-    what: str
-    """The cause, or what it is about."""
-    line: str
-    """The first finding in one line."""
-    module: str = ""
-    """The first test's."""
-    variants: set[str] = field(default_factory=set)
-    tests: int = 0
-    objects: int = 0
-    held_bytes: int = 0
-
-    def add(self, finding: Finding) -> None:
-        """Counts one more test with this cause."""
-        self.tests += 1
-        self.objects += finding.objects
-        self.held_bytes += finding.held_bytes
-        self.variants.update(finding.variants)
-
-    @property
-    def totals(self) -> str:
-        """In how many tests, in how many variants."""
-        more = f", {len(self.variants):,} variants" if len(self.variants) > 1 else ""
-        return f"in {plural(self.tests, 'test')}{more}, {size(self.held_bytes)} in all"
-
-
-class Summary:
-    """Adds up the reports of a run."""
+class Summary(Causes):
+    """The end of a run in words."""
 
     confirm_command = "yagot run --confirm {test}"
     """What a user types to have a suspect confirmed or cleared; adapters set their own. It may name the test and its
@@ -67,22 +27,18 @@ class Summary:
 
     def __init__(self, slowest: int = 0, details: bool = False) -> None:
         """*slowest*: how many of the checks that took longest to show; *details*: all causes, and notes too."""
+        super().__init__()
         self._show_slowest = slowest
         self.details = details
         self._slowest: list[tuple[float, str]] = []
-        self.tests = 0
-        self._leaking: set[str] = set()
         self.gone = 0
         self.incomplete = 0
         self.first_incomplete = ""
         self.used: set[str] = set()
-        self.causes: dict[tuple[str, str], Cause] = {}
 
     def add(self, report: TestReport) -> None:
         """Adds a test."""
-        self.tests += report.test.main_id == report.test.id
-        if any(finding.verdict == "leak" for finding in report.findings):
-            self._leaking.add(report.test.main_id)
+        super().add(report)
         self.gone += bool(report.missing)
         if self._show_slowest:
             self._slowest.append((report.check_seconds, report.test.id))
@@ -91,25 +47,6 @@ class Summary:
             self.incomplete += 1
             self.first_incomplete = self.first_incomplete or f"{report.test.id}: {report.incomplete}"
         self.used.update(report.used)
-        for finding in report.findings:
-            key = (finding.verdict, finding.kind + finding.cause)
-            cause = self.causes.get(key)
-            if cause is None:
-                text = "\n".join(describe(finding)) if finding.verdict == "leak" else ""
-                what, test = finding.subject or finding.cause, report.test
-                line = summary_text(finding)
-                cause = Cause(finding.verdict, finding.reason, finding.owner, text, test.id, what, line, test.module)
-                self.causes[key] = cause
-            cause.add(finding)
-
-    @property
-    def leaking(self) -> int:
-        """How many tests leaked."""
-        return len(self._leaking)
-
-    def by_verdict(self, verdict: str) -> list[Cause]:
-        """The causes with a verdict, the largest memory first."""
-        return sorted((c for c in self.causes.values() if c.verdict == verdict), key=lambda c: -c.held_bytes)
 
     def lines(self, report_only: bool = False) -> Iterator[str]:
         """The totals."""
@@ -127,9 +64,9 @@ class Summary:
             yield f"yagot: no {new}leaks in {plural(self.tests, 'test')}"
         if self.gone:
             yield f"yagot: {plural(self.gone, 'test')} without the leak that was expected"
-        owners = {cause.owner for cause in leaks} - {BUILTIN}
+        owners = {cause.finding.owner for cause in leaks} - {BUILTIN}
         if len(owners) > 1:
-            parts = [f"{owner} {sum(c.owner == owner for c in leaks):,}" for owner in sorted(owners)]
+            parts = [f"{owner} {sum(c.finding.owner == owner for c in leaks):,}" for owner in sorted(owners)]
             yield f"yagot: causes by owner: {', '.join(parts)} (--source chooses whose leaks count)"
         if leaks and not report_only and (self.leaking >= MANY or self.details):
             yield "yagot: the causes, by memory:"
@@ -149,12 +86,12 @@ class Summary:
             yield "yagot: slowest checks:"
             yield from (f"  {1000 * seconds:9.1f} ms  {test}" for seconds, test in self._slowest)
 
-    def _suspected_lines(self, suspected: list[Cause]) -> Iterator[str]:
-        first = suspected[0]
-        test = first.first.removesuffix(LATER).removesuffix(BEFORE)
+    def _suspected_lines(self, suspected: list[CauseTotals]) -> Iterator[str]:
+        finding, first = suspected[0].finding, suspected[0].tests[0]
+        test = first.id.removesuffix(LATER).removesuffix(BEFORE)
         yield (
             f"yagot: suspected: {plural(sum(c.objects for c in suspected), 'object')} with references that nobody "
-            f"holds, not confirmed; the first, {first.what}, in {first.first}"
+            f"holds, not confirmed; the first, {finding.subject or finding.cause}, in {first.id}"
         )
         yield f"yagot: to confirm it: {self.confirm_command.format(test=test, module=first.module)}"
 
@@ -163,9 +100,9 @@ class Summary:
         """Are there causes that the totals leave out?"""
         return len(self.by_verdict("leak")) > SHOWN_CAUSES and not self.details
 
-    def _note_lines(self, notes: list[Cause]) -> Iterator[str]:
+    def _note_lines(self, notes: list[CauseTotals]) -> Iterator[str]:
         """What does not count, summed up by owner and rule."""
-        groups = Counter((cause.owner, cause.reason) for cause in notes)
+        groups = Counter((cause.finding.owner, cause.finding.reason) for cause in notes)
         parts = [f"{number:,} of {owner} ({reason})" for (owner, reason), number in groups.most_common(5)]
         more = f", {plural(len(groups) - 5, 'more group')}" if len(groups) > 5 else ""
         yield (
@@ -173,13 +110,16 @@ class Summary:
             f"{plural(len(notes), 'cause')} that do not count: {', '.join(parts)}{more}"
         )
         if self.details:
-            yield from (f"  {cause.reason}: {cause.line}; {cause.totals}, the first {cause.first}" for cause in notes)
+            yield from (
+                f"  {cause.finding.reason}: {summary_text(cause.finding)}; {cause.text}, the first {cause.tests[0].id}"
+                for cause in notes
+            )
 
-    def _short_lines(self, causes: list[Cause], most: int, first: int = 1) -> Iterator[str]:
+    def _short_lines(self, causes: list[CauseTotals], most: int, first: int = 1) -> Iterator[str]:
         """The causes, a line each."""
         most = len(causes) if self.details else most
         for number, cause in enumerate(causes[:most], first):
-            yield f"{number}. {cause.totals}, the first {cause.first}: {cause.line}"
+            yield f"{number}. {cause.text}, the first {cause.tests[0].id}: {summary_text(cause.finding)}"
         if len(causes) > most:
             yield f"… {plural(len(causes) - most, 'more cause')}: -v shows all, and so do the reports in files"
 
@@ -188,8 +128,8 @@ class Summary:
         leaks = self.by_verdict("leak")
         whole = len(leaks) if self.details else SHOWN_WHOLE
         for number, cause in enumerate(leaks[:whole], 1):
-            first, *rest = cause.text.splitlines()
-            yield f"{number}. {cause.totals}; the first is {cause.first}:"
+            first, *rest = describe(cause.finding)
+            yield f"{number}. {cause.text}; the first is {cause.tests[0].id}:"
             yield f"   {first}"
             yield from (f"   {line}" for line in rest)
         yield from self._short_lines(leaks[whole:], SHOWN_CAUSES - SHOWN_WHOLE, whole + 1)

@@ -1,0 +1,39 @@
+"""What the user can mend: errors of one clear line, and the exit status that stands for them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+USAGE_ERROR = 2
+
+
+class UserError(Exception):
+    """A wrong setting, or a file that cannot be used; the text is one clear line."""
+
+
+def say(text: object) -> None:
+    """Prints a line to the user, beside what the command itself prints."""
+    print(f"yagot: {text}", file=sys.stderr)
+
+
+def complain(text: object) -> int:
+    """Prints what is wrong; returns the exit status."""
+    say(text)
+    return USAGE_ERROR
+
+
+def _exit(text: str) -> BaseException:
+    print(text, file=sys.stderr)
+    return SystemExit(USAGE_ERROR)
+
+
+@contextlib.contextmanager
+def ending_run(by: Callable[[str], BaseException] = _exit) -> Iterator[None]:
+    """A UserError ends the run: raises the framework's own exception for wrong usage, made *by* that, or prints the
+    error and exits."""
+    try:
+        yield
+    except UserError as error:
+        raise by(f"yagot: {error}") from None
