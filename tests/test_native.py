@@ -87,7 +87,7 @@ def test_leaks_are_found_and_nothing_else(suite):
     tests = suite.tests("--native", "--confirm", "test_native", env=suite.environment, check=1)
     found = {name: [kind for f in test["findings"] for kind in f["types"]] for name, test in tests.items()}
     assert {name: kinds for name, kinds in found.items() if kinds} == {name: [kind] for name, kind in TYPES.items()}
-    assert len(tests) == 12 and "with str: 'text" in suite.result.stderr
+    assert len(tests) == 12 and "str ('text" in suite.result.stderr
 
 
 @needs_tracer

@@ -2,8 +2,10 @@
 
 import contextlib
 import gc
+import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from support import FREE_THREADED, needs_generations
@@ -470,3 +472,19 @@ def test_what_the_collector_takes_apart_is_not_kept(project):
     (test, *later) = project.tests("test_mocked", check=0).values()
     found = [finding["kind"] for item in (test, *later) for finding in item["findings"]]
     assert "uncollectable" not in found and len(found) > 0
+
+
+@needs_generations
+def test_another_malloc(suite, tmp_path_factory):
+    """Nothing is known of its blocks. What a library's variable holds is seen all the same, and nobody is accused for
+    certain."""
+    library = tmp_path_factory.mktemp("bump") / "bump.so"
+    source = Path(__file__).parent / "ext" / "bump.c"
+    flags = ["-std=c11", "-O1", "-fno-builtin", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+    subprocess.run(["cc", *flags, "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
+    environment = {**suite.environment, "LD_PRELOAD": str(library)}
+    tests = suite.tests("test_ext", env=environment, check=0)
+    found = {name: [f["reason"] for f in test["findings"] if f["references"]] for name, test in tests.items()}
+    assert {name: reasons for name, reasons in found.items() if reasons} == {"test_leaky [later]": ["unseen-stacks"]}
+    confirmed = suite.tests("--confirm", "test_ext", env=environment, check=0)
+    assert [f["verdict"] for f in confirmed["test_leaky"]["findings"]] == ["suspected"]

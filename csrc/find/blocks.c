@@ -185,13 +185,15 @@ is_cached(yagot_memory *m, uintptr_t address)
     return m->cached != 0 && read_word(m, address + sizeof word, &word) && word == m->cached;
 }
 
-/* A chunk with a mapping of its own: nothing is before it. */
+/* A chunk with a mapping of its own: nothing is before it. Its size is that of the mapping, from glibc 2.43 on without
+ * the two words in front; then the word behind it counts as a part of it, as of any chunk. */
 static bool
-is_mapping(yagot_memory *m, uintptr_t address, uint64_t head)
+is_mapping(yagot_memory *m, uintptr_t address, uint64_t head, yagot_block *block)
 {
-    uint64_t before;
-    uint64_t size = head & ~(uint64_t)FLAGS;
-    return (head & FLAGS) == MAPPED && (address - PAIR) % PAGE == 0 && size % PAGE == 0
+    uint64_t before, size = head & ~(uint64_t)FLAGS;
+    bool whole = size % PAGE == 0;
+    *block = (yagot_block){address, size - (whole ? PAIR : sizeof size)};
+    return (head & FLAGS) == MAPPED && (address - PAIR) % PAGE == 0 && (whole || (size + PAIR) % PAGE == 0)
            && read_word(m, address - PAIR, &before) && before == 0;
 }
 
@@ -220,8 +222,7 @@ chunk_of_malloc(yagot_memory *m, uintptr_t address, yagot_block *block)
         return false;
     }
     if (head & MAPPED) {
-        *block = (yagot_block){address, size - PAIR};
-        return is_mapping(m, address, head);
+        return is_mapping(m, address, head, block);
     }
     *block = (yagot_block){address, size - 8};
     return is_in_arena(m, address, head) && agrees_with_previous(m, address, head)
@@ -338,17 +339,23 @@ yagot_memory_open(void)
     if (yagot_memory_read(m, (uintptr_t)&word, &word, 1) == 0) {        /* a sandbox may not allow it */
         m->file = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
     }
-    learn_chunks(m);
-    if (!m->chunks) {
+    if (yagot_memory_read(m, (uintptr_t)&word, &word, 1) == 0) {
         yagot_memory_close(m);
         return NULL;
     }
+    learn_chunks(m);
     learn_cached(m);
     memset(m->tags, 0, sizeof m->tags);         /* pages have changed since */
     learn_pools(m);
     memset(m->tags, 0, sizeof m->tags);
     memset(m->pools, 0, sizeof m->pools);
     return m;
+}
+
+bool
+yagot_memory_knows_malloc(const yagot_memory *m)
+{
+    return m->chunks;
 }
 
 void

@@ -14,6 +14,8 @@ typedef struct {
 /* Owned by the caller; NULL if memory cannot be read in this way, or is short. */
 yagot_memory *yagot_memory_open(void);
 void yagot_memory_close(yagot_memory *memory);
+/* Is malloc() one whose blocks are found? */
+bool yagot_memory_knows_malloc(const yagot_memory *memory);
 /* Copies what can be read of a range, from its beginning; how many bytes that were. */
 size_t yagot_memory_read(yagot_memory *memory, uintptr_t address, void *copy, size_t size);
 /* The block in use that an address points to: any address in a block of Python's allocator; the beginning of one of

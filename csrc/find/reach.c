@@ -102,6 +102,7 @@ yagot_reach_init(yagot_reach *r, yagot_holders *h)
         *slot = 1;
     }
     r->memory = yagot_memory_open();
+    h->stacks |= r->memory == NULL || !yagot_memory_knows_malloc(r->memory);
     return r->memory == NULL ? 1 : pass_over_interpreter(r);
 }
 

@@ -159,7 +159,6 @@ look_in_memory(memory_look *look)
     yagot_reach *r = &look->reach;
     int opened = yagot_reach_init(r, r->h);
     look->blind = opened > 0;
-    r->h->stacks |= look->blind;
     if (opened < 0 || look_into_bodies(look, false) < 0) {
         return -1;
     }
@@ -406,5 +405,7 @@ yagot_forget_suspects(yagot_ledger *self)
 {
     Py_CLEAR(self->suspects.found);
     Py_CLEAR(self->suspects.earlier);
-    yagot_tracer_keep(&self->tracer, &self->put_off.table);
+    if (self->suspects.kept == NULL) {      /* else the window's untracked objects wait for a look, too */
+        yagot_tracer_keep(&self->tracer, &self->put_off.table);
+    }
 }
