@@ -1,4 +1,9 @@
-/* files.h - bytes into files, and a file that stays the same one whatever tests do to descriptors. */
+/* files.h - bytes into files, and a file that stays the same one whatever tests do to descriptors.
+ *
+ * In:  descriptors: a yagot_file owns its own, the plain functions borrow theirs.
+ * Out: bytes at an offset.
+ * Errors are -1 with errno set; no exception is set.
+ */
 #ifndef YAGOT_OUTPUT_H
 #define YAGOT_OUTPUT_H
 

@@ -1,4 +1,9 @@
-/* junit_spool.h - what several JUnit files hold, on its way into one: a file with all texts, and little in memory. */
+/* junit_spool.h - what several JUnit files hold, on its way into one: a file with all texts, and little in memory.
+ *
+ * In:  two descriptors of empty files, which the spool owns from then on, and JUnit files.
+ * Out: records and suites in the order of writing (junit_output.h).
+ * Functions that return int give -1 with an exception set when they fail, unless they say otherwise.
+ */
 #ifndef YAGOT_JUNIT_SPOOL_H
 #define YAGOT_JUNIT_SPOOL_H
 
