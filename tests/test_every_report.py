@@ -53,7 +53,8 @@ def written(request, module_project):
     """What each report says, as text without markup, and the findings as data."""
     project = module_project
     project.write("test_shop.py", SUITE)
-    result = project.python(*RUNNERS[request.param], env={"GITHUB_ACTIONS": "true", "YAGOT_DOCS": "https://ci.example.org/yagot/"}, check=1)
+    env = {"GITHUB_ACTIONS": "true", "YAGOT_DOCS": "https://ci.example.org/yagot/"}
+    result = project.python(*RUNNERS[request.param], env=env, check=1)
     commands = [line for line in result.stderr.splitlines() if line.startswith("::error ")]
     page = (project.path / "out.html").read_text(encoding="utf-8")
     texts = {

@@ -43,7 +43,7 @@ class Config:
     project is all code that is not installed, and what is installed under the name that ``pyproject.toml`` gives, or
     that of a package in the root directory; ``yagot config`` shows it."""
     omit: tuple[str, ...] = ()
-    """Leaks of which every file and every dotted name matches one of these patterns are notes."""
+    """A leak is a note if every file and every dotted name in it matches one of these patterns."""
     allow: tuple[str, ...] = ()
     """Leaks are allowed if a pattern (``*``, ``?``, ``[…]``) matches their signature, their cause, one of their types
     (``package.module.Class``) or a step of the cycle without indices (``*.Node.parent``)."""
@@ -158,7 +158,7 @@ DEFAULT_RULES = (
     "third-party",
     "hidden-references",
 )
-"""What makes notes of findings unless it is disabled, or with --strict."""
+"""The rules that turn findings into notes, unless they are disabled or --strict is given."""
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 _CHOICES = {

@@ -46,7 +46,8 @@ class HTMLReport(CauseReport):
     def __init__(
         self, path: str, about: About, previous: Sequence[TestReport] | None = None, docs: str | None = None
     ) -> None:
-        """*previous*: an earlier run to compare with; *docs*: see Config. Raises ConfigError if a package is missing, and UnusablePath."""
+        """*previous*: an earlier run to compare with; *docs*: see Config. Raises ConfigError if a package is missing,
+        and UnusablePath."""
         super().__init__()
         self.about = about
         self._docs = docs.rstrip("/") if docs else ""

@@ -86,6 +86,6 @@ class JobSummary(MarkdownReport):
         self._path = os.path.abspath(path)
 
     def close(self) -> None:
-        """Adds to the file. Nobody asked for it, so a failure is no reason to fail."""
+        """Adds to the file. Nobody asked for it, so the run does not fail if it cannot be written."""
         with contextlib.suppress(OSError), open(self._path, "a", encoding="utf-8") as file:
             file.write(self.text())
