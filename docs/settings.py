@@ -18,7 +18,7 @@ GROUPS = {
     "What fails": ("report_only", "leaks_only", "strict", "baseline", "baseline_mode", "update_baseline"),
     "Whose leaks count": ("source", "omit", "allow", "disable_rules", "ignore_types"),
     "What is looked for": ("check_at", "confirm", "no_confirm", "repeat", "repeat_seconds", "native"),
-    "What is shown": ("details", "trace", "repr", "show_slowest"),
+    "What is shown": ("details", "trace", "repr", "show_slowest", "docs"),
     "Reports": (
         "junit_xml", "junit_attachments", "junit_family", "junit_datadog", "json", "html", "markdown",
     ),
@@ -52,6 +52,7 @@ EXAMPLES: dict[str, object] = {
     "repr": True,
     "details": True,
     "show_slowest": 10,
+    "docs": "https://ci.example.org/yagot",
     "trace": 5,
 }
 

@@ -185,6 +185,13 @@ def test_code_can_be_parsed(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_files_exist(page):
+    """Files of ours that a page names; Sphinx checks links from page to page."""
+    for name in re.findall(r"`((?:docs|tests|benchmarks|yagot|csrc)/[\w./-]+)`", page.read_text(encoding="utf-8")):
+        assert name.startswith("docs/_build/") or (DOCS.parent / name).exists(), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_options_and_settings_exist(page):
     """What pages say of our command lines is understood by them."""
     text = page.read_text(encoding="utf-8")

@@ -53,7 +53,8 @@ def written(request, module_project):
     """What each report says, as text without markup, and the findings as data."""
     project = module_project
     project.write("test_shop.py", SUITE)
-    result = project.python(*RUNNERS[request.param], env={"GITHUB_ACTIONS": "true"}, check=1)
+    env = {"GITHUB_ACTIONS": "true", "YAGOT_DOCS": "https://ci.example.org/yagot/"}
+    result = project.python(*RUNNERS[request.param], env=env, check=1)
     commands = [line for line in result.stderr.splitlines() if line.startswith("::error ")]
     page = (project.path / "out.html").read_text(encoding="utf-8")
     texts = {
@@ -113,3 +114,11 @@ def test_annotations_are_at_the_line_to_edit(written):
     _, findings, _, commands = written
     lines = {int(re.search(r"file=test_shop\.py,line=(\d+)", command)[1]) for command in commands}
     assert len(commands) == 3 and {f["cut"]["line"] for f in findings.values() if f["cut"]} <= lines
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_the_words_are_explained(written, report):
+    text = written[0][report]
+    assert "only the garbage collector can release the objects" in text
+    more = "How to read a report" if report == "html" else "more: https://ci.example.org/yagot/guide/reading.html"
+    assert more in text

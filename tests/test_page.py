@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -98,3 +99,16 @@ def test_ten_thousand_findings_can_be_filtered(tmp_path):
     size = page.stat().st_size / 1e6
     print(f"{size:.1f} MB, open after {float(loaded):.0f} ms, filtered in {float(filtered):.0f} ms")
     assert shown.replace(",", "") == "1 of 10000 causes"
+
+
+def test_the_picture_in_the_docs(tmp_path, monkeypatch):
+    """It is made anew, and is a picture of the same size that shows as much: fonts differ from machine to machine."""
+    docs = Path(__file__).parents[1] / "docs"
+    monkeypatch.syspath_prepend(docs)
+    import screenshot
+
+    screenshot.take(tmp_path / "page.png")
+    made, shown = (tmp_path / "page.png").read_bytes(), (docs / "guide" / "page.png").read_bytes()
+    sizes = [struct.unpack(">II", data[16:24]) for data in (made, shown)]
+    assert sizes == [screenshot.SIZE] * 2
+    assert len(shown) / 2 < len(made) < len(shown) * 2

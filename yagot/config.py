@@ -43,7 +43,7 @@ class Config:
     project is all code that is not installed, and what is installed under the name that ``pyproject.toml`` gives, or
     that of a package in the root directory; ``yagot config`` shows it."""
     omit: tuple[str, ...] = ()
-    """Leaks of which every file and every dotted name matches one of these patterns are notes."""
+    """A leak is a note if every file and every dotted name in it matches one of these patterns."""
     allow: tuple[str, ...] = ()
     """Leaks are allowed if a pattern (``*``, ``?``, ``[…]``) matches their signature, their cause, one of their types
     (``package.module.Class``) or a step of the cycle without indices (``*.Node.parent``)."""
@@ -108,6 +108,9 @@ class Config:
     details: bool = False
     """Also show types, signatures, contents, and where objects were defined, and describe a cause each time. ``-v`` of
     ``yagot run`` and pytest does the same. The XML and JSON reports have all this in any case."""
+    docs: str | None = None
+    """The address of a copy of this documentation, such as the pages that ``./dev docs`` builds. Reports explain their
+    words in a line; with the setting they also say where to read on."""
     show_slowest: int = 0
     """Show at the end of the run which N checks took longest."""
     trace: int = 0
@@ -141,6 +144,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "json": ("FILE", "write a JSON report"),
     "markdown": ("FILE", "write a Markdown report, with the cycles as Mermaid graphs"),
     "html": ("FILE", "write a page to look at; needs the packages jinja2 and graphviz"),
+    "docs": ("URL", "where this documentation is, for links in reports"),
     "show_slowest": ("N", "show which N checks took longest"),
     "trace": ("N", "show where objects were made (N frames of tracemalloc)"),
 }
@@ -154,7 +158,7 @@ DEFAULT_RULES = (
     "third-party",
     "hidden-references",
 )
-"""What makes notes of findings unless it is disabled, or with --strict."""
+"""The rules that turn findings into notes, unless they are disabled or --strict is given."""
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 _CHOICES = {

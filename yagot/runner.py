@@ -109,7 +109,7 @@ class TextTestRunner(unittest.TextTestRunner):
         if switched_off():
             return super().run(test)
         if not _core.GENERATIONS:
-            self.stream.writeln("yagot: the collector of this Python has no generations: checks cost more")
+            self.stream.writeln("yagot: this Python's collector has no generations, so checks cost more")
         self.checker.start()
         try:
             result = super().run(wrap_tests(test, self.checker))

@@ -1,4 +1,9 @@
-/* describe.h - names of types and objects, without running any code of theirs. */
+/* describe.h - names of types and objects, without running any code of theirs.
+ *
+ * In:  living objects, which stay the caller's.
+ * Out: text behind what a yagot_text has already, and borrowed parts of the objects unless a new reference is named.
+ * Nothing fails loudly: short memory marks the text, and no exception is left behind.
+ */
 #ifndef YAGOT_DESCRIBE_H
 #define YAGOT_DESCRIBE_H
 

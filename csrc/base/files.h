@@ -1,4 +1,9 @@
-/* files.h - bytes into files, and a file that stays the same one whatever tests do to descriptors. */
+/* files.h - bytes into files, and a file that stays the same one whatever tests do to descriptors.
+ *
+ * In:  descriptors: a yagot_file owns its own, the plain functions borrow theirs.
+ * Out: bytes at an offset.
+ * Errors are -1 with errno set; no exception is set.
+ */
 #ifndef YAGOT_OUTPUT_H
 #define YAGOT_OUTPUT_H
 
@@ -33,7 +38,7 @@ int yagot_file_take(yagot_file *file, int descriptor, const char *path);
 int yagot_file_write(yagot_file *file, const char *bytes, size_t size, off_t at);
 /* Sees to it that the file has so many bytes, by line feeds at its end; rarely has to. -1 with errno set. */
 int yagot_file_reserve(yagot_file *file, off_t size);
-/* Cuts the file, flushes it to the disk and looks whether it is still the one at its path. -1 with errno set. */
+/* Cuts the file, flushes it to the disk and checks whether it is still the one at its path. -1 with errno set. */
 int yagot_file_finish(yagot_file *file, off_t size);
 /* Closes the descriptor if it is still ours, and forgets the path. -1 with errno set. */
 int yagot_file_close(yagot_file *file);

@@ -1,4 +1,9 @@
-/* frames.h - the variables of frames, read without changing anything of them. */
+/* frames.h - the variables of frames, read without changing anything of them.
+ *
+ * In:  a frame, borrowed.
+ * Out: calls of a visitor with borrowed objects, and the frame's dicts.
+ * No exception is left behind.
+ */
 #ifndef YAGOT_FRAMES_H
 #define YAGOT_FRAMES_H
 

@@ -1,4 +1,8 @@
-/* identity.h - what an object is, as data: its kind, module and qualified name. Runs no code of the object's. */
+/* identity.h - what an object is, as data: its kind, module and qualified name.
+ *
+ * In:  an object, borrowed; none of its code is run.
+ * Out: strings that the yagot_identity owns. -1 without an exception when memory is short.
+ */
 #ifndef YAGOT_IDENTITY_H
 #define YAGOT_IDENTITY_H
 

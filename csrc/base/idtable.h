@@ -6,6 +6,9 @@
  *
  * Two objects never share 16 bytes, but an address that is no key may fall into a key's slot: the
  * caller compares the object stored under the index.
+ *
+ * In:  addresses; nothing is known of what lies there, and no reference is taken.
+ * Out: an index for each. -1 or NULL without an exception when memory is short.
  */
 #ifndef YAGOT_IDTABLE_H
 #define YAGOT_IDTABLE_H

@@ -1,4 +1,9 @@
-/* text.h - a growable UTF-8 text. Appending never fails loudly: a text that ran out of memory is marked. */
+/* text.h - a growable UTF-8 text.
+ *
+ * In:  strings and str objects, which stay the caller's.
+ * Out: bytes that the text owns until they are taken.
+ * Appending never fails loudly: a text that ran out of memory is marked, and gives NULL when it is taken.
+ */
 #ifndef YAGOT_TEXT_H
 #define YAGOT_TEXT_H
 

@@ -1,4 +1,8 @@
-/* untrack.h - what yagot itself keeps need not be looked at by any collection, nor by any look at all objects. */
+/* untrack.h - hides what yagot itself keeps from the collector, and from every look at all objects.
+ *
+ * In:  the root of a tree that is the caller's and stays so.
+ * Out: the same objects, untracked. -1 without an exception when memory is short.
+ */
 #ifndef YAGOT_UNTRACK_H
 #define YAGOT_UNTRACK_H
 

@@ -271,7 +271,7 @@ typedef struct {
     yagot_search *search;
     type_sample sample;
     bool large, projects;
-    PyTypeObject *last;         /* the answer for objects of one type, except code, is one */
+    PyTypeObject *last;         /* all objects of one type have the same answer, except code */
     bool last_fits;
 } starts;
 

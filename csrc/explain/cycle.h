@@ -1,4 +1,9 @@
-/* cycle.h - the shortest cycle of a component, as steps. */
+/* cycle.h - the shortest cycle of a component, as steps.
+ *
+ * In:  a graph and one of its components; both stay the caller's.
+ * Out: a cycle, which owns its texts and borrows the objects on it from the snapshot.
+ * Functions return -1 without an exception when memory is short.
+ */
 #ifndef YAGOT_CYCLE_H
 #define YAGOT_CYCLE_H
 

@@ -1,5 +1,8 @@
-/* edge_names.h - private to edges.c: appends one reference to a name. All return true, so that a search can end with
- * them. */
+/* edge_names.h - private to edges.c: appends one reference to a name.
+ *
+ * In:  what the reference is called, borrowed.
+ * Out: text and an edge in the name. All return true, so that a search can end with them; short memory marks the texts.
+ */
 #ifndef YAGOT_EDGE_NAMES_H
 #define YAGOT_EDGE_NAMES_H
 

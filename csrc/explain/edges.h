@@ -1,4 +1,8 @@
-/* edges.h - the name of a reference, as Python source would write it. */
+/* edges.h - the name of a reference, as Python source would write it.
+ *
+ * In:  two living objects, borrowed; none of their code is run.
+ * Out: text and edges that the yagot_edge_name owns. Short memory marks its texts; no exception is left behind.
+ */
 #ifndef YAGOT_EDGES_H
 #define YAGOT_EDGES_H
 

@@ -1,4 +1,9 @@
-/* graph.h - the garbage as a graph: its edges, its components, and what hangs off each. */
+/* graph.h - the garbage as a graph: its edges, its components, and what hangs off each.
+ *
+ * In:  a snapshot after yagot_find_garbage(), which has to outlive the graph.
+ * Out: arrays that the graph owns; objects are borrowed from the snapshot.
+ * Functions return -1 without an exception when memory is short.
+ */
 #ifndef YAGOT_GRAPH_H
 #define YAGOT_GRAPH_H
 

@@ -1,4 +1,8 @@
-/* hops.h - a cycle object by object, as data for the advice that is chosen when the finding is reported. */
+/* hops.h - a cycle object by object, as data for the advice that is chosen when the finding is reported.
+ *
+ * In:  a graph, a component and its cycle; all stay the caller's.
+ * Out: hops, which own their texts and keep no object alive.
+ */
 #ifndef YAGOT_HOPS_H
 #define YAGOT_HOPS_H
 

@@ -1,7 +1,11 @@
 /* makers.h - whose code has made the references of a cycle: the project's, or somebody else's.
  *
  * `modules` is a dict, borrowed: the name of a module -> 0 for the project's, 1 for the standard library's, 2 for other
- * people's. A module that is not in it is the project's. */
+ * people's. A module that is not in it is the project's.
+ *
+ * In:  a cycle with its steps, which stays the caller's.
+ * Out: the steps' makers and the cause in general, which the cycle owns.
+ */
 #ifndef YAGOT_MAKERS_H
 #define YAGOT_MAKERS_H
 

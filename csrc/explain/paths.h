@@ -1,4 +1,8 @@
-/* paths.h - explain: why an object is alive. */
+/* paths.h - why an object is alive.
+ *
+ * In:  the object, and all tracked objects.
+ * Out: a path as text, which the caller owns.
+ */
 #ifndef YAGOT_PATHS_H
 #define YAGOT_PATHS_H
 

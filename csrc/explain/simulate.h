@@ -1,4 +1,9 @@
-/* simulate.h - what would be left of a component's cycles without some of its references. */
+/* simulate.h - what would be left of a component's cycles without some of its references.
+ *
+ * In:  a graph and a component; the graph has to outlive the plan.
+ * Out: yes, no, or the nodes that are left. Nothing is released for it.
+ * Only the preparation can fail; it returns -1 without an exception when memory is short.
+ */
 #ifndef YAGOT_SIMULATE_H
 #define YAGOT_SIMULATE_H
 

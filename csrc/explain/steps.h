@@ -1,4 +1,8 @@
-/* steps.h - a cycle in words: steps from object to object, and its cause. */
+/* steps.h - a cycle in words: steps from object to object, and its cause.
+ *
+ * In:  a cycle whose nodes are known.
+ * Out: the cycle's steps and causes, which it owns. -1 without an exception when memory is short.
+ */
 #ifndef YAGOT_STEPS_H
 #define YAGOT_STEPS_H
 

@@ -1,4 +1,8 @@
-/* blocks.h - find: reading memory that may be gone, and the allocated blocks in it. */
+/* blocks.h - find: reading memory that may be gone, and the allocated blocks in it.
+ *
+ * In:  addresses, of which nothing is known.
+ * Out: copies of what is there, and blocks. Nothing fails: what cannot be read is not there.
+ */
 #ifndef YAGOT_BLOCKS_H
 #define YAGOT_BLOCKS_H
 

@@ -64,7 +64,7 @@ examine(yagot_holders *h, PyObject *child)
     }
 }
 
-/* What an object is stands in its own memory. It is asked some visits later, when it has been fetched. */
+/* An object's type is in its own memory, which is read some visits later, when it has been fetched. */
 static void
 examine_later(yagot_holders *h, PyObject *child)
 {

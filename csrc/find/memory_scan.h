@@ -1,5 +1,8 @@
-/* memory_scan.h - find: references in memory that no traversal shows; each is subtracted from the wanted objects'
- * refs. */
+/* memory_scan.h - find: references in memory that no traversal shows.
+ *
+ * In:  the holders, and objects that exist; both stay the caller's.
+ * Out: the wanted objects' counts, less what was found. Nothing fails, and no Python code runs.
+ */
 #ifndef YAGOT_WORDS_H
 #define YAGOT_WORDS_H
 

@@ -2,8 +2,8 @@
  *
  * A hook on the domains "mem" and "object", set for a few runs of a test only. It chains to what was there before, as
  * tracemalloc and memray do, and makes no Python objects. Both domains are used with the GIL held; what other
- * interpreters do, some of which have a GIL of their own, is passed through and not recorded. Who hooks after us holds
- * our functions: then they stay, and do nothing but call the next ones. Memory comes from the C library itself: ours
+ * interpreters do, some of which have a GIL of their own, is passed through and not recorded. A hook that was set after
+ * ours holds our functions: then they stay, and only call the next ones. Memory comes from the C library itself: ours
  * must not be counted.
  */
 #include "observe/growth.h"

@@ -38,9 +38,9 @@ yagot_gc_resume(bool was_enabled)
     }
 }
 
-/* Calls a function of the gc module without arguments for a number. */
+/* Calls a function of the gc module without arguments; returns the number that it returns. */
 Py_ssize_t yagot_gc_number(PyObject *function);
-/* Did a collection run since the last call that the callback has not seen? 1 or 0. */
+/* Has a collection run since the last call without the callback seeing it? 1 or 0. */
 int yagot_gc_has_missed(yagot_gc *gc);
 /* Was gc.freeze() called since so many objects were frozen? 1 or 0. */
 int yagot_gc_was_frozen(yagot_gc *gc, Py_ssize_t before);

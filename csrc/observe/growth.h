@@ -1,4 +1,9 @@
-/* growth.h - observe: what --repeat compares. Functions of the module, listed in process.c. */
+/* growth.h - observe: what --repeat compares. Functions of the module, listed in process.c.
+ *
+ * In:  the process: its allocator while the hook is set, and all objects.
+ * Out: what is left of each run, as Python objects; NULL with an exception set when they fail.
+ * There is one table of blocks in a process, and it belongs to the interpreter that has set the hook.
+ */
 #ifndef YAGOT_GROWTH_H
 #define YAGOT_GROWTH_H
 

@@ -4,6 +4,9 @@
  * first to import something is chance. importlib's function that finds and loads a module that is not in sys.modules is
  * replaced by one that labels what is young at its end and was not there at its beginning. Where importlib has no
  * such function nothing is labelled.
+ *
+ * In:  the labels that are to be written to, and the collector; both outlive the imports.
+ * Out: labels of what imports have made. Functions that return int give -1 with an exception set when they fail.
  */
 #ifndef YAGOT_IMPORTS_H
 #define YAGOT_IMPORTS_H

@@ -2,6 +2,9 @@
  *
  * A table from an address to a label. It never outlives an address: what takes an address anew is labelled anew
  * before it grows old (before any collection, inside windows and outside), so a label found is the object's own.
+ *
+ * In:  objects with the number of their window; no reference is taken.
+ * Out: the label of an object that is alive.
  * Functions that return int give -1 with an exception set when memory is short.
  */
 #ifndef YAGOT_TEST_LABELS_H

@@ -1,4 +1,8 @@
-/* junit_attributes.h - the attributes of a JUnit file's elements, read and written again. */
+/* junit_attributes.h - the attributes of a JUnit file's elements, read and written again.
+ *
+ * In:  attributes as the parser gives them, valid until its event is over.
+ * Out: numbers, borrowed parts of the values, and markup in a yagot_xml. A name or value that is missing is empty.
+ */
 #ifndef YAGOT_JUNIT_ATTRIBUTES_H
 #define YAGOT_JUNIT_ATTRIBUTES_H
 

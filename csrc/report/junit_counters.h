@@ -1,4 +1,8 @@
-/* junit_counters.h - the totals that suites and whole reports have as attributes. */
+/* junit_counters.h - the totals that suites and whole reports have as attributes.
+ *
+ * In:  the outcome and the time of test cases, one by one.
+ * Out: attributes as text of one size, so that they can be written over.
+ */
 #ifndef YAGOT_JUNIT_COUNTERS_H
 #define YAGOT_JUNIT_COUNTERS_H
 

@@ -1,4 +1,8 @@
-/* junit_frame.h - what a JUnit report has around its test cases: root, suites, and the note that it has not ended. */
+/* junit_frame.h - what a JUnit report has around its test cases: root, suites, and the note that it has not ended.
+ *
+ * In:  the arguments of JUnitWriter(), of which the frame takes references.
+ * Out: markup in a yagot_xml, which marks itself when memory is short.
+ */
 #ifndef YAGOT_JUNIT_FRAME_H
 #define YAGOT_JUNIT_FRAME_H
 

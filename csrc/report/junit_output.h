@@ -1,4 +1,8 @@
-/* junit_output.h - writing what the spool holds, as one report or in parts. */
+/* junit_output.h - writing what the spool holds, as one report or in parts.
+ *
+ * In:  a spool and a descriptor; both stay the caller's.
+ * Out: a JUnit report in the file. -1 with an exception set.
+ */
 #ifndef YAGOT_JUNIT_OUTPUT_H
 #define YAGOT_JUNIT_OUTPUT_H
 

@@ -159,7 +159,7 @@ find_surplus(const yagot_opened *o, bool counts_disabled, yagot_surplus *more)
     }
     int64_t there = o->sums.milliseconds + o->surplus.milliseconds;
     more->milliseconds = o->said_milliseconds > there ? o->said_milliseconds - there : 0;
-    /* a test case may have a failure and an error, or some of both */
+    /* a test case may have a failure and an error, or several of each */
     bool failures = more->counters[YAGOT_FAILURES] + more->counters[YAGOT_ERRORS] > 0;
     return more->counters[YAGOT_TESTS] > 0 || more->counters[YAGOT_SKIPS] > 0 || more->counters[YAGOT_DISABLEDS] > 0
            || (failures && o->said[YAGOT_FAILURES] + o->said[YAGOT_ERRORS] > failed);
@@ -213,7 +213,7 @@ yagot_leave_suite(yagot_reading *r)
 
 /* -- the root ------------------------------------------------------------------------------------- */
 
-/* Is this name among those that the root has already, which stand between commas? */
+/* Does the root have this name already? Its names are separated by commas. */
 static bool
 has_name(const yagot_text *names, const char *name, size_t size)
 {

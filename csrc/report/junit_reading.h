@@ -1,4 +1,8 @@
-/* junit_reading.h - a JUnit file on its way into the spool: what is shared by the reader's parts. */
+/* junit_reading.h - a JUnit file on its way into the spool: what is shared by the reader's parts.
+ *
+ * In:  a file that is being parsed, and a spool; the reading borrows both.
+ * Out: records and suites in the spool. Errors end the reading (yagot_reading_stop()), with an exception set.
+ */
 #ifndef YAGOT_JUNIT_READING_H
 #define YAGOT_JUNIT_READING_H
 

@@ -1,4 +1,9 @@
-/* junit_spool.h - what several JUnit files hold, on its way into one: a file with all texts, and little in memory. */
+/* junit_spool.h - what several JUnit files hold, on its way into one: a file with all texts, and little in memory.
+ *
+ * In:  two descriptors of empty files, which the spool owns from then on, and JUnit files.
+ * Out: records and suites in the order of writing (junit_output.h).
+ * Functions that return int give -1 with an exception set when they fail, unless they say otherwise.
+ */
 #ifndef YAGOT_JUNIT_SPOOL_H
 #define YAGOT_JUNIT_SPOOL_H
 
@@ -31,7 +36,7 @@ typedef struct {
 /* The number of the run that a suite has itself; those behind it are in an array. */
 #define YAGOT_OWN_RUN (YAGOT_NONE - 1)
 
-/* How the identity of a test case begins; then come its class and its name with a NUL each. A property's has a number
+/* The beginning of a test case's identity; its class and its name follow, each with a NUL. A property's has a number
  * that is no case's, and its attributes. */
 typedef struct {
     uint32_t suite, number;     /* number: of those in one file that are the same but for it, from 0 */
@@ -194,7 +199,7 @@ uint32_t yagot_spool_suite(yagot_spool *spool, uint32_t parent, const yagot_text
 int yagot_suite_attributes(yagot_spool *spool, uint32_t suite, const yagot_text *attributes);
 /* The next record will be one of this suite. -1 with an exception set. */
 int yagot_suite_record(yagot_spool *spool, uint32_t suite);
-/* Counts a test case in a suite and those around it, so many times. */
+/* Counts a test case, `times` times, in a suite and in those around it. */
 void yagot_suite_count(yagot_spool *spool, uint32_t suite, yagot_kind kind, int64_t milliseconds, int times);
 /* Counts a surplus there. */
 void yagot_suite_surplus(yagot_spool *spool, uint32_t suite, const yagot_surplus *surplus);

@@ -1,4 +1,8 @@
-/* junit_testcase.h - a test case on its way into a JUnit report. */
+/* junit_testcase.h - a test case on its way into a JUnit report.
+ *
+ * In:  the arguments of JUnitWriter.write(), borrowed while the call lasts.
+ * Out: an element in a yagot_xml, which marks itself when memory is short.
+ */
 #ifndef YAGOT_JUNIT_CASE_H
 #define YAGOT_JUNIT_CASE_H
 

@@ -1,4 +1,8 @@
-/* junit_time.h - times as writers of all languages put them: 0.160, 0,160, 14,029.255, PT1M3.5S, 00:00:03.14. */
+/* junit_time.h - times as writers of all languages put them: 0.160, 0,160, 14,029.255, PT1M3.5S, 00:00:03.14.
+ *
+ * In:  text, and what commas have been in the file so far.
+ * Out: milliseconds, or that they are unclear. Nothing fails.
+ */
 #ifndef YAGOT_JUNIT_TIME_H
 #define YAGOT_JUNIT_TIME_H
 

@@ -66,7 +66,7 @@ explain_character(char *text, size_t size, yagot_parse_error error, xmlParserCtx
 
 /* -- words ---------------------------------------------------------------------------------------- */
 
-/* libxml2's numbers of errors, and what they mean here; those that say a name have it first. */
+/* libxml2's error numbers, and what they mean here; messages with a name begin with it. */
 static const struct {
     int code;
     const char *words, *named;

@@ -1,4 +1,8 @@
-/* xml_errors.h - errors of libxml2's parser in words for people: the character, and what is wrong with it. */
+/* xml_errors.h - errors of libxml2's parser in words for people: the character, and what is wrong with it.
+ *
+ * In:  an error and its parser, borrowed.
+ * Out: a line in the caller's memory, cut where that ends.
+ */
 #ifndef YAGOT_XML_ERRORS_H
 #define YAGOT_XML_ERRORS_H
 

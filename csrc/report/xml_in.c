@@ -171,7 +171,7 @@ read_quietly(yagot_xmlin *in)
     xmlGenericErrorFunc handler = xmlGenericError;      /* this thread's; lxml may have its own */
     void *context = xmlGenericErrorContext;
     xmlSetGenericErrorFunc(NULL, discard);
-    /* NOENT gives &amp; in attributes as it is meant; without a declaration there are no other entities */
+    /* NOENT resolves &amp; in attributes; without a declaration there are no other entities */
     (void)xmlCtxtReadIO(in->parser, on_read, NULL, in, NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOENT);
     xmlSetGenericErrorFunc(context, handler);
 }

@@ -1,8 +1,11 @@
 /* xml_in.h - reading XML, as events: the one place that sees libxml2's parser.
  *
  * For files from anywhere: no document type declarations, no entities, no network; at most 256 elements within each
- * other, and libxml2's limit of 10 MB for an attribute and a comment. CDATA sections of any size come as text. Names of
+ * other, and libxml2's limit of 10 MB for attributes and comments. CDATA sections of any size come as text. Names of
  * elements come without prefixes; comments and processing instructions do not come.
+ *
+ * In:  a descriptor and a receiver, both borrowed.
+ * Out: calls of the receiver with names and texts that are valid until it returns. Errors are exceptions, or a line.
  */
 #ifndef YAGOT_XMLIN_H
 #define YAGOT_XMLIN_H

@@ -3,6 +3,9 @@
  * A few lines instead of libxml2's text writer, whose state and buffers cost more than the rest of a report. Texts are
  * escaped so that every reader gives back the same: also the white space that XML 1.0 would normalize (2.11, 3.3.3).
  * Characters that XML cannot hold (\x1b, \udc80) are shown visibly in str; bytes must be UTF-8 without such.
+ *
+ * In:  names, which are trusted, and texts, which are not; all stay the caller's.
+ * Out: bytes that the fragment owns.
  * Running out of memory marks the fragment; the calls after that do nothing.
  */
 #ifndef YAGOT_XMLOUT_H

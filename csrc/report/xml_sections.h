@@ -1,4 +1,8 @@
-/* xml_sections.h - CDATA sections become text on their way to the parser, which would hold each of them as a whole. */
+/* xml_sections.h - CDATA sections become text on their way to the parser, which would hold each of them as a whole.
+ *
+ * In:  the bytes of a file, piece by piece.
+ * Out: bytes without sections, in the caller's memory. Nothing fails.
+ */
 #ifndef YAGOT_XML_SECTIONS_H
 #define YAGOT_XML_SECTIONS_H
 

@@ -64,7 +64,7 @@ class Growth:
         return seen["alive"] if seen is not None else []
 
     def _show_progress(self, end: str = "") -> None:
-        """A line of progress, where somebody waits."""
+        """Shows a line of progress on a terminal."""
         now = self._clock()
         if (end or now - max(self._shown_at, self._began + QUIET_SECONDS - 1) > 1) and sys.__stderr__ is not None:
             if (self._shown_at or not end) and sys.__stderr__.isatty():

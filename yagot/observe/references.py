@@ -1,9 +1,9 @@
 """References that nobody holds: when to look for them, and which of those found are leaks.
 
-A survivor whose reference count is higher than all references that can be found is a suspect: caches in C look the
-same, and what another thread holds for a moment. So suspects are looked at again at boundaries, and reported at the
-end of the run. With --confirm the test is run again, in fresh instances: if each run leaves one more, and none of them
-goes, it is a leak.
+A survivor with a reference count that is higher than the number of references that can be found is a suspect: caches
+in C look the same, and so does what another thread holds for a moment. So suspects are looked at again at boundaries,
+and reported at the end of the run. With --confirm the test is run again, in fresh instances: if each run leaves one
+more, and none of them goes, it is a leak.
 """
 
 from __future__ import annotations

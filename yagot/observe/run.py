@@ -62,7 +62,7 @@ class Run:
     def __init__(self, config: Config, reporters: Sequence[Reporter] = ()) -> None:
         self.config = config
         self.reporters = list(reporters)
-        self.summary = Summary(config.show_slowest, config.details)
+        self.summary = Summary(config.show_slowest, config.details, config.docs)
         self._under_way: TestInfo | tuple[TestReport, list[Reporter]] | None = None
         self._unwritten: list[Reporter] = []
         self._closed = False

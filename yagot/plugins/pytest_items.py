@@ -25,7 +25,7 @@ _INFO = pytest.StashKey["TestInfo"]()
 
 
 def info_of(item: pytest.Item) -> TestInfo:
-    """Names of a collected test, made once: pytest works out a location anew for each question."""
+    """Names of a collected test, made once: pytest works out a location anew each time it is asked."""
     info = item.stash.get(_INFO, None)
     if info is None:
         info = item.stash[_INFO] = info_of_node(item.nodeid, item.location[1])

@@ -25,7 +25,7 @@ class Attachments:
         """Raises UnusablePath."""
         if not directory.isprintable() or any(c in directory for c in _FORBIDDEN):
             path = readable(directory)
-            raise UnusablePath(f"cannot write {path}: the path of attachments must not have any of {_FORBIDDEN}")
+            raise UnusablePath(f"cannot write {path}: the path of attachments must not contain any of {_FORBIDDEN}")
         first = Output(os.path.join(directory, "leak.json"))
         self._directory = directory
         self._absolute = os.path.dirname(first.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from yagot.model import Finding, TestInfo, TestReport
-from yagot.report.wording import describe, summary_text
+from yagot.report.wording import describe, legend, summary_text
 
 SHOWN = 10
 """GitHub shows ten errors a step."""
@@ -14,20 +14,22 @@ _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
-def annotation(test: TestInfo, finding: Finding) -> str:
+def annotation(test: TestInfo, finding: Finding, docs: str | None = None) -> str:
     """A workflow command: ``::error file=…,line=…,title=…::…``, as GitHub's documentation of them has it."""
     cut = finding.cut
     file, line = (cut.file, cut.line) if cut is not None and cut.file else (test.file, test.line)
     properties = {"file": file, "line": line, "title": f"{test.name} leaks"}
     given = ",".join(f"{key}={str(value).translate(_PROPERTY)}" for key, value in properties.items() if value)
-    lines = [f"LEAK: {summary_text(finding)}", *describe(finding)]
+    lines = [f"LEAK: {summary_text(finding)}", *describe(finding), legend([finding], docs)]
     return f"::error {given}::{chr(10).join(lines).translate(_DATA)}"
 
 
 class GitHubAnnotations:
     """A reporter that shows each cause, with the first test that has it, at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, docs: str | None = None) -> None:
+        """*docs*: see Config."""
+        self._docs = docs
         self._shown: set[str] = set()
         self._lines: list[str] = []
 
@@ -39,7 +41,7 @@ class GitHubAnnotations:
         for finding in report.leaks if fails else ():
             if finding.signature not in self._shown and len(self._lines) < SHOWN:
                 self._shown.add(finding.signature)
-                self._lines.append(annotation(report.test, finding))
+                self._lines.append(annotation(report.test, finding, self._docs))
 
     def close(self) -> None:
         """Writes to stderr, which is the log that GitHub reads."""

@@ -43,10 +43,14 @@ class HTMLReport(CauseReport):
 
     verdicts = ("leak", "known", "suspected", "allowed", "note")
 
-    def __init__(self, path: str, about: About, previous: Sequence[TestReport] | None = None) -> None:
-        """*previous*: an earlier run to compare with. Raises ConfigError if a package is missing, and UnusablePath."""
+    def __init__(
+        self, path: str, about: About, previous: Sequence[TestReport] | None = None, docs: str | None = None
+    ) -> None:
+        """*previous*: an earlier run to compare with; *docs*: see Config. Raises ConfigError if a package is missing,
+        and UnusablePath."""
         super().__init__()
         self.about = about
+        self._docs = docs.rstrip("/") if docs else ""
         self._rows: list[Row] = []
         try:
             import graphviz  # noqa: F401
@@ -90,6 +94,7 @@ class HTMLReport(CauseReport):
         earlier = self._previous.ranked() if self._previous is not None else []
         return self._template.render(
             report=self,
+            docs=self._docs,
             causes=causes,
             leaks=leaks,
             drawings=self._drawings(causes),

@@ -15,7 +15,7 @@ from yagot.files import Output, UnusablePath
 from yagot.model import BROKEN_OFF, CRASH, THE_RUN, Problem, TestInfo, TestReport
 from yagot.originals import os
 from yagot.report.attachments import Attachments
-from yagot.report.wording import describe_report, headline
+from yagot.report.wording import describe_report, headline, legend
 
 MESSAGE_LIMIT = 500
 TEXT_LIMIT = 60_000
@@ -108,6 +108,7 @@ class JUnitReport:
         family: str = "xunit2",
         attachments: str | None = None,
         datadog: bool = False,
+        docs: str | None = None,
     ) -> None:
         """Replaces the report at *path* (see path_of) by an empty one. Raises UnusablePath.
 
@@ -117,11 +118,12 @@ class JUnitReport:
         *content*: ``all`` tests with their outcomes, or only ``leaks``, beside the framework's own report of the
         outcomes: other names, and what did not pass is reported as skipped. *family*: see Config.junit_family.
         *attachments*: a directory for them. *datadog*: with properties for it, which are there in any case where a
-        variable is set that its tools read.
+        variable is set that its tools read. *docs*: see Config.
         """
         self.output = Output(path_of(path))
         self._attachments = Attachments(attachments) if attachments is not None else None
         self._leaks = content == "leaks"
+        self._docs = docs
         self._ant = family == "ant"
         timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
         properties = _properties()
@@ -225,7 +227,8 @@ class JUnitReport:
         if fails:
             output = self._attach(report)
             kind, type_, message = "failure", leak_type(report), headline(report)
-            text = f"{message}\n{describe_report(report, details=True)}\n"
+            words = legend(report.leaks, self._docs)
+            text = f"{message}\n{describe_report(report, details=True)}\n{words and f'  {words}{chr(10)}'}"
         elif report.problem is not None and report.problem.type in (CRASH, BROKEN_OFF):
             kind, type_ = "error", report.problem.type
             message = text = report.problem.message

@@ -9,7 +9,7 @@ from yagot.files import Output
 from yagot.originals import os
 from yagot.report.causes import CauseReport, CauseTotals
 from yagot.report.drawings import fenced, inert, mermaid
-from yagot.report.wording import cut_text, plural, size, snippet_lines, types_text
+from yagot.report.wording import cut_text, legend, plural, size, snippet_lines, types_text
 
 SHOWN_CAUSES = 20
 SHOWN_TESTS = 5
@@ -18,9 +18,10 @@ SHOWN_TESTS = 5
 class MarkdownReport(CauseReport):
     """Writes the leaks at the end of the run."""
 
-    def __init__(self, path: str) -> None:
-        """Raises UnusablePath."""
+    def __init__(self, path: str, docs: str | None = None) -> None:
+        """*docs*: see Config. Raises UnusablePath."""
         super().__init__()
+        self._docs = docs
         self.output = Output(path)
 
     def _lines(self) -> Iterator[str]:
@@ -40,6 +41,7 @@ class MarkdownReport(CauseReport):
             yield f"\n… {plural(len(ranked) - SHOWN_CAUSES, 'more cause')}"
         for cause in ranked[:SHOWN_CAUSES]:
             yield from self._details(cause)
+        yield f"\n{legend((cause.finding for cause in ranked), self._docs)}"
 
     @staticmethod
     def _details(cause: CauseTotals) -> Iterator[str]:
@@ -78,11 +80,12 @@ class MarkdownReport(CauseReport):
 class JobSummary(MarkdownReport):
     """The report at the end of what other steps of a GitHub job wrote ($GITHUB_STEP_SUMMARY)."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, docs: str | None = None) -> None:
         CauseReport.__init__(self)  # the path is not checked
+        self._docs = docs
         self._path = os.path.abspath(path)
 
     def close(self) -> None:
-        """Adds to the file. Nobody asked for it, so a failure is no reason to fail."""
+        """Adds to the file. Nobody asked for it, so the run does not fail if it cannot be written."""
         with contextlib.suppress(OSError), open(self._path, "a", encoding="utf-8") as file:
             file.write(self.text())

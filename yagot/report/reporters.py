@@ -41,19 +41,19 @@ def make_reporters(config: Config, content: str = "leaks") -> list[Reporter]:
     if config.markdown is not None:
         from yagot.report.markdown import MarkdownReport
 
-        reporters.append(MarkdownReport(config.markdown))
+        reporters.append(MarkdownReport(config.markdown, config.docs))
     elif os.environ.get("GITHUB_STEP_SUMMARY"):
         from yagot.report.markdown import JobSummary
 
-        reporters.append(JobSummary(os.environ["GITHUB_STEP_SUMMARY"]))
+        reporters.append(JobSummary(os.environ["GITHUB_STEP_SUMMARY"], config.docs))
     if config.html is not None:
         from yagot.report.html import HTMLReport
 
-        reporters.append(HTMLReport(config.html, about))
+        reporters.append(HTMLReport(config.html, about, docs=config.docs))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         from yagot.report.github import GitHubAnnotations
 
-        reporters.append(GitHubAnnotations())
+        reporters.append(GitHubAnnotations(config.docs))
     if config.junit_xml is not None:
         from yagot.report.junit import JUnitReport
 
@@ -64,6 +64,7 @@ def make_reporters(config: Config, content: str = "leaks") -> list[Reporter]:
                 config.junit_family,
                 config.junit_attachments,
                 config.junit_datadog,
+                config.docs,
             )
         )
     return reporters

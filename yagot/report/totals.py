@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from yagot.judge.owners import BUILTIN
 from yagot.model import BEFORE, LATER, TestReport
 from yagot.report.causes import Causes, CauseTotals
-from yagot.report.wording import describe, plural, size, summary_text
+from yagot.report.wording import describe, legend, plural, size, summary_text
 
 SHOWN_CAUSES = 10
 SHOWN_WHOLE = 3
@@ -25,11 +25,13 @@ class Summary(Causes):
     """What a user types to have a suspect confirmed or cleared; adapters set their own. It may name the test and its
     module."""
 
-    def __init__(self, slowest: int = 0, details: bool = False) -> None:
-        """*slowest*: how many of the checks that took longest to show; *details*: all causes, and notes too."""
+    def __init__(self, slowest: int = 0, details: bool = False, docs: str | None = None) -> None:
+        """*slowest*: how many of the checks that took longest to show; *details*: all causes, and notes too; *docs*:
+        see Config."""
         super().__init__()
         self._show_slowest = slowest
         self.details = details
+        self._docs = docs
         self._slowest: list[tuple[float, str]] = []
         self.gone = 0
         self.incomplete = 0
@@ -80,6 +82,9 @@ class Summary(Causes):
         suspected = self.by_verdict("suspected")
         if suspected:
             yield from self._suspected_lines(suspected)
+        words = legend((cause.finding for cause in (*leaks, *suspected)), self._docs)
+        if words:
+            yield f"yagot: {words}"
         if self.incomplete:
             yield f"yagot: {plural(self.incomplete, 'test')} not seen whole, the first {self.first_incomplete}"
         if self._slowest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from yagot.files import shown_path, shown_places
 from yagot.model import Finding, Step, TestReport
@@ -85,6 +85,28 @@ def summary_text(finding: Finding) -> str:
         return finding.cause
     unheld = f", {plural(finding.references, 'reference')} that nobody holds" if finding.references else ""
     return f"{cycle_text(finding)}: {counts_text(finding)}{unheld}"
+
+
+_MEANINGS = {
+    "collected": "only the garbage collector can release the objects",
+    "uncollectable": "not even the garbage collector can release the objects",
+    "growth": "there is more after each run of the test",
+    "held": "not on the cycle itself, but released only with it",
+    "suspected": "a reference seems to have no holder; running with confirm makes sure",
+}
+
+
+def legend(findings: Iterable[Finding], docs: str | None = None) -> str:
+    """What the words in a report of these findings mean, and where there is more; empty for none. *docs*: see
+    Config."""
+    words = set()
+    for finding in findings:
+        words.add("suspected" if finding.verdict == "suspected" else finding.kind)
+        if finding.cycle_length and finding.objects > finding.cycle_length * finding.count:
+            words.add("held")
+    meanings = [f"{word}: {meaning}" for word, meaning in _MEANINGS.items() if word in words]
+    more = [f"more: {docs.rstrip('/')}/guide/reading.html"] if docs and meanings else []
+    return "; ".join([*meanings, *more])
 
 
 def headline(report: TestReport) -> str:
