@@ -1,7 +1,7 @@
 /* makers.c - see makers.h.
  *
  * Variables are the work of their function. An attribute is the work of the class whose methods set it: a project's
- * subclass is not to blame for what its base class keeps. Items and the fields of C types tell nothing; what a C type
+ * subclass is not to blame for what its base class keeps. Items and the fields of C types say nothing; what a C type
  * refers to without any name is its own work.
  *
  * A cause in general names that class, too: all subclasses share it, whatever they are called.

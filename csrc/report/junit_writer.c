@@ -208,7 +208,7 @@ try_case(junit_writer *self, const yagot_case *c)
     }
     if (put_case(self, c, same) < 0) {
         int error = errno;
-        self->over = true;      /* the user is told in other ways */
+        self->over = true;      /* the user learns of it in other ways */
         (void)take_back(self);
         errno = error;
         return checked(-1);
