@@ -92,7 +92,7 @@ thread_of(yagot_reach *r, long number)
     return t;
 }
 
-/* Searches the far end of a running thread's stack. To end, a thread with a Python state needs the GIL, which we hold. */
+/* Searches the far end of a running thread's stack. It does not end meanwhile: deleting its state needs the GIL. */
 static void
 search_running(yagot_reach *r, long number)
 {
