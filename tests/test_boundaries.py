@@ -200,6 +200,36 @@ def test_what_is_called_at_exit_is_no_suspect_at_a_boundary(project):
     assert "suspected" not in result.stderr
 
 
+def test_what_a_thread_holds_that_computes_without_the_gil_is_no_suspect(project):
+    """The kernel does not say where its stack ends."""
+    project.write("test_computing.py", """
+        import hashlib
+        import threading
+        import unittest
+
+        KEEP = []
+
+        def compute():
+            hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 3_000_000)
+
+        class TestComputing(unittest.TestCase):
+            def test_start(self):
+                KEEP.append(threading.Thread(target=compute))
+                KEEP[-1].start()
+
+            def test_start_another(self):
+                KEEP.append(threading.Thread(target=compute))
+                KEEP[-1].start()
+
+        def tearDownModule():
+            assert all(thread.is_alive() for thread in KEEP)
+        """)
+    for _ in range(3):
+        result = project.yagot("test_computing", check=0)
+        assert "yagot: no leaks in 2 tests" in result.stderr
+        assert "suspected" not in result.stderr
+
+
 def test_what_another_thread_holds_in_a_call_is_no_suspect(project):
     project.write("test_reader.py", """
         import os

@@ -1,13 +1,15 @@
 /* stacks.c - find: references on the stacks of other threads.
  *
  * A thread holds what it works with on its C stack, and on the stack of its Python frames. It waits for the GIL or in
- * a system call while we look: the kernel knows how far its stack reaches then. Of a thread that is running nothing can
- * be known, nor where the kernel does not say it.
+ * a system call while we look: the kernel knows how far its stack reaches then. It does not say that of a thread that
+ * is running, in C code that has released the GIL: all that is mapped of its stack is searched, up to a size, and what
+ * its registers hold stays unknown.
  */
 #include "find/reach.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +60,60 @@ size_of_stack(yagot_reach *r, uintptr_t start)
     return MOST_OF_A_STACK;
 }
 
+/* Whether this is the kernel's number of a Python thread. 3.10 does not know it, but the C library notes it in the
+ * description of the thread, and the kernel deletes it there when the thread ends. */
+static bool
+has_number(yagot_reach *r, const PyThreadState *thread, long number)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    (void)r;
+    return thread->native_thread_id == (unsigned long)number;
+#else
+    enum { FIRST = 8, MOST = 256 };
+    int32_t description[MOST];
+    size_t size = yagot_memory_read(r->memory, (uintptr_t)thread->thread_id, description, sizeof description);
+    size_t i = FIRST;
+    while (i < size / sizeof *description && description[i] != number) {
+        i++;
+    }
+    return i < size / sizeof *description;
+#endif
+}
+
+/* The Python thread with this number; NULL if there is none. The state of a thread that has ended may be left over: the
+ * caller knows that the kernel's thread is there. */
+static const PyThreadState *
+thread_of(yagot_reach *r, long number)
+{
+    PyThreadState *t = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    while (t != NULL && !has_number(r, t, number)) {
+        t = PyThreadState_Next(t);
+    }
+    return t;
+}
+
+/* Searches the far end of a running thread's stack. It does not end meanwhile: deleting its state needs the GIL. */
+static void
+search_running(yagot_reach *r, long number)
+{
+    const PyThreadState *thread = thread_of(r, number);
+    pthread_attr_t attributes;
+    void *lowest;
+    size_t size;
+    if (thread == NULL || pthread_getattr_np((pthread_t)thread->thread_id, &attributes) != 0) {
+        return;
+    }
+    if (pthread_attr_getstack(&attributes, &lowest, &size) == 0) {
+        uintptr_t end = (uintptr_t)lowest + size, word;
+        uintptr_t start = end - (size < MOST_OF_A_STACK ? size : MOST_OF_A_STACK);
+        while (start < end && yagot_memory_read(r->memory, start, &word, sizeof word) < sizeof word) {
+            start += STACK_PAGE;        /* the main thread's stack is mapped as it grows */
+        }
+        (void)yagot_reach_unsafe(r, start, start < end ? end - start : 0, true);
+    }
+    (void)pthread_attr_destroy(&attributes);
+}
+
 static void
 search_c_stacks(yagot_reach *r)
 {
@@ -68,10 +124,14 @@ search_c_stacks(yagot_reach *r)
         return;
     }
     for (struct dirent *entry; (entry = readdir(threads)) != NULL;) {
-        if (entry->d_name[0] == '.' || strtol(entry->d_name, NULL, 10) == self) {
+        long number = strtol(entry->d_name, NULL, 10);
+        if (entry->d_name[0] == '.' || number == self) {
             continue;
         }
         uintptr_t end = stack_pointer(entry->d_name), start = (end & ~(uintptr_t)7) - RED_ZONE;
+        if (end == 0) {
+            search_running(r, number);
+        }
         if (end == 0 || yagot_reach_unsafe(r, start, size_of_stack(r, start), true) == 0) {
             r->h->stacks = true;
         }
