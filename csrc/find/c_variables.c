@@ -112,8 +112,8 @@ search_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *arg)
 {
     yagot_reach *r = arg;
     bool python = has_address(info, (uintptr_t)&PyType_Type);
-    if (has_address(info, (uintptr_t)&malloc)) {
-        return 0;               /* it knows what is free */
+    if (!python && has_address(info, (uintptr_t)&malloc)) {
+        return 0;               /* it knows what is free; of a Python at a fixed address, only a stub of it is there */
     }
     for (int i = 0; i < info->dlpi_phnum; i++) {
         if (info->dlpi_phdr[i].p_type != PT_LOAD || !(info->dlpi_phdr[i].p_flags & PF_W)) {
