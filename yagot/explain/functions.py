@@ -405,6 +405,8 @@ def generator(cycle: Cycle) -> Advice | None:
         what = link.source["what"].partition(" ")[0]
         name = kept.removesuffix(".close()") or _variable(cycle, link) or "…"
         call = f"await {name}.aclose()" if what == "async_generator" else f"{name}.close()"
+        if kept and cycle.edits(before.file):
+            call = f"async def aclose(self): {call}" if call.startswith("await") else f"def close(self): {call}"
         if place is None:
             found = cycle.function(link)
             place = Place(found[0], found[1], found[1]) if found is not None else None
