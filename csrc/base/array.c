@@ -16,3 +16,22 @@ yagot_array_grow(void *items, size_t count, size_t *room, size_t item_size)
     }
     return grown;
 }
+
+int
+yagot_objects_add(yagot_objects *objects, PyObject *object)
+{
+    PyObject **grown = yagot_array_grow(objects->items, objects->count, &objects->room, sizeof *grown);
+    if (grown == NULL) {
+        return -1;
+    }
+    objects->items = grown;
+    objects->items[objects->count++] = object;
+    return 0;
+}
+
+void
+yagot_objects_fini(yagot_objects *objects)
+{
+    PyMem_RawFree(objects->items);
+    *objects = (yagot_objects){0};
+}

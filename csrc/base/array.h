@@ -12,4 +12,14 @@
  * one is still the caller's. */
 void *yagot_array_grow(void *items, size_t count, size_t *room, size_t item_size);
 
+/* A growable array of borrowed objects; the array itself is owned. */
+typedef struct {
+    PyObject **items;
+    size_t count, room;
+} yagot_objects;
+
+/* -1 when memory is short: then the array is as it was. */
+int yagot_objects_add(yagot_objects *objects, PyObject *object);
+void yagot_objects_fini(yagot_objects *objects);
+
 #endif

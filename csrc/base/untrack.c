@@ -5,21 +5,17 @@
 
 typedef struct {
     PyTypeObject *type;
-    PyObject **pending;         /* owned array; borrowed objects, which the tree holds */
-    size_t count, room;
+    yagot_objects pending;      /* the tree holds them */
     bool failed;
 } hiding;
 
 static void
 hide(hiding *h, PyObject *object)
 {
-    PyObject **grown = yagot_array_grow(h->pending, h->count, &h->room, sizeof *grown);
-    if (grown == NULL) {
+    if (yagot_objects_add(&h->pending, object) < 0) {
         h->failed = true;
         return;
     }
-    h->pending = grown;
-    h->pending[h->count++] = object;
     PyObject_GC_UnTrack(object);
 }
 
@@ -40,9 +36,9 @@ yagot_untrack_tree(PyObject *root, PyTypeObject *type)
 {
     hiding h = {.type = type};
     hide(&h, root);
-    while (h.count > 0 && !h.failed) {
-        yagot_traverse(h.pending[--h.count], visit, &h);
+    while (h.pending.count > 0 && !h.failed) {
+        yagot_traverse(h.pending.items[--h.pending.count], visit, &h);
     }
-    PyMem_RawFree(h.pending);
+    yagot_objects_fini(&h.pending);
     return h.failed ? -1 : 0;
 }

@@ -2,8 +2,6 @@
  * references come from there; it is counted where the last of them is met. */
 #include "explain/sizes.h"
 
-#include "base/array.h"
-
 #include "base/describe.h"
 
 #include <string.h>
@@ -18,7 +16,7 @@ yagot_sizes_init(yagot_sizes *sizes, yagot_snapshot *snapshot)
 void
 yagot_sizes_fini(yagot_sizes *sizes)
 {
-    PyMem_RawFree(sizes->pending);
+    yagot_objects_fini(&sizes->pending);
     yagot_snapshot_fini(&sizes->shared);
 }
 
@@ -85,18 +83,6 @@ size_of(yagot_sizes *sizes, PyObject *object)
     return size + header;
 }
 
-static void
-push(yagot_sizes *sizes, PyObject *object)
-{
-    PyObject **grown = yagot_array_grow(sizes->pending, sizes->depth, &sizes->room, sizeof *grown);
-    if (grown == NULL) {
-        sizes->failed = true;
-        return;
-    }
-    sizes->pending = grown;
-    sizes->pending[sizes->depth++] = object;
-}
-
 static int
 visit_untracked(PyObject *child, void *arg)
 {
@@ -122,7 +108,7 @@ visit_untracked(PyObject *child, void *arg)
             return 0;
         }
     }
-    push(sizes, child);
+    sizes->failed |= yagot_objects_add(&sizes->pending, child) < 0;
     return 0;
 }
 
@@ -131,8 +117,8 @@ yagot_sizes_add(yagot_sizes *sizes, PyObject *object, size_t *bytes)
 {
     *bytes = size_of(sizes, object);
     yagot_traverse(object, visit_untracked, sizes);
-    while (sizes->depth > 0) {
-        PyObject *child = sizes->pending[--sizes->depth];
+    while (sizes->pending.count > 0) {
+        PyObject *child = sizes->pending.items[--sizes->pending.count];
         *bytes += size_of(sizes, child);
         if (PyObject_IS_GC(child)) {
             yagot_traverse(child, visit_untracked, sizes);

@@ -6,6 +6,7 @@
 #ifndef YAGOT_SIZES_H
 #define YAGOT_SIZES_H
 
+#include "base/array.h"
 #include "explain/graph.h"
 
 enum { YAGOT_SIZERS = 64 };     /* a power of two */
@@ -13,8 +14,7 @@ enum { YAGOT_SIZERS = 64 };     /* a power of two */
 typedef struct {
     yagot_snapshot *snapshot;   /* the garbage */
     yagot_snapshot shared;      /* untracked objects met; refs: references not yet met */
-    PyObject **pending;         /* owned; untracked containers to look into */
-    size_t depth, room;
+    yagot_objects pending;      /* untracked containers to look into */
     struct {                    /* a small cache; borrowed */
         PyTypeObject *type;
         PyObject *sizer;        /* the type's C-level __sizeof__; NULL: object's, which needs no call */

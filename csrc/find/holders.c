@@ -1,8 +1,6 @@
 /* holders.c - see holders.h. */
 #include "find/holders.h"
 
-#include "base/array.h"
-
 /* Exact types that never refer to a tracked object. */
 static bool
 is_leaf(PyTypeObject *type)
@@ -18,18 +16,6 @@ filter_bit(const PyObject *object)
     return (uint32_t)(((uintptr_t)object >> 4) * 0x9E3779B97F4A7C15u >> 32) % YAGOT_FILTER_BITS;
 }
 
-static void
-append(yagot_holders *h, yagot_objects *array, PyObject *object)
-{
-    PyObject **grown = yagot_array_grow(array->items, array->count, &array->room, sizeof *grown);
-    if (grown == NULL) {
-        h->failed = true;
-        return;
-    }
-    array->items = grown;
-    array->items[array->count++] = object;
-}
-
 void
 yagot_holders_push(yagot_holders *h, PyObject *object)
 {
@@ -39,14 +25,14 @@ yagot_holders_push(yagot_holders *h, PyObject *object)
     }
     else if (*slot == 0) {
         *slot = 1;
-        append(h, &h->walk.pending, object);
+        h->failed |= yagot_objects_add(&h->walk.pending, object) < 0;
     }
 }
 
 void
 yagot_holders_note_opaque(yagot_holders *h, PyObject *object)
 {
-    append(h, &h->opaque, object);
+    h->failed |= yagot_objects_add(&h->opaque, object) < 0;
 }
 
 uint32_t
@@ -137,7 +123,6 @@ void
 yagot_holders_fini(yagot_holders *h)
 {
     yagot_idtable_fini(&h->walk.seen);
-    PyMem_RawFree(h->walk.pending.items);
-    PyMem_RawFree(h->opaque.items);
-    h->walk.pending.items = h->opaque.items = NULL;
+    yagot_objects_fini(&h->walk.pending);
+    yagot_objects_fini(&h->opaque);
 }

@@ -7,15 +7,10 @@
 #ifndef YAGOT_HOLDERS_H
 #define YAGOT_HOLDERS_H
 
+#include "base/array.h"
 #include "base/snapshot.h"
 
 enum { YAGOT_FILTER_BITS = 1 << 16, YAGOT_LATELY = 16 };
-
-/* A growable array of borrowed objects; the array is owned. */
-typedef struct {
-    PyObject **items;
-    size_t count, room;
-} yagot_objects;
 
 /* What is asked about, in brief: made once, by yagot_holders_init(). */
 typedef struct {

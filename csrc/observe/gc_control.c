@@ -149,8 +149,7 @@ yagot_gc_visit_all(yagot_gc *gc, int (*visit)(PyObject *, void *), void *arg)
 
 typedef struct {
     yagot_idtable *table;
-    PyObject **objects;         /* owned array, and the references in it */
-    size_t count, room;
+    yagot_objects found;        /* with references that are owned */
     bool failed;
 } search;
 
@@ -161,13 +160,11 @@ visit_object(PyObject *object, void *arg)
     if (yagot_idtable_number(s->table, object) == 0) {
         return 1;
     }
-    PyObject **grown = yagot_array_grow(s->objects, s->count, &s->room, sizeof *grown);
-    if (grown == NULL) {
+    if (yagot_objects_add(&s->found, object) < 0) {
         s->failed = true;
         return 0;
     }
-    s->objects = grown;
-    s->objects[s->count++] = Py_NewRef(object);
+    Py_INCREF(object);
     return 1;
 }
 
@@ -177,17 +174,17 @@ yagot_gc_objects_in(yagot_gc *gc, yagot_idtable *table)
     search s = {.table = table};
     PyObject *list = NULL;
     if (yagot_gc_visit_all(gc, visit_object, &s) == 0 && !s.failed) {
-        list = yagot_gc_new_hidden_list((Py_ssize_t)s.count);
+        list = yagot_gc_new_hidden_list((Py_ssize_t)s.found.count);
     }
-    for (size_t i = 0; i < s.count; i++) {
+    for (size_t i = 0; i < s.found.count; i++) {
         if (list != NULL) {
-            PyList_SET_ITEM(list, (Py_ssize_t)i, s.objects[i]);
+            PyList_SET_ITEM(list, (Py_ssize_t)i, s.found.items[i]);
         }
         else {
-            Py_DECREF(s.objects[i]);
+            Py_DECREF(s.found.items[i]);
         }
     }
-    PyMem_RawFree(s.objects);
+    yagot_objects_fini(&s.found);
     if (list == NULL && !PyErr_Occurred()) {
         PyErr_NoMemory();
     }
