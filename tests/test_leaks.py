@@ -191,3 +191,27 @@ def test_seeking_advice_leaves_no_garbage(module_project):
 def test_most_leaks_get_advice():
     assert len(LEAKS) >= 60
     assert sum(leak.kind != "none" for leak in LEAKS.values()) / len(LEAKS) >= AT_LEAST
+
+
+PLAIN = """
+    import unittest
+
+    class TestPlain(unittest.TestCase):
+        def test_a(self):
+            first = []
+            first.append(first)
+
+        def test_b(self):
+            second = []
+            second.append(second)
+"""
+
+
+@pytest.mark.parametrize("command", [["-m", "yagot", "run"], ["-m", "pytest", "-q", "--yagot"]])
+def test_no_test_gets_the_advice_for_another_tests_code(project, command):
+    project.write("test_plain.py", PLAIN)
+    option = "--yagot-json" if "pytest" in command else "--json"
+    project.python(*command, option, "yagot.json", "test_plain" + (".py" if "pytest" in command else ""), check=1)
+    cuts = {test["name"]: [f["cut"] for f in test["findings"]] for test in project.saved().values()}
+    assert [cut["snippet"] for cut in cuts["test_a"]] == ["first.clear()"]
+    assert cuts["test_b"] == [None]

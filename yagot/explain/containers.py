@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,10 +12,13 @@ from yagot.explain.links import Cycle
 from yagot.explain.source import ADDING, Function, Source, nodes_of, read
 from yagot.files import shown_path
 from yagot.model import Cut
+from yagot.originals import os
 
 if TYPE_CHECKING:
     from yagot._core import _Hop
 
+KIND = "container"
+"""The kind of the cuts: they are of the test that was looked at, and of no other with the same cause."""
 _KINDS = ("list", "dict", "tuple", "set", "cell", "object")
 _DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict
 
@@ -123,7 +125,7 @@ def advise(cycle: Cycle) -> Advice | None:
         return None
     number = numbers[last.edge]
     owner = cycle.hops[number - 1 if cycle.hops[number - 1]["edge"] == "" else number]["what"]
-    cut = Cut("container", owner, last.edge, shown_path(source.path), last.node.lineno, last.release)
+    cut = Cut(KIND, owner, last.edge, shown_path(source.path), last.node.lineno, last.release)
     return cut, "nothing can refer weakly to a plain container: take out what was put in when it is no longer needed"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Container, Hashable, Iterable, Sequence
 
 from yagot.config import Config
 from yagot.explain.advice import advised  # loaded from the start, before tests change what imports need
+from yagot.explain.containers import KIND
 from yagot.judge.judge import judge_all, merged
 from yagot.judge.project import Project
 from yagot.judge.rules import Rule
@@ -59,7 +60,8 @@ class Verdicts:
             first = self._first.get(key)
             if first is None:
                 (first,) = self._judged([finding], self._config, (), test)
-                if len(self._first) < _MOST:
+                is_for_all = first.cut is None or first.cut.kind != KIND
+                if is_for_all and len(self._first) < _MOST:
                     self._first[key] = first
                 judged.append(first)
             else:
@@ -68,15 +70,16 @@ class Verdicts:
 
 
 def _like(first: Finding, finding: Finding) -> Finding:
-    """What was found first, in the numbers of another finding of its cause."""
+    """A finding with the verdict and the advice of the first of its cause."""
     cut = first.cut
     if cut is not None and cut.frees != finding.objects:
         cut = dataclasses.replace(cut, frees=finding.objects)
     return changed(
-        first,
-        objects=finding.objects,
-        types=finding.types,
-        held_bytes=finding.held_bytes,
-        count=finding.count,
+        finding,
+        owner=first.owner,
+        verdict=first.verdict,
+        reason=first.reason,
+        advice=first.advice,
         cut=cut,
+        hops=(),
     )
