@@ -1,13 +1,12 @@
 """Shapes that could make a check grow faster than what it looks at, each at two sizes: user CPU of `yagot run` less
 that of plain unittest, and by how much it grows from the first size to the second. Proportional is 4."""
 
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from processes import user_seconds
 from tabulate import tabulate
 
 ROUNDS = 3
@@ -77,21 +76,14 @@ CASES = {
 }  # fmt: skip
 
 
-def user_seconds(command, directory):
-    process = subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    assert os.waitstatus_to_exitcode(status) in (0, 1), command
-    return usage.ru_utime
-
-
 def extra(text):
     """What the check takes: the median of some interleaved pairs, and the plain run's."""
     with tempfile.TemporaryDirectory() as directory:
         (Path(directory) / "test_it.py").write_text(HEAD + text)
         plain, checked = [], []
         for _ in range(ROUNDS):
-            plain.append(user_seconds([sys.executable, "-m", "unittest", "test_it"], directory))
-            checked.append(user_seconds([sys.executable, "-m", "yagot", "run", "test_it"], directory))
+            plain.append(user_seconds([sys.executable, "-m", "unittest", "test_it"], directory, ""))
+            checked.append(user_seconds([sys.executable, "-m", "yagot", "run", "test_it"], directory, ""))
     return statistics.median(plain), statistics.median(checked) - statistics.median(plain)
 
 

@@ -5,13 +5,12 @@ collection after each test, pytest-nogarbage, zope.testrunner's --gc-after-test,
 """
 
 import importlib.util
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from processes import user_seconds
 from tabulate import tabulate
 
 ROUNDS = 3
@@ -44,17 +43,6 @@ def functions(directory, name, body, objects, tests, imports="", mark=""):
     text = FUNCTIONS.format(objects=objects, imports=imports)
     text += "".join(f"{mark}def test_{number}(): {body}\n" for number in range(tests))
     (directory / f"{name}.py").write_text(text)
-
-
-def user_seconds(command, directory, path):
-    """User CPU of a process. Tests that leak may fail it."""
-    environment = {**os.environ, "PYTHONPATH": path}
-    process = subprocess.Popen(
-        command, cwd=directory, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    assert os.waitstatus_to_exitcode(status) in (0, 1), command
-    return usage.ru_utime
 
 
 def contenders(original):

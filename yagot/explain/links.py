@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import functools
 import re
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from yagot.explain.source import (
 from yagot.explain.source import field as field_of
 from yagot.files import shown_path
 from yagot.model import Cut, TestInfo
-from yagot.originals import os
+from yagot.originals import dataclasses, os
 
 if TYPE_CHECKING:
     from yagot._core import _Hop

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from yagot import _core
 from yagot.config import Config
 from yagot.judge.rules import Rule
-from yagot.model import AFTER, BEFORE, LATER, Finding, TestInfo
+from yagot.model import AFTER, BEFORE, LATER, Finding, TestInfo, changed
 from yagot.observe.budget import LookBudget
 from yagot.observe.release import Ledger
 from yagot.originals import dataclasses
@@ -87,9 +87,7 @@ class Boundaries:
         for item in found:
             finding = self._ledger.causes.finding(item)
             if finding.kind == "collected":
-                finding = dataclasses.replace(
-                    finding, why=f"it outlived its test, and was garbage by the end of {ended}"
-                )
+                finding = changed(finding, why=f"it outlived its test, and was garbage by the end of {ended}")
             if item["origin"] != "import":  # nobody's: an import leaves them once
                 by_window[item["window"], item["origin"]].append(finding)
         return [

@@ -59,7 +59,6 @@ class Checker:
         if self.config.baseline is not None and self.config.baseline_mode == "ratchet":
             known = read(self.config.baseline)
         self._verdicts = Verdicts(self.config, known, self._project)
-        self._used = self._verdicts.used
         try:
             describe = guarded_repr if self.config.repr else None
             ledger = _core.Ledger(describe, native=self.config.native, modules=self._project.modules, once=True)
@@ -213,7 +212,7 @@ class Checker:
             if finding.is_pythons_own or (unsure and (noisy or finding.cause in self._references.passing)):
                 continue
             reason = UNSEEN if unsure and self._references.unseen() else finding.reason
-            kept.append(dataclasses.replace(finding, suspected=unsure, reason=reason))
+            kept.append(changed(finding, suspected=unsure, reason=reason))
         return kept
 
     def _reported(self, found: list[_Finding], again: Again | None) -> list[Finding]:
@@ -230,7 +229,7 @@ class Checker:
                 continue
             suspected = cause in reported.suspected
             if cause in reported.confirmed:
-                finding = dataclasses.replace(finding, why=finding.why + CONFIRMED)
+                finding = changed(finding, why=finding.why + CONFIRMED)
             reason = (UNSEEN if reported.unseen else finding.reason) if suspected else ""
             if suspected or finding.reason != reason:
                 finding = changed(finding, suspected=suspected, reason=reason)
@@ -245,9 +244,9 @@ class Checker:
 
     def _newly_used(self) -> tuple[str, ...]:
         """The settings that have matched something since the last report."""
-        self._used.update(key("source", name) for name in self._unknown if is_known_source(name))
-        self._unknown = [name for name in self._unknown if key("source", name) not in self._used]
-        new = tuple(sorted(self._used - self._reported_used))
+        self._verdicts.used.update(key("source", name) for name in self._unknown if is_known_source(name))
+        self._unknown = [name for name in self._unknown if key("source", name) not in self._verdicts.used]
+        new = tuple(sorted(self._verdicts.used - self._reported_used))
         self._reported_used.update(new)
         return new
 
@@ -289,5 +288,5 @@ class Checker:
             self._ledger.close()
         finally:
             self._newly_used()
-            self.run.summary.used |= self._used
+            self.run.summary.used |= self._verdicts.used
             self.run.close()

@@ -22,7 +22,7 @@ Measure = Callable[[], int]
 Place = tuple[str, int]
 
 _settrace, _gettrace = sys.settrace, sys.gettrace
-_OWN = os.path.dirname(os.path.dirname(__file__)) + os.sep
+OWN = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _INSTALLED = sysconfig.get_paths()["platlib"] + os.sep
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
 _FRAMEWORK = os.path.join(_LIBRARY, "unittest") + os.sep
@@ -101,7 +101,7 @@ class Lines:
 
 def _distance(place: Place) -> int:
     """How far a file is from what is tested: code that was installed, the standard library, what runs the tests."""
-    for distance, home in ((3, _OWN), (3, _FRAMEWORK), (1, _INSTALLED), (2, _LIBRARY)):
+    for distance, home in ((3, OWN), (3, _FRAMEWORK), (1, _INSTALLED), (2, _LIBRARY)):
         if place[0].startswith(home):
             return distance
     return 0

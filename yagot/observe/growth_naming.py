@@ -15,10 +15,9 @@ from yagot import _core
 from yagot.files import shown_path
 from yagot.model import BOUNDED, Finding, Step
 from yagot.observe import growth_series as series
-from yagot.observe.growth_lines import AtFirstCall, Lines, Measure, Place, common_place
+from yagot.observe.growth_lines import OWN, AtFirstCall, Lines, Measure, Place, common_place
 from yagot.observe.growth_paths import way_to
 from yagot.observe.growth_symbols import function_at
-from yagot.originals import os
 
 SHOWN_TYPES = 5
 SHOWN_REFERENCES = 5
@@ -29,7 +28,6 @@ NEAR_BOUND = 10
 """So many times what has been seen may a larger cache take."""
 TASKS = {"_asyncio.Task", "asyncio.tasks.Task"}
 SINGLETONS = (None, True, False, Ellipsis, NotImplemented)
-_OWN = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 _references = sys.getrefcount
 _referents = gc.get_referents
@@ -164,7 +162,7 @@ def _as_left(item: _core._Left) -> Left:
 
 
 def _made(place: Place | None, caller: tuple[str, str | None, int] | None = None) -> str:
-    text = f"{shown_path(place[0])}:{place[1]}" if place is not None and not place[0].startswith(_OWN) else ""
+    text = f"{shown_path(place[0])}:{place[1]}" if place is not None and not place[0].startswith(OWN) else ""
     inside = function_at(*caller) if caller is not None else ""
     return f"{text} in {inside}" if text and inside else text or inside
 

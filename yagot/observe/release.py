@@ -75,7 +75,7 @@ class Ledger:
     ) -> _core._Observation | None:
         """Closes the window."""
         seen: _core._Observation | None = self._for_end(self._end, look, references, alive, keep)
-        if seen is not None and seen["findings"]:
+        if seen is not None:
             self.causes.learn(seen["findings"])
         return seen
 

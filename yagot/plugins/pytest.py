@@ -136,7 +136,7 @@ class Windows:
         wrong = changes.keys() - {field.name for field in dataclasses.fields(self.config)}
         if wrong:
             raise pytest.UsageError(f"yagot: {item.nodeid}: the marker yagot has no setting {min(wrong)!r}")
-        return dataclasses.replace(self.config, **changes)
+        return dataclasses.replace(self.config, **changes) if changes else self.config
 
     def _asked(self, item: pytest.Item) -> _Asked:
         """What the markers of a test ask for. Raises UsageError."""
