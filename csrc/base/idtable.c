@@ -72,15 +72,18 @@ new_leaf(yagot_idtable *table)
     if (table->free_leaves == 0) {
         size_t leaves = table->chunks == NULL ? FIRST_LEAVES
                         : table->chunks->leaves < MOST_LEAVES ? table->chunks->leaves * 2 : MOST_LEAVES;
-        yagot_chunk *chunk = PyMem_RawCalloc(1, sizeof *chunk + leaves * sizeof chunk->slots[0]);
+        yagot_chunk *chunk = PyMem_RawMalloc(sizeof *chunk + leaves * sizeof chunk->slots[0]);
         if (chunk == NULL) {
             return NULL;
         }
-        *chunk = (yagot_chunk){.next = table->chunks, .leaves = leaves};
+        chunk->next = table->chunks;
+        chunk->leaves = leaves;
         table->chunks = chunk;
         table->free_leaves = leaves;
     }
-    return table->chunks->slots[--table->free_leaves];
+    uint32_t *leaf = table->chunks->slots[--table->free_leaves];
+    memset(leaf, 0, sizeof table->chunks->slots[0]);    /* most of a chunk is often left unused */
+    return leaf;
 }
 
 static uint32_t *

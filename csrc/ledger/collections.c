@@ -119,13 +119,20 @@ yagot_collect_fully(yagot_ledger *self)
     return yagot_look_at_labelled(self) < 0 ? -1 : yagot_gc_collect(&self->gc, 2);
 }
 
-static Py_ssize_t
-count_old(yagot_ledger *self)
+static int
+count_one(PyObject *object, void *count)
 {
-    PyObject *list = yagot_gc_objects(&self->gc, 2);
-    Py_ssize_t count = list != NULL ? PyList_GET_SIZE(list) : -1;
-    Py_XDECREF(list);
-    return count;
+    (void)object;
+    ++*(Py_ssize_t *)count;
+    return 1;
+}
+
+/* All objects: behind a window hardly any are young. */
+static Py_ssize_t
+count_objects(yagot_ledger *self)
+{
+    Py_ssize_t count = 0;
+    return yagot_gc_visit_all(&self->gc, count_one, &count) < 0 ? -1 : count;
 }
 
 /* Survivors mostly die soon after their window: they only say when to count. */
@@ -137,7 +144,7 @@ yagot_limit_growth(yagot_ledger *self)
     if (!self->state->generations || heap->grown < FIRST_LIMIT || heap->grown * 4 < heap->old) {
         return 0;
     }
-    Py_ssize_t count = count_old(self);
+    Py_ssize_t count = count_objects(self);
     if (count < 0) {
         return -1;
     }
@@ -152,6 +159,6 @@ yagot_limit_growth(yagot_ledger *self)
     if (yagot_collect_fully(self) < 0) {
         return -1;
     }
-    heap->old = count_old(self);
+    heap->old = count_objects(self);
     return heap->old < 0 ? -1 : 0;
 }

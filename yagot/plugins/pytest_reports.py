@@ -25,6 +25,7 @@ class Reports:
         self.config = config
         self.last_failed = last_failed
         self.interrupted: set[str] = set()
+        self.later: dict[str, str] = {}
         self.failure: str | None = None
         self.broke_off = False
         with ending_run(pytest.UsageError):
@@ -40,21 +41,29 @@ class Reports:
         self.run.passed_over()
         return result
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_logreport(self, report: Any) -> Generator[None, object, object]:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
         """Takes the findings of a test, from this process or a worker. What is found later gets a line of its own."""
+        if not hasattr(report, "yagot"):
+            return
         from yagot.model import BEFORE, LATER, from_dict
 
-        name, location = getattr(report, "yagot_later", None) or (report.nodeid, report.location)
-        main = report.nodeid if name == report.nodeid else name.removesuffix(LATER).removesuffix(BEFORE)
-        report.nodeid, report.location = name, tuple(location)
-        for found in getattr(report, "yagot", ()):
-            self.run.finished(from_dict(found))
-        result = yield
+        later = getattr(report, "yagot_later", None)
+        if later is not None:
+            name, location = later
+            main = report.nodeid if name == report.nodeid else name.removesuffix(LATER).removesuffix(BEFORE)
+            if main != name:
+                self.later[name] = main
+            report.nodeid, report.location = name, tuple(location)
+        for each in report.yagot:
+            self.run.finished(from_dict(each))
+
+    def _name_failed(self) -> None:
+        """What --last-failed will select are tests, not lines of what was found later."""
         failed = getattr(self.last_failed, "lastfailed", None)
-        if main != name and isinstance(failed, dict) and failed.pop(name, None):
-            failed[main] = True  # what --last-failed can select
-        return result
+        for name, main in self.later.items():
+            if isinstance(failed, dict) and failed.pop(name, None):
+                failed[main] = True
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -90,6 +99,7 @@ class Reports:
 
         if session.exitstatus == pytest.ExitCode.INTERNAL_ERROR and not self.broke_off:  # and could not say so
             self.run.broke_off("an internal error of pytest")
+        self._name_failed()
         try:
             self.run.close()
         except UnusablePath as error:
