@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import bisect
 import functools
+import re
 import sys
 import tokenize
 import warnings
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 
 from yagot import _core
 from yagot.files import file_of_module, namespace_of
+from yagot.originals import os
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 LONGEST = 2_000_000
@@ -22,6 +24,22 @@ LONGEST = 2_000_000
 ADDING = ("append", "add", "insert", "appendleft", "setdefault", "extend", "put", "push", "enter_context")
 """Methods that put their last argument into a container."""
 _EMPTYING = ("clear", "pop", "remove", "discard", "popleft", "popitem")
+
+
+_HOME = os.path.dirname(os.__file__) + os.sep
+_PLACES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+@functools.cache
+def is_source(path: str) -> bool:
+    """Is it source of the project or of a package, not of Python's own library?"""
+    return bool(path) and not path.startswith("<") and (is_installed(path) or not path.startswith(_HOME))
+
+
+@functools.cache
+def is_installed(path: str) -> bool:
+    """Is it source of an installed package?"""
+    return any(place in path for place in _PLACES)
 
 
 @dataclass(frozen=True)
@@ -45,13 +63,33 @@ class Place:
         return self.source.text(self.node)
 
 
-class Source:
-    """One parsed file."""
+def _parse(text: str) -> ast.Module:
+    """Its syntax tree; an empty one if there is none."""
+    filters = warnings.filters
+    try:
+        # The parser warns of odd escapes; whoever compiled the file has seen that.
+        warnings.filters = [("ignore", None, Warning, None, 0)]
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module([], [])
+    finally:
+        warnings.filters = filters
+    _core.untrack(tree, ast.AST)  # of some hundred thousand nodes, more than the tests have made
+    return tree
 
-    def __init__(self, path: str, text: str, tree: ast.Module) -> None:
+
+class Source:
+    """One file, parsed when it is asked for more than a class."""
+
+    def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.lines = text.split("\n")
-        self.tree = tree
+        self._alone: dict[str, ast.ClassDef | None] = {}
+
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        """The whole file."""
+        return _parse("\n".join(self.lines))
 
     def text(self, node: ast.AST) -> str:
         """The source of a node that is on one line; else empty."""
@@ -101,8 +139,23 @@ class Source:
         return found
 
     def class_(self, qualname: str) -> ast.ClassDef | None:
-        """The class of a qualified name."""
-        return self._classes.get(qualname)
+        """The class of a qualified name. Of Python's own library it is enough to parse the class."""
+        if "tree" not in self.__dict__ and not is_source(self.path) and qualname not in self._alone:
+            self._alone[qualname] = self._parsed_alone(qualname)
+        return self._alone.get(qualname) or self._classes.get(qualname)
+
+    def _parsed_alone(self, qualname: str) -> ast.ClassDef | None:
+        """A class at the top of the file, without decorators, if one line only begins it. What is indented belongs to
+        it; where that is not so, as in a text of several lines, what is cut out cannot be parsed."""
+        head = re.compile(rf"class {re.escape(qualname)}\b")
+        numbers = [number for number, line in enumerate(self.lines) if head.match(line)]
+        if len(numbers) != 1 or self.lines[numbers[0] - 1 : numbers[0]] not in ([], [""]):
+            return None
+        first = numbers[0]
+        rest = enumerate(self.lines[first + 1 :], first + 1)
+        end = next((number for number, line in rest if line[:1] not in ("", " ", "\t", ")", "#")), len(self.lines))
+        body = _parse("\n" * first + "\n".join(self.lines[first:end])).body
+        return body[0] if len(body) == 1 and isinstance(body[0], ast.ClassDef) else None
 
     @functools.cached_property
     def _classes(self) -> dict[str, ast.ClassDef]:
@@ -124,22 +177,13 @@ class Source:
 
 @functools.lru_cache(maxsize=4)
 def read(path: str) -> Source | None:
-    """The file, or None if it cannot be read or parsed."""
-    filters = warnings.filters
+    """The file, or None if it cannot be read."""
     try:
         with tokenize.open(path) as file:
             text = file.read(LONGEST + 1)
-        if len(text) > LONGEST:
-            return None
-        # The parser warns of odd escapes; whoever compiled the file has seen that.
-        warnings.filters = [("ignore", None, Warning, None, 0)]
-        tree = ast.parse(text)
-        _core.untrack(tree, ast.AST)  # of some hundred thousand nodes, more than the tests have made
-        return Source(path, text, tree)
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+    except (OSError, SyntaxError, ValueError, MemoryError):
         return None
-    finally:
-        warnings.filters = filters
+    return Source(path, text) if len(text) <= LONGEST else None
 
 
 def nodes_of(function: ast.AST, nested: bool = False) -> Iterator[ast.AST]:

@@ -1,0 +1,56 @@
+"""What advice reads of source files (yagot/explain/source.py)."""
+
+import ast
+import os
+from pathlib import Path
+
+import pytest
+
+from yagot.explain.source import Source
+
+LIBRARY = sorted(path for path in Path(os.__file__).parent.rglob("[a-m]*.py") if "/test" not in str(path))
+
+
+def shown(node):
+    return ast.dump(node, include_attributes=True)
+
+
+def test_a_class_of_the_library_is_the_same_when_it_alone_is_parsed():
+    alone = whole = 0
+    for path in LIBRARY:
+        if "site-packages" in str(path):
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        parsed, single = Source(str(path), text), Source(str(path), text)
+        for node in parsed.tree.body:
+            if isinstance(node, ast.ClassDef) and (expected := parsed.class_(node.name)) is not None:
+                found = single.class_(node.name)
+                assert shown(found) == shown(expected), f"{path}: {node.name}"
+                whole += 1
+                alone += "tree" not in single.__dict__
+    assert whole > 500
+    assert alone > whole / 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class Odd:\n    text = '''\nclass Even:\n'''\n\nclass Odd: pass\n",
+        "if 1:\n    class Odd:\n        pass\n",
+        "@f(1,\n2)\nclass Odd:\n    pass\n",
+        "class Odd:\n    a = '''\nb'''\n    def method(self):\n        pass\n",
+        "class Odd(\n    object,\n):\n    a = 1\n# aside\n    b = 2\n",
+        "class Odd:\n    a = (\n1,\n)\n    b = 2\n",
+    ],
+)
+def test_where_lines_mislead_the_whole_file_is_parsed(text):
+    source = Source(os.__file__, text)
+    found = source.class_("Odd")
+    expected = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef) and node.name == "Odd"]
+    assert (found and shown(found)) == (shown(expected[0]) if expected else None)
+
+
+def test_what_is_no_python_has_no_classes():
+    source = Source(os.__file__, "class Odd:\n  ?\n")
+    assert source.class_("Odd") is None
+    assert source.functions == []
