@@ -56,7 +56,7 @@ def _raises_with(function: Function, name: str) -> list[ast.Raise]:
 def _is_raised(source: Source, attribute: str) -> bool:
     """Does code of a file raise what is in an attribute of this name, or from it? Then its traceback is to be shown,
     and what is raised gets one again."""
-    raised = (node for node in ast.walk(source.tree) if isinstance(node, ast.Raise))
+    raised = (node for s in source.statements for node in ast.walk(s) if isinstance(node, ast.Raise))
     used = (part for node in raised for part in (node.exc, node.cause) if part is not None)
     return any(attribute in attributes_in(part) for part in used)
 

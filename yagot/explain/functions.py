@@ -418,7 +418,8 @@ def generator(cycle: Cycle) -> Advice | None:
 def _variable(cycle: Cycle, link: Link) -> str:
     """The variable that gets the generator, if all that call its function have the same one."""
     name = link.source["name"].rpartition(".")[2]
-    nodes = [node for source in cycle.sources() for node in ast.walk(source.tree) if isinstance(node, ast.Assign)]
+    statements = [statement for source in cycle.sources() for statement in source.statements]
+    nodes = [node for s in statements for node in ast.walk(s) if isinstance(node, ast.Assign)]
     made = [n for n in nodes if isinstance(n.value, ast.Call) and getattr(n.value.func, "id", "") == name]
     found = {getattr(target, "id", "") for node in made for target in node.targets}
     return found.pop() if len(found) == 1 else ""

@@ -15,8 +15,6 @@ from yagot.explain.source import (
     Source,
     class_places,
     is_fixture,
-    is_installed,
-    is_source,
     names_in,
     own_setters,
     read,
@@ -31,6 +29,20 @@ if TYPE_CHECKING:
     from yagot._core import _Hop
 
 _CONTAINERS = ("list", "dict", "tuple", "set", "cell")
+_HOME = os.path.dirname(os.__file__) + os.sep
+_PLACES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+@functools.cache
+def is_source(path: str) -> bool:
+    """Is it source of the project or of a package, not of Python's own library?"""
+    return bool(path) and not path.startswith("<") and (is_installed(path) or not path.startswith(_HOME))
+
+
+@functools.cache
+def is_installed(path: str) -> bool:
+    """Is it source of an installed package?"""
+    return any(place in path for place in _PLACES)
 
 
 def type_of(hop: _Hop) -> str:

@@ -10,13 +10,12 @@ import re
 import sys
 import tokenize
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from yagot import _core
 from yagot.files import file_of_module, namespace_of
-from yagot.originals import os
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 LONGEST = 2_000_000
@@ -24,22 +23,6 @@ LONGEST = 2_000_000
 ADDING = ("append", "add", "insert", "appendleft", "setdefault", "extend", "put", "push", "enter_context")
 """Methods that put their last argument into a container."""
 _EMPTYING = ("clear", "pop", "remove", "discard", "popleft", "popitem")
-
-
-_HOME = os.path.dirname(os.__file__) + os.sep
-_PLACES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-
-
-@functools.cache
-def is_source(path: str) -> bool:
-    """Is it source of the project or of a package, not of Python's own library?"""
-    return bool(path) and not path.startswith("<") and (is_installed(path) or not path.startswith(_HOME))
-
-
-@functools.cache
-def is_installed(path: str) -> bool:
-    """Is it source of an installed package?"""
-    return any(place in path for place in _PLACES)
 
 
 @dataclass(frozen=True)
@@ -63,33 +46,66 @@ class Place:
         return self.source.text(self.node)
 
 
-def _parse(text: str) -> ast.Module:
-    """Its syntax tree; an empty one if there is none."""
+def _parse(text: str) -> list[ast.stmt] | None:
+    """Its statements, or None if it is no Python."""
     filters = warnings.filters
     try:
         # The parser warns of odd escapes; whoever compiled the file has seen that.
         warnings.filters = [("ignore", None, Warning, None, 0)]
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
+        return None
     finally:
         warnings.filters = filters
     _core.untrack(tree, ast.AST)  # of some hundred thousand nodes, more than the tests have made
-    return tree
+    return tree.body
+
+
+_TOP = re.compile(r"(?:(?:class|def|async +def) +(\w+)|@)")
 
 
 class Source:
-    """One file, parsed when it is asked for more than a class."""
+    """One file. It is parsed piece by piece, as they are asked for: a piece begins with a class or function at the top
+    of the file, behind an empty line. Where that is not so, as in a text of several lines, a piece cannot be parsed,
+    and all of the file is one."""
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.lines = text.split("\n")
-        self._alone: dict[str, ast.ClassDef | None] = {}
+        self._names: dict[str, list[int]] = {}
+        """Classes and functions at the top of the file, and their lines."""
+        self._starts = [0]
+        self._parsed: dict[int, list[ast.stmt]] = {}
+        for number, line in enumerate(self.lines):
+            if top := _TOP.match(line):
+                self._names.setdefault(top[1] or "@", []).append(number)
+                if number > 0 and not self.lines[number - 1]:
+                    self._starts.append(number)
+
+    def _piece(self, number: int) -> list[ast.stmt] | None:
+        if number not in self._parsed:
+            start, *end = self._starts[number : number + 2]
+            statements = _parse("\n" * start + "\n".join(self.lines[start : end[0] if end else None]))
+            if statements is None and len(self._starts) > 1:
+                return None
+            self._parsed[number] = statements or []
+        return self._parsed[number]
+
+    def _pieces(self, lines: Iterable[int]) -> list[ast.stmt]:
+        """The statements of the pieces that have some of the lines, which are in order and count from 0."""
+        pieces = [self._piece(number) for number in {bisect.bisect_right(self._starts, line) - 1: 0 for line in lines}]
+        if None in pieces:
+            return self.statements
+        return [statement for piece in pieces for statement in piece or ()]
 
     @functools.cached_property
-    def tree(self) -> ast.Module:
-        """The whole file."""
-        return _parse("\n".join(self.lines))
+    def statements(self) -> list[ast.stmt]:
+        """Those of the whole file."""
+        pieces = [self._piece(number) for number in range(len(self._starts))] if self._parsed else [None]
+        if None in pieces:
+            self._starts, self._parsed = [0], {}
+            pieces = [self._piece(0)]
+        return [statement for piece in pieces for statement in piece or ()]
 
     def text(self, node: ast.AST) -> str:
         """The source of a node that is on one line; else empty."""
@@ -101,7 +117,7 @@ class Source:
     def functions_with(self, text: str) -> Iterator[Function]:
         """The functions that have a text in their lines."""
         numbers = [number for number, line in enumerate(self.lines, 1) if text in line]
-        for _, function in self.functions:
+        for _, function in _functions_in(self._pieces(number - 1 for number in numbers)):
             first = bisect.bisect_left(numbers, function.lineno)
             if first < len(numbers) and numbers[first] <= (function.end_lineno or 0):
                 yield function
@@ -109,70 +125,58 @@ class Source:
     @functools.cached_property
     def functions(self) -> list[tuple[str, Function]]:
         """All functions, with their qualified names."""
-        found: list[tuple[str, Function]] = []
-        pending: list[tuple[str, ast.AST]] = [("", self.tree)]
-        while pending:
-            prefix, node = pending.pop()
-            for child in ast.iter_child_nodes(node):
-                if isinstance(child, ast.ClassDef):
-                    pending.append((f"{prefix}{child.name}.", child))
-                elif isinstance(child, Function):
-                    name = prefix + ("<lambda>" if isinstance(child, ast.Lambda) else child.name)
-                    found.append((name, child))
-                    pending.append((f"{name}.<locals>.", child))
-                else:
-                    pending.append((prefix, child))
-        return found
+        return _functions_in(self.statements)
 
     def function(self, line: int, name: str) -> Function | None:
         """The function that begins at a line, its decorators included."""
-        return self._by_place.get((line, name.rpartition(".")[2]))
-
-    @functools.cached_property
-    def _by_place(self) -> dict[tuple[int, str], Function]:
-        """The functions by their first line and name."""
-        found: dict[tuple[int, str], Function] = {}
-        for qualified, node in self.functions:
+        for qualified, node in _functions_in(self._pieces([line - 1])):
             decorators = getattr(node, "decorator_list", [])
             first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
-            found.setdefault((first, qualified.rpartition(".")[2]), node)
-        return found
+            if first == line and qualified.rpartition(".")[2] == name.rpartition(".")[2]:
+                return node
+        return None
 
     def class_(self, qualname: str) -> ast.ClassDef | None:
-        """The class of a qualified name. Of Python's own library it is enough to parse the class."""
-        if "tree" not in self.__dict__ and not is_source(self.path) and qualname not in self._alone:
-            self._alone[qualname] = self._parsed_alone(qualname)
-        return self._alone.get(qualname) or self._classes.get(qualname)
+        """The class of a qualified name."""
+        lines = self._names.get(qualname.partition(".")[0], [])
+        return _class_in(self._pieces(lines), qualname) or _class_in(self.statements, qualname)
 
-    def _parsed_alone(self, qualname: str) -> ast.ClassDef | None:
-        """A class at the top of the file, without decorators, if one line only begins it. What is indented belongs to
-        it; where that is not so, as in a text of several lines, what is cut out cannot be parsed."""
-        head = re.compile(rf"class {re.escape(qualname)}\b")
-        numbers = [number for number, line in enumerate(self.lines) if head.match(line)]
-        if len(numbers) != 1 or self.lines[numbers[0] - 1 : numbers[0]] not in ([], [""]):
-            return None
-        first = numbers[0]
-        rest = enumerate(self.lines[first + 1 :], first + 1)
-        end = next((number for number, line in rest if line[:1] not in ("", " ", "\t", ")", "#")), len(self.lines))
-        body = _parse("\n" * first + "\n".join(self.lines[first:end])).body
-        return body[0] if len(body) == 1 and isinstance(body[0], ast.ClassDef) else None
 
-    @functools.cached_property
-    def _classes(self) -> dict[str, ast.ClassDef]:
-        """All classes by qualified name; of several the first."""
-        found: dict[str, ast.ClassDef] = {}
-        pending: list[tuple[str, ast.AST]] = [("", self.tree)]
-        while pending:
-            prefix, node = pending.pop()
-            for child in ast.iter_child_nodes(node):
-                if isinstance(child, ast.ClassDef):
-                    found.setdefault(prefix + child.name, child)
-                    pending.append((f"{prefix}{child.name}.", child))
-                elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-                    pending.append((f"{prefix}{child.name}.<locals>.", child))
-                else:
-                    pending.append((prefix, child))
-        return found
+def _functions_in(statements: Sequence[ast.stmt]) -> list[tuple[str, Function]]:
+    """All functions, with their qualified names."""
+    found: list[tuple[str, Function]] = []
+    pending: list[tuple[str, ast.AST]] = [("", ast.Module([*statements], []))]
+    while pending:
+        prefix, node = pending.pop()
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef):
+                pending.append((f"{prefix}{child.name}.", child))
+            elif isinstance(child, Function):
+                name = prefix + ("<lambda>" if isinstance(child, ast.Lambda) else child.name)
+                found.append((name, child))
+                pending.append((f"{name}.<locals>.", child))
+            else:
+                pending.append((prefix, child))
+    return found
+
+
+def _class_in(statements: Sequence[ast.stmt], qualname: str) -> ast.ClassDef | None:
+    """The class of a qualified name; of several the first in the outermost block."""
+    pending: list[tuple[str, Sequence[ast.AST]]] = [("", statements)]
+    while pending:
+        prefix, block = pending.pop(0)
+        for node in block:
+            inner = prefix
+            if isinstance(node, ast.ClassDef):
+                if prefix + node.name == qualname:
+                    return node
+                inner = f"{prefix}{node.name}."
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                inner = f"{prefix}{node.name}.<locals>."
+            if qualname.startswith(inner):
+                blocks = (getattr(node, name, []) for name in ("body", "handlers", "orelse", "finalbody", "cases"))
+                pending.extend((inner, inside) for inside in blocks if inside)
+    return None
 
 
 @functools.lru_cache(maxsize=4)
