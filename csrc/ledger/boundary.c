@@ -141,8 +141,7 @@ yagot_check_boundary(yagot_ledger *self, bool references, bool report)
     yagot_snapshot_fini(&all);
     yagot_forget_suspects(self);
     if (garbage) {
-        result = yagot_gc_collect(&self->gc, 2) < 0 ? -1 : 0;
-        self->heap.grown = 0;
+        result = yagot_collect_fully(self);
     }
     yagot_end_look(self, gc_was_enabled);
     return result == 0 ? export_boundary(self) : NULL;

@@ -112,13 +112,6 @@ yagot_after_collection(yagot_ledger *self, PyObject *info)
 
 /* -- our own -------------------------------------------------------------------------------------- */
 
-int
-yagot_collect_fully(yagot_ledger *self)
-{
-    self->heap.grown = 0;
-    return yagot_look_at_labelled(self) < 0 ? -1 : yagot_gc_collect(&self->gc, 2);
-}
-
 static int
 count_one(PyObject *object, void *count)
 {
@@ -133,6 +126,17 @@ count_objects(yagot_ledger *self)
 {
     Py_ssize_t count = 0;
     return yagot_gc_visit_all(&self->gc, count_one, &count) < 0 ? -1 : count;
+}
+
+int
+yagot_collect_fully(yagot_ledger *self)
+{
+    self->heap.grown = 0;
+    if (yagot_gc_collect(&self->gc, 2) < 0) {
+        return -1;
+    }
+    self->heap.old = count_objects(self);
+    return self->heap.old < 0 ? -1 : 0;
 }
 
 /* Survivors mostly die soon after their window: they only say when to count. */
@@ -156,9 +160,5 @@ yagot_limit_growth(yagot_ledger *self)
         heap->grown = more < most ? more : most;        /* so that the next count is not soon */
         return 0;
     }
-    if (yagot_collect_fully(self) < 0) {
-        return -1;
-    }
-    heap->old = count_objects(self);
-    return heap->old < 0 ? -1 : 0;
+    return yagot_look_at_labelled(self) < 0 ? -1 : yagot_collect_fully(self);
 }

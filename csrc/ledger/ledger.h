@@ -157,7 +157,7 @@ int yagot_label_unjudged(yagot_ledger *self);
 /* Before and after a collection that is not ours; `info` is the callback's. */
 int yagot_before_collection(yagot_ledger *self, PyObject *info);
 int yagot_after_collection(yagot_ledger *self, PyObject *info);
-/* A full collection of our own: what earlier tests have left is looked at before. */
+/* A full collection of our own; what earlier tests have left was looked at before. Notes how large the heap is then. */
 int yagot_collect_fully(yagot_ledger *self);
 /* After a window: collects fully when the heap has grown by a quarter, as CPython would. */
 int yagot_limit_growth(yagot_ledger *self);

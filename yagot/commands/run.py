@@ -76,7 +76,7 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
         def createTests(self, *args: Any, **keywords: Any) -> None:
             """Called when the arguments are known to be good, and before anything is imported: reports begin here."""
             if self.verbosity > 1:
-                checker.config = dataclasses.replace(checker.config, details=True)
+                checker.show_details()
             checker.run.reporters += make_reporters(config, "all")
             if getattr(options, "durations", None) is not None:
                 checker.run.reporters.append(_Durations(options.durations))

@@ -27,7 +27,7 @@ class Verdicts:
     """Judges the findings of a run."""
 
     def __init__(self, config: Config, known: Container[str], project: Project) -> None:
-        self._config, self._baseline, self._project = config, known, project
+        self.config, self._baseline, self._project = config, known, project
         self.used: set[str] = set()
         """The settings that have matched something."""
         self._first: dict[Hashable, Finding] = {}
@@ -37,7 +37,7 @@ class Verdicts:
         self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
     ) -> tuple[Finding, ...]:
         """The findings of a test with verdicts and advice; those of one cause in general are one."""
-        if config is not self._config or rules or config.ignore_types:
+        if config is not self.config or rules or config.ignore_types:
             return merged(self._judged(findings, config, rules, test))
         if self._version != self._project.version:
             self._version = self._project.version
@@ -54,12 +54,12 @@ class Verdicts:
         judged: list[Finding] = []
         for finding in findings:
             if finding.kind != "collected" or finding.suspected:
-                judged += self._judged([finding], self._config, (), test)
+                judged += self._judged([finding], self.config, (), test)
                 continue
             key = _key(finding)
             first = self._first.get(key)
             if first is None:
-                (first,) = self._judged([finding], self._config, (), test)
+                (first,) = self._judged([finding], self.config, (), test)
                 is_for_all = first.cut is None or first.cut.kind != KIND
                 if is_for_all and len(self._first) < _MOST:
                     self._first[key] = first

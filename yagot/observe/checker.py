@@ -86,6 +86,10 @@ class Checker:
 
             tracemalloc.start(self.config.trace)
 
+    def show_details(self) -> None:
+        """Before the run: reports are to show all, as ``--details`` asks."""
+        self.config = self._verdicts.config = dataclasses.replace(self.config, details=True)
+
     def start(self) -> None:
         """The tests are collected and about to run: what is made from now on has a maker, be it a fixture; what is
         garbage already is nobody's. begin() does the same, if nobody has."""
