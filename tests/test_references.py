@@ -193,6 +193,21 @@ def test_a_class_derived_from_such_a_type(ledger, leaky):
     assert finding["concrete"].startswith("leaky.Blind holds")
 
 
+def test_an_attribute_that_is_also_hidden_in_the_body(ledger, leaky):
+    class Derived(leaky.Blind):
+        pass
+
+    def keep():
+        item = Derived(shown := [1])
+        item.shown = shown
+        KEPT.append(item)
+
+    look(ledger, keep)
+    seen = look(ledger, keep)
+    KEPT.clear()
+    assert unexplained(seen) == []
+
+
 def test_garbage_explains_nothing_that_it_hides(ledger, leaky):
     class Derived(leaky.BlindForgetful):
         pass

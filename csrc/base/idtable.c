@@ -11,11 +11,55 @@ struct yagot_chunk {
     uint32_t slots[][LEAF_SLOTS];
 };
 
+static size_t
+chunk_size(size_t leaves)
+{
+    return sizeof(yagot_chunk) + leaves * LEAF_SLOTS * sizeof(uint32_t);
+}
+
+/* What all tables have taken from malloc. */
+static _Atomic size_t taken;
+
+/* malloc adds a word to each block, and gives a multiple of sixteen bytes. */
+static size_t
+malloc_size(size_t size)
+{
+    return (size + sizeof(size_t) + 15) & ~(size_t)15;
+}
+
+static void *
+take(size_t size)
+{
+    void *block = PyMem_RawMalloc(size);
+    taken += block != NULL ? malloc_size(size) : 0;
+    return block;
+}
+
+static void
+give_back(void *block, size_t size)
+{
+    taken -= block != NULL ? malloc_size(size) : 0;
+    PyMem_RawFree(block);
+}
+
+size_t
+yagot_idtables_bytes(void)
+{
+    return taken;
+}
+
+static yagot_page *
+new_pages(size_t count)
+{
+    yagot_page *pages = take(count * sizeof *pages);
+    return pages != NULL ? memset(pages, 0, count * sizeof *pages) : NULL;
+}
+
 int
 yagot_idtable_init(yagot_idtable *table)
 {
     memset(table, 0, sizeof *table);
-    table->pages = PyMem_RawCalloc(FIRST_PAGES, sizeof *table->pages);
+    table->pages = new_pages(FIRST_PAGES);
     if (table->pages == NULL) {
         return -1;
     }
@@ -29,9 +73,9 @@ yagot_idtable_fini(yagot_idtable *table)
     while (table->chunks != NULL) {
         yagot_chunk *chunk = table->chunks;
         table->chunks = chunk->next;
-        PyMem_RawFree(chunk);
+        give_back(chunk, chunk_size(chunk->leaves));
     }
-    PyMem_RawFree(table->pages);
+    give_back(table->pages, (table->mask + 1) * sizeof *table->pages);
     memset(table, 0, sizeof *table);
 }
 
@@ -51,7 +95,7 @@ static int
 grow(yagot_idtable *table)
 {
     size_t mask = table->mask * 2 + 1;
-    yagot_page *pages = PyMem_RawCalloc(mask + 1, sizeof *pages);
+    yagot_page *pages = new_pages(mask + 1);
     if (pages == NULL) {
         return -1;
     }
@@ -60,7 +104,7 @@ grow(yagot_idtable *table)
             *find_page(pages, mask, table->pages[i].page) = table->pages[i];
         }
     }
-    PyMem_RawFree(table->pages);
+    give_back(table->pages, (table->mask + 1) * sizeof *table->pages);
     table->pages = pages;
     table->mask = mask;
     return 0;
@@ -72,7 +116,7 @@ new_leaf(yagot_idtable *table)
     if (table->free_leaves == 0) {
         size_t leaves = table->chunks == NULL ? FIRST_LEAVES
                         : table->chunks->leaves < MOST_LEAVES ? table->chunks->leaves * 2 : MOST_LEAVES;
-        yagot_chunk *chunk = PyMem_RawMalloc(sizeof *chunk + leaves * sizeof chunk->slots[0]);
+        yagot_chunk *chunk = take(chunk_size(leaves));
         if (chunk == NULL) {
             return NULL;
         }

@@ -33,6 +33,8 @@ typedef struct {
 
 int yagot_idtable_init(yagot_idtable *table);
 void yagot_idtable_fini(yagot_idtable *table);
+/* The bytes that all tables together have taken from malloc: those that live long grow with what they see. */
+size_t yagot_idtables_bytes(void);
 /* The slot of an address, made if need be; NULL when memory is short. Valid for the table's life. */
 uint32_t *yagot_idtable_slot(yagot_idtable *table, const void *address);
 /* The index stored for an address, or YAGOT_NONE. */

@@ -107,12 +107,19 @@ search_variables(yagot_reach *r, const struct dl_phdr_info *info)
     }
 }
 
+/* What is done with a part of the data of a library, of the interpreter's or of another one. */
+typedef struct {
+    yagot_reach *reach;
+    void (*interpreters)(yagot_reach *, const uintptr_t *, size_t);
+    bool others;                /* are they searched, too? */
+} search;
+
 static int
 search_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *arg)
 {
-    yagot_reach *r = arg;
+    const search *s = arg;
     bool python = has_address(info, (uintptr_t)&PyType_Type);
-    if (!python && has_address(info, (uintptr_t)&malloc)) {
+    if (!python && (!s->others || has_address(info, (uintptr_t)&malloc))) {
         return 0;               /* it knows what is free; of a Python at a fixed address, only a stub of it is there */
     }
     for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -122,14 +129,14 @@ search_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *arg)
         uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, aligned = (start + 7) & ~(uintptr_t)7;
         size_t bytes = info->dlpi_phdr[i].p_memsz - (aligned - start);
         if (python) {
-            search_interpreter(r, (const uintptr_t *)aligned, bytes / sizeof(uintptr_t));
+            s->interpreters(s->reach, (const uintptr_t *)aligned, bytes / sizeof(uintptr_t));
         }
         else {
-            yagot_reach_range(r, (const void *)aligned, bytes, false);
+            yagot_reach_range(s->reach, (const void *)aligned, bytes, false);
         }
     }
     if (!python) {
-        search_variables(r, info);
+        search_variables(s->reach, info);
     }
     return 0;
 }
@@ -137,8 +144,16 @@ search_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *arg)
 void
 yagot_reach_statics(yagot_reach *r)
 {
+    search all = {r, search_interpreter, true};
     overwrite_free_lists();
     (void)PyType_ClearCache();  /* it knows attributes of classes that are gone */
     search_interpreters_blocks(r);
-    (void)dl_iterate_phdr(search_library, r);
+    (void)dl_iterate_phdr(search_library, &all);
+}
+
+void
+yagot_reach_beyond_statics(yagot_reach *r)
+{
+    search interpreters = {r, yagot_reach_buffers, false};
+    (void)dl_iterate_phdr(search_library, &interpreters);
 }

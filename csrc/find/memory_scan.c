@@ -93,7 +93,6 @@ yagot_subtract_body(yagot_holders *h, PyObject *object)
 
 /* -- what traverse functions miss ----------------------------------------------------------------- */
 
-
 typedef struct {
     PyObject *wanted;
     Py_ssize_t seen;
@@ -115,11 +114,23 @@ yagot_count_shown(PyObject *object, PyObject *wanted)
     return counter.seen;
 }
 
+/* Not what a class adds to its base in C, as attributes: that lies elsewhere. */
+Py_ssize_t
+yagot_count_shown_of_body(const yagot_holders *h, PyObject *object, PyObject *wanted)
+{
+    visit_counter counter = {.wanted = wanted};
+    traverseproc traverse = yagot_c_type_of(h, object)->tp_traverse;
+    if (traverse != NULL && yagot_can_traverse(object)) {
+        (void)traverse(object, visit_count, &counter);
+    }
+    return counter.seen;
+}
+
 /* How often an object's body holds a pointer beyond what its traverse function shows. */
 static Py_ssize_t
-count_hidden(PyObject *object, PyObject *const *body, size_t words, PyObject *wanted)
+count_hidden(const yagot_holders *h, PyObject *object, PyObject *const *body, size_t words, PyObject *wanted)
 {
-    Py_ssize_t stored = 0, shown = is_dict_of_ctypes(object) ? 0 : yagot_count_shown(object, wanted);
+    Py_ssize_t stored = 0, shown = is_dict_of_ctypes(object) ? 0 : yagot_count_shown_of_body(h, object, wanted);
     for (size_t i = 0; i < words; i++) {
         stored += body[i] == wanted;
     }
@@ -168,7 +179,7 @@ yagot_subtract_hidden(yagot_holders *h, PyObject *object)
             || was_before(body, i)) {
             continue;
         }
-        Py_ssize_t more = count_hidden(object, body, words, body[i]);
+        Py_ssize_t more = count_hidden(h, object, body, words, body[i]);
         h->wanted->refs[index] -= more < h->wanted->refs[index] ? more : h->wanted->refs[index];
         hidden += more;
     }

@@ -21,6 +21,8 @@ void yagot_subtract_untracked(yagot_holders *holders, PyObject *object);
 size_t yagot_body_size(const yagot_holders *holders, PyObject *object);
 /* How often a traversal of an object shows another one. */
 Py_ssize_t yagot_count_shown(PyObject *object, PyObject *wanted);
+/* How often that of its C type does: what hides in its body is compared with this. */
+Py_ssize_t yagot_count_shown_of_body(const yagot_holders *holders, PyObject *object, PyObject *wanted);
 /* The C type that an object is of: its own, or of a class written in Python the nearest base that is not. */
 PyTypeObject *yagot_c_type_of(const yagot_holders *holders, PyObject *object);
 

@@ -163,24 +163,30 @@ push(yagot_reach *r, yagot_block block)
     r->pending[r->depth++] = block;
 }
 
+/* Does a word lead to a block that is to be searched, and has not been yet? */
+static bool
+leads_on(yagot_reach *r, uintptr_t word, yagot_block *block)
+{
+    if (word < 1 << 16 || word >> 47 != 0 || is_walked(r, word) || !yagot_memory_block(r->memory, word, block)) {
+        return false;
+    }
+    uint32_t *slot = yagot_idtable_slot(&r->visited, (void *)block->start);
+    if (slot == NULL) {
+        r->failed = true;
+        return false;
+    }
+    bool new = *slot == 0;
+    *slot += new;
+    return new && !is_known(r, block);
+}
+
 /* Has the block that a word leads to searched later. */
 static void
 follow(yagot_reach *r, uintptr_t word)
 {
     yagot_block block;
-    word &= ~(uintptr_t)7;      /* the lowest bits may be marks */
-    if (word < 1 << 16 || word >> 47 != 0 || is_walked(r, word) || !yagot_memory_block(r->memory, word, &block)) {
-        return;
-    }
-    uint32_t *slot = yagot_idtable_slot(&r->visited, (void *)block.start);
-    if (slot == NULL) {
-        r->failed = true;
-    }
-    else if (*slot == 0) {
-        *slot = 1;
-        if (!is_known(r, &block)) {
-            push(r, block);
-        }
+    if (leads_on(r, word & ~(uintptr_t)7, &block)) {    /* the lowest bits may be marks */
+        push(r, block);
     }
 }
 
@@ -267,7 +273,7 @@ settle(yagot_reach *r, PyObject *holder)
     yagot_snapshot *wanted = r->h->wanted;
     for (size_t i = 0; i < r->hit_count; i++) {
         const yagot_hit *hit = &r->hits[i];
-        Py_ssize_t shown = holder != NULL ? yagot_count_shown(holder, wanted->objects[hit->index]) : 0;
+        Py_ssize_t shown = holder != NULL ? yagot_count_shown_of_body(r->h, holder, wanted->objects[hit->index]) : 0;
         Py_ssize_t hidden = hit->count > shown ? hit->count - shown : 0;
         wanted->refs[hit->index] -= hidden < wanted->refs[hit->index] ? hidden : wanted->refs[hit->index];
     }
@@ -287,6 +293,19 @@ yagot_reach_unsafe(yagot_reach *r, uintptr_t memory, size_t size, bool onwards)
     search_pending(r);
     settle(r, NULL);
     return done;
+}
+
+void
+yagot_reach_buffers(yagot_reach *r, const uintptr_t *words, size_t count)
+{
+    enum { SMALL = 512 };       /* from Python's own allocator, which objects come from */
+    yagot_block block;
+    for (size_t i = 0; i < count; i++) {
+        if (yagot_memory_block(r->memory, words[i], &block) && block.start == words[i] && block.size > SMALL
+            && leads_on(r, words[i], &block)) {
+            yagot_reach_range(r, (const void *)block.start, block.size, false);
+        }
+    }
 }
 
 /* The words of the body itself are counted elsewhere; what lies beyond it in the same block is counted here. */

@@ -41,11 +41,15 @@ bool yagot_reach_wanted(const yagot_reach *reach);
 void yagot_reach_range(yagot_reach *reach, const void *memory, size_t size, bool follow);
 /* The same for a range that may not be there, as another thread's stack; how many bytes there were. */
 size_t yagot_reach_unsafe(yagot_reach *reach, uintptr_t memory, size_t size, bool follow);
+/* The same for the larger blocks of memory that words lead to. */
+void yagot_reach_buffers(yagot_reach *reach, const uintptr_t *words, size_t count);
 /* What an object leads to beyond its body, but for what its traverse function shows. */
 void yagot_reach_object(yagot_reach *reach, PyObject *object);
 
 /* c_variables.c: the data of libraries and of the interpreter, and this thread's variables. */
 void yagot_reach_statics(yagot_reach *reach);
+/* What the interpreter's data leads to, as arrays of callbacks. After yagot_reach_pass_over_shown(). */
+void yagot_reach_beyond_statics(yagot_reach *reach);
 /* stacks.c: the stacks of all other threads. */
 void yagot_reach_stacks(yagot_reach *reach);
 

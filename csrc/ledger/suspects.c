@@ -176,6 +176,9 @@ look_in_memory(memory_look *look)
         yagot_reach_object(r, r->h->opaque.items[i]);
     }
     if (yagot_reach_wanted(r)) {
+        yagot_reach_beyond_statics(r);
+    }
+    if (yagot_reach_wanted(r)) {
         yagot_reach_stacks(r);
     }
     return r->failed ? -1 : 0;
