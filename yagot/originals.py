@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import builtins
 import contextlib
 import copy
 import dataclasses as dataclasses
@@ -48,6 +49,8 @@ class originals:
     gettrace = staticmethod(sys.gettrace)
     settrace = staticmethod(sys.settrace)
 
+    import_ = staticmethod(builtins.__import__)
+
 
 @contextlib.contextmanager
 def without_collections() -> Iterator[None]:
@@ -60,6 +63,17 @@ def without_collections() -> Iterator[None]:
         yield
     finally:
         originals.enable()
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """Meanwhile modules are imported as they were: unittest, for one, loads what it formats a failure with late."""
+    replaced = builtins.__import__
+    builtins.__import__ = originals.import_
+    try:
+        yield
+    finally:
+        builtins.__import__ = replaced
 
 
 def _copied(*modules: ModuleType, **held: object) -> ModuleType:

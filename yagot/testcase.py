@@ -15,7 +15,7 @@ from yagot.judge.rules import rules_of
 from yagot.model import Problem, TestInfo, TestReport
 from yagot.observe.checker import Checker, LeakError
 from yagot.observe.references import Again
-from yagot.originals import io
+from yagot.originals import importing, io
 
 __unittest = True  # hides these frames from unittest's tracebacks
 
@@ -179,7 +179,8 @@ def _add_leak(result: Any, test: Any, error: LeakError) -> None:
     try:
         raise error
     except LeakError:
-        result.addFailure(test, (LeakError, error, error.__traceback__))
+        with importing():
+            result.addFailure(test, (LeakError, error, error.__traceback__))
     error.__traceback__ = None  # it is in a cycle with this frame
 
 

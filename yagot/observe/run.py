@@ -10,6 +10,7 @@ from yagot.config import Config
 from yagot.files import UnusablePath
 from yagot.judge.matches import unmatched
 from yagot.model import BROKEN_OFF, INTERRUPTED, THE_RUN, Problem, TestInfo, TestReport
+from yagot.originals import importing
 from yagot.report.totals import Summary
 
 
@@ -152,7 +153,8 @@ class Run:
         problems = []
         for reporter in self.reporters:
             try:
-                reporter.close()
+                with importing():
+                    reporter.close()
             except UnusablePath as error:  # the others are written all the same
                 self._unwritten.append(reporter)
                 problems.append(str(error))
