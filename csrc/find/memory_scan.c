@@ -58,22 +58,15 @@ is_dict_of_ctypes(PyObject *object)
     return strcmp(Py_TYPE(object)->tp_name, "StgDict") == 0;
 }
 
-/* A stream's buffer has bytes, and behind these whatever the memory was used for before. */
-static bool
-is_stream(const PyTypeObject *type)
-{
-    return strncmp(type->tp_name, "_io.", 4) == 0;
-}
-
-/* Types of which there are most, and those with a large memory of their own: they show all that they hold, and what they
- * no longer hold may lie in their memory. A weak reference knows objects without holding them. */
+/* Types of which there are most: they show all that they hold, and what they no longer hold may lie in their memory. A
+ * weak reference knows objects without holding them. */
 static bool
 is_open(PyTypeObject *type, PyObject *object)
 {
     return type == &PyDict_Type || type == &PyList_Type || type == &PyTuple_Type || type == &PySet_Type
            || type == &PyFrozenSet_Type || type == &PyFunction_Type || type == &PyCell_Type || type == &PyMethod_Type
            || type == &PyType_Type || type == &PyBaseObject_Type || PyWeakref_Check(object)
-           || strcmp(type->tp_name, "collections.deque") == 0 || is_stream(type);
+           || strcmp(type->tp_name, "collections.deque") == 0;
 }
 
 size_t

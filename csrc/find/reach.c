@@ -12,6 +12,8 @@
 
 #include "find/memory_scan.h"
 
+#include <string.h>
+
 enum { PIECE = 1 << 14, MOST_OF_A_BLOCK = 1 << 25, MOST_IN_ALL = 1 << 28 };
 
 /* -- what is not to be searched --------------------------------------------------------------------- */
@@ -308,12 +310,19 @@ yagot_reach_buffers(yagot_reach *r, const uintptr_t *words, size_t count)
     }
 }
 
+/* What it leads to are buffers of bytes, and behind these whatever the memory was used for before. */
+static bool
+is_stream(const PyTypeObject *type)
+{
+    return strncmp(type->tp_name, "_io.", 4) == 0;
+}
+
 /* The words of the body itself are counted elsewhere; what lies beyond it in the same block is counted here. */
 void
 yagot_reach_object(yagot_reach *r, PyObject *object)
 {
     yagot_block block;
-    size_t body = yagot_body_size(r->h, object);
+    size_t body = is_stream(yagot_c_type_of(r->h, object)) ? 0 : yagot_body_size(r->h, object);
     const uintptr_t *words = (const uintptr_t *)object;
     for (size_t i = sizeof(PyObject) / sizeof *words; i < body / sizeof *words; i++) {
         if (yagot_holders_find(r->h, (PyObject *)words[i]) == YAGOT_NONE) {
