@@ -211,12 +211,13 @@ WITH_THE_BASE_CLASS = {
 
 
 def printed(result):
-    """What a run has printed and its exit status, without times, addresses and yagot's own lines."""
+    """What a run has printed and its exit status, without times, addresses, temporary names and yagot's own lines."""
     text = result.stdout + result.stderr
     text = re.sub(r"=+ yagot =+\n", "", text)
     text = re.sub(r"^(yagot: |  *from yagot).*\n", "", text, flags=re.M)
     text = re.sub(r"\(?\b\d+(\.\d+)? ?(s|seconds|sec|ms)\b\.?\)?|\[\d+\.\d+s\]|0x[0-9a-f]+", "T", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?|\d+\.\d{4,}", "T", text)
+    text = re.sub(r"/tmp/tmp\w+/pymp-\w+", "/tmp/T", text)
     return [result.returncode, *re.sub(r"=+(?= |$)|-{20,}", "==", text).splitlines()]
 
 

@@ -20,13 +20,16 @@ class JSONReport:
         self._about = about
         self.output = Output(path)
         self._tests: list[str] = []
+        self._newest: tuple[TestReport | None, int] = (None, 0)
 
     def started(self, test: TestInfo) -> None:
         """Nothing to do: there is no entry for a test before its end."""
 
     def finished(self, report: TestReport, fails: bool) -> None:
-        """Adds a test."""
-        self._tests.append(json.dumps(report.as_json()))
+        """Adds a test. After Ctrl-C the same report may come again: it is still one test."""
+        if report is not self._newest[0]:
+            self._newest = (report, len(self._tests))
+        self._tests[self._newest[1] :] = [json.dumps(report.as_json())]
 
     def close(self) -> None:
         """Writes the file. Raises UnusablePath."""
