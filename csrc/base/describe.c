@@ -24,19 +24,18 @@ yagot_type_dict(PyTypeObject *type)
 PyObject *
 yagot_type_lookup(PyTypeObject *type, const char *name)
 {
-    PyObject *mro = type->tp_mro;
-    if (mro == NULL || !PyTuple_Check(mro)) {
-        return NULL;
-    }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++) {
+    PyObject *mro = type->tp_mro, *found = NULL, *key = PyUnicode_InternFromString(name);
+    Py_ssize_t size = mro != NULL && PyTuple_Check(mro) ? PyTuple_GET_SIZE(mro) : 0;
+    for (Py_ssize_t i = 0; key != NULL && i < size && found == NULL; i++) {
         PyObject *base = PyTuple_GET_ITEM(mro, i);
         PyObject *dict = PyType_Check(base) ? yagot_type_dict((PyTypeObject *)base) : NULL;
-        PyObject *found = dict != NULL ? PyDict_GetItemString(dict, name) : NULL;
-        if (found != NULL) {
-            return found;
-        }
+        found = dict != NULL ? PyDict_GetItem(dict, key) : NULL;
     }
-    return NULL;
+    if (key == NULL) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(key);
+    return found;
 }
 
 PyObject *

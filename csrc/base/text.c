@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LEAST = 64 };            /* room from the beginning: most texts are short */
+
 void
 yagot_text_fini(yagot_text *text)
 {
@@ -30,7 +32,7 @@ reserve(yagot_text *text, size_t more)
         return false;
     }
     if (text->size + more + 1 > text->room) {
-        size_t room = (text->size + more + 1) * 2;
+        size_t needed = text->size + more + 1, room = needed < LEAST / 2 ? LEAST : needed * 2;
         char *grown = PyMem_RawRealloc(text->data, room);
         if (grown == NULL) {
             text->failed = true;
@@ -105,31 +107,44 @@ add_character(yagot_text *text, Py_UCS4 c)
     }
 }
 
+/* Nothing to escape? Looks at all, so that a compiler can take many characters at once. */
+static bool
+is_plain(const char *characters, Py_ssize_t length, bool lines)
+{
+    unsigned char odd = 0;
+    for (Py_ssize_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)characters[i];
+        odd |= (unsigned char)((c < 0x20 && !(lines && (c == '\n' || c == '\t'))) | (c == 0x7F));
+    }
+    return odd == 0;
+}
+
+/* Appends the first characters of a str as they are, if none is to be escaped. */
+static bool
+add_plain(yagot_text *text, PyObject *string, Py_ssize_t length, bool lines)
+{
+    bool plain = PyUnicode_IS_ASCII(string) && is_plain(PyUnicode_DATA(string), length, lines);
+    if (plain) {
+        yagot_text_add_bytes(text, PyUnicode_DATA(string), (size_t)length);
+    }
+    return plain;
+}
+
 void
 yagot_text_add_str(yagot_text *text, PyObject *string, Py_ssize_t limit)
 {
     if (string == NULL || !PyUnicode_Check(string)) {
         return;
     }
-    Py_ssize_t length = PyUnicode_GET_LENGTH(string);
-    for (Py_ssize_t i = 0; i < length && i < limit; i++) {
-        add_character(text, PyUnicode_READ_CHAR(string, i));
+    Py_ssize_t length = PyUnicode_GET_LENGTH(string), shown = length < limit ? length : limit;
+    if (!add_plain(text, string, shown, false)) {
+        for (Py_ssize_t i = 0; i < shown; i++) {
+            add_character(text, PyUnicode_READ_CHAR(string, i));
+        }
     }
     if (length > limit) {
         yagot_text_add(text, "\xE2\x80\xA6");
     }
-}
-
-/* Nothing to escape? Looks at all, so that a compiler can take many characters at once. */
-static bool
-is_plain(const char *characters, Py_ssize_t length)
-{
-    unsigned char odd = 0;
-    for (Py_ssize_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)characters[i];
-        odd |= (unsigned char)((c < 0x20 && c != '\n' && c != '\t') | (c == 0x7F));
-    }
-    return odd == 0;
 }
 
 void
@@ -139,8 +154,7 @@ yagot_text_add_readable(yagot_text *text, PyObject *string)
         return;
     }
     Py_ssize_t length = PyUnicode_GET_LENGTH(string);
-    if (PyUnicode_IS_ASCII(string) && is_plain(PyUnicode_DATA(string), length)) {
-        yagot_text_add_bytes(text, PyUnicode_DATA(string), (size_t)length);
+    if (add_plain(text, string, length, true)) {
         return;
     }
     for (Py_ssize_t i = 0; i < length; i++) {

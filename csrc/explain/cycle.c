@@ -329,9 +329,8 @@ yagot_cycle_find(yagot_search *s, uint32_t component, yagot_cycle *cycle)
     if (result == 0 && cycle->concrete == NULL) {
         result = name_single(g, members[0], cycle);
     }
-    if (result < 0 || yagot_find_makers(s->modules, cycle) < 0) {
+    if (result < 0) {
         yagot_cycle_fini(cycle);
-        return -1;
     }
-    return 0;
+    return result < 0 ? -1 : 0;
 }

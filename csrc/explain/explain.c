@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "base/describe.h"
 #include "explain/hops.h"
+#include "explain/makers.h"
 #include "explain/sizes.h"
 
 #include <string.h>
@@ -192,9 +193,12 @@ describe_steps(explainer *x, const yagot_cycle *cycle, yagot_finding *finding)
 }
 
 static int
-describe_finding(explainer *x, uint32_t component, const yagot_cycle *cycle, yagot_finding *finding)
+describe_finding(explainer *x, uint32_t component, yagot_cycle *cycle, yagot_finding *finding)
 {
     yagot_findings *findings = x->findings;
+    if (yagot_find_makers(findings->modules, cycle) < 0) {
+        return -1;
+    }
     finding->cycle_length = cycle->cut ? cycle->length : cycle->count;
     if (cycle->cause.text != NULL) {
         finding->cause = (yagot_cause){yagot_text_copy(cycle->cause.text), yagot_text_copy(cycle->cause.parts)};

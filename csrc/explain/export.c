@@ -3,13 +3,48 @@
 
 #include <string.h>
 
+/* -- keys ------------------------------------------------------------------------------------------- */
+
+typedef enum {
+    KEY_KIND, KEY_CONCRETE, KEY_CAUSE, KEY_SUBJECT, KEY_OBJECTS, KEY_COUNT, KEY_HELD_BYTES, KEY_REFERENCES,
+    KEY_UNTRACKED, KEY_WINDOW, KEY_ORIGIN, KEY_CYCLE_LENGTH, KEY_WHY, KEY_TYPES, KEY_KNOWN, KEY_HOPS, KEY_PARTS,
+    KEY_MAKERS, KEY_STEPS, KEY_OBJECT, KEY_PATH, KEY_CONTENTS, KEY_GENERAL, KEY_DEFINED, KEY_MADE, KEY_MAKER,
+    KEY_MODULE, KEY_QUALNAME, KEY_LINE, KEY_EDGES,
+} key_number;
+
+static const char *const key_names[YAGOT_KEYS] = {
+    [KEY_KIND] = "kind", [KEY_CONCRETE] = "concrete", [KEY_CAUSE] = "cause", [KEY_SUBJECT] = "subject",
+    [KEY_OBJECTS] = "objects", [KEY_COUNT] = "count", [KEY_HELD_BYTES] = "held_bytes",
+    [KEY_REFERENCES] = "references", [KEY_UNTRACKED] = "untracked", [KEY_WINDOW] = "window", [KEY_ORIGIN] = "origin",
+    [KEY_CYCLE_LENGTH] = "cycle_length", [KEY_WHY] = "why", [KEY_TYPES] = "types", [KEY_KNOWN] = "known",
+    [KEY_HOPS] = "hops", [KEY_PARTS] = "parts", [KEY_MAKERS] = "makers", [KEY_STEPS] = "steps",
+    [KEY_OBJECT] = "object", [KEY_PATH] = "path", [KEY_CONTENTS] = "contents", [KEY_GENERAL] = "general",
+    [KEY_DEFINED] = "defined", [KEY_MADE] = "made", [KEY_MAKER] = "maker", [KEY_MODULE] = "module",
+    [KEY_QUALNAME] = "qualname", [KEY_LINE] = "line", [KEY_EDGES] = "edges",
+};
+
+/* One string of each name serves all findings of a run. */
 static int
-set_item(PyObject *dict, const char *key, PyObject *value)
+make_keys(PyObject **keys)
 {
-    int result = value != NULL ? PyDict_SetItemString(dict, key, value) : -1;
+    for (size_t i = 0; i < YAGOT_KEYS; i++) {
+        if (keys[i] == NULL && (keys[i] = PyUnicode_InternFromString(key_names[i])) == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Steals the value, which may be NULL with an exception set. */
+static int
+set_item(PyObject *const *keys, PyObject *dict, key_number name, PyObject *value)
+{
+    int result = value != NULL ? PyDict_SetItem(dict, keys[name], value) : -1;
     Py_XDECREF(value);
     return result;
 }
+
+/* -- parts ------------------------------------------------------------------------------------------ */
 
 static PyObject *
 new_text(const char *text)
@@ -52,34 +87,34 @@ export_edges(const yagot_step_text *step)
 }
 
 static PyObject *
-export_step(const yagot_step_text *step)
+export_step(PyObject *const *keys, const yagot_step_text *step)
 {
-    const struct { const char *key, *text; } fields[] = {
-        {"object", step->text[0]}, {"path", step->text[1]}, {"contents", step->text[2]}, {"general", step->general},
-        {"defined", step->defined}, {"made", step->made}, {"kind", step->identity.kind},
-        {"maker", step->maker}, {"module", step->identity.module}, {"qualname", step->identity.qualname},
+    const struct { key_number key; const char *text; } fields[] = {
+        {KEY_OBJECT, step->text[0]}, {KEY_PATH, step->text[1]}, {KEY_CONTENTS, step->text[2]},
+        {KEY_GENERAL, step->general}, {KEY_DEFINED, step->defined}, {KEY_MADE, step->made}, {KEY_KIND, step->identity.kind},
+        {KEY_MAKER, step->maker}, {KEY_MODULE, step->identity.module}, {KEY_QUALNAME, step->identity.qualname},
     };
     PyObject *dict = PyDict_New();
     for (size_t i = 0; dict != NULL && i < sizeof fields / sizeof *fields; i++) {
-        if (set_item(dict, fields[i].key, new_text(fields[i].text)) < 0) {
+        if (set_item(keys, dict, fields[i].key, new_text(fields[i].text)) < 0) {
             Py_CLEAR(dict);
         }
     }
-    if (dict != NULL && set_item(dict, "line", PyLong_FromLong(step->identity.line)) < 0) {
+    if (dict != NULL && set_item(keys, dict, KEY_LINE, PyLong_FromLong(step->identity.line)) < 0) {
         Py_CLEAR(dict);
     }
-    if (dict != NULL && set_item(dict, "edges", export_edges(step)) < 0) {
+    if (dict != NULL && set_item(keys, dict, KEY_EDGES, export_edges(step)) < 0) {
         Py_CLEAR(dict);
     }
     return dict;
 }
 
 static PyObject *
-export_steps(const yagot_finding *finding)
+export_steps(PyObject *const *keys, const yagot_finding *finding)
 {
     PyObject *list = PyList_New(0);
     for (uint32_t i = 0; list != NULL && i < finding->step_count; i++) {
-        append(&list, export_step(&finding->steps[i]));
+        append(&list, export_step(keys, &finding->steps[i]));
     }
     return list;
 }
@@ -140,39 +175,40 @@ origin_of(const yagot_finding *finding)
 
 /* What is the same for all findings of a cause. */
 static int
-export_description(PyObject *dict, const yagot_finding *finding, bool uncollectable)
+export_description(PyObject *const *keys, PyObject *dict, const yagot_finding *finding, bool uncollectable)
 {
-    return set_item(dict, "hops", yagot_hops_export(finding->hops, uncollectable ? 0 : finding->hop_count)) < 0
-           || set_item(dict, "parts", export_parts(finding->cause.parts)) < 0
-           || set_item(dict, "makers", export_parts(finding->makers)) < 0
-           || set_item(dict, "steps", export_steps(finding)) < 0 ? -1 : 0;
+    return set_item(keys, dict, KEY_HOPS, yagot_hops_export(finding->hops, uncollectable ? 0 : finding->hop_count)) < 0
+           || set_item(keys, dict, KEY_PARTS, export_parts(finding->cause.parts)) < 0
+           || set_item(keys, dict, KEY_MAKERS, export_parts(finding->makers)) < 0
+           || set_item(keys, dict, KEY_STEPS, export_steps(keys, finding)) < 0 ? -1 : 0;
 }
 
 static PyObject *
-export_finding(const yagot_finding *finding, bool uncollectable)
+export_finding(PyObject *const *keys, const yagot_finding *finding, bool uncollectable)
 {
     PyObject *dict = PyDict_New();
     const yagot_amounts *a = &finding->amounts;
     Py_ssize_t objects = uncollectable ? a->survivors : a->objects - a->survivors;
+    const char *cause = finding->cause.text != NULL ? finding->cause.text : finding->concrete;
     bool whole = a->survivors == 0 || a->survivors == a->objects;
     if (dict == NULL
-        || set_item(dict, "kind", PyUnicode_FromString(finding->kind != NULL ? finding->kind
+        || set_item(keys, dict, KEY_KIND, PyUnicode_FromString(finding->kind != NULL ? finding->kind
                                                       : uncollectable ? "uncollectable" : "collected")) < 0
-        || set_item(dict, "concrete", new_text(finding->concrete)) < 0
-        || set_item(dict, "cause", new_text(finding->cause.text != NULL ? finding->cause.text : finding->concrete)) < 0
-        || set_item(dict, "subject", new_part(finding->concrete, finding->subject)) < 0
-        || set_item(dict, "objects", PyLong_FromSsize_t(objects)) < 0
-        || set_item(dict, "count", PyLong_FromSsize_t(a->count)) < 0
-        || set_item(dict, "held_bytes", PyLong_FromSize_t(whole || uncollectable ? a->bytes : 0)) < 0
-        || set_item(dict, "references", PyLong_FromSsize_t(a->unheld)) < 0
-        || set_item(dict, "untracked", PyBool_FromLong(finding->untracked)) < 0
-        || set_item(dict, "window", PyLong_FromUnsignedLong(yagot_label_window(finding->label))) < 0
-        || set_item(dict, "origin", PyUnicode_FromString(origin_of(finding))) < 0
-        || set_item(dict, "cycle_length", PyLong_FromLong((long)finding->cycle_length)) < 0
-        || set_item(dict, "why", new_text(uncollectable ? finding->why : NULL)) < 0
-        || set_item(dict, "types", export_types(finding, uncollectable)) < 0
-        || set_item(dict, "known", PyBool_FromLong(finding->known)) < 0
-        || (!finding->known && export_description(dict, finding, uncollectable) < 0)) {
+        || set_item(keys, dict, KEY_CONCRETE, new_text(finding->concrete)) < 0
+        || set_item(keys, dict, KEY_CAUSE, new_text(cause)) < 0
+        || set_item(keys, dict, KEY_SUBJECT, new_part(finding->concrete, finding->subject)) < 0
+        || set_item(keys, dict, KEY_OBJECTS, PyLong_FromSsize_t(objects)) < 0
+        || set_item(keys, dict, KEY_COUNT, PyLong_FromSsize_t(a->count)) < 0
+        || set_item(keys, dict, KEY_HELD_BYTES, PyLong_FromSize_t(whole || uncollectable ? a->bytes : 0)) < 0
+        || set_item(keys, dict, KEY_REFERENCES, PyLong_FromSsize_t(a->unheld)) < 0
+        || set_item(keys, dict, KEY_UNTRACKED, PyBool_FromLong(finding->untracked)) < 0
+        || set_item(keys, dict, KEY_WINDOW, PyLong_FromUnsignedLong(yagot_label_window(finding->label))) < 0
+        || set_item(keys, dict, KEY_ORIGIN, PyUnicode_FromString(origin_of(finding))) < 0
+        || set_item(keys, dict, KEY_CYCLE_LENGTH, PyLong_FromLong((long)finding->cycle_length)) < 0
+        || set_item(keys, dict, KEY_WHY, new_text(uncollectable ? finding->why : NULL)) < 0
+        || set_item(keys, dict, KEY_TYPES, export_types(finding, uncollectable)) < 0
+        || set_item(keys, dict, KEY_KNOWN, PyBool_FromLong(finding->known)) < 0
+        || (!finding->known && export_description(keys, dict, finding, uncollectable) < 0)) {
         Py_CLEAR(dict);
     }
     return dict;
@@ -181,15 +217,15 @@ export_finding(const yagot_finding *finding, bool uncollectable)
 PyObject *
 yagot_findings_export(yagot_findings *findings)
 {
-    PyObject *list = PyList_New(0);
-    for (uint32_t i = 0; i < findings->count; i++) {
+    PyObject *list = make_keys(findings->keys) == 0 ? PyList_New(0) : NULL;
+    for (uint32_t i = 0; list != NULL && i < findings->count; i++) {
         const yagot_finding *finding = &findings->items[i];
         const bool wanted[] = {finding->amounts.objects > finding->amounts.survivors, finding->amounts.survivors > 0};
         for (int uncollectable = 0; uncollectable < 2 && list != NULL; uncollectable++) {
             if (!wanted[uncollectable]) {
                 continue;
             }
-            PyObject *item = export_finding(finding, uncollectable == 1);
+            PyObject *item = export_finding(findings->keys, finding, uncollectable == 1);
             if (item == NULL || PyList_Append(list, item) < 0) {
                 Py_CLEAR(list);
             }

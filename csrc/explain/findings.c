@@ -60,6 +60,9 @@ yagot_findings_fini(yagot_findings *findings)
         xmlHashFree(findings->by_cause, NULL);
     }
     Py_XDECREF(findings->modules);
+    for (size_t i = 0; i < YAGOT_KEYS; i++) {
+        Py_XDECREF(findings->keys[i]);
+    }
     if (findings->known != NULL) {
         xmlHashFree(findings->known, NULL);
     }
@@ -74,13 +77,15 @@ yagot_findings_clear(yagot_findings *findings)
     }
     const yagot_findings old = *findings;
     PyObject *modules = Py_XNewRef(findings->modules);
-    findings->known = NULL;             /* outlives the window */
+    findings->known = NULL;             /* it and the keys outlive the window */
+    memset(findings->keys, 0, sizeof findings->keys);
     yagot_findings_fini(findings);
     int result = yagot_findings_init(findings);
     findings->wants_repr = old.wants_repr;
     findings->modules = modules;
     findings->once = old.once;
     findings->known = old.known;
+    memcpy(findings->keys, old.keys, sizeof old.keys);
     return result;
 }
 

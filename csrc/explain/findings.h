@@ -63,6 +63,8 @@ typedef struct {
     const char *kind;           /* other than collected and uncollectable; static, or NULL */
 } yagot_finding;
 
+enum { YAGOT_KEYS = 30 };       /* of the dicts that findings are exported as */
+
 typedef struct {
     yagot_finding *items;       /* owned */
     uint32_t count;
@@ -76,6 +78,7 @@ typedef struct {
     bool once;                  /* a cause that was exported is not described again */
     PyObject *modules;          /* owned, or NULL; see makers.h */
     xmlHashTablePtr known;      /* owned; the causes, with the lengths of their cycles, that were exported so far */
+    PyObject *keys[YAGOT_KEYS]; /* owned; NULL before the first export; see export.c */
 } yagot_findings;
 
 int yagot_findings_init(yagot_findings *findings);

@@ -67,10 +67,10 @@ def test_streams_that_cannot_be_written(project, schema, name, streams):
     assert checked == plain
     tree = schema(project.path / "out.xml")
     assert len(list(tree.iter("error"))) >= (plain != 0)
-    if (project.path / "out.json").exists():  # pytest may not get so far
+    if (project.path / "out.json").exists():  # pytest, and nose on some Pythons, may not get so far
         assert (set(outcomes(project).values()) == {"passed"}) == (plain == 0)
     else:
-        assert name == "pytest"
+        assert name in ("pytest", "nose") and plain != 0
 
 
 @pytest.mark.parametrize("name", ["unittest", "nose", "nose2"])

@@ -54,30 +54,18 @@ class Yagot(Plugin):  # type: ignore[misc]
         with ending_run():
             config, _ = load({name: getattr(options, f"yagot_{name}") for name in OPTIONS})
             self.checker = Checker(config, make_reporters(config))
-        self._problem: UserError | None = None
+        self.failed_to_report = False
         self.checker.run.summary.confirm_command = "nosetests --with-yagot --yagot-confirm {module}"
 
     def prepareTest(self, suite: Any) -> Callable[[Any], None]:
         """The whole run, and what shows only at its end."""
 
         def run(result: Any) -> None:
-            try:
-                with ended(self.checker):
-                    suite(result)
-                    report_late(Late(result, self.conf), self.checker)
-            except KeyboardInterrupt:  # nose goes on to its reports
-                self._finish()
-                raise
-            self._finish()
+            with ended(self.checker):
+                suite(result)
+                report_late(Late(result, self.conf), self.checker)
 
         return run
-
-    def _finish(self) -> None:
-        """Closes the reports, before nose prints: a stream that cannot be written to ends the run."""
-        try:
-            self.checker.finish()
-        except UserError as error:
-            self._problem = error
 
     def prepareTestCase(self, test: Any) -> Callable[[Any], Any]:
         """The test inside a window."""
@@ -89,13 +77,16 @@ class Yagot(Plugin):  # type: ignore[misc]
         return run
 
     def report(self, stream: Any) -> None:
-        """The totals."""
-        if self._problem is not None:
-            stream.writeln(f"yagot: {self._problem}")
+        """Closes the reports; the totals."""
+        try:
+            self.checker.finish()
+        except UserError as error:
+            stream.writeln(f"yagot: {error}")
+            self.failed_to_report = True
         for line in self.checker.run.lines():
             stream.writeln(line)
 
     def finalize(self, result: Any) -> None:
         """The end: nose's own status unless a report could not be written."""
-        if self._problem is not None:
+        if self.failed_to_report:
             sys.exit(2)
