@@ -91,7 +91,8 @@ export_step(PyObject *const *keys, const yagot_step_text *step)
 {
     const struct { key_number key; const char *text; } fields[] = {
         {KEY_OBJECT, step->text[0]}, {KEY_PATH, step->text[1]}, {KEY_CONTENTS, step->text[2]},
-        {KEY_GENERAL, step->general}, {KEY_DEFINED, step->defined}, {KEY_MADE, step->made}, {KEY_KIND, step->identity.kind},
+        {KEY_GENERAL, step->general}, {KEY_DEFINED, step->defined}, {KEY_MADE, step->made},
+        {KEY_KIND, step->identity.kind},
         {KEY_MAKER, step->maker}, {KEY_MODULE, step->identity.module}, {KEY_QUALNAME, step->identity.qualname},
     };
     PyObject *dict = PyDict_New();
