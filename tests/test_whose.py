@@ -312,6 +312,92 @@ def test_which_of_the_methods_it_is_makes_no_cause(project):
     assert len(finding["variants"]) == 2
 
 
+EXCEPTIONS = """
+    import unittest
+
+    class Wrong(Exception):
+        pass
+
+    class Base:
+        @classmethod
+        def made(cls):
+            new = cls()
+            new.made_by = new
+            return new
+
+    class Derived(Base):
+        pass
+
+    def keeping(kind):
+        try:
+            raise kind
+        except Exception as error:
+            kept = error
+
+    class Test(unittest.TestCase):
+        def test_one(self):
+            keeping(ValueError)
+
+        def test_other(self):
+            keeping(Wrong)
+
+        def test_base(self):
+            Base.made()
+
+        def test_derived(self):
+            Derived.made()
+"""
+
+
+def test_subclasses_of_what_sets_a_reference_make_no_causes(project):
+    project.write("test_kinds.py", EXCEPTIONS)
+    tests = project.tests("test_kinds", check=1)
+    causes = {name: test["findings"][0]["cause"] for name, test in tests.items()}
+    kept = "frame test_kinds.keeping local 'kept' → BaseException.__traceback__"
+    assert sorted(causes["test_one"].split(" → ")) == sorted([*kept.split(" → "), "traceback.tb_frame"])
+    assert causes["test_one"] == causes["test_other"]
+    assert causes["test_base"] == causes["test_derived"] == "test_kinds.Base.made_by"
+    assert "from 2 causes" in project.result.stderr
+
+
+TEMPLATES = """
+    class Template:
+        def __init__(self, name, source):
+            globals = {"__name__": name}
+            exec(compile(source, name, "exec"), globals)
+            self.root = globals.pop("root")
+            globals["template"] = self
+    """
+RENDERING = """
+    import unittest
+    from engine import Template
+
+    class Test(unittest.TestCase):
+        def test_one(self):
+            Template("/templates/one.html", "def root(a): return lambda: a")
+
+        def test_other(self):
+            Template("/templates/other.html", "def root(a, b): pass")
+
+        def test_alone(self):
+            exec("def f(): pass", {"__name__": "made"})
+    """
+
+
+def test_code_made_at_run_time_is_nobodys(installed):
+    """What a template engine has made is the engine's, and its names are data."""
+    installed.write("site-packages/engine/__init__.py", TEMPLATES)
+    installed.write("tests/test_pages.py", RENDERING)
+    env = {"PYTHONPATH": str(installed.path / "site-packages")}
+    tests = installed.tests("--details", "tests/test_pages.py", env=env, check=0)
+    findings = [finding for test in tests.values() for finding in test["findings"]]
+    assert {(f["verdict"], f["reason"]) for f in findings} == {("note", "third-party")}
+    assert {(f["cause"], f["owner"]) for f in findings} == {
+        ("engine.Template.root → function <made at run time>.__globals__[]", "engine"),
+        ("function <made at run time>.__globals__[]", "code made at run time"),
+    }
+
+
 def test_a_new_class_is_in_an_old_baseline(project):
     project.write("test_shape.py", SHAPES)
     project.yagot("--baseline", "known.json", "--update-baseline", "test_shape.Test.test_one", check=0)

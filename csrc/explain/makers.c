@@ -16,6 +16,8 @@
 
 typedef enum { NOBODY, OTHERS, PROJECT } whose;
 
+static const char AT_RUN_TIME[] = "<made at run time>";
+
 /* -- modules -------------------------------------------------------------------------------------- */
 
 static whose
@@ -51,9 +53,9 @@ module_of_type(PyTypeObject *type)
     return name;
 }
 
-/* The module that the code of a function, frame or generator belongs to; a new reference, or NULL. */
+/* The globals of a function, frame or generator; a new reference, or NULL. */
 static PyObject *
-module_of_code(PyObject *object)
+globals_of(PyObject *object)
 {
     PyObject *globals = NULL, *frame = yagot_is_generator(object) ? yagot_suspended_frame(object) : NULL;
     if (PyFunction_Check(object)) {
@@ -67,24 +69,51 @@ module_of_code(PyObject *object)
         globals = Py_XNewRef(running->f_globals);
 #endif
     }
-    PyObject *name = globals != NULL && PyDict_Check(globals) ? PyDict_GetItemString(globals, "__name__") : NULL;
-    Py_XINCREF(name);
-    Py_XDECREF(globals);
     Py_XDECREF(frame);
+    return globals;
+}
+
+/* The name of the module that has these globals; borrowed, or NULL. */
+static PyObject *
+module_of_globals(PyObject *globals)
+{
+    return globals != NULL && PyDict_Check(globals) ? PyDict_GetItemString(globals, "__name__") : NULL;
+}
+
+/* The module that the code of a function, frame or generator belongs to; a new reference, or NULL. */
+static PyObject *
+module_of_code(PyObject *object)
+{
+    PyObject *globals = globals_of(object), *name = Py_XNewRef(module_of_globals(globals));
+    Py_XDECREF(globals);
     return name;
+}
+
+/* Was it made at run time, as templates are: in no file of Python's, and in no module that was imported? Then its names
+ * are data. */
+static bool
+is_made_at_run_time(PyObject *object)
+{
+    PyCodeObject *code = yagot_code_of(object);
+    PyObject *file = code != NULL ? code->co_filename : NULL;
+    Py_ssize_t size = file != NULL ? PyUnicode_GET_LENGTH(file) : 0;
+    if (file == NULL || (size > 3 && PyUnicode_READ_CHAR(file, size - 3) == '.'
+                         && PyUnicode_READ_CHAR(file, size - 2) == 'p' && PyUnicode_READ_CHAR(file, size - 1) == 'y')) {
+        return false;
+    }
+    PyObject *globals = globals_of(object), *name = module_of_globals(globals), *modules = PyImport_GetModuleDict();
+    PyObject *module = name != NULL && PyUnicode_CheckExact(name) ? PyDict_GetItem(modules, name) : NULL;
+    bool imported = module != NULL && (!PyModule_Check(module) || PyModule_GetDict(module) == globals);
+    Py_XDECREF(globals);
+    return !imported;
 }
 
 /* Whose code is it? Nobody's if it was made at run time for no known module, as namedtuple() does. */
 static whose
-whose_code(PyObject *modules, PyObject *object, PyObject *module)
+whose_code(PyObject *modules, PyObject *module, bool at_run_time)
 {
-    PyCodeObject *code = yagot_code_of(object);
-    PyObject *file = code != NULL ? code->co_filename : NULL;
-    bool made = file != NULL && PyUnicode_GET_LENGTH(file) > 0 && PyUnicode_READ_CHAR(file, 0) == '<';
-    if (made && module != NULL && modules != NULL && PyDict_GetItem(modules, module) == NULL) {
-        return NOBODY;
-    }
-    return whose_module(modules, module, false);
+    bool known = module != NULL && modules != NULL && PyDict_GetItem(modules, module) != NULL;
+    return at_run_time && !known ? NOBODY : whose_module(modules, module, false);
 }
 
 /* -- attributes ----------------------------------------------------------------------------------- */
@@ -108,17 +137,35 @@ is_store(Py_ssize_t index, void *wanted)
     return index == *(Py_ssize_t *)wanted;
 }
 
-/* Does a method set the attribute, also as an item of an instance's __dict__; or mention it at least? */
+/* Does a function set the attribute, also as an item of an instance's __dict__; or mention it at least? */
 static bool
-concerns(PyObject *function, PyObject *name, bool set)
+function_concerns(PyObject *function, PyObject *name, bool set)
 {
-    PyCodeObject *code = yagot_code_of(function);
+    PyCodeObject *code = function != NULL && PyFunction_Check(function) ? yagot_code_of(function) : NULL;
     if (code == NULL) {
         return false;
     }
     Py_ssize_t index = index_of(code->co_names, name);
     return (index >= 0 && (!set || yagot_visit_stores(code, is_store, &index) != 0))
            || index_of(code->co_consts, name) >= 0;
+}
+
+/* The same for what a class has: a method, or what wraps functions. */
+static bool
+concerns(PyObject *value, PyObject *name, bool set)
+{
+    static const char *const parts_of_method[] = {"__func__", NULL};
+    static const char *const parts_of_property[] = {"fget", "fset", "fdel", NULL};
+    const char *const *parts = Py_IS_TYPE(value, &PyProperty_Type) ? parts_of_property
+        : Py_IS_TYPE(value, &PyClassMethod_Type) || Py_IS_TYPE(value, &PyStaticMethod_Type) ? parts_of_method : NULL;
+    bool found = function_concerns(value, name, set);
+    for (; parts != NULL && *parts != NULL && !found; parts++) {
+        PyObject *part = yagot_get_attribute(value, *parts);
+        found = function_concerns(part, name, set);
+        Py_XDECREF(part);
+    }
+    PyErr_Clear();
+    return found;
 }
 
 static bool
@@ -130,7 +177,7 @@ class_concerns(PyTypeObject *type, PyObject *name, bool set)
         return dict != NULL;
     }
     while (PyDict_Next(dict, &position, &key, &value)) {
-        if (PyFunction_Check(value) && concerns(value, name, set)) {
+        if (concerns(value, name, set)) {
             return true;
         }
     }
@@ -160,6 +207,7 @@ typedef struct {
     whose whose;
     PyObject *module;           /* owned, or NULL */
     PyTypeObject *declares;     /* borrowed: the class whose methods set the attribute, or NULL */
+    bool at_run_time;           /* code that was made then */
 } maker;
 
 static maker
@@ -175,7 +223,8 @@ maker_of_instance(PyObject *modules, PyTypeObject *type, const yagot_step *step)
 {
     yagot_edge_kind kind = step->edge_count > 0 ? step->edges[0].kind : YAGOT_EDGE_UNKNOWN;
     if (kind == YAGOT_EDGE_FIELD) {
-        return (maker){.whose = NOBODY};
+        PyTypeObject *root = PyExceptionInstance_Check(step->head) ? (PyTypeObject *)PyExc_BaseException : NULL;
+        return (maker){.whose = NOBODY, .declares = root};
     }
     if (kind != YAGOT_EDGE_ATTRIBUTE) {
         maker m = maker_of_type(modules, type);
@@ -200,10 +249,12 @@ static maker
 maker_of(PyObject *modules, const yagot_step *step)
 {
     PyObject *head = step->head;
+    bool at_run_time = (PyFunction_Check(head) || PyFrame_Check(head) || yagot_is_generator(head))
+                       && is_made_at_run_time(head);
     bool back = step->edge_count > 0 && step->edges[0].kind == YAGOT_EDGE_FIELD;
     if (PyFunction_Check(head) || (PyFrame_Check(head) && !back) || yagot_is_generator(head)) {
-        maker m = {.module = module_of_code(head)};
-        m.whose = whose_code(modules, head, m.module);
+        maker m = {.module = module_of_code(head), .at_run_time = at_run_time};
+        m.whose = whose_code(modules, m.module, at_run_time);
         return m;
     }
     if (PyType_Check(head)) {
@@ -213,7 +264,7 @@ maker_of(PyObject *modules, const yagot_step *step)
     }
     if (PyFrame_Check(head) || PyMethod_Check(head) || PyCFunction_Check(head) || PyModule_Check(head)
         || yagot_is_plain_container(head)) {
-        return (maker){.whose = NOBODY};
+        return (maker){.whose = NOBODY, .at_run_time = at_run_time};
     }
     return maker_of_instance(modules, Py_TYPE(head), step);
 }
@@ -231,12 +282,14 @@ add_unnumbered(yagot_text *text, const char *name, size_t size)
     yagot_text_add(text, numbered ? "\xE2\x80\xA6" : "");
 }
 
-/* Appends a path without keys and numbers: they are data, if they follow a name. */
+/* Appends a path without keys and numbers: they are data, if they follow a name; so are variables of code that was made
+ * at run time. */
 static void
-add_abstract_path(yagot_text *text, const char *path, bool keep_key)
+add_abstract_path(yagot_text *text, const char *path, bool keep_key, bool keep_variables)
 {
     while (*path != '\0') {
         size_t size = 1 + strcspn(path + 1, ".[ ");
+        bool variable = path[0] == ' ' && (path[1] == '\'' || path[1] == '(');
         if (path[0] == '[') {
             yagot_text_add_bytes(text, path, keep_key ? size : 1);
             yagot_text_add(text, keep_key ? "" : "]");
@@ -244,7 +297,7 @@ add_abstract_path(yagot_text *text, const char *path, bool keep_key)
         else if (path[0] == '.') {
             add_unnumbered(text, path, size);
         }
-        else {
+        else if (!variable || keep_variables) {
             yagot_text_add_bytes(text, path, size);
         }
         keep_key = false;
@@ -287,10 +340,16 @@ abstract(const yagot_step *step, const yagot_step *before, const maker *m)
         add_root(&text, Py_TYPE(PyMethod_GET_SELF(step->head)));
         yagot_text_add(&text, ".\xE2\x80\xA6");
     }
+    else if (m->at_run_time) {
+        bool function = PyFunction_Check(step->head);
+        yagot_text_add(&text, function ? "function " : PyFrame_Check(step->head) ? "frame " : "generator ");
+        yagot_text_add(&text, AT_RUN_TIME);
+    }
     else {
         yagot_text_add(&text, object);
     }
-    add_abstract_path(&text, step->general + strlen(step->object), yagot_is_plain_container(step->head));
+    bool keep_key = yagot_is_plain_container(step->head);
+    add_abstract_path(&text, step->general + strlen(step->object), keep_key, !m->at_run_time);
     text.failed |= name.failed;
     yagot_text_fini(&name);
     return yagot_text_take(&text);
@@ -304,6 +363,7 @@ find_maker(PyObject *modules, yagot_cycle *cycle, uint32_t index)
     yagot_text text = {0};
     maker m = maker_of(modules, step);
     yagot_text_add_str(&text, m.whose != NOBODY ? m.module : NULL, YAGOT_NAME_LIMIT);
+    yagot_text_add(&text, m.whose == NOBODY && m.at_run_time ? AT_RUN_TIME : "");
     step->maker = yagot_text_take(&text);
     step->abstract = abstract(step, before, &m);
     cycle->projects |= m.whose == PROJECT;
@@ -343,7 +403,7 @@ yagot_may_be_projects(PyObject *modules, PyObject *object)
 {
     if (PyFunction_Check(object) || PyFrame_Check(object) || yagot_is_generator(object)) {
         PyObject *module = module_of_code(object);
-        bool found = whose_code(modules, object, module) == PROJECT;
+        bool found = whose_code(modules, module, is_made_at_run_time(object)) == PROJECT;
         Py_XDECREF(module);
         return found;
     }

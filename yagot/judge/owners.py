@@ -18,6 +18,13 @@ BUILTIN = "builtins"
 """Nobody's: plain containers do not show who made them."""
 
 
+AT_RUN_TIME = "<made at run time>"
+"""What the core has for the module of code that was made at run time for no known module, as that of templates."""
+
+GENERATED = "code made at run time"
+"""Its owner, if nobody else has made a reference on the cycle."""
+
+
 def _names(finding: Finding) -> Iterator[str]:
     """Dotted names of the instances' classes, the classes, functions and frames on the cycle."""
     for step in finding.steps:
@@ -39,7 +46,8 @@ def _made_by(finding: Finding, project: Project) -> set[str]:
 
 def _owners(finding: Finding, project: Project) -> set[str]:
     if finding.makers:
-        return set(map(project.owner_of_module, finding.makers))
+        makers = [maker for maker in finding.makers if maker != AT_RUN_TIME]
+        return set(map(project.owner_of_module, makers)) or {GENERATED}
     if finding.cycle_length:
         made = _made_by(finding, project)
         return made if PROJECT not in made else set()
