@@ -9,7 +9,8 @@ from yagot.judge.project import Project
 from yagot.model import Finding, sign
 
 IDIOMS = """
-    import argparse, collections, configparser, functools, json, logging, logging.config, sqlite3, types, unittest
+    import argparse, collections, configparser, functools, json, logging, logging.config, optparse, sqlite3, types
+    import unittest
     from unittest import mock
     from xml.dom import minidom
 
@@ -20,6 +21,9 @@ IDIOMS = """
     class Parser(argparse.ArgumentParser):
         def error(self, message):
             raise ValueError(message)
+
+    class Option(optparse.Option):
+        pass
 
     class Command:
         def __init__(self):
@@ -39,6 +43,9 @@ IDIOMS = """
 
         def test_parser_of_a_subclass(self):
             Parser().add_argument("--x")
+
+        def test_option_of_a_subclass(self):
+            optparse.OptionParser(option_class=Option).add_option("--x")
 
         def test_config(self):
             configparser.ConfigParser().read_string("[a]\\nb = 1")

@@ -1,8 +1,8 @@
 /* makers.c - see makers.h.
  *
- * Variables are the work of their function. An attribute is the work of the class whose methods set it: a project's
- * subclass is not to blame for what its base class keeps. Items and the fields of C types say nothing; what a C type
- * refers to without any name is its own work.
+ * Variables are the work of their function. An attribute is the work of the class whose methods set it, be it that of
+ * another object on the cycle: a project's subclass is not to blame for what its base class keeps. Items and the fields
+ * of C types say nothing; what a C type refers to without any name is its own work.
  *
  * A cause in general names that class, too: all subclasses share it, whatever they are called.
  */
@@ -184,21 +184,30 @@ class_concerns(PyTypeObject *type, PyObject *name, bool set)
     return false;
 }
 
-/* The class along the MRO whose methods set the attribute, else one that mentions it; NULL if none does. Borrowed. */
+/* The first class along the MRO whose methods set the attribute, or mention it; NULL if none does. Borrowed. */
 static PyTypeObject *
-class_with(PyTypeObject *type, PyObject *name)
+class_with(PyTypeObject *type, PyObject *name, bool set)
 {
     PyObject *mro = type->tp_mro;
-    for (int set = 1; set >= 0; set--) {
-        for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
-            PyObject *base = PyTuple_GET_ITEM(mro, i);
-            if (PyType_Check(base) && is_python_class((PyTypeObject *)base)
-                && class_concerns((PyTypeObject *)base, name, set)) {
-                return (PyTypeObject *)base;
-            }
+    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        PyObject *base = PyTuple_GET_ITEM(mro, i);
+        if (PyType_Check(base) && is_python_class((PyTypeObject *)base)
+            && class_concerns((PyTypeObject *)base, name, set)) {
+            return (PyTypeObject *)base;
         }
     }
     return NULL;
+}
+
+/* The class of another object on the cycle that sets the attribute: of what it adds to itself, as a container does. */
+static PyTypeObject *
+class_on_cycle(const yagot_cycle *cycle, PyObject *name)
+{
+    PyTypeObject *found = NULL;
+    for (uint32_t i = 0; i < cycle->count && found == NULL; i++) {
+        found = class_with(Py_TYPE(cycle->steps[i].head), name, true);
+    }
+    return found;
 }
 
 /* -- steps ---------------------------------------------------------------------------------------- */
@@ -219,7 +228,21 @@ maker_of_type(PyObject *modules, PyTypeObject *type)
 }
 
 static maker
-maker_of_instance(PyObject *modules, PyTypeObject *type, const yagot_step *step)
+maker_of_attribute(PyObject *modules, PyTypeObject *type, PyObject *name, const yagot_cycle *cycle)
+{
+    PyTypeObject *found = class_with(type, name, true);
+    found = found != NULL ? found : class_with(type, name, false);
+    if (found != NULL) {
+        return maker_of_type(modules, found);
+    }
+    found = class_on_cycle(cycle, name);
+    maker m = maker_of_type(modules, found != NULL ? found : type);
+    m.declares = type;
+    return m;
+}
+
+static maker
+maker_of_instance(PyObject *modules, PyTypeObject *type, const yagot_step *step, const yagot_cycle *cycle)
 {
     yagot_edge_kind kind = step->edge_count > 0 ? step->edges[0].kind : YAGOT_EDGE_UNKNOWN;
     if (kind == YAGOT_EDGE_FIELD) {
@@ -239,14 +262,14 @@ maker_of_instance(PyObject *modules, PyTypeObject *type, const yagot_step *step)
     }
     const yagot_edge *edge = &step->edges[0];
     PyObject *name = PyUnicode_DecodeUTF8(step->path + edge->start, edge->end - edge->start, "replace");
-    PyTypeObject *found = name != NULL ? class_with(type, name) : NULL;
+    maker m = name != NULL ? maker_of_attribute(modules, type, name, cycle) : maker_of_type(modules, type);
     Py_XDECREF(name);
     PyErr_Clear();
-    return maker_of_type(modules, found != NULL ? found : type);
+    return m;
 }
 
 static maker
-maker_of(PyObject *modules, const yagot_step *step)
+maker_of(PyObject *modules, const yagot_step *step, const yagot_cycle *cycle)
 {
     PyObject *head = step->head;
     bool at_run_time = (PyFunction_Check(head) || PyFrame_Check(head) || yagot_is_generator(head))
@@ -266,7 +289,7 @@ maker_of(PyObject *modules, const yagot_step *step)
         || yagot_is_plain_container(head)) {
         return (maker){.whose = NOBODY, .at_run_time = at_run_time};
     }
-    return maker_of_instance(modules, Py_TYPE(head), step);
+    return maker_of_instance(modules, Py_TYPE(head), step, cycle);
 }
 
 /* Appends a name without a number at its end: of "Shape_12" and "Shape_13", what they have in common. */
@@ -361,7 +384,7 @@ find_maker(PyObject *modules, yagot_cycle *cycle, uint32_t index)
     yagot_step *step = &cycle->steps[index];
     const yagot_step *before = &cycle->steps[(index + cycle->count - 1) % cycle->count];
     yagot_text text = {0};
-    maker m = maker_of(modules, step);
+    maker m = maker_of(modules, step, cycle);
     yagot_text_add_str(&text, m.whose != NOBODY ? m.module : NULL, YAGOT_NAME_LIMIT);
     yagot_text_add(&text, m.whose == NOBODY && m.at_run_time ? AT_RUN_TIME : "");
     step->maker = yagot_text_take(&text);
