@@ -180,6 +180,45 @@ def test_wrong_repeats(project, text):
     assert result.stderr.startswith("yagot: command line: repeat must be W:N")
 
 
+COSTLY = """
+    import time
+    import unittest
+
+    HEAP = [[] for _ in range(300_000)]
+    KEPT = []
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    class TestKeeps(unittest.TestCase):
+        pass
+
+    for number in range(10):
+        def test(self):
+            KEPT.clear()
+            KEPT.append(Node())
+            end = time.thread_time() + COMPUTED
+            while time.thread_time() < end:
+                pass
+
+        setattr(TestKeeps, f"test_{number}", test)
+    """
+
+
+@needs_generations
+def test_the_time_that_tests_take_does_not_change_which_looks_take_place(project):
+    found = []
+    for computed in (0, 0.5):
+        project.write("test_costly.py", COSTLY.replace("COMPUTED", str(computed)))
+        tests = project.tests("--check-at", "test", "test_costly", check=1)
+        found.append({(name, item["why"]) for name, test in tests.items() for item in test["findings"]})
+    assert found[0] == found[1]
+    whys = [why for _, why in found[0]]
+    assert len(whys) == 9  # one is still alive
+    assert 1 < sum("the end of test" in why for why in whys) < 9  # the others were too dear
+
+
 AT_EXIT = """
     import atexit
     import unittest

@@ -37,8 +37,6 @@ class originals:
 
     monotonic = staticmethod(time.monotonic)
     perf_counter = staticmethod(time.perf_counter)
-    process_time = staticmethod(time.process_time)
-    thread_time = staticmethod(time.thread_time)
 
     listdir = staticmethod(os.listdir)
     active_count = staticmethod(threading.active_count)

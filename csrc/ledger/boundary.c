@@ -105,6 +105,7 @@ look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references, bool repor
     if (yagot_take_list(all, yagot_gc_all_objects(&self->gc)) < 0) {
         return -1;
     }
+    self->looked_at += all->count;
     int result = look_late(self, all);
     if (result == 0 && references) {
         choose_put_off(self, all);

@@ -96,6 +96,7 @@ typedef struct {
     yagot_growth_of_heap heap;
     yagot_suspects suspects;
     yagot_put_off put_off;
+    Py_ssize_t looked_at;       /* objects of the whole heap, by all looks together (boundary.c, suspects.c) */
     bool looking;               /* yagot_begin_look() */
 } yagot_ledger;
 

@@ -378,6 +378,7 @@ yagot_find_suspects(yagot_ledger *self, yagot_snapshot *births, const yagot_ques
     result = result == 0 ? choose(self, births, &wanted, question->boundary) : result;
     if (result == 0 && wanted.count > 0) {
         h.tracked = yagot_gc_all_objects(&self->gc);
+        self->looked_at += h.tracked != NULL ? PyList_GET_SIZE(h.tracked) : 0;
         result = h.tracked != NULL ? look_for_holders(self, births, &wanted, &h, question) : -1;
     }
     if (result < 0 && !PyErr_Occurred()) {

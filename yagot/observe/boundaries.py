@@ -18,8 +18,10 @@ from yagot.observe.budget import LookBudget
 from yagot.observe.release import Ledger
 from yagot.originals import dataclasses
 
-FREE_SECONDS = 0.05
-SHARE = 0.02
+FREE_OBJECTS = 1 << 21
+"""A look takes about a tenth of a microsecond for each object: a fifth of a second."""
+
+OBJECTS_FOR_EACH_TEST = 256
 
 PARTS: dict[str, tuple[str, ...]] = {
     "test": ("id",), "class": ("module", "classname"), "module": ("module",), "session": (),
@@ -49,11 +51,12 @@ class Boundaries:
         self.at = config.check_at if _core.GENERATIONS else "never"
         self._tests: list[Judged] = []
         self._previous: TestInfo | None = None
-        self._budget = LookBudget(FREE_SECONDS, SHARE)
+        self._budget = LookBudget(ledger, FREE_OBJECTS, OBJECTS_FOR_EACH_TEST)
 
     def begin(self, test: TestInfo) -> int:
         """The number of a test that begins."""
         self._previous = test
+        self._budget.add_test()
         self._tests.append((test, (), True))
         return len(self._tests)
 

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from yagot.originals import originals
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from yagot.observe.release import Ledger
 
 
 class LookBudget:
-    """Some seconds are free; beyond them looks may take a share of the processor time since the run began."""
+    """Some objects may be looked at for free; beyond them, some more for each test.
 
-    def __init__(self, free_seconds: float, share: float) -> None:
-        self._free, self._share = free_seconds, share
-        self._began = originals.process_time()
-        self._spent = self._look_began = 0.0
-        self.looks = 0
+    It is counted in objects, as time differs on every run: then the looks would, too, and with them where something is
+    found first. Looks are rounded up to a power of two, so that a few objects more or less change nothing.
+    """
+
+    def __init__(self, ledger: Ledger, free: int, for_each_test: int) -> None:
+        self._ledger = ledger
+        self._left, self._for_each_test = free, for_each_test
+        self._before = self.looks = 0
 
     @property
     def is_left(self) -> bool:
         """May there be another look?"""
-        return self._spent <= self._free + self._share * (originals.process_time() - self._began)
+        return self._left >= 0
+
+    def add_test(self) -> None:
+        """A test begins."""
+        self._left += self._for_each_test
 
     def begin(self) -> None:
-        """A look begins. Its time is the thread's own, as a busy machine makes no look dearer."""
-        self._look_began = originals.thread_time()
+        """A look may begin."""
+        self._before = self._ledger.looked_at
 
     def end(self) -> None:
-        """Counts the look."""
-        self.looks += 1
-        self._spent += originals.thread_time() - self._look_began
+        """Counts the look, if there was one."""
+        objects = self._ledger.looked_at - self._before
+        if objects > 0:
+            self.looks += 1
+            self._left -= 1 << objects.bit_length()

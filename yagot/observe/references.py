@@ -29,9 +29,9 @@ RUNS = 3
 """How often a test is run again to confirm a suspect."""
 
 FREE_LOOKS = 5
-FREE_SECONDS = 0.1
-SHARE = 0.02
-NATIVE_SHARE = 0.4
+FREE_OBJECTS = 1 << 20
+OBJECTS_FOR_EACH_TEST = 512
+NATIVE_OBJECTS_FOR_EACH_TEST = 10240
 
 UNHELD = " with a reference that nobody holds"
 CONFIRMED = ", and each further run left one more: C code has taken one and never gave it back"
@@ -107,7 +107,9 @@ class References:
         """*last*: there will be no boundary, so what is not reported with its test never is."""
         self._ledger = ledger
         self._confirm, self._last = confirm, last
-        self._budget = LookBudget(FREE_SECONDS, NATIVE_SHARE if native else SHARE)
+        self._budget = LookBudget(
+            ledger, FREE_OBJECTS, NATIVE_OBJECTS_FOR_EACH_TEST if native else OBJECTS_FOR_EACH_TEST
+        )
         self.passing: set[str] = set()
         self._modules = self._at_exit = 0
         self._threads: set[int] = set()
@@ -116,6 +118,7 @@ class References:
 
     def begin(self) -> None:
         """A window opens."""
+        self._budget.add_test()
         self._modules = len(sys.modules)
         self._at_exit = originals.registered_at_exit()
         if self._confirm:
@@ -123,9 +126,9 @@ class References:
 
     def wanted(self) -> bool:
         """Is this test to be looked at, or only at boundaries? Confirming needs a look at each, whatever it costs. So
-        does reporting, where there are no boundaries: a look walks the whole heap, some are free, then they may take
-        two per cent of the run; forty where objects that the collector does not track are looked for, which nearly
-        every test leaves."""
+        does reporting, where there are no boundaries: a look walks the whole heap, some are free, then each test pays
+        for some objects; for more where those are looked for that the collector does not track, which nearly every
+        test leaves."""
         if self._confirm or not self._last:
             return self._confirm
         return self._budget.looks < FREE_LOOKS or self._budget.is_left
@@ -135,12 +138,10 @@ class References:
         late() is called where that is so."""
         wanted = self.wanted()
         references = look and now and wanted
-        if references:
-            self._budget.begin()
+        self._budget.begin()
         seen = self._ledger.end(look=look, references=references, keep=look and not references)
         self._is_late = seen is not None and seen["candidates"] > 0 and not now and wanted
-        if references and seen is not None and seen["candidates"]:
-            self._budget.end()
+        self._budget.end()
         if not references and not self._is_late:
             self._ledger.put_off()
         return seen

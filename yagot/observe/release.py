@@ -60,6 +60,11 @@ class Ledger:
         """How many objects check() is to look at."""
         return self._ledger.waiting
 
+    @property
+    def looked_at(self) -> int:
+        """How many objects of the whole heap all looks together have gone through."""
+        return self._ledger.looked_at
+
     def stand_for(self, test: TestInfo) -> None:
         """From now on garbage is released for this test. What ends a window is made before it begins."""
         self._test = test
