@@ -21,7 +21,7 @@ HERE = Path(__file__).parent / "leaks"
 HEAD = "import unittest\nimport weakref\n"
 NAMED = ("local", "argument", "served", "method", "captured", "cache", "weak", "close")
 """Kinds whose reference is set in the line that the report names, or in the snippet."""
-LITERAL = ("local", "exception", "argument", "served")
+LITERAL = ("local", "exception", "argument", "served", "cache")
 AT_LEAST = 0.85
 FRESH = {"PYTHONDONTWRITEBYTECODE": "1"}
 """The files are written anew within a second."""

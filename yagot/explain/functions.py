@@ -32,6 +32,7 @@ _SERVED = re.compile(
 _CALLABLE = ("function", "method", "exception")
 _SHOWN = 3
 """Statements of more lines are not repeated."""
+_MOST_CALLS = 2
 _FUTURES = ("_asyncio.Future", "_asyncio.Task", "concurrent.futures._base.Future", "asyncio.futures.Future")
 
 
@@ -45,7 +46,7 @@ def served(cycle: Cycle) -> Advice | None:
         callable_ = link.target["kind"] in _CALLABLE or type_of(link.target) == "functools.partial"
         if flag is None or not link.breaks or not callable_:
             continue
-        for source, cls in cycle.classes(link):
+        for source, cls in cycle.own_classes(link):
             for place in own_setters(source, cls, flag[1], item=False):
                 is_true = isinstance(place.value, ast.Constant) and place.value.value is True
                 if is_true and getattr(place.function, "name", "__init__") != "__init__":
@@ -251,11 +252,34 @@ def cache(cycle: Cycle) -> Advice | None:
         return None
     for link in cycle.attributes():
         if link.breaks and type_of(link.target) == "functools._lru_cache_wrapper":
-            place = next(iter(cycle.setters(link)), None)
-            name = f"{link.attribute.lstrip('_')}_cache"
-            sentence = "the cache holds the method, and the method its object: keep the results in a dict of the object"
-            return cycle.cut("cache", link, place, f"self._{name} = {{}}"), sentence
+            return _uncached(cycle, link)
     return None
+
+
+def _uncached(cycle: Cycle, link: Link) -> Advice | None:
+    """The cache gets a method of a weak proxy; where nothing else holds the object, its class a method and a dict."""
+    bound = next((other for other in cycle.links if other.source["kind"] == "method"), None)
+    place = next(iter(cycle.setters(link)), None)
+    if bound is None or place is None:
+        return None
+    name = bound.source["name"].rpartition(".")[2]
+    value = next((n for n in ast.walk(place.node) if isinstance(n, ast.Attribute) and n.attr == name), None)
+    if value is None or not place.text:
+        return None
+    sentence = "the cache holds the method, and the method its object"
+    me = place.source.text(value.value)
+    if bound.target["weak"] and not _is_dropped(cycle, link):
+        weak = f"type({me}).{name}.__get__(weakref.proxy({me}))"
+        text = place.text.replace(place.source.text(value), weak)
+        return cycle.cut("cache", link, place, text), f"{sentence}: let it have a weak one"
+    results = f"{me}._{link.attribute.lstrip('_')}_cache"
+    lines = (
+        f"{results} = {{}}",
+        f"def {link.attribute}({me}, *key):  # in the class",
+        f"    if key not in {results}: {results}[key] = {me}.{name}(*key)",
+        f"    return {results}[key]",
+    )
+    return cycle.cut("cache", link, place, "\n".join(lines)), f"{sentence}: keep the results in a dict of the object"
 
 
 def method(cycle: Cycle) -> Advice | None:
@@ -301,7 +325,22 @@ def _own(cycle: Cycle, link: Link) -> Advice | None:
         return None
     where = f"`.{link.attribute}`" if not link.is_item else f"what is in `.{link.attribute}`"
     sentence = f"keep the method as weakref.WeakMethod, and call {where} as `reference()()`"
-    return cycle.cut("method", link, place, _weak_method(place, cycle.after(link))), sentence
+    snippet = "\n".join([_weak_method(place, cycle.after(link)), *_calls_of(cycle, link)])
+    return cycle.cut("method", link, place, snippet), sentence
+
+
+def _calls_of(cycle: Cycle, link: Link) -> list[str]:
+    """The lines that call what is in an attribute, as they are to be; none if there are many, or other uses."""
+    found: list[str] = []
+    uses = 0
+    for source, cls in cycle.own_classes(link):
+        uses += sum(1 for _ in reads(cls, link.attribute))
+        for function in methods(cls):
+            for node in nodes_of(function, nested=True):
+                if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == link.attribute:
+                    line, called = source.lines[node.lineno - 1].strip(), source.text(node.func)
+                    found.append(f"{line.replace(f'{called}(', f'{called}()(')}  # line {node.lineno}")
+    return found if not link.is_item and uses == len(found) <= _MOST_CALLS else []
 
 
 def is_method(cycle: Cycle, link: Link) -> bool:

@@ -225,10 +225,14 @@ class Cycle:
         """The source of a link's class, and of its bases."""
         return list(class_places(link.module, link.source["name"], link.file))
 
+    def own_classes(self, link: Link) -> list[tuple[Source, ast.ClassDef]]:
+        """Those of them whose files may be changed."""
+        return [(source, cls) for source, cls in self.classes(link) if self.edits(source.path)]
+
     def setters(self, link: Link) -> list[Place]:
         """Where the attribute of a link is set, or its container gets an item: in the class, else anywhere."""
         name, item = link.attribute, link.is_item
-        places = [place for source, cls in self.classes(link) for place in own_setters(source, cls, name, item)]
+        places = [place for source, cls in self.own_classes(link) for place in own_setters(source, cls, name, item)]
         if item:  # what is put into the container says more than the making of the container
             items = [place for place in places if not _is_plain(place, name)]
             outside = [p for source in self.sources() for p in setters(source, name, item) if not _is_plain(p, name)]
@@ -237,7 +241,7 @@ class Cycle:
             outside = [place for source in self.sources() for place in setters(source, name, item)]
             places = [place for place in outside if _tells(place)] or outside or places
         if not places:
-            fields = (field_of(source, cls, name) for source, cls in self.classes(link))
+            fields = (field_of(source, cls, name) for source, cls in self.own_classes(link))
             places = [place for place in fields if place is not None]
         return places
 
