@@ -84,10 +84,13 @@ def _serve(cycle: Cycle, link: Link, done: Place, last: ast.stmt, flag: str) -> 
     is_list = link.is_item and is_own_container(cycle, link)
     release = f"{me}.{link.attribute}.clear()" if is_list else f"{me}.{link.attribute} = None"
     lines = done.source.lines[last.lineno - 1 : last.end_lineno]
-    shown = [line[last.col_offset :] for line in lines] if len(lines) <= _SHOWN else ["…"]
     name = getattr(done.function, "name", "")
     sentence = f"`.{link.attribute}` has served when {name}() has set `.{flag}`: let go of it"
     place = Place(done.source, last, done.function)
+    if len(lines) > _SHOWN:
+        end = last.lineno + len(lines) - 1
+        return cycle.cut("served", link, place, f"{release}  # behind line {end}", end), sentence
+    shown = [line[last.col_offset :] for line in lines]
     return cycle.cut("served", link, place, "\n".join([*shown, release])), sentence
 
 
@@ -442,8 +445,8 @@ def generator(cycle: Cycle) -> Advice | None:
         place = next(iter(cycle.setters(before)), None) if before.attribute else None
         kept = f"self.{before.attribute}.close()" if before.attribute and not before.is_item else ""
         what = link.source["what"].partition(" ")[0]
-        name = kept.removesuffix(".close()") or _variable(cycle, link) or "…"
-        call = f"await {name}.aclose()" if what == "async_generator" else f"{name}.close()"
+        name = kept.removesuffix(".close()") or _variable(cycle, link)
+        call = "" if not name else f"await {name}.aclose()" if what == "async_generator" else f"{name}.close()"
         if kept and cycle.edits(before.file):
             call = f"async def aclose(self): {call}" if call.startswith("await") else f"def close(self): {call}"
         if place is None:
