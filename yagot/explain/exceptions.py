@@ -174,13 +174,19 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
         release = f"{' = '.join(together)} = None"
     place = Place(source, leaving, function)
     text = source.text(leaving)
-    simple = isinstance(leaving, ast.Return | ast.Raise | ast.Expr | ast.Assign) and text
     if isinstance(leaving, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in leaving.targets):
         return _dropped(cycle, frame, place, name)
-    snippet = f"try: {text}\nfinally: {release}" if simple else f"try:\n    …\nfinally: {release}"
+    simple = isinstance(leaving, ast.Return | ast.Raise | ast.Expr | ast.Assign | ast.Assert) and text
+    body = f" {text}" if simple else f"  # around {_lines(leaving)}"
+    snippet = f"try:{body}\nfinally: {release}"
     what = "the exception" if any(link.source["kind"] == "exception" for link in cycle.links) else "the frame"
     sentence = f"in a `finally`, let go of the variable '{name}', by which the frame keeps {what} that leads to it"
     return cycle.cut("local", frame, place, snippet), sentence
+
+
+def _lines(node: ast.stmt) -> str:
+    last = node.end_lineno or node.lineno
+    return f"line {last}" if last == node.lineno else f"lines {node.lineno} to {last}"
 
 
 def _unpacked(function: Function, name: str) -> list[str]:
