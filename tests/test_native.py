@@ -98,6 +98,16 @@ def test_under_pytest(suite):
 
 
 @needs_tracer
+def test_another_tracer_is_told_of(suite):
+    """What it has silenced is forgotten, and the run says so."""
+    tests = suite.tests("--native", "test_native", env=suite.environment, check=0)
+    unseen = {name for name, test in tests.items() if test["incomplete"]}
+    assert unseen == {"test_gone_while_another_tracer_listened", "test_gone_while_another_tracer_listens"}
+    assert "yagot: 2 tests not seen whole, the first " in suite.result.stderr
+    assert "another tracer of references, as tracemalloc's, came after yagot's" in suite.result.stderr
+
+
+@needs_tracer
 def test_where_they_were_made(suite):
     suite.yagot("--native", "--trace", "1", "test_native.TestHeld", env=suite.environment, check=0)
     options = ["--native", "--confirm", "--trace", "1", "test_native.TestLeaks.test_str"]

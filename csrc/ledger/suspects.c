@@ -373,7 +373,7 @@ yagot_find_suspects(yagot_ledger *self, yagot_snapshot *births, const yagot_ques
     if (age_suspects(&self->suspects) < 0 || yagot_gc_show_old(&self->gc) < 0) {
         return -1;
     }
-    yagot_tracer_pause(&self->tracer);
+    (void)yagot_tracer_pause(&self->tracer);
     int result = yagot_snapshot_init(&wanted);
     result = result == 0 ? choose(self, births, &wanted, question->boundary) : result;
     if (result == 0 && wanted.count > 0) {

@@ -230,7 +230,9 @@ restore(yagot_ledger *self)
 int
 yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results)
 {
-    yagot_tracer_pause(&self->tracer);
+    if (!yagot_tracer_pause(&self->tracer)) {
+        self->window.incomplete = "another tracer of references, as tracemalloc's, came after yagot's";
+    }
     /* An automatic collection that is due must not run now: nobody would look before it. */
     bool gc_was_enabled = yagot_begin_look(self);
     int result = close_window(self, wishes, results);

@@ -131,19 +131,21 @@ install(yagot_tracer *t)
     return PyRefTracer_SetTracer(on_event, t);
 }
 
-void
+bool
 yagot_tracer_pause(yagot_tracer *t)
 {
+    bool listening = listens(t), lost = t->recording && !listening;
     t->recording = false;
-    if (!listens(t)) {
+    if (!listening) {
         forget_all(t);
     }
+    return !lost;
 }
 
 int
 yagot_tracer_resume(yagot_tracer *t, uint32_t window)
 {
-    yagot_tracer_pause(t);
+    (void)yagot_tracer_pause(t);
     if (t->alive == 0) {
         forget_all(t);          /* the table keeps the room of addresses that were in use */
     }
@@ -204,10 +206,11 @@ yagot_tracer_resume(yagot_tracer *t, uint32_t window)
     return 0;
 }
 
-void
+bool
 yagot_tracer_pause(yagot_tracer *t)
 {
     (void)t;
+    return true;
 }
 
 void

@@ -34,8 +34,8 @@ typedef struct {
 int yagot_tracer_check(void);
 /* A window opens: what is made is kept until it is destroyed or forgotten. -1 with an exception set. */
 int yagot_tracer_resume(yagot_tracer *tracer, uint32_t window);
-/* The window closes. If somebody else listens instead of us by now, all is forgotten: it may be gone. */
-void yagot_tracer_pause(yagot_tracer *tracer);
+/* The window closes. If somebody else listens instead of us by now, all is forgotten, as it may be gone; false then. */
+bool yagot_tracer_pause(yagot_tracer *tracer);
 /* Forgets all but the objects of a table. */
 void yagot_tracer_keep(yagot_tracer *tracer, yagot_idtable *wanted);
 /* Listens no more. */
