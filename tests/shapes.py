@@ -55,6 +55,18 @@ class SelfRef:
         self.ref = self
 
 
+class Context:
+    """Called as types in C are."""
+
+    def __init__(self):
+        self.pair = reversed(self)
+
+
+class reversed:
+    def __init__(self, context):
+        self.context = context
+
+
 # -- the examples of the background chapter --
 
 
@@ -495,6 +507,12 @@ def iterator():
 def chained_iterators():
     items = []
     items.append(itertools.chain(items))
+
+
+@shape
+def named_as_types_in_c():
+    """Their attributes have names."""
+    Context()
 
 
 @shape

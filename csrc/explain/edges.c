@@ -376,7 +376,8 @@ is_iterator(const char *type)
 static bool
 in_c_type(yagot_edge_name *name, PyObject *from, PyObject *to)
 {
-    const char *type = Py_TYPE(from)->tp_name;
+    /* A class of Python's may be called Context or zip, too. */
+    const char *type = yagot_is_python_class(Py_TYPE(from)) ? "" : Py_TYPE(from)->tp_name;
     if (PyExceptionInstance_Check(from) && in_exception(name, from, to)) {
         return true;
     }
