@@ -84,8 +84,11 @@ def _closed(sentence: str) -> str:
 
 def _close_both(cut: Cut, sentence: str, other: Cut) -> Advice:
     """One method lets go of both."""
-    body = other.snippet.removeprefix("def close(self): ")
-    joined = dataclasses.replace(cut, snippet=f"{cut.snippet}; {body}", also=dataclasses.replace(other, snippet=""))
+    last = other.snippet.splitlines()[-1].strip().partition("  # ")[0]
+    body = last.removeprefix("def close(self): ").removeprefix("finally: ")
+    head, comment, where = cut.snippet.partition("  # ")
+    snippet = f"{head}; {body}{comment}{where}"
+    joined = dataclasses.replace(cut, snippet=snippet, also=dataclasses.replace(other, snippet=""))
     both = sentence.replace(f"`{_first(cut)}`", f"`{_first(cut)}` and `{_first(other)}`")
     return joined, f"two references have to go: {both}"
 

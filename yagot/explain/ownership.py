@@ -9,7 +9,19 @@ from yagot.explain.exceptions import Advice
 from yagot.explain.functions import cached_attributes, is_made, is_method, is_own_container
 from yagot.explain.holders import is_kept
 from yagot.explain.links import Cycle, Link
-from yagot.explain.source import Place, decorators, may_be_none, methods, parameters, releases, setters
+from yagot.explain.source import (
+    Function,
+    Place,
+    Source,
+    decorators,
+    inherits,
+    may_be_none,
+    methods,
+    nodes_of,
+    parameters,
+    releases,
+    setters,
+)
 
 _BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "outer", "manager", "controller", "proxy")
 
@@ -156,16 +168,10 @@ def close(cycle: Cycle) -> Advice | None:
         body = f"self.{name}.clear()" if is_own_container(cycle, link) else f"self.{name} = None"
     else:
         body = f"self.__dict__.pop({name!r}, None)" if is_method(cycle, link) else f"self.{name} = None"
-    what, existing = _closer(cycle, link, place)
-    if existing is not None:
-        cut = cycle.cut("close", link, existing, body, existing.node.lineno)
-        method = getattr(existing.function, "name", "")
-        return cut, f"let {method}() of the {what} also let go of `.{name}`, and call it when the object is done with"
     if _is_test_case(cycle, link):
         cut = cycle.cut("close", link, place, f"self.addCleanup(setattr, self, {name!r}, None)")
         return cut, f"the test keeps itself by `.{name}`: let go of it in tearDown(), or by addCleanup()"
-    cut = cycle.cut("close", link, place, f"def close(self): {body}")
-    return cut, f"give {what} a close() that lets go of `.{name}`, and call it when the object is done with"
+    return _closing(cycle, link, place, body, f"`.{name}`")
 
 
 def _is_test_case(cycle: Cycle, link: Link) -> bool:
@@ -178,16 +184,66 @@ _ENDS = re.compile(r"close|unlink|dispose|shutdown|cleanup|clean_up|teardown|tea
 """What methods are called after which an object is not used any more."""
 
 
-def _closer(cycle: Cycle, link: Link, place: Place | None) -> tuple[str, Place | None]:
-    """The class whose code has the place, and the last statement of a method of it that ends an object's use."""
-    for source, cls in cycle.classes(link):
-        if place is None or source is not place.source or not cls.lineno <= place.line <= (cls.end_lineno or 0):
-            continue
-        for method in methods(cls):
-            if _ENDS.fullmatch(method.name) and len(parameters(method)) == 1 and not decorators(method):
-                return cls.name, Place(source, method.body[-1], method)
-        return cls.name, None
-    return link.class_name, None
+def _closing(cycle: Cycle, link: Link, place: Place | None, body: str, what: str) -> Advice:
+    """A method that lets go: of those that end an object's use the one that is called, if it can be changed; else a new
+    one, which does what the one does that the class inherits."""
+    classes = cycle.classes(link)
+    at = next((n for n, (source, cls) in enumerate(classes) if place is not None and _is_in(place, source, cls)), 0)
+    name = classes[at][1].name if classes else link.class_name
+    existing: Place | None = None
+    for source, cls in classes[: at + 1]:
+        ending = next((m for m in methods(cls) if _ENDS.fullmatch(m.name) and _is_simple(m)), None)
+        if ending is not None and (existing is None or _calls_super(existing.function)):
+            existing, name = Place(source, ending.body[-1], ending), cls.name
+    if existing is not None and cycle.edits(existing.source.path):
+        cut = cycle.cut("close", link, existing, _also(existing, body))
+        method = getattr(existing.function, "name", "")
+        return cut, f"let {method}() of the {name} also let go of {what}, and call it when the object is done with"
+    inherited = next((m for _, cls in classes[at + 1 :] for m in methods(cls) if m.name == "close"), None)
+    if inherited is not None or inherits(link.module, link.source["name"], "close"):
+        cut = cycle.cut("close", link, place, _extended(inherited, body))
+        return cut, f"let close() of the {name} also let go of {what}, and call it when the object is done with"
+    cut = cycle.cut("close", link, place, f"def close(self): {body}")
+    return cut, f"give {name} a close() that lets go of {what}, and call it when the object is done with"
+
+
+def _is_in(place: Place, source: Source, cls: ast.ClassDef) -> bool:
+    return source is place.source and cls.lineno <= place.line <= (cls.end_lineno or 0)
+
+
+def _is_simple(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Can it be called without arguments, as it stands?"""
+    needed = len([*method.args.posonlyargs, *method.args.args]) - len(method.args.defaults)
+    return needed == 1 and not decorators(method) - {"override"} and None not in method.args.kw_defaults
+
+
+def _calls_super(function: Function | None) -> bool:
+    """Does a method call the one that it overrides?"""
+    name = getattr(function, "name", "")
+    return function is not None and any(
+        isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.value, ast.Call)
+        for node in nodes_of(function)
+    )
+
+
+def _also(last: Place, body: str) -> str:
+    """The last statement of a method, and one more behind it."""
+    if isinstance(last.node, ast.Pass) or (isinstance(last.node, ast.Expr) and isinstance(last.node.value, ast.Constant)):
+        return body
+    if not last.text:
+        return f"{body}  # behind line {last.node.end_lineno}"
+    return f"try: {last.text}\nfinally: {body}" if isinstance(last.node, ast.Return) else f"{last.text}\n{body}"
+
+
+def _extended(inherited: ast.FunctionDef | ast.AsyncFunctionDef | None, body: str) -> str:
+    """A close() that calls the inherited one, whose code may be unknown."""
+    is_async = isinstance(inherited, ast.AsyncFunctionDef)
+    call = "super().close()"
+    given = "self"
+    if inherited is None or len(parameters(inherited)) > 1:
+        call, given = "super().close(*args, **kwargs)", "self, *args, **kwargs"
+    head = f"{'async ' if is_async else ''}def close({given}):"
+    return f"{head}\n    try: return {'await ' if is_async else ''}{call}\n    finally: {body}"
 
 
 def close_all(cycle: Cycle) -> Advice | None:
@@ -200,10 +256,6 @@ def close_all(cycle: Cycle) -> Advice | None:
         if any("__slots__" in _assigned(cls) for cls in classes):
             continue
         place = next((p for p in cycle.setters(link)), None)
-        what = _closer(cycle, link, place)[0]
-        sentence = (
-            f"several references lead back to the {what}: give it a close() that lets go of all it has, and call it "
-            "when the object is done with"
-        )
-        return cycle.cut("close", link, place, "def close(self): self.__dict__.clear()"), sentence
+        cut, sentence = _closing(cycle, link, place, "self.__dict__.clear()", "all it has")
+        return cut, f"several references lead back to the {cut.object.rpartition('.')[2]}: {sentence}"
     return None

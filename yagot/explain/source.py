@@ -449,6 +449,13 @@ def _bases(live: Any) -> Iterator[tuple[Any, str]]:
         yield _dict_of(base).get("__module__"), type.__dict__["__qualname__"].__get__(base)
 
 
+def inherits(module: str, qualname: str, name: str) -> bool:
+    """Has a base of a class an attribute of this name?"""
+    live = _live(module, qualname)
+    bases = type.__dict__["__mro__"].__get__(live)[1:] if live is not None else ()
+    return any(name in _dict_of(base) for base in bases)
+
+
 def _named_bases(module: str, cls: ast.ClassDef) -> Iterator[tuple[Any, str]]:
     """The same of a class that only its source shows."""
     for base in cls.bases:
