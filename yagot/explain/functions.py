@@ -445,26 +445,43 @@ def generator(cycle: Cycle) -> Advice | None:
         place = next(iter(cycle.setters(before)), None) if before.attribute else None
         kept = f"self.{before.attribute}.close()" if before.attribute and not before.is_item else ""
         what = link.source["what"].partition(" ")[0]
-        name = kept.removesuffix(".close()") or _variable(cycle, link)
+        made = _made(cycle, link) if not kept else None
+        name = made.source.text(made.value) if made is not None and made.value is not None else ""
+        name = kept.removesuffix(".close()") or name
         call = "" if not name else f"await {name}.aclose()" if what == "async_generator" else f"{name}.close()"
         if kept and cycle.edits(before.file):
             call = f"async def aclose(self): {call}" if call.startswith("await") else f"def close(self): {call}"
-        if place is None:
-            found = cycle.function(link)
-            place = Place(found[0], found[1], found[1]) if found is not None else None
+        place = place or made or _keeping(cycle, link)
         sentence = f"a suspended {what} keeps its variables: run it to its end, or close it when it is no longer needed"
         return cycle.cut("generator", link, place, call), sentence
     return None
 
 
-def _variable(cycle: Cycle, link: Link) -> str:
-    """The variable that gets the generator, if all that call its function have the same one."""
+def _made(cycle: Cycle, link: Link) -> Place | None:
+    """Where a variable gets the generator, with the variable as what is stored, if all that call its function have the
+    same one."""
     name = link.source["name"].rpartition(".")[2]
-    statements = [statement for source in cycle.sources() for statement in source.statements]
-    nodes = [node for s in statements for node in ast.walk(s) if isinstance(node, ast.Assign)]
-    made = [n for n in nodes if isinstance(n.value, ast.Call) and getattr(n.value.func, "id", "") == name]
-    found = {getattr(target, "id", "") for node in made for target in node.targets}
-    return found.pop() if len(found) == 1 else ""
+    found: dict[str, Place] = {}
+    for source in cycle.sources():
+        for function in source.functions_with(f"{name}("):
+            for node in nodes_of(function):
+                if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+                    continue
+                if name in (getattr(node.value.func, "id", ""), getattr(node.value.func, "attr", "")):
+                    target = node.targets[0]
+                    found.setdefault(source.text(target), Place(source, node, function, target))
+    return next(iter(found.values())) if len(found) == 1 and all(text.isidentifier() for text in found) else None
+
+
+def _keeping(cycle: Cycle, link: Link) -> Place | None:
+    """Where a generator sets the variable that leads back to it; its first line if it is a parameter."""
+    found = cycle.function(link)
+    if found is None:
+        return None
+    source, function = found
+    nodes = (node for node in nodes_of(function) if isinstance(node, ast.Assign))
+    set_ = (n for n in nodes if any(isinstance(t, ast.Name) and t.id == link.variable for t in n.targets))
+    return Place(source, next(set_, function), function)
 
 
 def cached_attributes(cycle: Cycle) -> set[str]:

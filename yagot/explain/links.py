@@ -16,6 +16,7 @@ from yagot.explain.source import (
     class_places,
     is_fixture,
     names_in,
+    nodes_of,
     own_setters,
     read,
     setters,
@@ -235,15 +236,29 @@ class Cycle:
         places = [place for source, cls in self.own_classes(link) for place in own_setters(source, cls, name, item)]
         if item:  # what is put into the container says more than the making of the container
             items = [place for place in places if not _is_plain(place, name)]
-            outside = [p for source in self.sources() for p in setters(source, name, item) if not _is_plain(p, name)]
+            outside = [place for place in self._outside(link) if not _is_plain(place, name)]
             return items or outside or places
         if not item and not any(map(_tells, places)):
-            outside = [place for source in self.sources() for place in setters(source, name, item)]
+            outside = self._outside(link)
             places = [place for place in outside if _tells(place)] or outside or places
         if not places:
             fields = (field_of(source, cls, name) for source, cls in self.own_classes(link))
             places = [place for place in fields if place is not None]
         return places
+
+    def _outside(self, link: Link) -> list[Place]:
+        """Where code of other classes or of functions may do so, the likeliest first: what sets the attribute of a
+        variable that has got such an object, then what the test may have run. Other classes' objects do not count."""
+        places = [place for source in self.sources() for place in setters(source, link.attribute, link.is_item)]
+        classes = {cls.name for _, cls in self.classes(link)} | {link.class_name}
+        ranked: list[tuple[int, Place]] = []
+        for place in places:
+            made = _made_of(place, link.attribute)
+            if made & classes:
+                ranked.append((0, place))
+            elif not any(place.source.class_(name) for name in made):
+                ranked.append((1 if self.run is None or place.function in self.run else 2, place))
+        return [place for _, place in sorted(ranked, key=lambda item: item[0])]
 
     def cut(self, kind: str, link: Link, place: Place | None, snippet: str, line: int = 0) -> Cut:
         """The cut at a link."""
@@ -256,6 +271,19 @@ class Cycle:
             line=(line or place.line) if place is not None else 0,
             snippet=snippet,
         )
+
+
+def _made_of(place: Place, attribute: str) -> set[str]:
+    """What is called, in the same function, for the variable whose attribute is set: ``node = Node()``."""
+    nodes = (node for node in ast.walk(place.node) if isinstance(node, ast.Attribute) and node.attr == attribute)
+    owner = next((node.value.id for node in nodes if isinstance(node.value, ast.Name)), None)
+    calls: set[str] = set()
+    for node in nodes_of(place.function) if owner is not None and place.function is not None else ():
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+            continue
+        if any(isinstance(target, ast.Name) and target.id == owner for target in node.targets):
+            calls.add(getattr(node.value.func, "id", getattr(node.value.func, "attr", "")))
+    return calls
 
 
 def _tells(place: Place) -> bool:

@@ -228,7 +228,8 @@ def _calls_super(function: Function | None) -> bool:
 
 def _also(last: Place, body: str) -> str:
     """The last statement of a method, and one more behind it."""
-    if isinstance(last.node, ast.Pass) or (isinstance(last.node, ast.Expr) and isinstance(last.node.value, ast.Constant)):
+    is_text = isinstance(last.node, ast.Expr) and isinstance(last.node.value, ast.Constant)
+    if is_text or isinstance(last.node, ast.Pass):
         return body
     if not last.text:
         return f"{body}  # behind line {last.node.end_lineno}"
