@@ -278,7 +278,7 @@ def from_core(found: _Finding) -> Finding:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # a value, not frozen: see Finding
 class TestInfo:
     """Which test: its names for people and for reports."""
 
@@ -321,7 +321,7 @@ class Problem:
     """The traceback."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a value, not frozen: see Finding
 class TestReport:
     """What one window saw."""
 

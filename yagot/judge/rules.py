@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -82,10 +82,7 @@ def expect(
 
 def rules_of(function: Any, cls: Any = None) -> tuple[Rule, ...]:
     """The rules of a test: its own, then those of its class and the classes it inherits from."""
-
-    def found() -> Iterator[Rule]:
-        yield from getattr(function, ATTRIBUTE, ())
-        for base in getattr(cls, "__mro__", ()):
-            yield from vars(base).get(ATTRIBUTE, ())
-
-    return tuple(found())
+    rules = [*getattr(function, ATTRIBUTE, ())]
+    for base in getattr(cls, "__mro__", ()):
+        rules += vars(base).get(ATTRIBUTE, ())
+    return tuple(rules)

@@ -248,6 +248,8 @@ class Checker:
 
     def _newly_used(self) -> tuple[str, ...]:
         """The settings that have matched something since the last report."""
+        if not self._unknown and len(self._verdicts.used) == len(self._reported_used):
+            return ()
         self._verdicts.used.update(key("source", name) for name in self._unknown if is_known_source(name))
         self._unknown = [name for name in self._unknown if key("source", name) not in self._verdicts.used]
         new = tuple(sorted(self._verdicts.used - self._reported_used))
