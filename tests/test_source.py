@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from yagot.explain.source import Source
+from yagot.explain.source import Source, own_setters, setters
 
 LIBRARY = sorted(path for path in Path(os.__file__).parent.rglob("[a-m]*.py") if "/test" not in str(path))
 
@@ -66,3 +66,41 @@ def test_what_is_no_python_has_no_classes():
     source = Source(os.__file__, "class Odd:\n  ?\n")
     assert source.class_("Odd") is None
     assert source.functions == []
+
+
+SETTING = [
+    "self.x = value",
+    "other, self.x = 1, value",
+    "(other, (self.x, rest)) = given()",
+    "first, *self.x = given()",
+    "self.x: object = value",
+    "self.x += value",
+    "other = self.x = value",
+    "for self.x in given(): pass",
+    "for number, self.x in given(): pass",
+    "with given() as self.x: pass",
+    "with given() as other, given() as (self.x, rest): pass",
+    'setattr(self, "x", value)',
+    'object.__setattr__(self, "x", value)',
+    'self.__dict__["x"] = value',
+    "def inner(): self.x = value",
+    "if (other := value): self.x = other",
+]
+
+
+@pytest.mark.parametrize("statement", SETTING)
+def test_every_way_to_set_an_attribute(statement):
+    lines = ["class C:", "    def m(self, value):", "        self.y = 1", f"        {statement}", "        self.z = 2", ""]
+    source = Source("m.py", "\n".join(lines))
+    cls = source.class_("C")
+    assert [place.line for place in own_setters(source, cls, "x", item=False)] == [4]
+    assert [place.line for place in setters(source, "x", item=False)] == [4]
+
+
+NOT_SETTING = ['setattr(other, "y", value)', 'self.__dict__["y"] = value', "x = value", "self.x()"]
+
+
+@pytest.mark.parametrize("statement", NOT_SETTING)
+def test_what_sets_no_attribute(statement):
+    source = Source("m.py", f"class C:\n    def m(self, value):\n        {statement}\n")
+    assert list(setters(source, "x", item=False)) == []

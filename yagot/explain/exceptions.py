@@ -79,17 +79,19 @@ def _raises_again(handler: ast.ExceptHandler) -> bool:
 
 
 def _store(function: Function, handler: ast.ExceptHandler) -> Iterator[tuple[ast.stmt, ast.Name]]:
-    """Statements of a handler that store the exception somewhere else than in a variable."""
+    """Statements of a handler that store the exception, or a tuple with it, somewhere else than in a variable."""
     for statement in handler.body:
         for node in ast.walk(statement):
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == handler.name:
-                if not all(isinstance(target, ast.Name) for target in node.targets):
-                    yield node, node.value
-            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-                call = node.value
-                adds = isinstance(call.func, ast.Attribute) and _STORING.match(call.func.attr) is not None
-                if adds and call.args and isinstance(call.args[-1], ast.Name) and call.args[-1].id == handler.name:
-                    yield node, call.args[-1]
+            value: ast.expr | None = None
+            if isinstance(node, ast.Assign) and not all(isinstance(target, ast.Name) for target in node.targets):
+                value = node.value
+            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.value.args:
+                func = node.value.func
+                adds = isinstance(func, ast.Attribute) and _STORING.match(func.attr) is not None
+                value = node.value.args[-1] if adds else None
+            for part in value.elts if isinstance(value, ast.Tuple | ast.List) else [value]:
+                if isinstance(node, ast.stmt) and isinstance(part, ast.Name) and part.id == handler.name:
+                    yield node, part
 
 
 def _stored(cycle: Cycle, frame: Link, source: Source, function: Function) -> Advice | None:

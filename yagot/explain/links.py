@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from yagot.explain.classes import class_places
 from yagot.explain.source import (
     Function,
     Place,
     Source,
-    class_places,
     is_fixture,
     names_in,
     nodes_of,
     own_setters,
+    parameters,
     read,
     setters,
 )
@@ -236,19 +237,19 @@ class Cycle:
         places = [place for source, cls in self.own_classes(link) for place in own_setters(source, cls, name, item)]
         if item:  # what is put into the container says more than the making of the container
             items = [place for place in places if not _is_plain(place, name)]
-            outside = [place for place in self._outside(link) if not _is_plain(place, name)]
+            outside = [place for place in self.everywhere(link) if not _is_plain(place, name)]
             return items or outside or places
         if not item and not any(map(_tells, places)):
-            outside = self._outside(link)
+            outside = self.everywhere(link)
             places = [place for place in outside if _tells(place)] or outside or places
         if not places:
             fields = (field_of(source, cls, name) for source, cls in self.own_classes(link))
             places = [place for place in fields if place is not None]
         return places
 
-    def _outside(self, link: Link) -> list[Place]:
-        """Where code of other classes or of functions may do so, the likeliest first: what sets the attribute of a
-        variable that has got such an object, then what the test may have run. Other classes' objects do not count."""
+    def everywhere(self, link: Link) -> list[Place]:
+        """Where any code may do so, the likeliest first: the class itself, what sets the attribute of a variable that
+        has got such an object, then what the test may have run. Objects of other classes do not count."""
         places = [place for source in self.sources() for place in setters(source, link.attribute, link.is_item)]
         classes = {cls.name for _, cls in self.classes(link)} | {link.class_name}
         ranked: list[tuple[int, Place]] = []
@@ -274,9 +275,12 @@ class Cycle:
 
 
 def _made_of(place: Place, attribute: str) -> set[str]:
-    """What is called, in the same function, for the variable whose attribute is set: ``node = Node()``."""
+    """The class whose ``self`` the variable is whose attribute is set, or what is called for it in the same function:
+    ``node = Node()``."""
     nodes = (node for node in ast.walk(place.node) if isinstance(node, ast.Attribute) and node.attr == attribute)
     owner = next((node.value.id for node in nodes if isinstance(node.value, ast.Name)), None)
+    if owner is not None and owner in parameters(place.function)[:1]:
+        return {place.source.class_of(place.function)} - {""}
     calls: set[str] = set()
     for node in nodes_of(place.function) if owner is not None and place.function is not None else ():
         if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):

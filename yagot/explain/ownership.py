@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from yagot.explain.classes import inherits
 from yagot.explain.exceptions import Advice
 from yagot.explain.functions import cached_attributes, is_made, is_method, is_own_container
 from yagot.explain.holders import is_kept
@@ -14,13 +15,11 @@ from yagot.explain.source import (
     Place,
     Source,
     decorators,
-    inherits,
     may_be_none,
     methods,
     nodes_of,
     parameters,
     releases,
-    setters,
 )
 
 _BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "outer", "manager", "controller", "proxy")
@@ -86,10 +85,12 @@ def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
     """Two lines: the weak reference, and the property that reads it; or a property that does both, where several lines
     set the attribute or the class has a default for it."""
     name, hidden = link.attribute, f"_{link.attribute.lstrip('_')}_ref"
-    everywhere = [p for source in cycle.sources() for p in setters(source, name, item=False)]
+    everywhere = cycle.everywhere(link)
     default = any(name in _assigned(cls) for _, cls in cycle.classes(link))
     value = place.value if place is not None else None
-    if place is None or not isinstance(value, ast.Name) or len(everywhere) > 1 or default:
+    owners = ast.walk(place.node) if place is not None and place.text else ()
+    owner = next((n for n in owners if isinstance(n, ast.Attribute) and n.attr == name), None)
+    if place is None or owner is None or not isinstance(value, ast.Name) or len(everywhere) > 1 or default:
         read = f"getattr(self, '{hidden}', lambda: None)()" if default else f"self.{hidden}()"
         setter = f"_set_{name.lstrip('_')}"
         return (
@@ -99,10 +100,7 @@ def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
     weak_value = f"weakref.ref({value.id})"
     if may_be_none(place.function, value.id):
         weak_value += f" if {value.id} is not None else lambda: None"
-    owner = next((n for n in ast.walk(place.node) if isinstance(n, ast.Attribute) and n.attr == name), None)
     read = f"{name} = property(lambda self: self.{hidden}())  # in the class"
-    if owner is None or not place.text:
-        return f"self.{hidden} = {weak_value}\n{read}"
     # The rest of the statement stays as it is: it may set other attributes, too.
     hidden_owner = f"{place.source.text(owner.value)}.{hidden}"
     return f"{_replaced(place, (owner, hidden_owner), (value, weak_value))}\n{read}"

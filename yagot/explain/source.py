@@ -7,15 +7,13 @@ import ast
 import bisect
 import functools
 import re
-import sys
 import tokenize
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from yagot import _core
-from yagot.files import file_of_module, namespace_of
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 LONGEST = 2_000_000
@@ -126,6 +124,13 @@ class Source:
     def functions(self) -> list[tuple[str, Function]]:
         """All functions, with their qualified names."""
         return _functions_in(self.statements)
+
+    def class_of(self, function: Function | None) -> str:
+        """The class that a function is a method of, or empty."""
+        for qualified, found in self.functions:
+            if found is function:
+                return qualified.rpartition(".")[0].rpartition(".")[2].strip("<>").replace("locals", "")
+        return ""
 
     def function(self, line: int, name: str) -> Function | None:
         """The function that begins at a line, its decorators included."""
@@ -260,15 +265,47 @@ def _is_attribute(node: ast.AST | None, attribute: str, owner: str | None = None
 
 
 def _pairs(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """The targets of an assignment and what each gets; tuples are taken apart."""
-    if isinstance(node, ast.AnnAssign) and node.value is not None:
+    """The targets of a statement and what each gets; tuples are taken apart. What a loop or a context manager gives is
+    shown as an item of it."""
+    if isinstance(node, ast.AnnAssign | ast.AugAssign) and node.value is not None:
         yield node.target, node.value
-    if isinstance(node, ast.Assign):
+    elif isinstance(node, ast.Assign):
         for target in node.targets:
-            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
-                yield from zip(target.elts, node.value.elts, strict=False)
-            else:
-                yield target, node.value
+            yield from _unpacked(target, node.value)
+    elif isinstance(node, ast.For | ast.AsyncFor):
+        yield from _unpacked(node.target, ast.Starred(node.iter))
+    elif isinstance(node, ast.With | ast.AsyncWith):
+        for item in node.items:
+            if item.optional_vars is not None:
+                yield from _unpacked(item.optional_vars, ast.Starred(item.context_expr))
+
+
+def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    if not isinstance(target, ast.Tuple | ast.List):
+        yield target, value
+    elif isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
+        for part, given in zip(target.elts, value.elts, strict=True):
+            yield from _unpacked(part, given)
+    else:
+        for part in target.elts:
+            yield from _unpacked(part.value if isinstance(part, ast.Starred) else part, ast.Starred(value))
+
+
+def _set_by_name(node: ast.AST, attribute: str, owner: str | None) -> ast.expr | None:
+    """What ``setattr(owner, "attribute", value)`` stores, or ``owner.__dict__["attribute"] = value``."""
+    if isinstance(node, ast.Call) and len(node.args) == 3:
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        receiver, key, value = node.args
+        is_set = name in ("setattr", "__setattr__")
+    elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+        namespace, key, value = node.targets[0].value, node.targets[0].slice, ast.Starred(node.value)
+        is_set = isinstance(namespace, ast.Attribute) and namespace.attr == "__dict__"
+        receiver = namespace.value if isinstance(namespace, ast.Attribute) else namespace
+    else:
+        return None
+    is_named = isinstance(key, ast.Constant) and key.value == attribute
+    is_owner = owner is None or (isinstance(receiver, ast.Name) and receiver.id == owner)
+    return value if is_set and is_named and is_owner else None
 
 
 def _stored(node: ast.AST, attribute: str, owner: str | None, item: bool) -> ast.expr | None:
@@ -286,7 +323,7 @@ def _stored(node: ast.AST, attribute: str, owner: str | None, item: bool) -> ast
             receiver = receiver.func.value  # self.handlers.setdefault(event, []).append(handler)
         if node.func.attr in ADDING and _is_attribute(receiver, attribute, owner):
             return node.args[-1]
-    return None
+    return _set_by_name(node, attribute, owner)
 
 
 def methods(cls: ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -324,7 +361,7 @@ def own_setters(source: Source, cls: ast.ClassDef, attribute: str, item: bool) -
 
 def setters(source: Source, attribute: str, item: bool) -> Iterator[Place]:
     """Where any code of a file stores in an attribute of this name."""
-    for function in source.functions_with(f".{attribute}"):
+    for function in source.functions_with(attribute):
         for node in nodes_of(function):
             value = _stored(node, attribute, None, item)
             if value is not None and isinstance(node, ast.stmt | ast.expr):
@@ -356,16 +393,11 @@ def releases(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
             deleted = isinstance(node, ast.Delete) and any(_is_attribute(t, attribute, me) for t in node.targets)
             unset = any(
                 _is_attribute(target, attribute, me) and isinstance(value, ast.Constant) and value.value is None
-                for target, value in _all_pairs(node)
+                for target, value in _pairs(node)
             )
             if emptied or deleted or unset:
                 yield method.name
                 break
-
-
-def _all_pairs(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """As _pairs, with ``a = b = None`` and ``(a, b) = None, None``."""
-    yield from _pairs(node)
 
 
 _READING = (
@@ -418,66 +450,3 @@ def reads(cls: ast.ClassDef, attribute: str) -> Iterator[tuple[Function, ast.Att
         for node in nodes_of(method, nested=True):
             if isinstance(node, ast.Attribute) and node.attr == attribute and isinstance(node.ctx, ast.Load):
                 yield method, node
-
-
-# -- classes of live types, by name only ---------------------------------------------------------------
-
-
-def _dict_of(thing: Any) -> dict[str, Any]:
-    """The namespace of a module or a class, without running anything of theirs."""
-    if isinstance(type(thing), type) and issubclass(type(thing), type):
-        return dict(type.__dict__["__dict__"].__get__(thing))
-    return namespace_of(thing)
-
-
-def _source_of_module(module: str) -> str:
-    file = file_of_module(module)
-    return file if file.endswith(".py") else ""
-
-
-def _live(module: str, dotted: str) -> Any:
-    """What a dotted name of an imported module stands for, or None."""
-    found: Any = sys.modules.get(module)
-    for part in dotted.split("."):
-        found = _dict_of(found).get(part) if found is not None else None
-    return found if isinstance(type(found), type) and issubclass(type(found), type) else None
-
-
-def _bases(live: Any) -> Iterator[tuple[Any, str]]:
-    """The classes along a class's MRO: module and qualified name of each."""
-    for base in type.__dict__["__mro__"].__get__(live):
-        yield _dict_of(base).get("__module__"), type.__dict__["__qualname__"].__get__(base)
-
-
-def inherits(module: str, qualname: str, name: str) -> bool:
-    """Has a base of a class an attribute of this name?"""
-    live = _live(module, qualname)
-    bases = type.__dict__["__mro__"].__get__(live)[1:] if live is not None else ()
-    return any(name in _dict_of(base) for base in bases)
-
-
-def _named_bases(module: str, cls: ast.ClassDef) -> Iterator[tuple[Any, str]]:
-    """The same of a class that only its source shows."""
-    for base in cls.bases:
-        dotted = ast.unparse(base) if isinstance(base, ast.Name | ast.Attribute) else ""
-        live = _live(module, dotted)
-        if live is not None:
-            yield from _bases(live)
-        elif isinstance(base, ast.Name):
-            yield module, dotted
-
-
-def class_places(module: str, qualname: str, file: str) -> Iterator[tuple[Source, ast.ClassDef]]:
-    """The sources of a class and of its bases, as far as they are found."""
-    source = read(file or _source_of_module(module))
-    cls = source.class_(qualname) if source is not None else None
-    if source is None or cls is None:
-        return
-    yield source, cls
-    live = _live(module, qualname)
-    for name, base_qualname in list(_bases(live))[1:] if live is not None else _named_bases(module, cls):
-        if isinstance(name, str) and name != "builtins":
-            base_source = read(_source_of_module(name) or (file if name == module else ""))
-            base_class = base_source.class_(base_qualname) if base_source is not None else None
-            if base_source is not None and base_class is not None:
-                yield base_source, base_class

@@ -1,0 +1,71 @@
+"""The sources of a class and of its bases. Live types are found by their names only; nothing of theirs is run."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from yagot.explain.source import Source, read
+from yagot.files import file_of_module, namespace_of
+
+
+def _dict_of(thing: Any) -> dict[str, Any]:
+    """The namespace of a module or a class, without running anything of theirs."""
+    if isinstance(type(thing), type) and issubclass(type(thing), type):
+        return dict(type.__dict__["__dict__"].__get__(thing))
+    return namespace_of(thing)
+
+
+def _source_of_module(module: str) -> str:
+    file = file_of_module(module)
+    return file if file.endswith(".py") else ""
+
+
+def _live(module: str, dotted: str) -> Any:
+    """What a dotted name of an imported module stands for, or None."""
+    found: Any = sys.modules.get(module)
+    for part in dotted.split("."):
+        found = _dict_of(found).get(part) if found is not None else None
+    return found if isinstance(type(found), type) and issubclass(type(found), type) else None
+
+
+def _bases(live: Any) -> Iterator[tuple[Any, str]]:
+    """The classes along a class's MRO: module and qualified name of each."""
+    for base in type.__dict__["__mro__"].__get__(live):
+        yield _dict_of(base).get("__module__"), type.__dict__["__qualname__"].__get__(base)
+
+
+def inherits(module: str, qualname: str, name: str) -> bool:
+    """Has a base of a class an attribute of this name?"""
+    live = _live(module, qualname)
+    bases = type.__dict__["__mro__"].__get__(live)[1:] if live is not None else ()
+    return any(name in _dict_of(base) for base in bases)
+
+
+def _named_bases(module: str, cls: ast.ClassDef) -> Iterator[tuple[Any, str]]:
+    """The same of a class that only its source shows."""
+    for base in cls.bases:
+        dotted = ast.unparse(base) if isinstance(base, ast.Name | ast.Attribute) else ""
+        live = _live(module, dotted)
+        if live is not None:
+            yield from _bases(live)
+        elif isinstance(base, ast.Name):
+            yield module, dotted
+
+
+def class_places(module: str, qualname: str, file: str) -> Iterator[tuple[Source, ast.ClassDef]]:
+    """The sources of a class and of its bases, as far as they are found."""
+    source = read(file or _source_of_module(module))
+    cls = source.class_(qualname) if source is not None else None
+    if source is None or cls is None:
+        return
+    yield source, cls
+    live = _live(module, qualname)
+    for name, base_qualname in list(_bases(live))[1:] if live is not None else _named_bases(module, cls):
+        if isinstance(name, str) and name != "builtins":
+            base_source = read(_source_of_module(name) or (file if name == module else ""))
+            base_class = base_source.class_(base_qualname) if base_source is not None else None
+            if base_source is not None and base_class is not None:
+                yield base_source, base_class
