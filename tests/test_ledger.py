@@ -1,5 +1,6 @@
 """Observe and find: what one window of the core sees."""
 
+import abc
 import gc
 import sys
 import weakref
@@ -103,14 +104,98 @@ def test_equal_structures_are_one_finding(ledger):
 
 def test_every_object_belongs_to_one_finding(ledger):
     def body():
-        a, b = Node(), {}
-        a.me, b["me"] = a, b
-        a.b = b
-        a.payload = b["payload"] = [[1], [2]]
+        a, b = [], {}
+        b["me"] = b
+        b["payload"] = [[1], [2]]
+        a += [a, b, b["payload"]]
 
     seen = look(ledger, body)
     assert len(seen["findings"]) == 2
     assert sum(finding["objects"] for finding in seen["findings"]) == seen["garbage"]
+
+
+class Abstract(metaclass=abc.ABCMeta):
+    @abc.abstractmethod
+    def method(self):
+        pass
+
+
+def instance():
+    node = Node()
+    node.parent = node
+    return node
+
+
+def with_tuples():
+    node = instance()
+    node.pair, node.dict = ((len(sys.argv), 1), (2, len(sys.argv))), {"number": len(sys.argv)}
+    return node
+
+
+def abstract_class():
+    class Local(Abstract):
+        pass
+
+    return Local
+
+
+def generator():
+    def generate():
+        yield itself
+
+    itself = generate()
+    return itself
+
+
+def asked_for_its_dict(kept):
+    return vars(kept)
+
+
+def asked_for_its_frame(kept):
+    return kept.gi_frame
+
+
+def asked_whether_it_is_its_class(kept):
+    return [isinstance(value, kept) for value in (1, "", [])]
+
+
+@pytest.mark.parametrize(
+    ("make", "lazily"),
+    [
+        (instance, asked_for_its_dict),
+        (with_tuples, lambda kept: gc.collect(0)),
+        (with_tuples, lambda kept: gc.collect(1)),
+        (with_tuples, lambda kept: gc.collect()),
+        (abstract_class, asked_whether_it_is_its_class),
+        (generator, asked_for_its_frame),
+    ],
+)
+def test_what_is_made_or_hidden_lazily_changes_no_count(ledger, make, lazily):
+    found = []
+    for act in (id, lazily):
+        gc.collect()
+        (finding,) = look(ledger, lambda act=act: (lambda kept: (act(kept), None)[1])(make()))["findings"]
+        found.append((finding["objects"], finding["types"]))
+    assert found[0] == found[1]
+    assert found[0][0] == sum(found[0][1].values()) > 0
+
+
+def test_what_a_finalizer_saves_is_counted_like_the_finding(ledger):
+    saved = []
+
+    class Phoenix:
+        def __del__(self):
+            saved.append(self)
+
+    def body():
+        phoenix = Phoenix()
+        phoenix.me = phoenix
+        assert vars(phoenix)
+
+    (finding,) = look(ledger, body)["findings"]
+    assert (finding["kind"], finding["objects"], finding["types"]) == (
+        "uncollectable", 1, {f"{__name__}.{Phoenix.__qualname__}": 1}
+    )  # fmt: skip
 
 
 def test_many_components_beyond_those_told_one_by_one(ledger):

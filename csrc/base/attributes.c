@@ -260,7 +260,10 @@ PyObject *
 yagot_existing_dict(PyObject *object)
 {
     dict_search search = {.object = object};
-    if (yagot_has_managed_dict(Py_TYPE(object)) && PyObject_IS_GC(object)) {
+    if (!yagot_has_managed_dict(Py_TYPE(object))) {
+        return Py_TYPE(object)->tp_dictoffset != 0 ? *_PyObject_GetDictPtr(object) : NULL;
+    }
+    if (PyObject_IS_GC(object)) {
         Py_TYPE(object)->tp_traverse(object, find_dict, &search);
     }
     return search.dict;

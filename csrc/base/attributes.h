@@ -23,7 +23,7 @@ int yagot_visit_stores(PyCodeObject *code, int (*visit)(Py_ssize_t index, void *
  * classes or of the value's, or the functions that are running, assign to. Borrowed; NULL if none of them leads to the
  * value. */
 PyObject *yagot_guess_attribute(PyObject *object, PyObject *value);
-/* The dict of an instance with a managed dict if it has been made, found without making it. Borrowed, or NULL. */
+/* The dict of an instance if it has been made, found without making it. Borrowed, or NULL. */
 PyObject *yagot_existing_dict(PyObject *object);
 
 #endif

@@ -94,13 +94,7 @@ yagot_instance_dict(PyObject *object)
     if (PyType_Check(object) || PyModule_Check(object)) {
         return NULL;
     }
-    if (!yagot_has_managed_dict(type) && type->tp_dictoffset > 0) {
-        return *(PyObject **)((char *)object + type->tp_dictoffset);
-    }
-    if (!yagot_has_managed_dict(type) && type->tp_dictoffset == 0) {
-        return NULL;
-    }
-    if (yagot_is_gentle()) {
+    if (!yagot_has_managed_dict(type) || yagot_is_gentle()) {
         return yagot_existing_dict(object);
     }
     PyObject *dict = PyObject_GenericGetDict(object, NULL);

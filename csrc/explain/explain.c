@@ -10,6 +10,7 @@
 #include "base/describe.h"
 #include "explain/hops.h"
 #include "explain/makers.h"
+#include "explain/parts.h"
 #include "explain/sizes.h"
 
 #include <string.h>
@@ -29,6 +30,7 @@ typedef struct {
     size_t name_room, type_room;
     uint32_t *rank;                 /* owned; [nodes] place within the component */
     size_t *bytes;                  /* owned; [components] memory that goes with each */
+    bool *part;                     /* owned; [nodes] not counted as objects of their own */
     PyObject *get_traceback;        /* borrowed, may be NULL */
 } explainer;
 
@@ -302,11 +304,10 @@ add_members(explainer *x, uint32_t component, uint32_t index, yagot_snapshot *s,
     yagot_finding *finding = &x->findings->items[index];
     for (uint32_t i = g->member_start[component]; i < g->member_start[component + 1]; i++) {
         PyObject *object = g->objects[g->members[i]];
-        const char *name = type_name(x, Py_TYPE(object));
-        if (name == NULL || yagot_finding_count(finding, name, false) < 0) {
+        const char *name = x->part[g->members[i]] ? NULL : type_name(x, Py_TYPE(object));
+        if (!x->part[g->members[i]] && (name == NULL || yagot_finding_count(finding, name, false) < 0)) {
             return -1;
         }
-        finding->amounts.objects++;
         if (!(s->flags[g->index[g->members[i]]] & YAGOT_LATER)) {
             predictions->items[predictions->count++] =
                 (yagot_prediction){.address = object, .type = Py_TYPE(object), .finding = index, .name = name};
@@ -320,11 +321,12 @@ add_members(explainer *x, uint32_t component, uint32_t index, yagot_snapshot *s,
 
 /* Before anything is described: describing may give instances their dicts, which then hold what they held. */
 static int
-measure_components(explainer *x)
+measure_components(explainer *x, yagot_snapshot *snapshot)
 {
     yagot_graph *g = &x->graph;
     x->bytes = PyMem_RawCalloc(g->components + 1u, sizeof *x->bytes);
-    if (x->bytes == NULL) {
+    x->part = yagot_parts_mark(g, snapshot);
+    if (x->bytes == NULL || x->part == NULL) {
         return -1;
     }
     for (uint32_t i = 0; i < g->nodes; i++) {
@@ -380,7 +382,7 @@ yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, const yagot_at
     }
     if (yagot_search_init(&x.search, &x.graph, findings->modules) == 0 && yagot_sizes_init(&x.sizes, snapshot) == 0
         && yagot_idtable_init(&x.type_index) == 0) {
-        result = measure_components(&x) < 0 ? -1 : explain_components(&x, snapshot, predictions);
+        result = measure_components(&x, snapshot) < 0 ? -1 : explain_components(&x, snapshot, predictions);
     }
     yagot_search_fini(&x.search);
     yagot_sizes_fini(&x.sizes);
@@ -390,6 +392,7 @@ yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, const yagot_at
     PyMem_RawFree(x.types);
     PyMem_RawFree(x.rank);
     PyMem_RawFree(x.bytes);
+    PyMem_RawFree(x.part);
     if (result < 0) {
         PyMem_RawFree(predictions->items);
         *predictions = (yagot_predictions){0};
@@ -423,7 +426,5 @@ yagot_finding_count_object(yagot_findings *findings, yagot_finding *finding, PyO
         || yagot_finding_count(finding, name, true) < 0) {
         return -1;
     }
-    finding->amounts.objects++;
-    finding->amounts.survivors++;
     return 0;
 }

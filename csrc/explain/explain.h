@@ -14,7 +14,7 @@
 typedef struct {
     const void *address, *type;
     uint32_t finding;
-    const char *name;           /* of the type; interned by the findings */
+    const char *name;           /* of the type, interned by the findings; NULL: it is not counted */
     bool stored;                /* it survived: something older than the collection holds it */
     bool by_collector;          /* it survived because the suite has the collector save all (DEBUG_SAVEALL) */
 } yagot_prediction;

@@ -205,6 +205,7 @@ yagot_findings_add_shape(yagot_findings *findings, uint64_t shape, uint32_t find
 int
 yagot_finding_count(yagot_finding *finding, const char *name, bool survivor)
 {
+    *(survivor ? &finding->amounts.survivors : &finding->amounts.objects) += 1;
     yagot_type_counts *types = survivor ? &finding->amounts.survivor_types : &finding->amounts.types;
     for (size_t i = 0; i < types->count; i++) {
         if (types->items[i].name == name) {

@@ -182,12 +182,11 @@ static int
 count_survivor(yagot_ledger *self, const yagot_prediction *item, PyObject *object)
 {
     yagot_finding *finding = &self->findings.items[item->finding];
-    finding->amounts.survivors++;
     finding->why = Py_TYPE(object)->tp_del != NULL
         ? "a finalizer of the old kind (tp_del) keeps the collector from releasing it"
         : finding->why != NULL ? finding->why
         : "it was unreachable and is alive after a collection: a finalizer resurrected it";
-    return yagot_finding_count(finding, item->name, true) < 0 ? -1
+    return item->name != NULL && yagot_finding_count(finding, item->name, true) < 0 ? -1
            : yagot_labels_put(&self->labels, object, YAGOT_REPORTED);
 }
 
@@ -209,7 +208,9 @@ save_for_later(yagot_ledger *self, const yagot_prediction *item)
 static void
 uncount(yagot_ledger *self, const yagot_prediction *item)
 {
-    yagot_finding_uncount(&self->findings.items[item->finding], item->name);
+    if (item->name != NULL) {
+        yagot_finding_uncount(&self->findings.items[item->finding], item->name);
+    }
     self->window.counts.garbage--;
     self->window.counts.born--;
 }
@@ -321,10 +322,9 @@ settle_resurrected(yagot_ledger *self, const yagot_prediction *item, const yagot
     if (index == YAGOT_NONE || !(births->flags[index] & YAGOT_REACHABLE) || !was_finalized(births->objects[index])) {
         return 0;               /* gone, or garbage again, and reported as such */
     }
-    finding->amounts.objects++;
     self->window.counts.garbage++;
     self->window.counts.born++;
-    if (yagot_finding_count(finding, item->name, false) < 0) {
+    if (item->name != NULL && yagot_finding_count(finding, item->name, false) < 0) {
         PyErr_NoMemory();
         return -1;
     }
