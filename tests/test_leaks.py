@@ -215,3 +215,45 @@ def test_no_test_gets_the_advice_for_another_tests_code(project, command):
     cuts = {test["name"]: [f["cut"] for f in test["findings"]] for test in project.saved().values()}
     assert [cut["snippet"] for cut in cuts["test_a"]] == ["first.clear()"]
     assert cuts["test_b"] == [None]
+
+
+RUNNER = """
+    import sys
+
+    class Result:
+        def __init__(self, error, exc_info):
+            self.error = error
+            self.exc_info = exc_info
+
+    def invoke(function):
+        error = exc_info = None
+        try:
+            function()
+        except Exception as exc:
+            error = exc
+            exc_info = sys.exc_info()
+        return Result(error, exc_info)
+"""
+USER = """
+    import runner, unittest
+
+    class Test(unittest.TestCase):
+        def test(self):
+            result = runner.invoke(lambda: 1 / 0)
+            assert result.error
+"""
+
+
+def test_the_project_cuts_what_is_its_own(project):
+    """The package keeps its own frame by two more variables: nobody edits its files, and the rest is no leak."""
+    project.write("site-packages/runner.py", RUNNER)
+    program = project.write("test_user.py", USER)
+    env = {**FRESH, "PYTHONPATH": str(project.path / "site-packages")}
+    result = project.yagot("--json", "yagot.json", "test_user", env=env, check=1)
+    [cut] = [finding["cut"] for finding in leaks_of(project.saved().values())]
+    assert (cut["file"], cut["line"], cut["frees"], cut["also"]) == ("test_user.py", 7, 0, None)
+    assert "(frees a part)" in result.stderr and "that is not the project's (frame runner.invoke)" in result.stderr
+    lines = program.read_text(encoding="utf-8").splitlines()
+    lines[cut["line"] - 1 :] = [f"        {line}" for line in cut["snippet"].splitlines()]
+    program.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert "no leaks in 1 test" in project.yagot("test_user", env=env).stderr

@@ -90,7 +90,7 @@ SETTING = [
 
 @pytest.mark.parametrize("statement", SETTING)
 def test_every_way_to_set_an_attribute(statement):
-    lines = ["class C:", "    def m(self, value):", "        self.y = 1", f"        {statement}", "        self.z = 2", ""]
+    lines = ["class C:", "    def m(self, value):", "        self.y = 1", f"        {statement}", "        self.z = 2"]
     source = Source("m.py", "\n".join(lines))
     cls = source.class_("C")
     assert [place.line for place in own_setters(source, cls, "x", item=False)] == [4]

@@ -111,7 +111,7 @@ class Cut:
     snippet: str = ""
     """What to write there, or next to it; may have several lines."""
     frees: int = 0
-    """How many of the finding's objects go without the reference."""
+    """How many of the finding's objects go without the reference; 0: some; what is left is not the project's."""
     also: Cut | None = None
     """A second reference that has to go, too; without a snippet if the first one's is for both."""
 

@@ -176,7 +176,7 @@ any_breaks(const yagot_hop *hops, uint32_t count)
     return false;
 }
 
-/* Finds what is left without a hop's kind, and keeps it if one more kind takes that apart. */
+/* Finds what is left without a hop's kind. */
 static int
 add_rest(yagot_hop *hop, yagot_plan *plan)
 {
@@ -189,7 +189,7 @@ add_rest(yagot_hop *hop, yagot_plan *plan)
     yagot_hop *rest = PyMem_RawCalloc(length, sizeof *rest);
     int result = rest == NULL || describe_objects(rest, plan->graph, &cycle) < 0
                  || describe_edges(rest, plan, &cycle, hop->cut) < 0 ? -1 : 0;
-    if (result < 0 || !any_breaks(rest, length)) {
+    if (result < 0) {
         yagot_hops_free(rest, rest != NULL ? length : 0);
         return result;
     }

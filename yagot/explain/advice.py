@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from yagot.explain import containers, exceptions, functions, ownership
 from yagot.explain.exceptions import Advice
-from yagot.explain.links import Cycle
+from yagot.explain.links import Cycle, is_source
 from yagot.model import Cut, Finding, TestInfo, changed
 from yagot.originals import dataclasses, without_collections
 
@@ -20,6 +20,8 @@ _ADVISED = ("leak", "known", "suspected")
 _MOST = 5000
 """So many causes are remembered."""
 _MOST_WAITING = 200
+_PARTLY = -1
+"""What a cut frees that leaves something."""
 
 RULES: Sequence[Callable[[Cycle], Advice | None]] = (
     exceptions.advise,
@@ -49,7 +51,7 @@ _waiting: dict[str, Finding] = {}
 def _choose(cycle: Cycle) -> Advice | None:
     if not any(cycle.edits(link.file) for link in cycle.links):
         return ownership.release(cycle) or containers.advise(cycle)
-    return _by_rules(cycle) or _choose_two(cycle) or ownership.close_all(cycle)
+    return _by_rules(cycle) or _choose_two(cycle) or ownership.close_all(cycle) or _choose_own(cycle)
 
 
 def _by_rules(cycle: Cycle) -> Advice | None:
@@ -74,6 +76,19 @@ def _choose_two(cycle: Cycle) -> Advice | None:
     if cut.kind == other.kind == "local" and cut.place and cut.place == other.place:
         return _let_go_of_both(cut, other)
     return dataclasses.replace(cut, also=other), f"two references have to go: {sentence}; and {reason}"
+
+
+def _choose_own(cycle: Cycle) -> Advice | None:
+    """Where a cycle is left that is not the project's: the reference that is."""
+    for link in cycle.links:
+        rest = cycle.without(link) if link.rest else None
+        advice = _by_rules(cycle.only(link)) if rest is not None and rest.links and rest.is_others else None
+        if advice is not None and rest is not None:
+            cut, sentence = advice
+            other = next((link for link in rest.links if is_source(link.file)), rest.links[0])
+            left = f"a cycle is left that is not the project's ({other.source['what']})"
+            return dataclasses.replace(cut, frees=_PARTLY), f"{sentence}; {left}"
+    return None
 
 
 def _closed(sentence: str) -> str:
@@ -134,4 +149,5 @@ def _advised(finding: Finding, test: TestInfo | None) -> Finding:
     if advice is None:
         return changed(finding, hops=())
     cut, sentence = advice
-    return changed(finding, hops=(), cut=dataclasses.replace(cut, frees=finding.objects), advice=sentence)
+    frees = 0 if cut.frees == _PARTLY else finding.objects
+    return changed(finding, hops=(), cut=dataclasses.replace(cut, frees=frees), advice=sentence)

@@ -68,7 +68,7 @@ class Link:
     inner: tuple[str, ...] = ()
     """The kinds of the containers that it leads through."""
     rest: tuple[_Hop, ...] = ()
-    """If two references have to go, a cycle that is left without this one."""
+    """If no reference alone takes all apart, a cycle that is left without this one."""
 
     @property
     def file(self) -> str:
@@ -157,11 +157,18 @@ class Cycle:
 
     def __post_init__(self) -> None:
         self.links = links_of(self.hops)
-        self._has_own = any(is_source(link.file) and not is_installed(link.file) for link in self.links)
+        self._has_own = not self.is_others
 
     def without(self, link: Link) -> Cycle:
-        """What is left when a link is gone."""
-        return Cycle(link.rest, self.test)
+        """A cycle that is left when a link is gone."""
+        found = Cycle(link.rest, self.test)
+        found._has_own = self._has_own
+        return found
+
+    @property
+    def is_others(self) -> bool:
+        """Is nothing on it the project's?"""
+        return not any(is_source(link.file) and not is_installed(link.file) for link in self.links)
 
     def only(self, link: Link) -> Cycle:
         """This one, as if all were well without a link."""

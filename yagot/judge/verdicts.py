@@ -72,7 +72,7 @@ class Verdicts:
 def _like(first: Finding, finding: Finding) -> Finding:
     """A finding with the verdict and the advice of the first of its cause."""
     cut = first.cut
-    if cut is not None and cut.frees != finding.objects:
+    if cut is not None and cut.frees not in (0, finding.objects):
         cut = dataclasses.replace(cut, frees=finding.objects)
     return changed(
         finding,

@@ -188,7 +188,7 @@ def cut_text(finding: Finding) -> str:
     cut = finding.cut
     if cut is None:
         return ""
-    freed = "the object" if cut.frees == 1 else f"all {cut.frees:,} objects"
+    freed = "the object" if cut.frees == 1 else f"all {cut.frees:,} objects" if cut.frees else "a part"
     places = (f"{each.reference} of {each.object}{f', {each.place}' if each.file else ''}" for each in cut.all)
     return f"{', and '.join(places)} (frees {freed})"
 
