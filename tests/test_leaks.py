@@ -55,7 +55,7 @@ class Leak:
             old = lines[cut["line"] - 1]
             indent = old[: len(old) - len(old.lstrip())]
             new = [indent + line for line in cut["snippet"].splitlines()]
-            replaced = len(new) - 1 if cut["kind"] == "served" else 1
+            replaced = len(new) - 1 if cut["kind"] == "served" else len(new) - 2 if new[0].endswith("try:") else 1
             lines[cut["line"] - 1 : cut["line"] - 1 + replaced] = new
         return "\n".join(lines) + "\n"
 
@@ -134,7 +134,8 @@ def test_the_advice_works(found, mended, name):
     assert passed(found[name]) and leaks_of(found[name])
     assert (cut["kind"] if cut is not None else "none") == leak.kind, cut
     if cut is not None and cut["kind"] in NAMED and cut["file"].startswith("test_"):
-        assert re.search(r"\w+", re.sub("local|variable", "", cut["reference"]))[0] in shown(leak, cut)
+        reference = re.search(r"\w+", re.sub("local|variable", "", cut["reference"]))[0]
+        assert reference in shown(leak, cut) or cut["snippet"].splitlines()[0] in leak.after(cut)
     assert passed(mended[name])
     assert [finding["cause"] for finding in leaks_of(mended[name])] == []
 

@@ -12,6 +12,8 @@ from yagot.model import Cut
 
 Advice = tuple[Cut, str]
 _TRACEBACK = ".__traceback__"
+_SHOWN = 3
+"""Statements of more lines are not repeated."""
 _STORING = re.compile(r"append|add|put|push|insert|set_|fail|errback|reject")
 """How methods begin that keep what they get."""
 
@@ -175,20 +177,24 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
     else:
         release = f"{' = '.join(together)} = None"
     place = Place(source, leaving, function)
-    text = source.text(leaving)
     if isinstance(leaving, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in leaving.targets):
         return _dropped(cycle, frame, place, name)
-    simple = isinstance(leaving, ast.Return | ast.Raise | ast.Expr | ast.Assign | ast.Assert) and text
-    body = f" {text}" if simple else f"  # around {_lines(leaving)}"
-    snippet = f"try:{body}\nfinally: {release}"
+    snippet = f"try:{_body(source, leaving)}\nfinally: {release}"
     what = "the exception" if any(link.source["kind"] == "exception" for link in cycle.links) else "the frame"
     sentence = f"in a `finally`, let go of the variable '{name}', by which the frame keeps {what} that leads to it"
     return cycle.cut("local", frame, place, snippet), sentence
 
 
-def _lines(node: ast.stmt) -> str:
+def _body(source: Source, node: ast.stmt) -> str:
+    """A statement in a ``try``: a short one itself, else where it is."""
     last = node.end_lineno or node.lineno
-    return f"line {last}" if last == node.lineno else f"lines {node.lineno} to {last}"
+    if isinstance(node, ast.Return | ast.Raise | ast.Expr | ast.Assign | ast.Assert):
+        lines = source.lines[node.lineno - 1 : last]
+        if source.text(node):
+            return f" {source.text(node)}"
+        if len(lines) <= _SHOWN and not any(line[: node.col_offset].strip() for line in lines):
+            return "".join(f"\n    {line[node.col_offset :]}" for line in lines)
+    return f"  # around line {last}" if last == node.lineno else f"  # around lines {node.lineno} to {last}"
 
 
 def _unpacked(function: Function, name: str) -> list[str]:

@@ -308,28 +308,31 @@ def _is_dropped(cycle: Cycle, link: Link) -> bool:
     return is_kept(name, name, cycle.sources(), attribute=link.attribute) is False
 
 
-def _weak_method(place: Place | None, link: Link) -> str:
-    """The statement that stores a bound method, with a weak one in its place; *link* leads from the method."""
+def _weak_method(place: Place | None, link: Link) -> tuple[str, int]:
+    """The statement that stores a bound method, or its line of a longer one, with a weak one in its place, and the
+    number of the line; *link* leads from the method."""
     name = link.source["name"].rpartition(".")[2]
     nodes = ast.walk(place.node) if place is not None else ()
     value = next((n for n in nodes if isinstance(n, ast.Attribute) and n.attr == name), None)
-    if place is None or value is None:
-        return ""
-    text = place.source.text(value)
-    head, found, tail = place.text.rpartition(text)
-    return f"{head}weakref.WeakMethod({text}){tail}" if found else f"weakref.WeakMethod({text})"
+    text = place.source.text(value) if place is not None and value is not None else ""
+    if place is None or value is None or not text:
+        return "", 0
+    line = place.text or place.source.lines[value.lineno - 1].strip()
+    head, _, tail = line.rpartition(text)
+    return f"{head}weakref.WeakMethod({text}){tail}", value.lineno
 
 
 def _own(cycle: Cycle, link: Link) -> Advice | None:
     """An attribute of the object itself. What gets the method by a parameter may get other callables, too; what stands
     for a method of the class is called by others, who know of no reference."""
-    place = next((p for p in cycle.setters(link) if _weak_method(p, cycle.after(link))), None)
+    place = next((p for p in cycle.setters(link) if _weak_method(p, cycle.after(link))[0]), None)
     if place is None or is_method(cycle, link):
         return None
     where = f"`.{link.attribute}`" if not link.is_item else f"what is in `.{link.attribute}`"
     sentence = f"keep the method as weakref.WeakMethod, and call {where} as `reference()()`"
-    snippet = "\n".join([_weak_method(place, cycle.after(link)), *_calls_of(cycle, link)])
-    return cycle.cut("method", link, place, snippet), sentence
+    text, line = _weak_method(place, cycle.after(link))
+    snippet = "\n".join([text, *_calls_of(cycle, link)])
+    return cycle.cut("method", link, place, snippet, line), sentence
 
 
 def _calls_of(cycle: Cycle, link: Link) -> list[str]:
@@ -390,14 +393,14 @@ def _registered(cycle: Cycle, registry: Link, link: Link) -> Advice | None:
     if kept is False:
         return _unregister(cycle, registry, link, owner, made)
     place = next((p for p in cycle.setters(registry) if p.value is not None), None)
-    snippet = _weak_method(place, link)
+    snippet, line = _weak_method(place, link)
     if not snippet and place is not None and isinstance(place.value, ast.Name) and place.text:
         value = place.value.id
         head, _, tail = place.text.rpartition(value)
         snippet = f"{head}weakref.WeakMethod({value}) if inspect.ismethod({value}) else lambda: {value}{tail}"
     where = f"`.{registry.attribute}`"
     sentence = f"keep bound methods in {where} as weakref.WeakMethod, and skip those whose object is gone"
-    return cycle.cut("method", registry, place, snippet), sentence
+    return cycle.cut("method", registry, place, snippet, line), sentence
 
 
 def _unregister(cycle: Cycle, registry: Link, link: Link, owner: Link | None, made: bool) -> Advice | None:

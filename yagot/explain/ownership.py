@@ -28,13 +28,16 @@ _BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "oute
 def _goes_back(cycle: Cycle, link: Link) -> str:
     """How the attribute gets what it leads to: as a ``parameter``, as the ``self`` of the code that sets it, or ``""``:
     it may be the only one that holds it."""
-    if link.is_item or link.source is link.target:
-        return "self" if link.source is link.target and not link.is_item else ""
+    if link.is_item:
+        return ""
     found = ""
     for place in cycle.setters(link):
         value = place.value
         names = parameters(place.function)
         if isinstance(value, ast.Constant) and value.value is None:
+            continue
+        if isinstance(value, ast.Name) and link.source is link.target:
+            found = "self"
             continue
         if not isinstance(value, ast.Name) or value.id not in names:
             return ""
