@@ -1,6 +1,5 @@
 """What several tests share."""
 
-import sys
 import sysconfig
 
 import pytest
@@ -12,9 +11,6 @@ FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 needs_generations = pytest.mark.skipif(
     not _core.GENERATIONS, reason="what becomes of older objects is not looked at without generations"
 )
-# Before 3.11 an instance and its dict are two objects.
-INSTANCE = 2 if sys.version_info < (3, 11) else 1
-
 needs_counts = pytest.mark.skipif(
     FREE_THREADED, reason="free-threaded builds defer the reference counts of functions and classes"
 )
