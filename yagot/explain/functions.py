@@ -1,10 +1,10 @@
-"""Advice for functions, methods and generators on a cycle: callbacks, closures, caches."""
+"""Advice for functions and methods on a cycle: callbacks, closures, caches."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from yagot.explain.exceptions import Advice
 from yagot.explain.holders import is_kept
@@ -308,29 +308,44 @@ def _is_dropped(cycle: Cycle, link: Link) -> bool:
     return is_kept(name, name, cycle.sources(), attribute=link.attribute) is False
 
 
-def _weak_method(place: Place | None, link: Link) -> tuple[str, int]:
-    """The statement that stores a bound method, or its line of a longer one, with a weak one in its place, and the
-    number of the line; *link* leads from the method."""
-    name = link.source["name"].rpartition(".")[2]
-    nodes = ast.walk(place.node) if place is not None else ()
-    value = next((n for n in nodes if isinstance(n, ast.Attribute) and n.attr == name), None)
-    text = place.source.text(value) if place is not None and value is not None else ""
-    if place is None or value is None or not text:
-        return "", 0
-    line = place.text or place.source.lines[value.lineno - 1].strip()
-    head, _, tail = line.rpartition(text)
-    return f"{head}weakref.WeakMethod({text}){tail}", value.lineno
+def _stored_methods(cycle: Cycle, place: Place, link: Link) -> list[ast.Attribute] | None:
+    """The bound methods that a statement stores, alone or in a container; None if it stores something else, too. *link*
+    leads from one of them to its object."""
+    classes = cycle.classes(cycle.after(link))
+    plain = {method.name for _, cls in classes for method in methods(cls) if not decorators(method)}
+    names = plain | {link.source["name"].rpartition(".")[2]}
+    value = place.value
+    values = value.values if isinstance(value, ast.Dict) else getattr(value, "elts", [value])
+    values = [v for v in values if not isinstance(v, ast.Constant) or v.value is not None]
+    found = [v for v in values if isinstance(v, ast.Attribute) and v.attr in names and place.source.text(v)]
+    return found if len(found) == len(values) else None
+
+
+def _weak_methods(place: Place, stored: Sequence[ast.Attribute]) -> tuple[str, int]:
+    """The lines of a statement that store bound methods, with weak ones in their places; and the first one's number."""
+    start, end = (place.node.col_offset, place.node.end_col_offset) if place.text else (0, None)
+    texts = {node.lineno: place.source.lines[node.lineno - 1].encode()[:end] for node in stored}
+    for node in sorted(stored, key=lambda node: -node.col_offset):
+        line, text = texts[node.lineno], place.source.text(node).encode()
+        weak = b"weakref.WeakMethod(" + text + b")"
+        texts[node.lineno] = line[: node.col_offset] + weak + line[node.end_col_offset :]
+    first = min(texts)
+    lines = [f"{texts[n][start:].decode().strip()}{f'  # line {n}' if n > first else ''}" for n in sorted(texts)]
+    return "\n".join(lines), first
 
 
 def _own(cycle: Cycle, link: Link) -> Advice | None:
     """An attribute of the object itself. What gets the method by a parameter may get other callables, too; what stands
     for a method of the class is called by others, who know of no reference."""
-    place = next((p for p in cycle.setters(link) if _weak_method(p, cycle.after(link))[0]), None)
-    if place is None or is_method(cycle, link):
+    places = [(place, _stored_methods(cycle, place, cycle.after(link))) for place in cycle.setters(link)]
+    place, stored = next(((place, stored) for place, stored in places if stored), (None, None))
+    if place is None or not stored or is_method(cycle, link) or any(stored is None for _, stored in places):
+        return None             # what is called as `reference()()` has to be a method in all cases
+    if len({node.lineno for node in stored}) > _SHOWN:
         return None
     where = f"`.{link.attribute}`" if not link.is_item else f"what is in `.{link.attribute}`"
     sentence = f"keep the method as weakref.WeakMethod, and call {where} as `reference()()`"
-    text, line = _weak_method(place, cycle.after(link))
+    text, line = _weak_methods(place, stored)
     snippet = "\n".join([text, *_calls_of(cycle, link)])
     return cycle.cut("method", link, place, snippet, line), sentence
 
@@ -393,7 +408,8 @@ def _registered(cycle: Cycle, registry: Link, link: Link) -> Advice | None:
     if kept is False:
         return _unregister(cycle, registry, link, owner, made)
     place = next((p for p in cycle.setters(registry) if p.value is not None), None)
-    snippet, line = _weak_method(place, link)
+    stored = _stored_methods(cycle, place, link) if place is not None else None
+    snippet, line = _weak_methods(place, stored) if place is not None and stored else ("", 0)
     if not snippet and place is not None and isinstance(place.value, ast.Name) and place.text:
         value = place.value.id
         head, _, tail = place.text.rpartition(value)
@@ -434,57 +450,6 @@ def _is_parameter(cycle: Cycle, link: Link) -> bool:
     return bool(places) and all(
         isinstance(p.value, ast.Name) and p.value.id in parameters(p.function) for p in places if p.value is not None
     )
-
-
-# -- generators --------------------------------------------------------------------------------------
-
-
-def generator(cycle: Cycle) -> Advice | None:
-    """A suspended generator whose variables lead back to it."""
-    for link in cycle.links:
-        if link.source["kind"] != "generator" or not link.breaks or not cycle.edits(link.file):
-            continue
-        before = cycle.before(link)
-        place = next(iter(cycle.setters(before)), None) if before.attribute else None
-        kept = f"self.{before.attribute}.close()" if before.attribute and not before.is_item else ""
-        what = link.source["what"].partition(" ")[0]
-        made = _made(cycle, link) if not kept else None
-        name = made.source.text(made.value) if made is not None and made.value is not None else ""
-        name = kept.removesuffix(".close()") or name
-        call = "" if not name else f"await {name}.aclose()" if what == "async_generator" else f"{name}.close()"
-        if kept and cycle.edits(before.file):
-            call = f"async def aclose(self): {call}" if call.startswith("await") else f"def close(self): {call}"
-        place = place or made or _keeping(cycle, link)
-        sentence = f"a suspended {what} keeps its variables: run it to its end, or close it when it is no longer needed"
-        return cycle.cut("generator", link, place, call), sentence
-    return None
-
-
-def _made(cycle: Cycle, link: Link) -> Place | None:
-    """Where a variable gets the generator, with the variable as what is stored, if all that call its function have the
-    same one."""
-    name = link.source["name"].rpartition(".")[2]
-    found: dict[str, Place] = {}
-    for source in cycle.sources():
-        for function in source.functions_with(f"{name}("):
-            for node in nodes_of(function):
-                if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
-                    continue
-                if name in (getattr(node.value.func, "id", ""), getattr(node.value.func, "attr", "")):
-                    target = node.targets[0]
-                    found.setdefault(source.text(target), Place(source, node, function, target))
-    return next(iter(found.values())) if len(found) == 1 and all(text.isidentifier() for text in found) else None
-
-
-def _keeping(cycle: Cycle, link: Link) -> Place | None:
-    """Where a generator sets the variable that leads back to it; its first line if it is a parameter."""
-    found = cycle.function(link)
-    if found is None:
-        return None
-    source, function = found
-    nodes = (node for node in nodes_of(function) if isinstance(node, ast.Assign))
-    set_ = (n for n in nodes if any(isinstance(t, ast.Name) and t.id == link.variable for t in n.targets))
-    return Place(source, next(set_, function), function)
 
 
 def cached_attributes(cycle: Cycle) -> set[str]:

@@ -20,6 +20,7 @@ from yagot.explain.source import (
     nodes_of,
     parameters,
     releases,
+    written,
 )
 
 _BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "outer", "manager", "controller", "proxy")
@@ -88,11 +89,12 @@ def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
     """Two lines: the weak reference, and the property that reads it; or a property that does both, where several lines
     set the attribute or the class has a default for it."""
     name, hidden = link.attribute, f"_{link.attribute.lstrip('_')}_ref"
+    names = {name, *(written(cls, name) for _, cls in cycle.classes(link))}
     everywhere = cycle.everywhere(link)
     default = any(name in _assigned(cls) for _, cls in cycle.classes(link))
     value = place.value if place is not None else None
     owners = ast.walk(place.node) if place is not None and place.text else ()
-    owner = next((n for n in owners if isinstance(n, ast.Attribute) and n.attr == name), None)
+    owner = next((n for n in owners if isinstance(n, ast.Attribute) and n.attr in names), None)
     if place is None or owner is None or not isinstance(value, ast.Name) or len(everywhere) > 1 or default:
         read = f"getattr(self, '{hidden}', lambda: None)()" if default else f"self.{hidden}()"
         setter = f"_set_{name.lstrip('_')}"

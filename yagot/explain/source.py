@@ -342,7 +342,7 @@ def decorators(function: Function | ast.ClassDef) -> set[str]:
     return found
 
 
-def _written(cls: ast.ClassDef, attribute: str) -> str:
+def written(cls: ast.ClassDef, attribute: str) -> str:
     """The name of an attribute as the methods of a class write it: ``__name`` instead of ``_Class__name``."""
     rest = attribute.removeprefix(f"_{cls.name.lstrip('_')}")
     return rest if rest.startswith("__") else attribute
@@ -350,7 +350,7 @@ def _written(cls: ast.ClassDef, attribute: str) -> str:
 
 def own_setters(source: Source, cls: ast.ClassDef, attribute: str, item: bool) -> Iterator[Place]:
     """Where the methods of a class store in ``self.attribute``, functions inside them included."""
-    attribute = _written(cls, attribute)
+    attribute = written(cls, attribute)
     for method in methods(cls):
         me = (parameters(method) or [""])[0]
         for node in nodes_of(method, nested=True):
@@ -378,7 +378,7 @@ def field(source: Source, cls: ast.ClassDef, attribute: str) -> Place | None:
 
 def releases(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
     """Public methods of a class that set the attribute to None, delete or empty it."""
-    attribute = _written(cls, attribute)
+    attribute = written(cls, attribute)
     for method in methods(cls):
         if method.name.startswith("_") or len(parameters(method)) != 1 or decorators(method):
             continue
@@ -409,7 +409,7 @@ _READING = (
 
 def is_handed_out(cls: ast.ClassDef, attribute: str) -> bool:
     """Does a method give what is in the attribute itself to somebody who may keep it: return, pass or assign it?"""
-    attribute = _written(cls, attribute)
+    attribute = written(cls, attribute)
     for method in methods(cls):
         me = (parameters(method) or [""])[0]
         for node in nodes_of(method, nested=True):
@@ -426,7 +426,7 @@ def is_handed_out(cls: ast.ClassDef, attribute: str) -> bool:
 
 def removers(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
     """Methods of a class that take one item out of the attribute's container: ``unsubscribe``."""
-    attribute = _written(cls, attribute)
+    attribute = written(cls, attribute)
     for method in methods(cls):
         if method.name.startswith("_") or len(parameters(method)) < 2:
             continue
@@ -445,7 +445,7 @@ def removers(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
 
 def reads(cls: ast.ClassDef, attribute: str) -> Iterator[tuple[Function, ast.Attribute]]:
     """Where the methods of a class read the attribute."""
-    attribute = _written(cls, attribute)
+    attribute = written(cls, attribute)
     for method in methods(cls):
         for node in nodes_of(method, nested=True):
             if isinstance(node, ast.Attribute) and node.attr == attribute and isinstance(node.ctx, ast.Load):
