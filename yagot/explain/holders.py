@@ -4,7 +4,7 @@ code that they use: one whose result is bound to a name, an attribute or a conta
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from yagot.explain.source import ADDING, Function, Source, nodes_of
 
@@ -49,11 +49,12 @@ def _returns(value: ast.expr, name: str) -> bool:
 class _Calls:
     """The calls of a class in some functions."""
 
-    def __init__(self, of: str, holder: str, by_parameter: bool, attribute: str) -> None:
+    def __init__(self, of: str, holder: str, by_parameter: bool, attribute: str, setting: Collection[str]) -> None:
         self._of = of
         self._holder = holder
         self._by_parameter = by_parameter
         self._attribute = attribute
+        self._setting = setting
         self.helpers: set[str] = set()
         """Functions that return such an object."""
 
@@ -100,6 +101,8 @@ class _Calls:
             return True
         if _name(func) == self._holder:
             return False if self._by_parameter else None
+        if self._by_parameter and _name(func) in self._setting:
+            return False
         return True
 
     def _received(self, attribute: ast.Attribute, parents: dict[ast.AST, ast.AST]) -> bool:
@@ -126,11 +129,13 @@ def is_kept(
     by_parameter: bool = True,
     attribute: str = "",
     run: Sequence[Function] | None = None,
+    setting: Collection[str] = (),
 ) -> bool | None:
     """Is every object of the class *of* that is made in the *sources* held by something other than a *holder*? None: no
     such object is made there. *by_parameter*: holders get it as an argument. *attribute*: called as a method, it
-    does not hold the object. *run*: those that may have made the leak; if none of them holds one, nobody knows."""
-    calls = _Calls(of, holder, by_parameter, attribute)
+    does not hold the object. *setting*: the functions that store what they get. *run*: those that may have made the
+    leak; if none of them holds one, nobody knows."""
+    calls = _Calls(of, holder, by_parameter, attribute, setting)
     verdicts = list(_verdicts(calls, sources, of))
     for helper in sorted(calls.helpers - {"", of}):
         verdicts += _verdicts(calls, sources, helper)

@@ -51,7 +51,9 @@ def _is_kept(cycle: Cycle, link: Link, how: str) -> bool:
     if link.source is link.target:
         return True
     of, holder = link.target["name"].rpartition(".")[2], link.class_name
-    return is_kept(of, holder, cycle.sources(), by_parameter=how == "parameter", run=cycle.run) is True
+    setting = {getattr(place.function, "name", "") for place in cycle.setters(link)}
+    kept = is_kept(of, holder, cycle.sources(), by_parameter=how == "parameter", run=cycle.run, setting=setting)
+    return kept is True
 
 
 def weak(cycle: Cycle) -> Advice | None:
