@@ -414,9 +414,9 @@ def _registered(cycle: Cycle, registry: Link, link: Link) -> Advice | None:
         value = place.value.id
         head, _, tail = place.text.rpartition(value)
         snippet = f"{head}weakref.WeakMethod({value}) if inspect.ismethod({value}) else lambda: {value}{tail}"
-    where = f"`.{registry.attribute}`"
     sentence = (
-        f"keep bound methods in {where} as weakref.WeakMethod, call `reference()()`, and skip those whose object is gone"
+        f"keep bound methods in `.{registry.attribute}` as weakref.WeakMethod, call `reference()()`, and skip those "
+        "whose object is gone"
     )
     return cycle.cut("method", registry, place, snippet, line), sentence
 

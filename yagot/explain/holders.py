@@ -101,9 +101,7 @@ class _Calls:
             return True
         if _name(func) == self._holder:
             return False if self._by_parameter else None
-        if self._by_parameter and _name(func) in self._setting:
-            return False
-        return True
+        return not (self._by_parameter and _name(func) in self._setting)
 
     def _received(self, attribute: ast.Attribute, parents: dict[ast.AST, ast.AST]) -> bool:
         """``Tree().run()`` holds it while it runs; ``Tree().first.name`` does not, nor ``x = Tree().first``. Who
