@@ -54,6 +54,7 @@ module_exec(PyObject *module)
         && get_attribute(gc, "set_debug", &s->gc_set_debug) == 0
         && get_attribute(gc, "callbacks", &s->gc_callbacks) == 0
         && get_attribute(gc, "garbage", &s->gc_garbage) == 0
+        && (s->allocated_blocks = Py_XNewRef(PySys_GetObject("getallocatedblocks"))) != NULL
         && (s->python_class = PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "plain")) != NULL
         && yagot_ledger_ready(module, s) == 0
         && yagot_junit_ready(module, s) == 0
@@ -75,7 +76,7 @@ for_each_reference(yagot_state *s, int (*action)(PyObject **, void *, visitproc)
     PyObject **references[] = {
         &s->gc_collect, &s->gc_get_objects, &s->gc_get_stats, &s->gc_get_freeze_count, &s->gc_freeze,
         &s->gc_unfreeze, &s->gc_get_threshold, &s->gc_set_threshold, &s->gc_get_debug, &s->gc_set_debug,
-        &s->gc_callbacks, &s->gc_garbage, &s->python_class, (PyObject **)&s->ledger_type,
+        &s->gc_callbacks, &s->gc_garbage, &s->allocated_blocks, &s->python_class, (PyObject **)&s->ledger_type,
         (PyObject **)&s->junit_type, (PyObject **)&s->merger_type,
     };
     for (size_t i = 0; i < sizeof references / sizeof *references; i++) {

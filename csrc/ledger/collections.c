@@ -120,12 +120,16 @@ count_one(PyObject *object, void *count)
     return 1;
 }
 
-/* All objects: behind a window hardly any are young. */
+/* The size of the heap, in blocks: Python's own allocator knows it without going through them. Where another one is in
+ * use, in tracked objects: behind a window hardly any are young. */
 static Py_ssize_t
-count_objects(yagot_ledger *self)
+size_of_heap(yagot_ledger *self)
 {
-    Py_ssize_t count = 0;
-    return yagot_gc_visit_all(&self->gc, count_one, &count) < 0 ? -1 : count;
+    Py_ssize_t size = yagot_gc_number(self->state->allocated_blocks);
+    if (size != 0) {
+        return size;
+    }
+    return yagot_gc_visit_all(&self->gc, count_one, &size) < 0 ? -1 : size;
 }
 
 int
@@ -135,11 +139,11 @@ yagot_collect_fully(yagot_ledger *self)
     if (yagot_gc_collect(&self->gc, 2) < 0) {
         return -1;
     }
-    self->heap.old = count_objects(self);
+    self->heap.old = size_of_heap(self);
     return self->heap.old < 0 ? -1 : 0;
 }
 
-/* Survivors mostly die soon after their window: they only say when to count. */
+/* Survivors mostly die soon after their window: they only say when to look at the size. */
 int
 yagot_limit_growth(yagot_ledger *self)
 {
@@ -148,16 +152,15 @@ yagot_limit_growth(yagot_ledger *self)
     if (!self->state->generations || heap->grown < FIRST_LIMIT || heap->grown * 4 < heap->old) {
         return 0;
     }
-    Py_ssize_t count = count_objects(self);
-    if (count < 0) {
+    Py_ssize_t size = size_of_heap(self);
+    if (size < 0) {
         return -1;
     }
     if (heap->old == 0) {
-        heap->old = count > heap->grown ? count - heap->grown : 1;
+        heap->old = size > heap->grown ? size - heap->grown : 1;
     }
-    Py_ssize_t more = count > heap->old ? count - heap->old : 0, most = heap->old / 16 * 3;
-    if (more * 4 < heap->old) {
-        heap->grown = more < most ? more : most;        /* so that the next count is not soon */
+    if (size < heap->old || (size - heap->old) * 4 < heap->old) {
+        heap->grown = 0;
         return 0;
     }
     return yagot_look_at_labelled(self) < 0 ? -1 : yagot_collect_fully(self);

@@ -62,8 +62,8 @@ typedef struct {
 
 /* Between two full collections. (collections.c) */
 typedef struct {
-    Py_ssize_t grown;           /* objects that have grown old since the last count */
-    Py_ssize_t old;             /* after the last collection; 0: not known yet */
+    Py_ssize_t grown;           /* objects that have grown old since its size was looked at */
+    Py_ssize_t old;             /* its size after the last collection; 0: not known yet */
 } yagot_growth_of_heap;
 
 /* From one look to the next, until they are let go of. (suspects.c) */
