@@ -145,6 +145,18 @@ def _is_read_after(function: Function, name: str, line: int) -> bool:
     )
 
 
+def _is_repeated(function: Function, name: str, statement: ast.stmt) -> bool:
+    """Is a statement in a loop that reads the variable elsewhere, too?"""
+    loops = (n for n in nodes_of(function) if isinstance(n, ast.For | ast.AsyncFor | ast.While))
+    inside = set(ast.walk(statement))
+    return any(
+        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load) and node not in inside
+        for loop in loops
+        if any(part is statement for part in ast.walk(loop))
+        for node in ast.walk(loop)
+    )
+
+
 def _catches(function: Function, statement: ast.stmt) -> bool:
     """Is a statement in the body of a try statement that has handlers?"""
     return any(
@@ -164,8 +176,9 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
     leaving = statement or _leaving(function, frame.source["line"])
     if leaving is None or (is_captured(function, name) and not isinstance(leaving, ast.Return | ast.Raise)):
         return None
-    caught = isinstance(leaving, ast.Raise) and _catches(function, leaving)
-    if caught and _is_read_after(function, name, leaving.lineno):
+    caught = _catches(function, leaving)
+    needed = _is_read_after(function, name, leaving.lineno) or _is_repeated(function, name, leaving)
+    if caught and needed and not (isinstance(leaving, ast.Return) and leaving.value is not None):
         return None
     collects = _is_collection(frame, function) and isinstance(leaving, ast.Raise)
     if together == [name] and not collects and not frame.drops:
@@ -181,6 +194,13 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
         return _dropped(cycle, frame, place, name)
     snippet = f"try:{_body(source, leaving)}\nfinally: {release}"
     what = "the exception" if any(link.source["kind"] == "exception" for link in cycle.links) else "the frame"
+    if caught and needed and isinstance(leaving, ast.Return) and leaving.value is not None:
+        # A `finally` would be run before the handlers, which go on.
+        value = source.text(leaving.value)
+        if not value or any(isinstance(n, ast.Name) and n.id == "result" for n in nodes_of(function)):
+            return None
+        sentence = f"let go of the variable '{name}' before it returns: by it the frame keeps {what} that leads to it"
+        return cycle.cut("local", frame, place, f"result = {value}\n{release}\nreturn result"), sentence
     sentence = f"in a `finally`, let go of the variable '{name}', by which the frame keeps {what} that leads to it"
     return cycle.cut("local", frame, place, snippet), sentence
 

@@ -18,6 +18,7 @@ from yagot.explain.source import (
     may_be_none,
     methods,
     nodes_of,
+    own_setters,
     parameters,
     releases,
     written,
@@ -38,6 +39,8 @@ def _goes_back(cycle: Cycle, link: Link) -> str:
         if isinstance(value, ast.Constant) and value.value is None:
             continue
         if isinstance(value, ast.Name) and link.source is link.target:
+            if value.id not in (_owner(place, link.attribute), "self"):
+                return ""       # it may get other objects, too, which nothing else holds
             found = "self"
             continue
         if not isinstance(value, ast.Name) or value.id not in names:
@@ -45,6 +48,12 @@ def _goes_back(cycle: Cycle, link: Link) -> str:
         is_method = names[0] in ("self", "cls") and value.id == names[0]
         found = "self" if is_method else found or "parameter"
     return found
+
+
+def _owner(place: Place, attribute: str) -> str:
+    """The variable whose attribute is set."""
+    nodes = (node for node in ast.walk(place.node) if isinstance(node, ast.Attribute) and node.attr == attribute)
+    return next((node.value.id for node in nodes if isinstance(node.value, ast.Name)), "")
 
 
 def _is_kept(cycle: Cycle, link: Link, how: str) -> bool:
@@ -144,12 +153,38 @@ def release(cycle: Cycle) -> Advice | None:
             continue
         for source, cls in cycle.classes(link):
             for method in releases(cls, name):
-                if not _CLOSERS.fullmatch(method):
+                if not _CLOSERS.fullmatch(method) or _sets_again(cycle, link, method):
                     continue
                 where = next(m for m in methods(cls) if m.name == method)
                 cut = cycle.cut("release", link, Place(source, where, where), f"{link.class_name.lower()}.{method}()")
                 return cut, f"call {method}() of the {link.class_name} when it is no longer needed: it clears `.{name}`"
     return None
+
+
+def _sets_again(cycle: Cycle, link: Link, name: str) -> bool:
+    """Does a method, or one of the object's that it calls, also set the attribute anew?"""
+    functions = {method.name: method for _, cls in reversed(cycle.classes(link)) for method in methods(cls)}
+    setting = {
+        getattr(place.function, "name", "")
+        for source, cls in cycle.classes(link)
+        for place in own_setters(source, cls, link.attribute, item=True)
+        if not isinstance(place.value, ast.Constant) and not _is_empty(place.value)
+    }
+    seen, pending = {name}, [name]
+    while pending:
+        function = functions.get(pending.pop())
+        calls = (node for node in nodes_of(function) if isinstance(node, ast.Call)) if function is not None else ()
+        called = {node.func.attr for node in calls if isinstance(node.func, ast.Attribute)} - seen
+        seen |= called
+        pending += called
+    return bool(seen & setting)
+
+
+def _is_empty(value: ast.expr | None) -> bool:
+    """Is it a new, empty container?"""
+    if isinstance(value, ast.Call):
+        return not value.args and not value.keywords
+    return not getattr(value, "elts", getattr(value, "keys", [value]))
 
 
 def close(cycle: Cycle) -> Advice | None:
