@@ -3,7 +3,7 @@
 import textwrap
 
 import pytest
-from support import needs_generations, objects
+from support import FREE_THREADED, needs_generations, objects
 
 NODE = """
     import gc, os, sys, unittest, warnings
@@ -278,6 +278,41 @@ def test_what_an_import_leaves_is_no_leak(project, first, collect):
         leaks = {name: [f["cause"] for f in test["findings"] if f["verdict"] == "leak"] for name, test in tests.items()}
         assert not leaks["test_a_imports"]
         assert len(leaks["test_b_leaks"]) == 1 and "thing.Node" in leaks["test_b_leaks"][0]
+
+
+@pytest.mark.skipif(FREE_THREADED, reason="their collector does not know in which order objects were made")
+@pytest.mark.parametrize("collect", ["", "gc.collect(0)"])
+def test_what_an_import_makes_where_something_has_just_died_is_the_imports(project, collect):
+    project.write("builder.py", BUILDER)
+    project.write("thing.py", f"""
+        import gc
+        import sys
+        from builder import Build
+
+        sys.modules["test_imports"].HELD.clear()
+        for _ in range(100):
+            Build(None)
+        {collect}
+        for _ in range(100):
+            Build(None)
+        """)
+    project.write("test_imports.py", """
+        import unittest
+        from builder import Build
+
+        HELD = []
+
+        class T(unittest.TestCase):
+            def test_imports(self):
+                for _ in range(200):
+                    build = Build(None)
+                    HELD.append((build, build.step))
+                    build.step = None
+                del build
+                import thing
+        """)
+    tests = project.tests("--strict", "test_imports", check=0)
+    assert [f["reason"] for f in tests["test_imports"]["findings"]] == ["first-import"]
 
 
 def test_the_dict_of_garbage_keeps_nothing_alive(project):

@@ -46,19 +46,24 @@ yagot_imports_remove(yagot_imports *m)
     return result;
 }
 
+/* -- what is young --------------------------------------------------------------------------------- */
+
 static int
-visit_young(yagot_gc *gc, int (*visit)(PyObject *, void *), void *arg)
+visit_generation(yagot_gc *gc, int generation, int (*visit)(PyObject *, void *), void *arg)
 {
-    int result = 0;
-    for (int generation = 0; result == 0 && generation < (gc->state->generations ? 2 : 1); generation++) {
-        PyObject *list = yagot_gc_objects(gc, generation);
-        result = list != NULL ? 0 : -1;
-        for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++) {
-            result = visit(PyList_GET_ITEM(list, i), arg);
-        }
-        Py_XDECREF(list);
+    PyObject *list = yagot_gc_objects(gc, generation);
+    int result = list != NULL ? 0 : -1;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++) {
+        result = visit(PyList_GET_ITEM(list, i), arg);
     }
+    Py_XDECREF(list);
     return result;
+}
+
+static int
+oldest_young(const yagot_gc *gc)
+{
+    return gc->state->generations ? 1 : 0;
 }
 
 static int
@@ -66,6 +71,29 @@ visit_before(PyObject *object, void *arg)
 {
     return yagot_idtable_put(arg, object, 0);
 }
+
+/* What was there may go while the import is under way, and its address may be used again: a generation is in the order
+ * in which objects were made, so that all behind the marker are new. Free-threaded builds know no such order. */
+static int
+note_young(yagot_imports *m, yagot_gc *gc)
+{
+    int result = yagot_idtable_init(&m->before);
+    for (int generation = 0; result == 0 && generation <= oldest_young(gc); generation++) {
+        result = visit_generation(gc, generation, visit_before, &m->before);
+    }
+    m->collected = false;
+    m->marker = result == 0 && !YAGOT_FREE_THREADED ? PyList_New(0) : NULL;
+    return result;
+}
+
+static void
+forget_young(yagot_imports *m)
+{
+    yagot_idtable_fini(&m->before);
+    Py_CLEAR(m->marker);
+}
+
+/* -- labels of what is new ------------------------------------------------------------------------- */
 
 void
 yagot_imports_enter(yagot_imports *m, yagot_gc *gc)
@@ -75,9 +103,9 @@ yagot_imports_enter(yagot_imports *m, yagot_gc *gc)
     }
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    yagot_idtable_fini(&m->before);
-    if (yagot_idtable_init(&m->before) < 0 || visit_young(gc, visit_before, &m->before) < 0) {
-        yagot_idtable_fini(&m->before);         /* what the import makes counts as the test's */
+    forget_young(m);
+    if (note_young(m, gc) < 0) {
+        forget_young(m);        /* what the import makes counts as the test's */
     }
     PyErr_Restore(type, value, traceback);
 }
@@ -87,6 +115,7 @@ typedef struct {
     yagot_labels *labels;
     uint32_t label;
     bool remember;
+    bool behind;                /* the marker */
 } labelling;
 
 static int
@@ -106,7 +135,11 @@ static int
 visit_new(PyObject *object, void *arg)
 {
     labelling *l = arg;
-    if (yagot_idtable_get(&l->imports->before, object) != YAGOT_NONE) {
+    if (object == l->imports->marker) {
+        l->behind = true;
+        return 0;
+    }
+    if (!l->behind && yagot_idtable_get(&l->imports->before, object) != YAGOT_NONE) {
         return 0;
     }
     return l->remember && remember(l->imports, object) < 0 ? -1 : yagot_labels_put(l->labels, object, l->label);
@@ -115,14 +148,20 @@ visit_new(PyObject *object, void *arg)
 static int
 label_new(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label, bool remembered)
 {
-    labelling l = {m, labels, label, remembered};
-    return m->depth > 0 && m->before.pages != NULL ? visit_young(gc, visit_new, &l) : 0;
+    int result = 0, last = m->depth > 0 && m->before.pages != NULL ? oldest_young(gc) : -1;
+    for (int generation = 0; result == 0 && generation <= last; generation++) {
+        labelling l = {m, labels, label, remembered, generation == 0 && m->collected};
+        result = visit_generation(gc, generation, visit_new, &l);
+    }
+    return result;
 }
 
 int
 yagot_imports_label(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
-    return label_new(m, labels, gc, label, true);
+    int result = label_new(m, labels, gc, label, true);
+    m->collected = m->marker != NULL;
+    return result;
 }
 
 /* -- what has gone since a collection labelled it -------------------------------------------------- */
@@ -172,7 +211,7 @@ yagot_imports_leave(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32
         (void)label_new(m, labels, gc, label, false);
         (void)unlabel_dead(m, labels, gc, label);
         PyErr_Clear();
-        yagot_idtable_fini(&m->before);
+        forget_young(m);
     }
     m->depth -= m->depth > 0;
     PyErr_Restore(type, value, traceback);
@@ -181,7 +220,7 @@ yagot_imports_leave(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32
 void
 yagot_imports_fini(yagot_imports *m)
 {
-    yagot_idtable_fini(&m->before);
+    forget_young(m);
     PyMem_RawFree(m->labelled);
     m->labelled = NULL;
 }

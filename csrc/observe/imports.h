@@ -19,6 +19,8 @@ typedef struct {
     PyObject *original, *replacement;   /* owned */
     unsigned depth;             /* of imports under way, in all threads */
     yagot_idtable before;       /* what was young when the outermost began */
+    PyObject *marker;           /* owned while one is under way: what is behind it among the young is new; or NULL */
+    bool collected;             /* since it began: all that is in the youngest generation is new */
     const void **labelled;      /* owned array: addresses that were labelled before its end, by a collection */
     size_t labelled_count, labelled_room;
 } yagot_imports;
