@@ -397,6 +397,7 @@ def test_default_rules_by_name(project):
     result = project.yagot("--disable-rules", "inherent", "test_class", check=2)
     assert result.stderr == (
         "yagot: command line: disable-rules: 'inherent' is not one of "
-        "inherent-class, first-import, framework-scaffold, standard-library, third-party, hidden-references: "
+        "inherent-class, inherent-module, first-import, framework-scaffold, standard-library, third-party, "
+        "hidden-references: "
         "did you mean inherent-class?\n"
     )

@@ -398,11 +398,84 @@ def test_code_made_at_run_time_is_nobodys(installed):
     env = {"PYTHONPATH": str(installed.path / "site-packages")}
     tests = installed.tests("--details", "tests/test_pages.py", env=env, check=0)
     findings = [finding for test in tests.values() for finding in test["findings"]]
-    assert {(f["verdict"], f["reason"]) for f in findings} == {("note", "third-party")}
+    assert {(f["verdict"], f["reason"]) for f in findings} == {("note", "third-party"), ("note", "inherent-module")}
     assert {(f["cause"], f["owner"]) for f in findings} == {
         ("engine.Template.root → function <made at run time>.__globals__[]", "engine"),
         ("function <made at run time>.__globals__[]", "code made at run time"),
     }
+
+
+DROPPED = """
+    import importlib.util, os, tempfile, types, unittest
+
+    SOURCE = "def one(): pass\\n"
+
+    class Note(unittest.TestCase):
+        def test_file(self):
+            with tempfile.TemporaryDirectory() as directory:
+                path = os.path.join(directory, "dropped.py")
+                with open(path, "w") as file:
+                    file.write(SOURCE)
+                spec = importlib.util.spec_from_file_location("dropped", path)
+                spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+        def test_module(self):
+            exec(compile(SOURCE, "dropped.py", "exec"), types.ModuleType("dropped").__dict__)
+
+    class Leak(unittest.TestCase):
+        def test_kept(self):
+            space = types.ModuleType("dropped").__dict__
+            source = SOURCE + "class Thing: pass\\nkept = Thing()\\nkept.me = kept\\n"
+            exec(compile(source, "dropped.py", "exec"), space)
+"""
+
+
+def test_a_module_that_is_dropped(project):
+    """Its functions refer to its names, and these to them: nobody can write it otherwise."""
+    project.write("test_dropped.py", DROPPED)
+    tests = project.tests("test_dropped", check=1)
+    found = {name: {(f["verdict"], f["reason"]) for f in test["findings"]} for name, test in tests.items()}
+    assert found["test_file"] == found["test_module"] == {("note", "inherent-module")}
+    assert ("leak", "") in found["test_kept"]
+    again = project.tests("--disable-rules", "inherent-module", "test_dropped", check=1)
+    assert {f["verdict"] for f in again["test_module"]["findings"]} == {"leak"}
+
+
+LOGGED = """
+    import logging, unittest
+
+    class Job:
+        def run(self):
+            try:
+                int("x")
+            except ValueError as error:
+                self.error = error
+                self.context = self
+                logging.getLogger("jobs").exception("bad")
+
+    class Test(unittest.TestCase):
+        def test_note(self):
+            with self.assertLogs("jobs") as caught:
+                try:
+                    int("x")
+                except ValueError:
+                    logging.getLogger("jobs").exception("bad")
+            self.assertEqual(len(caught.records), 1)
+
+        def test_leak(self):
+            with self.assertLogs("jobs") as caught:
+                Job().run()
+            self.assertEqual(len(caught.records), 1)
+"""
+
+
+def test_what_assertlogs_has_caught(project):
+    """The records that it keeps for a test lead to the test's own frame, by their exception."""
+    project.write("test_logged.py", LOGGED)
+    tests = project.tests("test_logged", check=1)
+    found = {name: {(f["verdict"], f["reason"]) for f in test["findings"]} for name, test in tests.items()}
+    assert found["test_note"] == {("note", "framework-scaffold")}
+    assert ("leak", "") in found["test_leak"]
 
 
 def test_a_new_class_is_in_an_old_baseline(project):

@@ -49,8 +49,9 @@ class Config:
     (``package.module.Class``) or a step of the cycle without indices (``*.Node.parent``)."""
     disable_rules: tuple[str, ...] = ()
     """Default rules that are not to make notes of leaks: ``inherent-class`` (the cycle that every class is in, of a
-    class made at run time), ``first-import`` (what was made while a module was being imported), ``framework-scaffold``
-    (cycles through objects of the test framework, or through what ``pytest.raises`` has caught for a test),
+    class made at run time), ``inherent-module`` (that of functions and the names of their module, one that was
+    dropped), ``first-import`` (what was made while a module was being imported), ``framework-scaffold`` (cycles through
+    objects of the test framework, or through what ``pytest.raises`` or ``assertLogs`` has caught for a test),
     ``standard-library`` and ``third-party`` (cycles that no code of the project has made), ``hidden-references`` (a C
     type that does not show what it holds)."""
     baseline: str | None = None
@@ -153,6 +154,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
 
 DEFAULT_RULES = (
     "inherent-class",
+    "inherent-module",
     "first-import",
     "framework-scaffold",
     "standard-library",

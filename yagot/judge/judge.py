@@ -18,6 +18,7 @@ from yagot.judge.rules import Rule
 from yagot.model import BOUNDED, UNTRACKED, Finding, changed
 
 INHERENT_CLASS = "inherent-class"
+INHERENT_MODULE = "inherent-module"
 SCAFFOLD = "framework-scaffold"
 FIRST_IMPORT = "first-import"
 STANDARD = "standard-library"
@@ -34,13 +35,26 @@ FRAMEWORKS = (
     "anyio.pytest_plugin", "twisted.trial",
 )  # fmt: skip
 
-CATCHING = {"_pytest._code.code.ExceptionInfo"}
+CATCHING = {"_pytest._code.code.ExceptionInfo", "unittest._log._LoggingWatcher"}
 """The types of objects in which frameworks keep an exception that they have caught for a test."""
+
+
+_OF_EXCEPTIONS = (".__traceback__", ".tb_frame", ".__traceback__.tb_frame", ".exc_info[2]")
+"""How exceptions, and log records of them, refer to the frame that caught them."""
 
 
 def is_class_machinery(finding: Finding) -> bool:
     """Is it the cycle that every class made at run time is in: with its MRO, its descriptors?"""
     return bool(finding.steps) and all(step.kind == "class" for step in finding.steps)
+
+
+def is_module_machinery(finding: Finding) -> bool:
+    """Is it the cycle that every module with a function is in, here of one that nobody has kept: the function refers to
+    the module's names, and they to it?"""
+    return bool(finding.steps) and all(
+        step.kind == "class" or (step.kind == "function" and step.path.startswith(".__globals__["))
+        for step in finding.steps
+    )
 
 
 def is_scaffold(finding: Finding) -> bool:
@@ -57,7 +71,7 @@ def is_of_a_caught_exception(finding: Finding, project: Project) -> bool:
     return (
         bool(frames)
         and all(project.has_tests(step.module) for step in frames)
-        and all(step.path in (".__traceback__", ".tb_frame", ".__traceback__.tb_frame") for step in others)
+        and all(step.path in _OF_EXCEPTIONS for step in others)
         and not CATCHING.isdisjoint(finding.types)
     )
 
@@ -85,6 +99,8 @@ def _default_rule(finding: Finding, config: Config, project: Project) -> str | N
         return None
     if is_class_machinery(finding):
         return INHERENT_CLASS
+    if is_module_machinery(finding):
+        return INHERENT_MODULE
     if is_scaffold(finding) or is_of_a_caught_exception(finding, project):
         return SCAFFOLD
     if finding.owner in (PROJECT, BUILTIN):
