@@ -136,7 +136,10 @@ EVERY_LINE = """
     """
 
 
-@pytest.mark.parametrize(("file", "step"), [("observe", 7), ("observe/run.py", 1), ("testcase.py", 3), ("runner.py", 1)])
+PLACES = [("observe", 7), ("observe/run.py", 1), ("testcase.py", 3), ("runner.py", 1)]
+
+
+@pytest.mark.parametrize(("file", "step"), PLACES)
 def test_at_every_line(project, schema, file, step):
     project.write("test_all.py", """
         import unittest
