@@ -184,7 +184,7 @@ def _class_in(statements: Sequence[ast.stmt], qualname: str) -> ast.ClassDef | N
     return None
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=24)
 def read(path: str) -> Source | None:
     """The file, or None if it cannot be read."""
     try:
