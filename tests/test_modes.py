@@ -61,7 +61,7 @@ MODES = {
 }
 EXPECTED = {
     "test_cycle": [("test_modes.Node.me", 1)],
-    "test_traceback": [("ValueError", 1)],
+    "test_traceback": [("BaseException", 1)],
     "test_closure": [("function test_modes.TestModes.test_closure.<locals>.again", 1)],
     "test_collects": [("test_modes.Node.me", 1)],
     "test_clean": [],
