@@ -57,7 +57,7 @@ def test_minidom_as_published(project):
     leaking = [test for test in tests.values() if test["findings"]]
     found = (len(tests), len(leaking), sum(map(objects, leaking)))
     if sys.version_info[:3] == (3, 13, 0):
-        assert found == (131, 50, 1367)
+        assert found == (131, 50, 1188)  # 1,367 with the dicts of instances and what else may not be there
     else:
         assert found[0] > 120 and found[1] > 40 and found[2] > 1000
 
