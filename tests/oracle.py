@@ -7,6 +7,7 @@ may or may not be there is not counted: dicts of instances, frames of generators
 abstract classes have cached.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -45,10 +46,8 @@ def belongings(item, ids):
     """The dict and the frame of an object, if they are garbage."""
     found = []
     if not isinstance(item, type | types.ModuleType) and any(type(part) is dict for part in gc.get_referents(item)):
-        try:
+        with contextlib.suppress(AttributeError):
             found.append(object.__getattribute__(item, "__dict__"))
-        except AttributeError:
-            pass
     if isinstance(item, types.GeneratorType | types.CoroutineType | types.AsyncGeneratorType):
         found += [getattr(item, name) for name in FRAMES if hasattr(item, name)]
     return {id(part) for part in found} & ids
