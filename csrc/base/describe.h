@@ -54,4 +54,11 @@ yagot_is_generator(PyObject *object)
     return PyGen_CheckExact(object) || PyCoro_CheckExact(object) || PyAsyncGen_CheckExact(object);
 }
 
+/* Is it a function, frame or generator? */
+static inline bool
+yagot_has_code(PyObject *object)
+{
+    return PyFunction_Check(object) || PyFrame_Check(object) || yagot_is_generator(object);
+}
+
 #endif

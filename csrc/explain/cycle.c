@@ -278,7 +278,7 @@ typedef struct {
 static bool
 fits_project(starts *t, PyObject *object)
 {
-    bool is_code = PyFunction_Check(object) || PyFrame_Check(object) || yagot_is_generator(object);
+    bool is_code = yagot_has_code(object);
     if (is_code || Py_TYPE(object) != t->last) {
         t->last = is_code ? NULL : Py_TYPE(object);
         t->last_fits = yagot_may_be_projects(t->search->modules, object);

@@ -91,7 +91,7 @@ mix_object(uint64_t shape, PyObject *object)
             shape = mix(shape, (uintptr_t)key);
         }
     }
-    else if (PyFunction_Check(object) || PyFrame_Check(object) || yagot_is_generator(object)) {
+    else if (yagot_has_code(object)) {
         shape = mix(shape, (uintptr_t)yagot_code_of(object));
     }
     else if (PyType_Check(object)) {

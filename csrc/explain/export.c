@@ -12,6 +12,8 @@ typedef enum {
     KEY_MODULE, KEY_QUALNAME, KEY_LINE, KEY_EDGES,
 } key_number;
 
+_Static_assert(KEY_EDGES + 1 == YAGOT_KEYS, "each key has a place among the findings' keys");
+
 static const char *const key_names[YAGOT_KEYS] = {
     [KEY_KIND] = "kind", [KEY_CONCRETE] = "concrete", [KEY_CAUSE] = "cause", [KEY_SUBJECT] = "subject",
     [KEY_OBJECTS] = "objects", [KEY_COUNT] = "count", [KEY_HELD_BYTES] = "held_bytes",
@@ -92,8 +94,8 @@ export_step(PyObject *const *keys, const yagot_step_text *step)
     const struct { key_number key; const char *text; } fields[] = {
         {KEY_OBJECT, step->text[0]}, {KEY_PATH, step->text[1]}, {KEY_CONTENTS, step->text[2]},
         {KEY_GENERAL, step->general}, {KEY_DEFINED, step->defined}, {KEY_MADE, step->made},
-        {KEY_KIND, step->identity.kind},
-        {KEY_MAKER, step->maker}, {KEY_MODULE, step->identity.module}, {KEY_QUALNAME, step->identity.qualname},
+        {KEY_KIND, step->identity.kind}, {KEY_MAKER, step->maker}, {KEY_MODULE, step->identity.module},
+        {KEY_QUALNAME, step->identity.qualname},
     };
     PyObject *dict = PyDict_New();
     for (size_t i = 0; dict != NULL && i < sizeof fields / sizeof *fields; i++) {

@@ -10,6 +10,7 @@
 
 #include "base/attributes.h"
 #include "base/describe.h"
+#include "base/frames.h"
 #include "explain/steps.h"
 
 #include <string.h>
@@ -30,13 +31,6 @@ whose_module(PyObject *modules, PyObject *name, bool from_c)
     long number = value != NULL && PyLong_Check(value) ? PyLong_AsLong(value) : 0;
     /* what Python's own C types refer to, somebody else has put there */
     return number == 0 ? PROJECT : number == 1 && from_c ? NOBODY : OTHERS;
-}
-
-/* Was the type made by a class statement, or the like? */
-static bool
-is_python_class(PyTypeObject *type)
-{
-    return type->tp_flags & Py_TPFLAGS_HEAPTYPE && ((PyHeapTypeObject *)type)->ht_module == NULL;
 }
 
 /* The module that a class is from; a new reference, or NULL. */
@@ -62,58 +56,10 @@ globals_of(PyObject *object)
         globals = Py_XNewRef(((PyFunctionObject *)object)->func_globals);
     }
     else if (PyFrame_Check(object) || frame != NULL) {
-        PyFrameObject *running = (PyFrameObject *)(frame != NULL ? frame : object);
-#if PY_VERSION_HEX >= 0x030B0000
-        globals = PyFrame_GetGlobals(running);
-#else
-        globals = Py_XNewRef(running->f_globals);
-#endif
+        globals = yagot_frame_globals((PyFrameObject *)(frame != NULL ? frame : object));
     }
     Py_XDECREF(frame);
     return globals;
-}
-
-/* The name of the module that has these globals; borrowed, or NULL. */
-static PyObject *
-module_of_globals(PyObject *globals)
-{
-    return globals != NULL && PyDict_Check(globals) ? PyDict_GetItemString(globals, "__name__") : NULL;
-}
-
-/* The module that the code of a function, frame or generator belongs to; a new reference, or NULL. */
-static PyObject *
-module_of_code(PyObject *object)
-{
-    PyObject *globals = globals_of(object), *name = Py_XNewRef(module_of_globals(globals));
-    Py_XDECREF(globals);
-    return name;
-}
-
-/* Was it made at run time, as templates are: in no file of Python's, and in no module that was imported? Then its names
- * are data. */
-static bool
-is_made_at_run_time(PyObject *object)
-{
-    PyCodeObject *code = yagot_code_of(object);
-    PyObject *file = code != NULL ? code->co_filename : NULL;
-    Py_ssize_t size = file != NULL ? PyUnicode_GET_LENGTH(file) : 0;
-    if (file == NULL || (size > 3 && PyUnicode_READ_CHAR(file, size - 3) == '.'
-                         && PyUnicode_READ_CHAR(file, size - 2) == 'p' && PyUnicode_READ_CHAR(file, size - 1) == 'y')) {
-        return false;
-    }
-    PyObject *globals = globals_of(object), *name = module_of_globals(globals), *modules = PyImport_GetModuleDict();
-    PyObject *module = name != NULL && PyUnicode_CheckExact(name) ? PyDict_GetItem(modules, name) : NULL;
-    bool imported = module != NULL && (!PyModule_Check(module) || PyModule_GetDict(module) == globals);
-    Py_XDECREF(globals);
-    return !imported;
-}
-
-/* Whose code is it? Nobody's if it was made at run time for no known module, as namedtuple() does. */
-static whose
-whose_code(PyObject *modules, PyObject *module, bool at_run_time)
-{
-    bool known = module != NULL && modules != NULL && PyDict_GetItem(modules, module) != NULL;
-    return at_run_time && !known ? NOBODY : whose_module(modules, module, false);
 }
 
 /* -- attributes ----------------------------------------------------------------------------------- */
@@ -191,7 +137,7 @@ class_with(PyTypeObject *type, PyObject *name, bool set)
     PyObject *mro = type->tp_mro;
     for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
         PyObject *base = PyTuple_GET_ITEM(mro, i);
-        if (PyType_Check(base) && is_python_class((PyTypeObject *)base)
+        if (PyType_Check(base) && yagot_is_python_class((PyTypeObject *)base)
             && class_concerns((PyTypeObject *)base, name, set)) {
             return (PyTypeObject *)base;
         }
@@ -219,11 +165,40 @@ typedef struct {
     bool at_run_time;           /* code that was made then */
 } maker;
 
+/* Is the file of some code no file of Python's? */
+static bool
+is_generated(PyObject *object)
+{
+    PyCodeObject *code = yagot_code_of(object);
+    PyObject *file = code != NULL ? code->co_filename : NULL;
+    Py_ssize_t size = file != NULL ? PyUnicode_GET_LENGTH(file) : 0;
+    return file != NULL && !(size > 3 && PyUnicode_READ_CHAR(file, size - 3) == '.'
+                             && PyUnicode_READ_CHAR(file, size - 2) == 'p'
+                             && PyUnicode_READ_CHAR(file, size - 1) == 'y');
+}
+
+/* Whose is a function, frame or generator? If it was made at run time, as templates are, in no file of Python's and in
+ * no module that was imported, its names are data; and it is nobody's unless its module is known. So are the methods
+ * that namedtuple() makes. */
+static maker
+maker_of_code(PyObject *modules, PyObject *object)
+{
+    PyObject *globals = globals_of(object), *imported = PyImport_GetModuleDict();
+    PyObject *name = globals != NULL && PyDict_Check(globals) ? PyDict_GetItemString(globals, "__name__") : NULL;
+    PyObject *module = name != NULL && PyUnicode_CheckExact(name) ? PyDict_GetItem(imported, name) : NULL;
+    bool is_imported = module != NULL && (!PyModule_Check(module) || PyModule_GetDict(module) == globals);
+    bool known = name != NULL && modules != NULL && PyDict_GetItem(modules, name) != NULL;
+    maker m = {.module = Py_XNewRef(name), .at_run_time = !is_imported && is_generated(object)};
+    m.whose = m.at_run_time && !known ? NOBODY : whose_module(modules, name, false);
+    Py_XDECREF(globals);
+    return m;
+}
+
 static maker
 maker_of_type(PyObject *modules, PyTypeObject *type)
 {
     maker m = {.module = module_of_type(type), .declares = type};
-    m.whose = whose_module(modules, m.module, !is_python_class(type));
+    m.whose = whose_module(modules, m.module, !yagot_is_python_class(type));
     return m;
 }
 
@@ -254,7 +229,7 @@ maker_of_instance(PyObject *modules, PyTypeObject *type, const yagot_step *step,
         if (kind == YAGOT_EDGE_UNKNOWN) {
             m.whose = whose_module(modules, m.module, false);   /* no name to put it there by: the type's own work */
         }
-        if (m.whose == OTHERS && kind != YAGOT_EDGE_UNKNOWN && is_python_class(type)) {
+        if (m.whose == OTHERS && kind != YAGOT_EDGE_UNKNOWN && yagot_is_python_class(type)) {
             m.whose = NOBODY;   /* anybody can put an item into a container */
         }
         m.declares = NULL;
@@ -272,12 +247,10 @@ static maker
 maker_of(PyObject *modules, const yagot_step *step, const yagot_cycle *cycle)
 {
     PyObject *head = step->head;
-    bool at_run_time = (PyFunction_Check(head) || PyFrame_Check(head) || yagot_is_generator(head))
-                       && is_made_at_run_time(head);
-    bool back = step->edge_count > 0 && step->edges[0].kind == YAGOT_EDGE_FIELD;
-    if (PyFunction_Check(head) || (PyFrame_Check(head) && !back) || yagot_is_generator(head)) {
-        maker m = {.module = module_of_code(head), .at_run_time = at_run_time};
-        m.whose = whose_code(modules, m.module, at_run_time);
+    if (yagot_has_code(head)) {
+        maker m = maker_of_code(modules, head);
+        bool back = PyFrame_Check(head) && step->edge_count > 0 && step->edges[0].kind == YAGOT_EDGE_FIELD;
+        m.whose = back ? NOBODY : m.whose;
         return m;
     }
     if (PyType_Check(head)) {
@@ -285,9 +258,8 @@ maker_of(PyObject *modules, const yagot_step *step, const yagot_cycle *cycle)
         m.declares = NULL;
         return m;
     }
-    if (PyFrame_Check(head) || PyMethod_Check(head) || PyCFunction_Check(head) || PyModule_Check(head)
-        || yagot_is_plain_container(head)) {
-        return (maker){.whose = NOBODY, .at_run_time = at_run_time};
+    if (PyMethod_Check(head) || PyCFunction_Check(head) || PyModule_Check(head) || yagot_is_plain_container(head)) {
+        return (maker){.whose = NOBODY};
     }
     return maker_of_instance(modules, Py_TYPE(head), step, cycle);
 }
@@ -332,7 +304,7 @@ add_abstract_path(yagot_text *text, const char *path, bool keep_key, bool keep_v
 static void
 add_root(yagot_text *text, PyTypeObject *type)
 {
-    while (type->tp_base != NULL && is_python_class(type->tp_base)) {
+    while (type->tp_base != NULL && yagot_is_python_class(type->tp_base)) {
         type = type->tp_base;
     }
     yagot_text_add_str(text, ((PyHeapTypeObject *)type)->ht_name, YAGOT_NAME_LIMIT);
@@ -344,7 +316,7 @@ is_one_of_methods(const yagot_step *step, const yagot_step *before)
 {
     size_t size = strlen(before->general);
     return PyMethod_Check(step->head) && size > 0 && before->general[size - 1] == ']'
-           && is_python_class(Py_TYPE(PyMethod_GET_SELF(step->head)));
+           && yagot_is_python_class(Py_TYPE(PyMethod_GET_SELF(step->head)));
 }
 
 /* The step in general: of an attribute, the class that sets it instead of the object's. */
@@ -424,11 +396,10 @@ has_project_class(PyObject *modules, PyTypeObject *type)
 bool
 yagot_may_be_projects(PyObject *modules, PyObject *object)
 {
-    if (PyFunction_Check(object) || PyFrame_Check(object) || yagot_is_generator(object)) {
-        PyObject *module = module_of_code(object);
-        bool found = whose_code(modules, module, is_made_at_run_time(object)) == PROJECT;
-        Py_XDECREF(module);
-        return found;
+    if (yagot_has_code(object)) {
+        maker m = maker_of_code(modules, object);
+        Py_XDECREF(m.module);
+        return m.whose == PROJECT;
     }
     return !PyType_Check(object) && !yagot_is_plain_container(object)
            && has_project_class(modules, Py_TYPE(object));

@@ -2,7 +2,6 @@
  *
  * In:  the graph and its snapshot, before anything is described.
  * Out: a mark for each node. Nothing is made, and no Python code runs.
- * Functions return -1 without an exception when memory is short.
  */
 #ifndef YAGOT_PARTS_H
 #define YAGOT_PARTS_H

@@ -7,13 +7,11 @@ import re
 from collections.abc import Iterator
 
 from yagot.explain.links import Cycle, Link
-from yagot.explain.source import Function, Place, Source, attributes_in, is_captured, mentions, nodes_of
+from yagot.explain.source import SHOWN, Function, Place, Source, attributes_in, is_captured, mentions, nodes_of
 from yagot.model import Cut
 
 Advice = tuple[Cut, str]
 _TRACEBACK = ".__traceback__"
-_SHOWN = 3
-"""Statements of more lines are not repeated."""
 _STORING = re.compile(r"append|add|put|push|insert|set_|fail|errback|reject")
 """How methods begin that keep what they get."""
 
@@ -178,7 +176,8 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
         return None
     caught = _catches(function, leaving)
     needed = _is_read_after(function, name, leaving.lineno) or _is_repeated(function, name, leaving)
-    if caught and needed and not (isinstance(leaving, ast.Return) and leaving.value is not None):
+    result = leaving.value if isinstance(leaving, ast.Return) else None
+    if caught and needed and result is None:
         return None
     collects = _is_collection(frame, function) and isinstance(leaving, ast.Raise)
     if together == [name] and not collects and not frame.drops:
@@ -194,9 +193,9 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
         return _dropped(cycle, frame, place, name)
     snippet = f"try:{_body(source, leaving)}\nfinally: {release}"
     what = "the exception" if any(link.source["kind"] == "exception" for link in cycle.links) else "the frame"
-    if caught and needed and isinstance(leaving, ast.Return) and leaving.value is not None:
+    if caught and needed and result is not None:
         # A `finally` would be run before the handlers, which go on.
-        value = source.text(leaving.value)
+        value = source.text(result)
         if not value or any(isinstance(n, ast.Name) and n.id == "result" for n in nodes_of(function)):
             return None
         sentence = f"let go of the variable '{name}' before it returns: by it the frame keeps {what} that leads to it"
@@ -209,10 +208,10 @@ def _body(source: Source, node: ast.stmt) -> str:
     """A statement in a ``try``: a short one itself, else where it is."""
     last = node.end_lineno or node.lineno
     if isinstance(node, ast.Return | ast.Raise | ast.Expr | ast.Assign | ast.Assert):
-        lines = source.lines[node.lineno - 1 : last]
-        if source.text(node):
-            return f" {source.text(node)}"
-        if len(lines) <= _SHOWN and not any(line[: node.col_offset].strip() for line in lines):
+        text, lines = source.text(node), source.lines[node.lineno - 1 : last]
+        if text:
+            return f" {text}"
+        if len(lines) <= SHOWN and not any(line[: node.col_offset].strip() for line in lines):
             return "".join(f"\n    {line[node.col_offset :]}" for line in lines)
     return f"  # around line {last}" if last == node.lineno else f"  # around lines {node.lineno} to {last}"
 

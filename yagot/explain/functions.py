@@ -10,6 +10,7 @@ from yagot.explain.exceptions import Advice
 from yagot.explain.holders import is_kept
 from yagot.explain.links import Cycle, Link, type_of
 from yagot.explain.source import (
+    SHOWN,
     Function,
     Place,
     Source,
@@ -30,8 +31,6 @@ _SERVED = re.compile(
     r"|expired|ended|settled|fulfilled|ready))=True"
 )
 _CALLABLE = ("function", "method", "exception")
-_SHOWN = 3
-"""Statements of more lines are not repeated."""
 _MOST_CALLS = 2
 _FUTURES = ("_asyncio.Future", "_asyncio.Task", "concurrent.futures._base.Future", "asyncio.futures.Future")
 
@@ -87,7 +86,7 @@ def _serve(cycle: Cycle, link: Link, done: Place, last: ast.stmt, flag: str) -> 
     name = getattr(done.function, "name", "")
     sentence = f"`.{link.attribute}` has served when {name}() has set `.{flag}`: let go of it"
     place = Place(done.source, last, done.function)
-    if len(lines) > _SHOWN:
+    if len(lines) > SHOWN:
         end = last.lineno + len(lines) - 1
         return cycle.cut("served", link, place, f"{release}  # behind line {end}", end), sentence
     shown = [line[last.col_offset :] for line in lines]
@@ -341,7 +340,7 @@ def _own(cycle: Cycle, link: Link) -> Advice | None:
     place, stored = next(((place, stored) for place, stored in places if stored), (None, None))
     if place is None or not stored or is_method(cycle, link) or any(stored is None for _, stored in places):
         return None             # what is called as `reference()()` has to be a method in all cases
-    if len({node.lineno for node in stored}) > _SHOWN:
+    if len({node.lineno for node in stored}) > SHOWN:
         return None
     where = f"`.{link.attribute}`" if not link.is_item else f"what is in `.{link.attribute}`"
     sentence = f"keep the method as weakref.WeakMethod, and call {where} as `reference()()`"

@@ -284,12 +284,11 @@ class Cycle:
 def _made_of(place: Place, attribute: str) -> set[str]:
     """The class whose ``self`` the variable is whose attribute is set, or what is called for it in the same function:
     ``node = Node()``."""
-    nodes = (node for node in ast.walk(place.node) if isinstance(node, ast.Attribute) and node.attr == attribute)
-    owner = next((node.value.id for node in nodes if isinstance(node.value, ast.Name)), None)
-    if owner is not None and owner in parameters(place.function)[:1]:
+    owner = place.owner_of(attribute)
+    if owner in parameters(place.function)[:1]:
         return {place.source.class_of(place.function)} - {""}
     calls: set[str] = set()
-    for node in nodes_of(place.function) if owner is not None and place.function is not None else ():
+    for node in nodes_of(place.function) if owner and place.function is not None else ():
         if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
             continue
         if any(isinstance(target, ast.Name) and target.id == owner for target in node.targets):

@@ -39,7 +39,7 @@ def _goes_back(cycle: Cycle, link: Link) -> str:
         if isinstance(value, ast.Constant) and value.value is None:
             continue
         if isinstance(value, ast.Name) and link.source is link.target:
-            if value.id not in (_owner(place, link.attribute), "self"):
+            if value.id not in (place.owner_of(link.attribute), "self"):
                 return ""       # it may get other objects, too, which nothing else holds
             found = "self"
             continue
@@ -48,12 +48,6 @@ def _goes_back(cycle: Cycle, link: Link) -> str:
         is_method = names[0] in ("self", "cls") and value.id == names[0]
         found = "self" if is_method else found or "parameter"
     return found
-
-
-def _owner(place: Place, attribute: str) -> str:
-    """The variable whose attribute is set."""
-    nodes = (node for node in ast.walk(place.node) if isinstance(node, ast.Attribute) and node.attr == attribute)
-    return next((node.value.id for node in nodes if isinstance(node.value, ast.Name)), "")
 
 
 def _is_kept(cycle: Cycle, link: Link, how: str) -> bool:

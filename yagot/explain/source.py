@@ -21,6 +21,8 @@ LONGEST = 2_000_000
 ADDING = ("append", "add", "insert", "appendleft", "setdefault", "extend", "put", "push", "enter_context")
 """Methods that put their last argument into a container."""
 _EMPTYING = ("clear", "pop", "remove", "discard", "popleft", "popitem")
+SHOWN = 3
+"""Statements of more lines are not repeated in a snippet."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Place:
     def text(self) -> str:
         """Its source; of a short piece on one line the whole of it, else empty."""
         return self.source.text(self.node)
+
+    def owner_of(self, attribute: str) -> str:
+        """The variable whose attribute is set, or empty."""
+        nodes = (node for node in ast.walk(self.node) if isinstance(node, ast.Attribute) and node.attr == attribute)
+        return next((node.value.id for node in nodes if isinstance(node.value, ast.Name)), "")
 
 
 def _parse(text: str) -> list[ast.stmt] | None:
@@ -127,9 +134,10 @@ class Source:
 
     def class_of(self, function: Function | None) -> str:
         """The class that a function is a method of, or empty."""
-        for qualified, found in self.functions:
+        for qualified, found in _functions_in(self._pieces([function.lineno - 1])) if function is not None else ():
             if found is function:
-                return qualified.rpartition(".")[0].rpartition(".")[2].strip("<>").replace("locals", "")
+                scope = qualified.rpartition(".")[0].rpartition(".")[2]
+                return "" if scope == "<locals>" else scope
         return ""
 
     def function(self, line: int, name: str) -> Function | None:

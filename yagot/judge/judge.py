@@ -38,7 +38,6 @@ FRAMEWORKS = (
 CATCHING = {"_pytest._code.code.ExceptionInfo", "unittest._log._LoggingWatcher"}
 """The types of objects in which frameworks keep an exception that they have caught for a test."""
 
-
 _OF_EXCEPTIONS = (".__traceback__", ".tb_frame", ".__traceback__.tb_frame", ".exc_info[2]")
 """How exceptions, and log records of them, refer to the frame that caught them."""
 

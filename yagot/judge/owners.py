@@ -17,7 +17,6 @@ from yagot.originals import os
 BUILTIN = "builtins"
 """Nobody's: plain containers do not show who made them."""
 
-
 AT_RUN_TIME = "<made at run time>"
 """What the core has for the module of code that was made at run time for no known module, as that of templates."""
 
