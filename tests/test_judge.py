@@ -242,9 +242,9 @@ def test_addresses_in_names_are_no_part_of_a_cause(project):
 
         class TestMade(unittest.TestCase):
             def test_made(self):
-                exec("class Node: pass", space := {"__name__": f"templates_{id(self):x}.part_3c4ddf650c1a"})
-                node = space["Node"]()
-                node.me = node
+                source = "class Node:\\n    def __init__(self):\\n        self.me = self"
+                exec(source, space := {"__name__": f"templates_{id(self):x}.part_3c4ddf650c1a"})
+                space["Node"]()
         """)
     (project.path / "leaks.json").unlink(missing_ok=True)
     project.yagot("--baseline", "leaks.json", "--update-baseline", "test_made", check=0)

@@ -367,6 +367,178 @@ def test_subclasses_of_what_sets_a_reference_make_no_causes(project):
     assert "from 2 causes" in project.result.stderr
 
 
+STRANGERS = """
+    import functools
+
+    def watched(model):
+        model.watcher = functools.partial(watch, model)
+
+    class Machine:
+        def add(self, model):
+            setattr(model, "trigger", functools.partial(self.run, model))
+
+        def add_state(self, model, name):
+            setattr(model, f"is_{name}", functools.partial(self.run, model))
+
+        def run(self, model): pass
+
+    def kept(model):
+        model.keeper = model
+
+    def watch(model): pass
+
+    class Base:
+        pass
+    """
+MODELS = """
+    import functools, unittest
+    import machines
+
+    class Order:
+        pass
+
+    class Node(machines.Base):
+        pass
+
+    class Callback(unittest.TestCase):
+        def test_order(self):
+            machines.Machine().add(Order())
+
+        def test_local(self):
+            class Local:
+                def trigger(self): pass
+            machines.Machine().add(Local())
+
+        def test_state(self):
+            machines.Machine().add_state(Order(), "open")
+
+        def test_other_state(self):
+            machines.Machine().add_state(Node(), "closed")
+
+        def test_function(self):
+            machines.watched(Order())
+
+    class Mine(unittest.TestCase):
+        def test_attribute(self):
+            node = Node()
+            node.callback = functools.partial(machines.watch, node)
+
+        def test_same_name(self):
+            node = Node()
+            node.keeper = node
+
+        def test_alone(self):
+            node = Node()
+            setattr(node, "me_and_" + "you", node)
+    """
+
+
+def test_attributes_that_others_set(installed):
+    """No class of theirs knows of the attribute: the library's functions beside the cycle do, or the project's."""
+    for place in ("", "site-packages/"):  # the library's own suite, then its user's
+        (installed.path / "machines.py").unlink(missing_ok=True)
+        installed.write(f"{place}machines.py", STRANGERS)
+        installed.write("test_models.py", MODELS)
+        env = {"PYTHONPATH": str(installed.path / "site-packages")} if place else {}
+        tests = installed.tests("test_models", env=env, check=1)
+        found = {name: [(f["verdict"], f["cause"]) for f in test["findings"] if f["reason"] != "inherent-class"]
+                 for name, test in tests.items()}
+        library = "note" if place else "leak"
+        assert found == {
+            "test_order": [(library, "functools.partial.args[] → object.trigger")],
+            "test_local": [("leak", "functools.partial.args[] → object.trigger")],
+            "test_state": [(library, "functools.partial.args[] → object.…")],
+            "test_other_state": [(library, "functools.partial.args[] → object.…")],
+            "test_function": [(library, "functools.partial.args[] → object.watcher")],
+            "test_attribute": [("leak", "functools.partial.args[] → test_models.Node.callback")],
+            "test_same_name": [("leak", "test_models.Node.keeper")],
+            "test_alone": [("leak", "test_models.Node.me_and_you")],
+        }
+
+
+MADE = """
+    import collections, dataclasses, enum, typing, unittest
+
+    class Base:
+        pass
+
+    class Registry:
+        def __init_subclass__(cls, **keywords):
+            cls.registry = []
+
+    class Meta(type):
+        pass
+
+    def looped(obj):
+        obj.append(obj)
+
+    def attached(obj):
+        vars(obj)["me"] = obj
+
+    class Test(unittest.TestCase):
+        def test_local(self):
+            class Local(Base): pass
+            attached(Local())
+
+        def test_generic(self):
+            T = typing.TypeVar("T")
+            class Local(Base, typing.Generic[T]): pass
+            attached(Local[int]())
+
+        def test_type(self):
+            attached(type("Made", (Base,), {})())
+
+        def test_dataclass(self):
+            @dataclasses.dataclass
+            class Local(Base):
+                me: object = None
+            attached(Local())
+
+        def test_make_dataclass(self):
+            attached(dataclasses.make_dataclass("Made", [("a", int)], bases=(Base,))(1))
+
+        def test_metaclass(self):
+            class Local(Base, metaclass=Meta): pass
+            attached(Local())
+
+        def test_list(self):
+            class Local(list): pass
+            looped(Local())
+
+        def test_tuple(self):
+            Pair = collections.namedtuple("Pair", "one other")
+            items = []
+            items.append(Pair(items, 1))
+
+        def test_typed_tuple(self):
+            Pair = typing.NamedTuple("Other", [("one", list)])
+            items = []
+            items.append(Pair(items))
+
+        def test_class(self):
+            class Local(Registry): pass
+            Local.registry.append(Local)
+
+        def test_other_class(self):
+            class Other(Registry): pass
+            Other.registry.append(Other)
+"""
+
+
+def test_classes_that_were_made_at_run_time_go_by_their_bases(project):
+    project.write("test_made.py", MADE)
+    tests = project.tests("--details", "test_made", check=1)
+    found = {name: {f["cause"] for f in test["findings"]} for name, test in tests.items()}
+    kept = {name: next((c for c in causes if "__mro__" not in c), "") for name, causes in found.items()}
+    for name in ("local", "generic", "type", "make_dataclass", "metaclass"):
+        assert kept[f"test_{name}"] == "test_made.Base.me", name
+    assert kept["test_dataclass"] == "test_made.Test.test_dataclass.<locals>.Local.me"  # its own code sets it
+    del found["test_dataclass"]
+    assert not any("<locals>" in cause or "Made" in cause for causes in found.values() for cause in causes)
+    assert found["test_class"] == found["test_other_class"] == {"class test_made.Registry.__mro__[]"}
+    assert found["test_tuple"] == found["test_typed_tuple"]
+
+
 TEMPLATES = """
     class Template:
         def __init__(self, name, source):

@@ -5,6 +5,8 @@
  */
 #include "base/frames.h"
 
+#include "base/describe.h"
+
 #if PY_VERSION_HEX >= 0x030C0000
 
 static PyObject *
@@ -171,4 +173,18 @@ yagot_frame_globals(PyFrameObject *frame)
 #else
     return Py_NewRef(frame->f_globals);
 #endif
+}
+
+PyObject *
+yagot_globals_of(PyObject *object)
+{
+    PyObject *globals = NULL, *frame = yagot_is_generator(object) ? yagot_suspended_frame(object) : NULL;
+    if (PyFunction_Check(object)) {
+        globals = Py_XNewRef(((PyFunctionObject *)object)->func_globals);
+    }
+    else if (PyFrame_Check(object) || frame != NULL) {
+        globals = yagot_frame_globals((PyFrameObject *)(frame != NULL ? frame : object));
+    }
+    Py_XDECREF(frame);
+    return globals;
 }

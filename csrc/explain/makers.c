@@ -1,16 +1,17 @@
 /* makers.c - see makers.h.
  *
  * Variables are the work of their function. An attribute is the work of the class whose methods set it, be it that of
- * another object on the cycle: a project's subclass is not to blame for what its base class keeps. Items and the fields
- * of C types say nothing; what a C type refers to without any name is its own work.
- *
- * A cause in general names that class, too: all subclasses share it, whatever they are called.
+ * another object on the cycle: a project's subclass is not to blame for what its base class keeps. If no class does, it
+ * is the work of the module near the cycle that has a function for it, as of a library that adds attributes to other
+ * people's objects. Items and the fields of C types say nothing; what a C type refers to without any name is its own
+ * work.
  */
 #include "explain/makers.h"
 
-#include "base/attributes.h"
 #include "base/describe.h"
 #include "base/frames.h"
+#include "explain/general.h"
+#include "explain/setters.h"
 #include "explain/steps.h"
 
 #include <string.h>
@@ -47,115 +48,6 @@ module_of_type(PyTypeObject *type)
     return name;
 }
 
-/* The globals of a function, frame or generator; a new reference, or NULL. */
-static PyObject *
-globals_of(PyObject *object)
-{
-    PyObject *globals = NULL, *frame = yagot_is_generator(object) ? yagot_suspended_frame(object) : NULL;
-    if (PyFunction_Check(object)) {
-        globals = Py_XNewRef(((PyFunctionObject *)object)->func_globals);
-    }
-    else if (PyFrame_Check(object) || frame != NULL) {
-        globals = yagot_frame_globals((PyFrameObject *)(frame != NULL ? frame : object));
-    }
-    Py_XDECREF(frame);
-    return globals;
-}
-
-/* -- attributes ----------------------------------------------------------------------------------- */
-
-static Py_ssize_t
-index_of(PyObject *tuple, PyObject *name)
-{
-    for (Py_ssize_t i = 0; PyTuple_Check(tuple) && i < PyTuple_GET_SIZE(tuple); i++) {
-        PyObject *item = PyTuple_GET_ITEM(tuple, i);
-        if (PyUnicode_CheckExact(item) && PyUnicode_Compare(item, name) == 0) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-/* Visits stores: is it to the name with the wanted index? */
-static int
-is_store(Py_ssize_t index, void *wanted)
-{
-    return index == *(Py_ssize_t *)wanted;
-}
-
-/* Does a function set the attribute, also as an item of an instance's __dict__; or mention it at least? */
-static bool
-function_concerns(PyObject *function, PyObject *name, bool set)
-{
-    PyCodeObject *code = function != NULL && PyFunction_Check(function) ? yagot_code_of(function) : NULL;
-    if (code == NULL) {
-        return false;
-    }
-    Py_ssize_t index = index_of(code->co_names, name);
-    return (index >= 0 && (!set || yagot_visit_stores(code, is_store, &index) != 0))
-           || index_of(code->co_consts, name) >= 0;
-}
-
-/* The same for what a class has: a method, or what wraps functions. */
-static bool
-concerns(PyObject *value, PyObject *name, bool set)
-{
-    static const char *const parts_of_method[] = {"__func__", NULL};
-    static const char *const parts_of_property[] = {"fget", "fset", "fdel", NULL};
-    const char *const *parts = Py_IS_TYPE(value, &PyProperty_Type) ? parts_of_property
-        : Py_IS_TYPE(value, &PyClassMethod_Type) || Py_IS_TYPE(value, &PyStaticMethod_Type) ? parts_of_method : NULL;
-    bool found = function_concerns(value, name, set);
-    for (; parts != NULL && *parts != NULL && !found; parts++) {
-        PyObject *part = yagot_get_attribute(value, *parts);
-        found = function_concerns(part, name, set);
-        Py_XDECREF(part);
-    }
-    PyErr_Clear();
-    return found;
-}
-
-static bool
-class_concerns(PyTypeObject *type, PyObject *name, bool set)
-{
-    PyObject *dict = yagot_type_dict(type), *key, *value;
-    Py_ssize_t position = 0;
-    if (dict == NULL || PyDict_GetItem(dict, name) != NULL) {
-        return dict != NULL;
-    }
-    while (PyDict_Next(dict, &position, &key, &value)) {
-        if (concerns(value, name, set)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The first class along the MRO whose methods set the attribute, or mention it; NULL if none does. Borrowed. */
-static PyTypeObject *
-class_with(PyTypeObject *type, PyObject *name, bool set)
-{
-    PyObject *mro = type->tp_mro;
-    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
-        PyObject *base = PyTuple_GET_ITEM(mro, i);
-        if (PyType_Check(base) && yagot_is_python_class((PyTypeObject *)base)
-            && class_concerns((PyTypeObject *)base, name, set)) {
-            return (PyTypeObject *)base;
-        }
-    }
-    return NULL;
-}
-
-/* The class of another object on the cycle that sets the attribute: of what it adds to itself, as a container does. */
-static PyTypeObject *
-class_on_cycle(const yagot_cycle *cycle, PyObject *name)
-{
-    PyTypeObject *found = NULL;
-    for (uint32_t i = 0; i < cycle->count && found == NULL; i++) {
-        found = class_with(Py_TYPE(cycle->steps[i].head), name, true);
-    }
-    return found;
-}
-
 /* -- steps ---------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -163,6 +55,7 @@ typedef struct {
     PyObject *module;           /* owned, or NULL */
     PyTypeObject *declares;     /* borrowed: the class whose methods set the attribute, or NULL */
     bool at_run_time;           /* code that was made then */
+    bool any_name;              /* the attribute's name is data */
 } maker;
 
 /* Is the file of some code no file of Python's? */
@@ -183,7 +76,7 @@ is_generated(PyObject *object)
 static maker
 maker_of_code(PyObject *modules, PyObject *object)
 {
-    PyObject *globals = globals_of(object), *imported = PyImport_GetModuleDict();
+    PyObject *globals = yagot_globals_of(object), *imported = PyImport_GetModuleDict();
     PyObject *name = globals != NULL && PyDict_Check(globals) ? PyDict_GetItemString(globals, "__name__") : NULL;
     PyObject *module = name != NULL && PyUnicode_CheckExact(name) ? PyDict_GetItem(imported, name) : NULL;
     bool is_imported = module != NULL && (!PyModule_Check(module) || PyModule_GetDict(module) == globals);
@@ -202,17 +95,45 @@ maker_of_type(PyObject *modules, PyTypeObject *type)
     return m;
 }
 
+/* Whose is an attribute that no class on the cycle knows of? That of a module near it that sets it; or of the function
+ * that is kept under a name of which nobody knows, as it was made from data; else the type's own. Where the project's
+ * code may have done so, too, it is the type's. */
+static maker
+maker_of_strangers(PyObject *modules, PyTypeObject *type, PyObject *name, const yagot_cycle *cycle)
+{
+    yagot_setter setter = yagot_find_setter(type, name, cycle);
+    PyObject *module = setter.module != NULL ? setter.module : setter.callable;
+    maker m = maker_of_type(modules, type);
+    m.declares = yagot_named_class(type);
+    if (module == NULL) {
+        return m;
+    }
+    maker other = {.whose = whose_module(modules, module, false), .module = Py_NewRef(module)};
+    other.any_name = setter.module == NULL;
+    other.declares = setter.own ? m.declares : &PyBaseObject_Type;
+    bool contested = other.any_name || (other.whose != PROJECT && m.whose == PROJECT);
+    bool projects = contested && yagot_project_sets(modules, name);
+    Py_XDECREF(projects ? other.module : m.module);
+    return projects ? m : other;
+}
+
 static maker
 maker_of_attribute(PyObject *modules, PyTypeObject *type, PyObject *name, const yagot_cycle *cycle)
 {
-    PyTypeObject *found = class_with(type, name, true);
-    found = found != NULL ? found : class_with(type, name, false);
+    PyTypeObject *found = yagot_class_with(type, name, true);
+    found = found != NULL ? found : yagot_class_with(type, name, false);
     if (found != NULL) {
-        return maker_of_type(modules, found);
+        maker m = maker_of_type(modules, found);
+        m.declares = yagot_methods_set(found, name) ? found : yagot_named_class(found);
+        return m;
     }
-    found = class_on_cycle(cycle, name);
-    maker m = maker_of_type(modules, found != NULL ? found : type);
-    m.declares = type;
+    found = yagot_class_on_cycle(cycle, name);
+    if (found == NULL) {
+        return yagot_is_python_class(type) ? maker_of_strangers(modules, type, name, cycle)
+            : maker_of_type(modules, type);
+    }
+    maker m = maker_of_type(modules, found);
+    m.declares = &PyBaseObject_Type;
     return m;
 }
 
@@ -232,7 +153,7 @@ maker_of_instance(PyObject *modules, PyTypeObject *type, const yagot_step *step,
         if (m.whose == OTHERS && kind != YAGOT_EDGE_UNKNOWN && yagot_is_python_class(type)) {
             m.whose = NOBODY;   /* anybody can put an item into a container */
         }
-        m.declares = NULL;
+        m.declares = kind == YAGOT_EDGE_UNKNOWN || !yagot_is_python_class(type) ? NULL : yagot_named_class(type);
         return m;
     }
     const yagot_edge *edge = &step->edges[0];
@@ -264,92 +185,6 @@ maker_of(PyObject *modules, const yagot_step *step, const yagot_cycle *cycle)
     return maker_of_instance(modules, Py_TYPE(head), step, cycle);
 }
 
-/* Appends a name without a number at its end: of "Shape_12" and "Shape_13", what they have in common. */
-static void
-add_unnumbered(yagot_text *text, const char *name, size_t size)
-{
-    size_t end = size;
-    while (end > 0 && name[end - 1] >= '0' && name[end - 1] <= '9') {
-        end--;
-    }
-    bool numbered = end < size && end > 1 && name[end - 1] == '_' && name[end - 2] != '_' && name[end - 2] != '.';
-    yagot_text_add_bytes(text, name, numbered ? end : size);
-    yagot_text_add(text, numbered ? "\xE2\x80\xA6" : "");
-}
-
-/* Appends a path without keys and numbers: they are data, if they follow a name; so are variables of code that was made
- * at run time. */
-static void
-add_abstract_path(yagot_text *text, const char *path, bool keep_key, bool keep_variables)
-{
-    while (*path != '\0') {
-        size_t size = 1 + strcspn(path + 1, ".[ ");
-        bool variable = path[0] == ' ' && (path[1] == '\'' || path[1] == '(');
-        if (path[0] == '[') {
-            yagot_text_add_bytes(text, path, keep_key ? size : 1);
-            yagot_text_add(text, keep_key ? "" : "]");
-        }
-        else if (path[0] == '.') {
-            add_unnumbered(text, path, size);
-        }
-        else if (!variable || keep_variables) {
-            yagot_text_add_bytes(text, path, size);
-        }
-        keep_key = false;
-        path += size;
-    }
-}
-
-/* Appends the class at the root of a class's bases that are made by class statements. */
-static void
-add_root(yagot_text *text, PyTypeObject *type)
-{
-    while (type->tp_base != NULL && yagot_is_python_class(type->tp_base)) {
-        type = type->tp_base;
-    }
-    yagot_text_add_str(text, ((PyHeapTypeObject *)type)->ht_name, YAGOT_NAME_LIMIT);
-}
-
-/* Is it a method of a Python class, as one of several items? Which one it is, is data as much as its key. */
-static bool
-is_one_of_methods(const yagot_step *step, const yagot_step *before)
-{
-    size_t size = strlen(before->general);
-    return PyMethod_Check(step->head) && size > 0 && before->general[size - 1] == ']'
-           && yagot_is_python_class(Py_TYPE(PyMethod_GET_SELF(step->head)));
-}
-
-/* The step in general: of an attribute, the class that sets it instead of the object's. */
-static char *
-abstract(const yagot_step *step, const yagot_step *before, const maker *m)
-{
-    yagot_text text = {0}, name = {0};
-    const char *object = step->object;
-    if (m->declares != NULL) {
-        yagot_add_type_name(&name, m->declares);
-        object = yagot_text_get(&name);
-        add_unnumbered(&text, object, strlen(object));
-    }
-    else if (is_one_of_methods(step, before)) {
-        yagot_text_add(&text, "method ");
-        add_root(&text, Py_TYPE(PyMethod_GET_SELF(step->head)));
-        yagot_text_add(&text, ".\xE2\x80\xA6");
-    }
-    else if (m->at_run_time) {
-        bool function = PyFunction_Check(step->head);
-        yagot_text_add(&text, function ? "function " : PyFrame_Check(step->head) ? "frame " : "generator ");
-        yagot_text_add(&text, AT_RUN_TIME);
-    }
-    else {
-        yagot_text_add(&text, object);
-    }
-    bool keep_key = yagot_is_plain_container(step->head);
-    add_abstract_path(&text, step->general + strlen(step->object), keep_key, !m->at_run_time);
-    text.failed |= name.failed;
-    yagot_text_fini(&name);
-    return yagot_text_take(&text);
-}
-
 static int
 find_maker(PyObject *modules, yagot_cycle *cycle, uint32_t index)
 {
@@ -360,7 +195,7 @@ find_maker(PyObject *modules, yagot_cycle *cycle, uint32_t index)
     yagot_text_add_str(&text, m.whose != NOBODY ? m.module : NULL, YAGOT_NAME_LIMIT);
     yagot_text_add(&text, m.whose == NOBODY && m.at_run_time ? AT_RUN_TIME : "");
     step->maker = yagot_text_take(&text);
-    step->abstract = abstract(step, before, &m);
+    step->abstract = yagot_step_in_general(step, before, m.declares, m.at_run_time ? AT_RUN_TIME : NULL, m.any_name);
     cycle->projects |= m.whose == PROJECT;
     Py_XDECREF(m.module);
     return step->maker != NULL && step->abstract != NULL ? 0 : -1;
