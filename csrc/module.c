@@ -161,13 +161,17 @@ core_explain(PyObject *Py_UNUSED(module), PyObject *objects)
 }
 
 PyDoc_STRVAR(path_doc,
-"path_to($module, object, /)\n--\n\n"
+"path_to($module, object, around=[], /)\n--\n\n"
 "A shortest path to an object from a module, as source would write it, and the objects on it from the module on;\n"
-"'' and an empty list if there is none.");
+"'' and an empty list if there is none. It does not lead through the objects in the list *around*.");
 
 static PyObject *
-core_path_to(PyObject *module, PyObject *object)
+core_path_to(PyObject *module, PyObject *args)
 {
+    PyObject *object, *around = NULL;       /* borrowed */
+    if (!PyArg_ParseTuple(args, "O|O!:path_to", &object, &PyList_Type, &around)) {
+        return NULL;
+    }
     yagot_state *state = PyModule_GetState(module);
     PyObject *holders = PyList_New(0);
     PyObject *tracked = holders != NULL ? PyObject_CallNoArgs(state->gc_get_objects) : NULL;
@@ -176,7 +180,7 @@ core_path_to(PyObject *module, PyObject *object)
         return NULL;
     }
     PyObject_GC_UnTrack(tracked);
-    char *path = yagot_path_to(object, tracked, holders);
+    char *path = yagot_path_to(object, tracked, around, holders);
     PyObject *text = path != NULL ? PyUnicode_DecodeUTF8(path, (Py_ssize_t)strlen(path), "replace") : PyErr_NoMemory();
     PyMem_RawFree(path);
     if (text == NULL) {
@@ -213,7 +217,7 @@ core_untrack(PyObject *Py_UNUSED(module), PyObject *args)
 }
 
 static PyMethodDef module_methods[] = {
-    {"path_to", core_path_to, METH_O, path_doc},
+    {"path_to", core_path_to, METH_VARARGS, path_doc},
     {"type_name", core_type_name, METH_O, type_name_doc},
     {"explain", core_explain, METH_O, explain_doc},
     {"untrack", core_untrack, METH_VARARGS, untrack_doc},

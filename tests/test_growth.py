@@ -274,7 +274,7 @@ def test_who_holds_it(project):
 
 
 VAST = """
-    import collections, functools, itertools, unittest
+    import collections, fnmatch, functools, itertools, unittest
 
     numbers = itertools.count()
     EVENTS = collections.deque(maxlen=10**7)
@@ -283,12 +283,26 @@ VAST = """
     def vast(number):
         return {"number": number}
 
+    def through(function):
+        cached = functools.lru_cache(maxsize=10**5)(function)
+        return functools.wraps(function)(lambda number: cached(number))
+
+    @through
+    def wrapped(number):
+        return [number]
+
     class TestVast(unittest.TestCase):
         def test_events(self):
             EVENTS.append([1])
 
         def test_vast(self):
             vast(next(numbers))
+
+        def test_wrapped(self):
+            wrapped(next(numbers))
+
+        def test_of_a_library(self):
+            fnmatch.fnmatch("a.py", f"{next(numbers)}*.py")
     """
 
 
@@ -296,8 +310,86 @@ def test_a_bound_that_growth_is_far_from(project):
     project.write("test_far.py", VAST)
     tests = project.tests("--repeat", "2:3", "test_far", check=1)
     found = {name: [(f["verdict"], f["reason"]) for f in growth(test)] for name, test in tests.items()}
-    assert found == {"test_events": [("leak", "")], "test_vast": [("leak", "")]}
-    assert "inside a collections.deque of maxlen 10000000" in growth(tests["test_events"])[0]["why"]
+    note = [("note", "bounded-cache")]
+    assert found.pop("test_events") == [("leak", "")]
+    assert found == {"test_vast": note, "test_wrapped": note, "test_of_a_library": note}
+    why = {name: growth(test)[0]["why"] for name, test in tests.items()}
+    assert "inside a collections.deque of maxlen 10000000" in why["test_events"]
+    assert "test_far.wrapped.__closure__[0].cell_contents" in why["test_wrapped"]
+    assert "by fnmatch._compile_pattern →, inside a functools.lru_cache of maxsize" in why["test_of_a_library"]
+
+
+FULL_SOON = """
+    import functools, itertools, unittest
+
+    numbers = itertools.count()
+
+    def makes(size):
+        function = functools.lru_cache(maxsize=size)(lambda number: f"text {number}")
+
+        def test(self):
+            function(next(numbers))
+
+        return test
+
+    class TestFull(unittest.TestCase):
+        for size in range(1008, 1048, 4):
+            locals()[f"test_{size}"] = makes(size)
+    """
+
+
+def test_growth_that_ends_while_it_is_named(project):
+    project.write("test_full.py", FULL_SOON)
+    tests = project.tests("--repeat", "2:3", "test_full", check=0)
+    found = {name: {f["verdict"] for f in growth(test)} for name, test in tests.items()}
+    assert len(found) == 10 and not set().union(*found.values()) - {"note"}
+    assert not found["test_1008"] and not found["test_1024"]
+
+
+NOT_BY_THE_CACHE = """
+    import collections, functools, itertools, unittest
+
+    numbers = itertools.count()
+    KEPT, EVENTS = [], collections.deque([[]], maxlen=5000)
+
+    class Session:
+        def __init__(self):
+            self.items = []
+
+    @functools.lru_cache(maxsize=4096)
+    def session(name):
+        return Session()
+
+    @functools.lru_cache(maxsize=10**5)
+    def cached(number):
+        return [number]
+
+    @functools.lru_cache(maxsize=10**4)
+    def twice(number):
+        return cached(number)
+
+    class TestCached(unittest.TestCase):
+        def test_in_an_entry(self):
+            session("mine").items.append([1])
+
+        def test_in_an_entry_of_a_deque(self):
+            EVENTS[0].append([1])
+
+        def test_held_elsewhere_too(self):
+            KEPT.append(cached(next(numbers)))
+
+        def test_in_two_caches(self):
+            twice(next(numbers))
+    """
+
+
+def test_what_a_cache_holds_may_grow(project):
+    project.write("test_cached.py", NOT_BY_THE_CACHE)
+    tests = project.tests("--repeat", "2:3", "test_cached", check=1)
+    found = {name: [f["verdict"] for f in growth(test)] for name, test in tests.items()}
+    assert found.pop("test_in_two_caches") == ["note"]
+    assert len(found) == 3 and set(map(tuple, found.values())) == {("leak",)}
+    assert "held: list by test_cached.KEPT[" in growth(tests["test_held_elsewhere_too"])[0]["why"]
 
 
 SLOW = """

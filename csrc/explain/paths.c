@@ -89,6 +89,18 @@ start_at_modules(search *s, bool source)
     }
 }
 
+/* What is reached already leads nowhere. */
+static void
+close_ways(search *s, PyObject *around)
+{
+    for (Py_ssize_t i = 0; around != NULL && i < PyList_GET_SIZE(around); i++) {
+        uint32_t index = find_or_add(s, PyList_GET_ITEM(around, i));
+        if (index != YAGOT_NONE) {
+            s->parent[index] = index + 1;
+        }
+    }
+}
+
 /* A dict all of whose keys are strings does not show them. */
 static void
 visit_keys(search *s, PyObject *dict)
@@ -178,7 +190,7 @@ write_path(search *s, uint32_t target)
 }
 
 char *
-yagot_path_to(PyObject *object, PyObject *tracked, PyObject *holders)
+yagot_path_to(PyObject *object, PyObject *tracked, PyObject *around, PyObject *holders)
 {
     search s = {0};
     char *path = NULL;
@@ -192,6 +204,8 @@ yagot_path_to(PyObject *object, PyObject *tracked, PyObject *holders)
     uint32_t target = result == 0 ? yagot_snapshot_add(&s.all, object, 0, 0) : YAGOT_NONE;
     if (target != YAGOT_NONE && reserve(&s) == 0) {
         yagot_text nothing = {0};
+        close_ways(&s, around);
+        s.parent[target] = 0;
         bool reached = reach(&s, target);
         if (!s.failed && (!reached || list_holders(&s, target, holders) == 0)) {
             path = reached ? write_path(&s, target) : yagot_text_take(&nothing);

@@ -9,8 +9,9 @@
 #include "core.h"
 
 /* A shortest path to an object from a module, as source would write it: "cache.module.CACHE['k']"; "" if there is none
- * through tracked objects. `tracked`: a list of all tracked objects (stolen). `holders`: a list to which the
- * objects on the way are added. Owned; NULL when memory is short. */
-char *yagot_path_to(PyObject *object, PyObject *tracked, PyObject *holders);
+ * through tracked objects. `tracked`: a list of all tracked objects (stolen). `around`: a list of objects that it must
+ * not lead through, or NULL. `holders`: a list to which the objects on the way are added. Owned; NULL when memory is
+ * short. */
+char *yagot_path_to(PyObject *object, PyObject *tracked, PyObject *around, PyObject *holders);
 
 #endif

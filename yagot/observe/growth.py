@@ -50,6 +50,7 @@ class Growth:
         self._seconds, self._clock = seconds, clock
         self._runs = 0
         self._began = self._start = self._shown_at = 0.0
+        self._series = Series()
         self._again: Again | None = None
 
     def run(self, alive: bool = False) -> list[object]:
@@ -81,9 +82,10 @@ class Growth:
         self._runs, self._shown_at = 0, 0.0
         self._began = self._clock()
         self._start = self._spent()
+        self._series = Series()
         try:
-            grown = self._grown()
-            return name_all(grown, self.run, self._affordable()) if grown else []
+            grown = self._grown(self._series)
+            return name_all(grown, self.run, self._affordable(), self._go_on) if grown else []
         except _Failed:
             return []
         finally:
@@ -96,9 +98,16 @@ class Growth:
         each = (self._spent() - self._start) / self._runs
         return max(min(self._counted, FEWEST), min(MOST, int(self._seconds / 5 / max(each, 1e-6))))
 
-    def _grown(self) -> Grown | None:
+    def _go_on(self, runs: int) -> dict[int, int]:
+        """By how much the numbers rise in so many further runs."""
+        self._series.begin_level()
+        for _ in range(runs):
+            self.run()
+        self._series.measure()
+        return self._series.risen()
+
+    def _grown(self, series: Series) -> Grown | None:
         """What has grown evenly to the end; None if nothing has."""
-        series = Series()
         for _ in range(self._warm):
             self.run()
         series.measure()  # it warms up, too

@@ -16,16 +16,12 @@ from yagot.files import shown_path
 from yagot.model import BOUNDED, Finding, Step
 from yagot.observe import growth_series as series
 from yagot.observe.growth_lines import OWN, AtFirstCall, Lines, Measure, Place, common_place
-from yagot.observe.growth_paths import way_to
+from yagot.observe.growth_paths import Way, way_to, ways_to
 from yagot.observe.growth_symbols import function_at
 
 SHOWN_TYPES = 5
 SHOWN_REFERENCES = 5
 SHOWN_PLACES = 3
-SMALL_BOUND = 10_000
-"""A cache of so many entries is small, however few of them have been seen."""
-NEAR_BOUND = 10
-"""So many times what has been seen may a larger cache take."""
 TASKS = {"_asyncio.Task", "asyncio.tasks.Task"}
 SINGLETONS = (None, True, False, Ellipsis, NotImplemented)
 
@@ -61,8 +57,8 @@ class Left(NamedTuple):
     size: int
     made: str
     """``file:line``, and the function in C that has called the allocator, if it is known."""
-    bound: int = -1
-    """How many its holder holds at most; -1: as many as it gets, or nobody holds it."""
+    bounded: bool = False
+    """Is it held by what has a bound?"""
 
     @property
     def type(self) -> str:
@@ -72,19 +68,31 @@ class Left(NamedTuple):
 
 Run = Callable[[bool], list[object]]
 """Runs the test once more, and returns what is alive of it, if asked for."""
+GoOn = Callable[[int], Mapping[int, int]]
+"""Runs the test so often, and returns by how much the numbers of the process have risen."""
 
 
-def name_all(grown: Grown, run: Run, counted: int) -> list[Finding]:
-    """Findings for all that has grown."""
+def name_all(grown: Grown, run: Run, counted: int, go_on: GoOn) -> list[Finding]:
+    """Findings for all that has grown, and still does."""
     references = grown.references
     left: list[Left] = []
     if grown.memory or references:
         left, references = _left(run, counted, references)
     lines = _lines(run, grown, references) if grown.numbers or references else {}
-    objects = [item for item in left if item.sample is not None] if grown.memory else []
-    held, leaked = _split(_without_parts(objects))
+    objects = _without_parts([item for item in left if item.sample is not None]) if grown.memory else []
+    risen: list[Mapping[int, int]] = []
+    ways = ways_to([item.sample for item in objects], lambda: risen.append(go_on(counted)))
+    grown = _still(grown, risen[0], counted)
+    held, leaked = _split(objects, ways) if grown.memory else ({}, [])
     found = [*_of_held(grown, held, leaked), *_of_leaked(grown, leaked), *_of_references(grown, references, lines)]
     return [*found, *_of_rest(grown, left, lines, found)]
+
+
+def _still(grown: Grown, risen: Mapping[int, int], runs: int) -> Grown:
+    """Without what has ended meanwhile, as the growth of a cache that is full now."""
+    numbers = {name: by for name, by in grown.numbers.items() if risen[name] * 2 >= by * runs}
+    grown = grown._replace(numbers=numbers)
+    return grown if grown.memory else grown._replace(types={})
 
 
 # -- what is left of each run ---------------------------------------------------------------------
@@ -208,17 +216,16 @@ def _lines(run: Run, grown: Grown, references: list[tuple[object, int]]) -> dict
 # -- who holds it ---------------------------------------------------------------------------------
 
 
-def _split(objects: list[Left]) -> tuple[dict[str, list[Left]], list[Left]]:
+def _split(objects: list[Left], ways: list[Way]) -> tuple[dict[str, list[Left]], list[Left]]:
     """What a module leads to, by the path, and what nothing leads to.
 
     What nothing leads to may be a part of something in C that does not show it, as the entries of an lru_cache: such a
     part has the address of an object in it that a module leads to, and of that object no reference is unseen."""
     held: dict[str, list[Left]] = {}
     leaked = []
-    for item in objects:
-        path, bound = way_to(item.sample)
-        if path:
-            held.setdefault(path, []).append(item._replace(bound=bound))
+    for item, way in zip(objects, ways, strict=True):
+        if way.path:
+            held.setdefault(way.path, []).append(item._replace(bounded=way.bounded))
         else:
             leaked.append(item)
     parts = [item for item in leaked if not item.tracked]
@@ -227,7 +234,7 @@ def _split(objects: list[Left]) -> tuple[dict[str, list[Left]], list[Left]]:
         wholes = (path for path, sample in shown.items() if _core.has_in_body(item.sample, item.size, sample))
         whole = next(wholes, None)
         if whole is not None:
-            held[whole].append(item._replace(bound=held[whole][0].bound))
+            held[whole].append(item._replace(bounded=held[whole][0].bounded))
             leaked.remove(item)
     return held, leaked
 
@@ -267,15 +274,10 @@ def _step(item: Left) -> Step:
     return Step(what, "", contents, defined, item.made)
 
 
-def _is_bounded(grown: Grown, items: Iterable[Left]) -> bool:
-    """Is all in caches that have not been seen to exceed their bounds, or held by what is? A bound so large that the
-    growth is far from it, like ten million, is none."""
-    inside: list[Left] = []
-    others: list[Left] = []
-    for item in items:
-        seen = grown.runs * item.number
-        near = seen <= item.bound <= max(SMALL_BOUND, seen * NEAR_BOUND)
-        (inside if near else others).append(item)
+def _is_bounded(items: list[Left]) -> bool:
+    """Is all in caches with a bound, or held by what is?"""
+    inside = [item for item in items if item.bounded]
+    others = [item for item in items if not item.bounded]
     return bool(inside) and all(any(_holds(holder, item) for holder in inside) for item in others)
 
 
@@ -321,7 +323,7 @@ def _of_held(grown: Grown, held: dict[str, list[Left]], leaked: list[Left]) -> I
         types=types,
         held_bytes=sum(item.number * item.size for item in everything),
         steps=tuple(map(_step, samples)),
-        reason=BOUNDED if _is_bounded(grown, roots) else "",
+        reason=BOUNDED if _is_bounded(roots) else "",
     )
 
 

@@ -4,45 +4,80 @@ from __future__ import annotations
 
 import functools
 from collections import deque
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from yagot import _core
 
+SMALL_BOUND = 10_000
+"""A deque of so many entries is small, however few of them have been seen."""
+NEAR_BOUND = 10
+"""So many times what it has may a larger one take. One of ten million entries is a list, in effect."""
+
 _CACHE = type(functools.lru_cache(len))
-
-
-def _limit(holder: object) -> int | None:
-    """How many entries an object can hold at most; -1: as many as it gets; None: that is not known of it."""
-    if type(holder) is _CACHE:
-        size = holder.cache_info().maxsize
-        return -1 if size is None else size
-    if type(holder) is deque:
-        return -1 if holder.maxlen is None else holder.maxlen
-    return None
-
-
-def _name(holder: object, limit: int) -> str:
-    if type(holder) is _CACHE:
-        return "a functools.cache without a bound" if limit < 0 else f"a functools.lru_cache of maxsize {limit}"
-    return f"a collections.deque of maxlen {limit}"
 
 
 class Way(NamedTuple):
     """How an object is held."""
 
     path: str
-    """A shortest path to it, with the bounds that it leads through; '' if no module leads to it."""
-    bound: int
-    """The smallest of these; -1 if there is none."""
+    """A shortest path to it, with the caches that it leads through; '' if no module leads to it."""
+    inside: list[object]
+    """Holders on it that have a bound."""
+    bounded: bool = False
+    """Does every path lead through a holder with a bound that is filling up?"""
 
 
-def way_to(item: object) -> Way:
-    """Who holds an object; takes a walk over the heap."""
-    path, holders = _core.path_to(item)
-    bound = -1
-    for holder in holders:
-        limit = _limit(holder)
-        if limit is not None and (limit >= 0 or type(holder) is _CACHE):
-            path += f", inside {_name(holder, limit)}"
-            bound = limit if bound < 0 else min(bound, limit)
-    return Way(path, bound)
+def _is_bounded(holder: object) -> bool:
+    """Can it hold so many entries and no more?"""
+    if type(holder) is _CACHE:
+        return holder.cache_info().maxsize is not None
+    if type(holder) is deque:
+        return holder.maxlen is not None and holder.maxlen <= max(SMALL_BOUND, len(holder) * NEAR_BOUND)
+    return False
+
+
+def _entries(holder: object) -> int:
+    if type(holder) is _CACHE:
+        return holder.cache_info().currsize
+    return len(holder)  # type: ignore[arg-type]
+
+
+def _name(holder: object) -> str:
+    """What to say of a cache on a path; '' of everything else."""
+    if type(holder) is _CACHE:
+        limit = holder.cache_info().maxsize
+        return "a functools.cache without a bound" if limit is None else f"a functools.lru_cache of maxsize {limit}"
+    if type(holder) is deque and holder.maxlen is not None:
+        return f"a collections.deque of maxlen {holder.maxlen}"
+    return ""
+
+
+def way_to(item: object, around: list[object] | None = None) -> Way:
+    """Who holds an object, other than those *around* which the path must lead; takes a walk over the heap."""
+    path, holders = _core.path_to(item, around or [])
+    names = filter(None, map(_name, holders))
+    return Way("".join([path, *(f", inside {name}" for name in names)]), list(filter(_is_bounded, holders)))
+
+
+def ways_to(items: Sequence[object], go_on: Callable[[], None]) -> list[Way]:
+    """Who holds each of some objects. *go_on* runs the test a few times more: what has more entries then is filling up,
+    while what grows in an entry of a full cache has no bound. What is held elsewhere, too, has none either."""
+    ways = [way_to(item) for item in items]
+    known: dict[int, object] = {}
+    filling: list[object] = []
+    while True:
+        found = {id(holder): holder for way in ways for holder in way.inside if id(holder) not in known}
+        if known and not found:
+            return ways
+        entries = {key: _entries(holder) for key, holder in found.items()}
+        go_on()
+        risen = {key for key, holder in found.items() if _entries(holder) > entries[key]}
+        filling += [found[key] for key in risen]
+        for at, way in enumerate(ways):
+            if any(id(holder) in risen for holder in way.inside):
+                other = way_to(items[at], filling)
+                ways[at] = other if other.path else way._replace(bounded=True)
+        if not found:
+            return ways
+        known |= found

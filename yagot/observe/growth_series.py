@@ -112,6 +112,11 @@ class Series:
             self.rates[name] = by = rate(steps, runs, exact=name not in MEMORY)
             self.strikes[name] = 0 if by else self.strikes[name] + 1
 
+    def risen(self) -> dict[int, int]:
+        """By how much each number has risen since the level began."""
+        series = [self._values(name, self._level) for name in range(len(NAMES))]
+        return {name: values[-1] - values[0] for name, values in enumerate(series)}
+
     @property
     def harmful(self) -> bool:
         """Has anything that grows evenly grown so much that going on could hurt?"""
