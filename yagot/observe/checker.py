@@ -7,7 +7,7 @@ last test. The checker observes through the core, judges, and informs its report
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from yagot import _core
@@ -26,7 +26,7 @@ from yagot.observe.release import Ledger
 from yagot.observe.reprs import guarded_repr, interrupted
 from yagot.observe.run import Reporter, Run
 from yagot.originals import dataclasses, originals
-from yagot.report.wording import describe_report, headline
+from yagot.report.wording import describe_report, described, headline, says_nothing_new
 
 if TYPE_CHECKING:
     from yagot._core import _Finding
@@ -37,6 +37,11 @@ class LeakError(AssertionError):
     """A test left garbage behind. The text is the whole report."""
 
     __module__ = "yagot"
+
+    causes: Collection[str] = ()
+    """The signatures of the causes that the text describes, and no text has before."""
+    repeats = False
+    """Does the text say no more than that the causes have been described?"""
 
 
 class Checker:
@@ -258,11 +263,12 @@ class Checker:
 
     def error(self, report: TestReport) -> LeakError:
         """The exception that stands for the test's leaks. A cause is described once, or each time with details."""
-        shown = {} if self.config.details else self._described
-        text = f"{headline(report)}\n{describe_report(report, self.config.details, shown)}"
-        for finding in report.leaks:
-            self._described.setdefault(finding.signature, report.test.id)
-        return LeakError(text)
+        known = {} if self.config.details else self._described
+        error = LeakError(f"{headline(report)}\n{describe_report(report, self.config.details, known)}")
+        error.causes = {finding.signature for finding in described(report, known)} - known.keys()
+        error.repeats = says_nothing_new(report, known)
+        self._described.update(dict.fromkeys(error.causes - self._described.keys(), report.test.id))
+        return error
 
     def skip(self) -> None:
         """Closes the window without looking: the test is not to be checked, and nothing is reported of it."""

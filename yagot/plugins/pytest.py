@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from yagot.config import Config
     from yagot.judge.rules import Rule
     from yagot.model import Problem, TestReport
-    from yagot.observe.checker import Checker
+    from yagot.observe.checker import Checker, LeakError
     from yagot.observe.references import Again
 
 
@@ -88,6 +88,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(windows, "yagot-windows")
     if reports is not None:
         config.pluginmanager.register(reports, "yagot-reports")
+        if reports.errors is not None:
+            config.pluginmanager.register(reports.errors, "yagot-errors")
 
 
 def _aside(config: Any) -> Callable[[TestReport], None]:
@@ -122,6 +124,7 @@ class Windows:
         self.settings: Config | None = None
         self.rules: tuple[Rule, ...] = ()
         self.found: list[dict[str, Any]] = []
+        self.causes: list[str] | None = None
         self.report: TestReport | None = None
         self.repeat: Callable[[tuple[object, ...]], None] | None = None
 
@@ -164,7 +167,7 @@ class Windows:
         if self.repeat is not None:
             self.repeat(dropped_of(item))
             return (yield)
-        self.outcome, self.problem, self.found, self.report = "passed", None, [], None
+        self.outcome, self.problem, self.found, self.causes, self.report = "passed", None, [], None, None
         self.settings, self.rules = self._asked(item)
         if not self.checker.watching:
             self.checker.begin(info_of(item), dropped_of(item))
@@ -186,6 +189,7 @@ class Windows:
                 self.problem = Problem(kind, message.splitlines()[0] if message else kind, report.longreprtext)
         if report.when == "teardown":
             report.yagot = self.found
+            report.yagot_causes = self.causes
         return report
 
     @staticmethod
@@ -207,6 +211,7 @@ class Windows:
             if self.outcome == "passed":
                 self.outcome = "error"
             item.add_report_section("teardown", "yagot", self._close(item, nextitem))
+            self.causes = None
             raise
         text = self._close(item, nextitem)
         if text:
@@ -252,17 +257,26 @@ class Windows:
         if self.report is None:
             return raised
         self.found.append(as_dict(self.report))
-        fails = self.report.fails(settings.report_only)
-        return "\n".join(filter(None, [self._text(item, self.report) if fails else "", raised]))
+        text = self._text(item, [self.report]) if self.report.fails(settings.report_only) else ""
+        if raised:
+            self.causes = None
+        return "\n".join(filter(None, [text, raised]))
 
-    def _text(self, item: Any, report: TestReport) -> str:
-        """The leaks, with the line by which yagot 0.5.0 reported them."""
-        first, _, rest = str(self.checker.error(report)).partition("\n")
+    def _text(self, item: Any, reports: list[TestReport]) -> str:
+        """The leaks. Keeps the causes that it describes; None if it says something else, too."""
+        errors = [self.checker.error(report) for report in reports]
+        gone = any(report.missing for report in reports)
+        self.causes = None if gone else sorted({cause for error in errors for cause in error.causes})
+        return "\n".join(self._text_of(item, *both) for both in zip(reports, errors, strict=True))
+
+    def _text_of(self, item: Any, report: TestReport, error: LeakError) -> str:
+        """The leaks of a report, with the line by which yagot 0.5.0 reported them."""
+        first, _, rest = str(error).partition("\n")
         leaks_only = self.settings is not None and self.settings.leaks_only
         kind = "uncollectable" if leaks_only else "collected or uncollectable"
         count = sum(finding.objects for finding in report.leaks)
         where = f"{item.location[0]}::{item.name}"
-        if not report.leaks or report.test.main_id != item.nodeid:  # an expected leak is gone; another test made it
+        if not report.leaks or error.repeats or report.test.main_id != item.nodeid:
             return f"{first}\n{rest}"
         return f"{first}\nThere were {count} {kind} object(s) caused by function {where}:\n{rest}"
 
@@ -298,11 +312,11 @@ class Windows:
                 failing.setdefault(report.test.id, []).append(report)
             else:
                 self.aside(report)
-        texts = {name: [self._text(item, report) for report in reports] for name, reports in failing.items()}
-        if raised:
-            texts.setdefault(next(iter(texts), item.nodeid + LATER), []).append(raised)
-        for name, parts in texts.items():
-            self._report(item, name, "\n".join(parts), failing.get(name, []))
+        if raised and not failing:
+            self._report(item, item.nodeid + LATER, [], raised)
+        for name, reports in failing.items():
+            self._report(item, name, reports, raised)
+            raised = ""
 
     def _late(self, item: pytest.Item, nextitem: Any) -> Iterator[tuple[TestReport, bool]]:
         """Reports, and whether they fail."""
@@ -314,10 +328,12 @@ class Windows:
         for report in self.checker.boundary(info_of(nextitem) if nextitem is not None else None):
             yield report, self.checker.run.fails(report)
 
-    def _report(self, item: pytest.Item, name: str, text: str, reports: list[TestReport]) -> None:
-        """One more report of a teardown. xdist insists that it is the current item's: the test's name is beside it."""
+    def _report(self, item: pytest.Item, name: str, reports: list[TestReport], raised: str) -> None:
+        """One more report of a teardown, with what pytest's plugins have *raised*. xdist insists that it is the current
+        item's: the test's name is beside it."""
         from yagot.model import as_dict
 
+        text = "\n".join(filter(None, [self._text(item, reports), raised]))
         path, _, rest = name.partition("::")
         line = next((report.test.line for report in reports if report.test.line), item.location[1])
         late = pytest.TestReport(
@@ -329,6 +345,7 @@ class Windows:
             when="teardown",
         )
         late.yagot = [as_dict(report) for report in reports]  # type: ignore[attr-defined]
+        late.yagot_causes = None if raised else self.causes  # type: ignore[attr-defined]
         late.yagot_later = [name, [path, line and line - 1, rest.replace("::", ".")]]  # type: ignore[attr-defined]
         item.ihook.pytest_runtest_logreport(report=late)
 

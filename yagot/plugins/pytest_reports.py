@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import copy
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from yagot.plugins.pytest_items import info_of, info_of_node, is_checked
 from yagot.report.reporters import make_reporters
+from yagot.report.wording import plural
 
 if TYPE_CHECKING:
     from yagot.config import Config
     from yagot.observe.run import Run
+
+
+class Errors:
+    """pytest's section of errors: of leaks it shows those reports that describe a cause for the first time, without
+    what the tests have printed, as of tests that pass. The counts and the short summary have all."""
+
+    def __init__(self) -> None:
+        self._all: list[Any] | None = None
+        self.hidden = 0
+
+    @staticmethod
+    def _shown(reports: list[Any]) -> Iterator[Any]:
+        known: set[str] = set()
+        for report in reports:
+            causes = getattr(report, "yagot_causes", None)
+            if causes is None:
+                yield report
+            elif not known.issuperset(causes):  # another process of xdist's may have described it, too
+                known.update(causes)
+                shown = copy.copy(report)
+                shown.sections = []
+                yield shown
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, object, object]:
+        """Around all of the summary."""
+        reports = terminalreporter.stats.get("error", [])
+        self._all, reports[:] = list(reports), self._shown(list(reports))
+        self.hidden = len(self._all) - len(reports)
+        try:
+            return (yield)
+        finally:
+            self.restore(terminalreporter)
+
+    def restore(self, terminalreporter: Any) -> None:
+        """The section of errors is over."""
+        if self._all is not None:
+            terminalreporter.stats.get("error", [])[:] = self._all
+            self._all = None
 
 
 class Reports:
@@ -23,6 +64,7 @@ class Reports:
         from yagot.observe.run import Run
 
         self.config = config
+        self.errors: Errors | None = None if config.details else Errors()
         self.last_failed = last_failed
         self.interrupted: set[str] = set()
         self.later: dict[str, str] = {}
@@ -108,6 +150,8 @@ class Reports:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """The totals; the causes too where no test fails for them."""
+        if self.errors is not None:
+            self.errors.restore(terminalreporter)
         terminalreporter.section("yagot")
         if self.failure is not None:
             terminalreporter.write_line(self.failure, red=True)
@@ -116,3 +160,6 @@ class Reports:
                 terminalreporter.write_line(line)
         for line in self.run.lines():
             terminalreporter.write_line(line)
+        if self.errors is not None and self.errors.hidden:
+            more = plural(self.errors.hidden, "more error")
+            terminalreporter.write_line(f"yagot: {more} for the causes that are described above (-v shows all)")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from yagot.files import shown_path, shown_places
 from yagot.model import Finding, Step, TestReport
 
 SHOWN_TYPES = 4
 SHOWN_FINDINGS = 5
+SHOWN_TESTS = 2
 SHOWN_PARTS = 6
 SHOWN_STEPS = 5
 SHOWN_STEPS_OF_TWO = 3
@@ -240,23 +241,43 @@ def _details(finding: Finding) -> Iterator[str]:
     yield f"signature {finding.signature}"
 
 
-def describe_report(report: TestReport, details: bool = False, shown: Mapping[str, str] | None = None) -> str:
-    """All that counts of a test's findings; the gist first, bounded. *shown*: causes that need no second description,
+def described(report: TestReport, known: Container[str] = ()) -> list[Finding]:
+    """The leaks of a test that a description has room for: first those whose causes are not *known* yet."""
+    return sorted(report.leaks, key=lambda finding: finding.signature in known)[:SHOWN_FINDINGS]
+
+
+def says_nothing_new(report: TestReport, known: Container[str]) -> bool:
+    """Is there nothing to say of a test's leaks but that their causes are known?"""
+    said = report.missing or report.incomplete or any(finding.why for finding in report.leaks)
+    return not said and all(finding.signature in known for finding in report.leaks)
+
+
+def _same_text(report: TestReport, known: Mapping[str, str]) -> str:
+    tests = list(dict.fromkeys(known[finding.signature] for finding in report.leaks))
+    more = f" and {plural(len(tests) - SHOWN_TESTS, 'more test')}" if len(tests) > SHOWN_TESTS else ""
+    return f"the same cause{'s' * (len(report.leaks) > 1)} as in {', '.join(tests[:SHOWN_TESTS])}{more}"
+
+
+def describe_report(report: TestReport, details: bool = False, known: Mapping[str, str] | None = None) -> str:
+    """All that counts of a test's findings; the gist first, bounded. *known*: causes that need no second description,
     by signature, with the test that has it."""
+    known = known or {}
+    leaks = described(report, known)
+    if leaks and says_nothing_new(report, known):
+        return f"  {_same_text(report, known)}"
     lines = [f"  {report.test.place}"]
-    leaks = report.leaks
-    for number, finding in enumerate(leaks[:SHOWN_FINDINGS], 1):
-        before = shown.get(finding.signature) if shown is not None else None
+    for number, finding in enumerate(leaks, 1):
+        before = known.get(finding.signature)
         if before is not None:
-            why = [f"why: {finding.why}"] if finding.why else []
-            first, *rest = f"{summary_text(finding)}", *why, f"the same cause as in {before}"
+            rest = [f"why: {finding.why}"] if finding.why else []
+            first = f"{summary_text(finding)}: the same cause as in {before}"
         else:
             first, *rest = describe(finding, details)
         lines.append(f"  {number}. {first}")
         lines.extend(f"     {line}" for line in rest)
-    if len(leaks) > SHOWN_FINDINGS:
-        more = sum(finding.objects for finding in leaks[SHOWN_FINDINGS:])
-        lines.append(f"  … {plural(len(leaks) - SHOWN_FINDINGS, 'more cause')} with {plural(more, 'object')}")
+    if len(report.leaks) > len(leaks):
+        more = sum(finding.objects for finding in report.leaks) - sum(finding.objects for finding in leaks)
+        lines.append(f"  … {plural(len(report.leaks) - len(leaks), 'more cause')} with {plural(more, 'object')}")
     if leaks and report.missing:
         lines.append(f"  expected, and gone: {'; '.join(report.missing)}")
     if details and leaks and not any(step.made for finding in leaks for step in finding.steps):

@@ -1,0 +1,129 @@
+"""A cause is described once in a run, whatever the framework; the counts and the reports have every test."""
+
+import json
+import re
+import textwrap
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+MANY = """
+    import unittest
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    class Test(unittest.TestCase):
+        def test_1(self):
+            print("printed")
+            Node()
+
+        def test_2(self):
+            print("printed")
+            Node()
+
+        def test_3(self):
+            Node()
+            items = []
+            items.append(items)
+
+        def test_4(self):
+            Node()
+            items = []
+            items.append(items)
+"""
+
+WHOLE = "→ the same test_many.Node (back to the start)"
+PYTEST = ["-m", "pytest", "-p", "no:cacheprovider", "--yagot", "test_many.py"]
+NOSE2 = ["-m", "nose2", "--plugin", "yagot.plugins.nose2", "--yagot", "test_many"]
+NOSE = ["-m", "nose", "--with-yagot", "test_many.py"]
+FRAMEWORKS = {"yagot": ["-m", "yagot", "run", "test_many"], "pytest": PYTEST, "nose": NOSE, "nose2": NOSE2}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_once(project, framework):
+    project.write("test_many.py", MANY)
+    result = project.python(*FRAMEWORKS[framework], env={"YAGOT_JSON": "out.json"}, check=1)
+    out = result.stdout + result.stderr
+    assert out.count(WHOLE) == 1 and out.count("[0] → the same list (back to the start)") == 1
+    assert "yagot: 4 tests of 4 leaked 6 objects" in out and "from 2 causes" in out
+    assert re.search("4 errors" if framework == "pytest" else r"failures=4", out)
+    assert out.index("the same cause as in test_many") < out.index("from 2 causes")
+    tests = json.loads((project.path / "out.json").read_text())["tests"]
+    assert [len(test["findings"]) for test in tests] == [1, 1, 2, 2] and all(
+        finding["steps"] for test in tests for finding in test["findings"]
+    )
+
+
+def test_a_line_for_each_further_test(project):
+    project.write("test_many.py", MANY)
+    err = project.yagot("test_many", check=1).stderr
+    lines = [line for line in err.splitlines() if line.startswith("FAIL: ") and " as in " in line]
+    lines = [re.sub(r" \((test_many[^)]*|\d+ B)\)", "", line) for line in lines]
+    assert lines == [
+        "FAIL: test_2: LEAK: Node.me → Node: 1 object in a cycle: the same cause as in "
+        "test_many.Test.test_1",
+        "FAIL: test_4: LEAK: list[0] → list: 1 object in a cycle; 1 more cause: the same "
+        "causes as in test_many.Test.test_3, test_many.Test.test_1",
+    ]
+    err = project.yagot("--details", "test_many", check=1).stderr
+    assert err.count(WHOLE) == 4 and " as in " not in err
+
+
+def test_pytests_section_of_errors(project):
+    project.write("test_many.py", MANY)
+    out = project.python(*PYTEST, "--junitxml=pytest.xml", check=1).stdout
+    errors = out.partition(" ERRORS ")[2].partition(" yagot ")[0]
+    assert re.findall("ERROR at teardown of (.*?) _", errors) == ["Test.test_1", "Test.test_3"]
+    assert "printed" not in errors and "Traceback" not in errors
+    assert "yagot: 2 more errors for the causes that are described above" in out
+    summary = out.partition("short test summary")[2]
+    assert all(f"ERROR test_many.py::Test::test_{n} - Failed: LEAK: " in summary for n in (1, 2, 3, 4))
+    cases = ElementTree.parse(project.path / "pytest.xml").iter("testcase")
+    assert all("LEAK: " in case.find("error").text for case in cases)
+    out = project.python(*PYTEST, "-v", check=1).stdout
+    errors = out.partition(" ERRORS ")[2].partition(" yagot ")[0]
+    assert errors.count("ERROR at teardown of") == 4 and errors.count(WHOLE) == 4
+
+
+def test_between_processes(project):
+    """Each process describes a cause for itself: one of the texts is shown."""
+    start = textwrap.dedent(MANY).partition("    def test_1")[0]
+    project.write("test_many.py", start + "".join(f"    def test_{n}(self): Node()\n" for n in range(8)))
+    out = project.python(*PYTEST, "-n2", check=1).stdout
+    assert out.count(WHOLE) == 1 and "7 more errors" in out and "8 errors" in out
+
+
+FAILING = """
+    import pytest
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    @pytest.fixture
+    def broken():
+        yield
+        raise ValueError("broken")
+
+    def test_1():
+        Node()
+
+    def test_2(broken):
+        print("printed by test_2")
+        Node()
+
+    @pytest.mark.yagot_expect(type="*.Other")
+    def test_3():
+        pass
+"""
+
+
+def test_other_errors_are_shown_whole(project):
+    project.write("test_many.py", FAILING)
+    out = project.python(*PYTEST, check=1).stdout
+    errors = out.partition(" ERRORS ")[2].partition(" yagot ")[0]
+    assert re.findall("ERROR at teardown of (.*?) _", errors) == ["test_1", "test_2", "test_3"]
+    assert "printed by test_2" in errors and "ValueError: broken" in errors and "LEAK GONE" in errors
+    assert "more error" not in out
