@@ -55,6 +55,12 @@ class Leak:
             old = lines[cut["line"] - 1]
             indent = old[: len(old) - len(old.lstrip())]
             new = [indent + line for line in cut["snippet"].splitlines()]
+            if around := re.match(r"try:  # around lines? (\d+)(?: to (\d+))?\n", cut["snippet"]):
+                first, last = int(around[1]), int(around[2] or around[1])
+                indent = lines[first - 1][: -len(lines[first - 1].lstrip())]
+                inside = [f"    {line}" for line in lines[first - 1 : last]]
+                lines[first - 1 : last] = [f"{indent}try:", *inside, indent + new[-1].lstrip()]
+                continue
             replaced = len(new) - 1 if cut["kind"] == "served" else len(new) - 2 if new[0].endswith("try:") else 1
             lines[cut["line"] - 1 : cut["line"] - 1 + replaced] = new
         return "\n".join(lines) + "\n"
@@ -134,7 +140,7 @@ def test_the_advice_works(found, mended, name):
     assert passed(found[name]) and leaks_of(found[name])
     assert (cut["kind"] if cut is not None else "none") == leak.kind, cut
     if cut is not None and cut["kind"] in NAMED and cut["file"].startswith("test_"):
-        reference = re.search(r"\w+", re.sub("local|variable", "", cut["reference"]))[0]
+        reference = re.search(r"\w+", re.sub("^(local|variable) ", "", cut["reference"]))[0]
         assert reference in shown(leak, cut) or cut["snippet"].splitlines()[0] in leak.after(cut)
     assert passed(mended[name])
     assert [finding["cause"] for finding in leaks_of(mended[name])] == []

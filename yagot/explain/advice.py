@@ -25,6 +25,7 @@ _PARTLY = -1
 
 RULES: Sequence[Callable[[Cycle], Advice | None]] = (
     exceptions.advise,
+    ownership.fixture,
     functions.served,
     functions.argument,
     functions.recursive,

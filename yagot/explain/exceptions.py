@@ -136,22 +136,36 @@ def _is_collection(frame: Link, function: Function) -> bool:
     return bool(path) and filled
 
 
-def _is_read_after(function: Function, name: str, line: int) -> bool:
-    return any(
-        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load) and node.lineno > line
-        for node in nodes_of(function)
-    )
-
-
-def _is_repeated(function: Function, name: str, statement: ast.stmt) -> bool:
-    """Is a statement in a loop that reads the variable elsewhere, too?"""
+def _follows(function: Function, node: ast.AST, first: ast.AST) -> bool:
+    """May a piece of code be run after another one: is it below, or in the same loop?"""
+    if getattr(node, "lineno", 0) > (getattr(first, "end_lineno", 0) or 0):
+        return True
     loops = (n for n in nodes_of(function) if isinstance(n, ast.For | ast.AsyncFor | ast.While))
-    inside = set(ast.walk(statement))
+    return any({node, first} <= set(ast.walk(loop)) for loop in loops)
+
+
+def _is_needed_after(function: Function, name: str, statement: ast.stmt) -> bool:
+    """Is the variable read after a statement, or by the statement itself when a loop comes back to it?"""
     return any(
-        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load) and node not in inside
-        for loop in loops
-        if any(part is statement for part in ast.walk(loop))
-        for node in ast.walk(loop)
+        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+        and _follows(function, node, statement)
+        for node in nodes_of(function)
+    )  # fmt: skip
+
+
+def _stores_of(function: Function, name: str) -> list[ast.Name]:
+    """Where the function sets the variable."""
+    nodes = (node for node in nodes_of(function) if isinstance(node, ast.Name) and node.id == name)
+    return [node for node in nodes if isinstance(node.ctx, ast.Store)]
+
+
+def _leaves_elsewhere(function: Function, name: str, leaving: ast.stmt) -> bool:
+    """Does the function return or raise in other places, too, when the variable has been set?"""
+    stores = _stores_of(function, name)[-1:]
+    return any(
+        isinstance(node, ast.Return | ast.Raise) and node is not leaving and _follows(function, node, store)
+        for node in nodes_of(function)
+        for store in stores
     )
 
 
@@ -172,36 +186,30 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
     raising = _raises_with(function, name)
     statement = next((r for r in raising if r.lineno <= frame.source["line"] <= (r.end_lineno or r.lineno)), None)
     leaving = statement or _leaving(function, frame.source["line"])
-    if leaving is None or (is_captured(function, name) and not isinstance(leaving, ast.Return | ast.Raise)):
+    if leaving is None:
         return None
-    caught = _catches(function, leaving)
-    needed = _is_read_after(function, name, leaving.lineno) or _is_repeated(function, name, leaving)
-    result = leaving.value if isinstance(leaving, ast.Return) else None
-    if caught and needed and result is None:
+    ends = isinstance(leaving, ast.Return | ast.Raise) and not _catches(function, leaving)
+    whole = _leaves_elsewhere(function, name, leaving) or (not ends and _is_needed_after(function, name, leaving))
+    captured = is_captured(function, name)
+    if captured and (whole or not isinstance(leaving, ast.Return | ast.Raise)):
         return None
     collects = _is_collection(frame, function) and isinstance(leaving, ast.Raise)
     if together == [name] and not collects and not frame.drops:
         return None
-    if collects:
+    if collects and not whole:
         release = f"{name}.clear()"
-    elif isinstance(leaving, ast.Raise) and not is_captured(function, name):
+    elif isinstance(leaving, ast.Raise) and not captured and not whole:
         release = f"del {', '.join(together)}"
     else:
         release = f"{' = '.join(together)} = None"
     place = Place(source, leaving, function)
-    if isinstance(leaving, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in leaving.targets):
+    if not whole and isinstance(leaving, ast.Assign) and any(mentions(target, name) for target in leaving.targets):
         return _dropped(cycle, frame, place, name)
-    snippet = f"try:{_body(source, leaving)}\nfinally: {release}"
-    what = "the exception" if any(link.source["kind"] == "exception" for link in cycle.links) else "the frame"
-    if caught and needed and result is not None:
-        # A `finally` would be run before the handlers, which go on.
-        value = source.text(result)
-        if not value or any(isinstance(n, ast.Name) and n.id == "result" for n in nodes_of(function)):
-            return None
-        sentence = f"let go of the variable '{name}' before it returns: by it the frame keeps {what} that leads to it"
-        return cycle.cut("local", frame, place, f"result = {value}\n{release}\nreturn result"), sentence
-    sentence = f"in a `finally`, let go of the variable '{name}', by which the frame keeps {what} that leads to it"
-    return cycle.cut("local", frame, place, snippet), sentence
+    body = _whole_body(function, name) if whole else _body(source, leaving)
+    is_exception = any(link.source["kind"] == "exception" for link in cycle.links)
+    what = "the exception that leads to it" if is_exception else "what leads to it"
+    sentence = f"in a `finally`, let go of the variable '{name}', by which the frame keeps {what}"
+    return cycle.cut("local", frame, place, f"try:{body}\nfinally: {release}"), sentence
 
 
 def _body(source: Source, node: ast.stmt) -> str:
@@ -213,7 +221,26 @@ def _body(source: Source, node: ast.stmt) -> str:
             return f" {text}"
         if len(lines) <= SHOWN and not any(line[: node.col_offset].strip() for line in lines):
             return "".join(f"\n    {line[node.col_offset :]}" for line in lines)
-    return f"  # around line {last}" if last == node.lineno else f"  # around lines {node.lineno} to {last}"
+    return _around(node.lineno, last)
+
+
+def _around(first: int, last: int) -> str:
+    """Where the ``try`` begins and ends."""
+    return f"  # around line {last}" if last == first else f"  # around lines {first} to {last}"
+
+
+def _whole_body(function: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> str:
+    """All that the function does once the variable has been set; it may be left in several places."""
+    stores = [store.lineno for store in _stores_of(function, name)]
+    body = [n for n in function.body if not isinstance(n, ast.Expr) or not isinstance(n.value, ast.Constant)]
+    first = next(
+        (
+            node.lineno for node in body
+            if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant))
+            and any(node.lineno <= line <= (node.end_lineno or 0) for line in stores)
+        ), body[0].lineno,
+    )  # fmt: skip
+    return _around(first, body[-1].end_lineno or 0)
 
 
 def _unpacked(function: Function, name: str) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from yagot.explain.exceptions import Advice
 from yagot.explain.holders import is_kept
-from yagot.explain.links import Cycle, Link, type_of
+from yagot.explain.links import Cycle, Link, sets_whole, type_of
 from yagot.explain.source import (
     SHOWN,
     Function,
@@ -408,6 +408,8 @@ def _registered(cycle: Cycle, registry: Link, link: Link) -> Advice | None:
         return _unregister(cycle, registry, link, owner, made)
     place = next((p for p in cycle.setters(registry) if p.value is not None), None)
     stored = _stored_methods(cycle, place, link) if place is not None else None
+    if place is not None and not stored and registry.is_item and sets_whole(place, registry.attribute):
+        return None             # a container from somewhere else, with other things in it
     snippet, line = _weak_methods(place, stored) if place is not None and stored else ("", 0)
     if not snippet and place is not None and isinstance(place.value, ast.Name) and place.text:
         value = place.value.id

@@ -243,8 +243,8 @@ class Cycle:
         name, item = link.attribute, link.is_item
         places = [place for source, cls in self.own_classes(link) for place in own_setters(source, cls, name, item)]
         if item:  # what is put into the container says more than the making of the container
-            items = [place for place in places if not _is_plain(place, name)]
-            outside = [place for place in self.everywhere(link) if not _is_plain(place, name)]
+            items = [place for place in places if not sets_whole(place, name)]
+            outside = [place for place in self.everywhere(link) if not sets_whole(place, name)]
             return items or outside or places
         if not item and not any(map(_tells, places)):
             outside = self.everywhere(link)
@@ -301,7 +301,7 @@ def _tells(place: Place) -> bool:
     return not (isinstance(place.value, ast.Constant) and place.value.value is None)
 
 
-def _is_plain(place: Place, attribute: str) -> bool:
+def sets_whole(place: Place, attribute: str) -> bool:
     """Does it set the attribute itself, not an item of what it holds?"""
     text = place.text
     return f".{attribute} =" in text or f".{attribute}:" in text

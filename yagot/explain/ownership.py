@@ -85,32 +85,53 @@ def _is_fixed(cycle: Cycle, link: Link) -> bool:
         declared = {n.target.id for n in cls.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
         if "__slots__" in _assigned(cls) or link.attribute in declared | {m.name for m in methods(cls)}:
             return True
+        if _has_descriptor(cycle, link):
+            return True
         if decorators(cls) & {"dataclass", "define", "attrs", "s", "frozen", "mutable"}:
             return True
     return False
 
 
+def _has_descriptor(cycle: Cycle, link: Link) -> bool:
+    """May what the class has by the attribute's name be a descriptor, and do more than store? All but constants may."""
+    values = (_assigned(cls).get(link.attribute) for _, cls in cycle.classes(link))
+    return any(value is not None and not isinstance(value, ast.Constant) for value in values)
+
+
+def _home(cycle: Cycle, link: Link, place: Place | None) -> tuple[str, str]:
+    """The class whose attribute it is: that whose method sets it or that has a default for it; and the default."""
+    own = cycle.own_classes(link)
+    setting = [cls for source, cls in own if place is not None and _is_in(place, source, cls)]
+    having = [cls for _, cls in own if link.attribute in _assigned(cls)]
+    name = next((cls.name for cls in [*setting, *having]), link.class_name)
+    default = f"{link.attribute} = {ast.unparse(_assigned(having[0])[link.attribute])}" if having else ""
+    return name, default
+
+
 def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
     """Two lines: the weak reference, and the property that reads it; or a property that does both, where several lines
-    set the attribute or the class has a default for it."""
+    set the attribute, where code outside the class does, which may set that of other classes, too, or where the class
+    has a default for it."""
     name, hidden = link.attribute, f"_{link.attribute.lstrip('_')}_ref"
     names = {name, *(written(cls, name) for _, cls in cycle.classes(link))}
     everywhere = cycle.everywhere(link)
-    default = any(name in _assigned(cls) for _, cls in cycle.classes(link))
+    home, default = _home(cycle, link, place)
     value = place.value if place is not None else None
     owners = ast.walk(place.node) if place is not None and place.text else ()
     owner = next((n for n in owners if isinstance(n, ast.Attribute) and n.attr in names), None)
-    if place is None or owner is None or not isinstance(value, ast.Name) or len(everywhere) > 1 or default:
+    of_others = place is not None and all(not _is_in(place, *each) for each in cycle.own_classes(link))
+    if place is None or owner is None or not isinstance(value, ast.Name) or len(everywhere) > 1 or default or of_others:
         read = f"getattr(self, '{hidden}', lambda: None)()" if default else f"self.{hidden}()"
         setter = f"_set_{name.lstrip('_')}"
+        instead = f", instead of `{default}`" if default else ""
         return (
             f"def {setter}(self, it): self.{hidden} = weakref.ref(it) if it is not None else lambda: None\n"
-            f"{name} = property(lambda self: {read}, {setter})  # both in the class"
+            f"{name} = property(lambda self: {read}, {setter})  # both in class {home}{instead}"
         )
     weak_value = f"weakref.ref({value.id})"
     if may_be_none(place.function, value.id):
         weak_value += f" if {value.id} is not None else lambda: None"
-    read = f"{name} = property(lambda self: self.{hidden}())  # in the class"
+    read = f"{name} = property(lambda self: self.{hidden}())  # in class {home}"
     # The rest of the statement stays as it is: it may set other attributes, too.
     hidden_owner = f"{place.source.text(owner.value)}.{hidden}"
     return f"{_replaced(place, (owner, hidden_owner), (value, weak_value))}\n{read}"
@@ -124,9 +145,9 @@ def _replaced(place: Place, *new: tuple[ast.expr, str]) -> str:
     return text.decode()
 
 
-def _assigned(cls: ast.ClassDef) -> set[str]:
-    """The names that a class's body assigns."""
-    return {t.id for n in cls.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+def _assigned(cls: ast.ClassDef) -> dict[str, ast.expr]:
+    """The names that a class's body assigns, with what they get."""
+    return {t.id: n.value for n in cls.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
 
 
 # -- taking apart ------------------------------------------------------------------------------------
@@ -201,11 +222,19 @@ def close(cycle: Cycle) -> Advice | None:
     elif link.is_item:
         body = f"self.{name}.clear()" if is_own_container(cycle, link) else f"self.{name} = None"
     else:
-        body = f"self.__dict__.pop({name!r}, None)" if is_method(cycle, link) else f"self.{name} = None"
-    if _is_test_case(cycle, link):
-        cut = cycle.cut("close", link, place, f"self.addCleanup(setattr, self, {name!r}, None)")
-        return cut, f"the test keeps itself by `.{name}`: let go of it in tearDown(), or by addCleanup()"
+        is_special = is_method(cycle, link) or _has_descriptor(cycle, link)
+        body = f"self.__dict__.pop({name!r}, None)" if is_special else f"self.{name} = None"
     return _closing(cycle, link, place, body, f"`.{name}`")
+
+
+def fixture(cycle: Cycle) -> Advice | None:
+    """The test itself keeps what leads to it: nothing that is tested has to be changed."""
+    for link in cycle.attributes():
+        if link.drops and _is_test_case(cycle, link):
+            name, place = link.attribute, next(iter(cycle.setters(link)), None)
+            cut = cycle.cut("close", link, place, f"self.addCleanup(setattr, self, {name!r}, None)")
+            return cut, f"the test keeps itself by `.{name}`: let go of it in tearDown(), or by addCleanup()"
+    return None
 
 
 def _is_test_case(cycle: Cycle, link: Link) -> bool:
