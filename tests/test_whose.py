@@ -18,6 +18,14 @@ IDIOMS = """
         def __init__(self):
             self.me = self
 
+    class Caller:
+        def __init__(self):
+            self.callbacks = []
+
+        def fire(self):
+            for callback in self.callbacks:
+                callback(self)
+
     class Parser(argparse.ArgumentParser):
         def error(self, message):
             raise ValueError(message)
@@ -56,6 +64,11 @@ IDIOMS = """
 
         def test_dispatch(self):
             functools.singledispatch(print)
+
+        def test_mock_that_was_called(self):
+            caller = Caller()
+            caller.callbacks.append(mock.Mock())
+            caller.fire()
 
         def test_json(self):
             json.dumps({"a": [1]}, indent=2)
@@ -129,7 +142,8 @@ def test_what_fails(project, runner):
     leaking = {test["name"] for test in tests if any(f["verdict"] == "leak" for f in test["findings"])}
     assert leaking == {test["name"] for test in tests if "Leak" in test["classname"] and "[" not in test["name"]}
     reasons = {f["reason"] for test in tests if "Note" in test["classname"] for f in test["findings"]}
-    assert "standard-library" in reasons and reasons <= {"standard-library", "inherent-class"}
+    assert {"standard-library", "framework-scaffold"} <= reasons
+    assert reasons <= {"standard-library", "framework-scaffold", "inherent-class"}
 
 
 RAISED = """

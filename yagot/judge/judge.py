@@ -38,6 +38,9 @@ FRAMEWORKS = (
 CATCHING = {"_pytest._code.code.ExceptionInfo", "unittest._log._LoggingWatcher"}
 """The types of objects in which frameworks keep an exception that they have caught for a test."""
 
+_RECORDS = ("._mock_call_args", "._mock_mock_calls", "._mock_method_calls")
+"""Where mocks keep the arguments that they have been called with."""
+
 _OF_EXCEPTIONS = (".__traceback__", ".tb_frame", ".__traceback__.tb_frame", ".exc_info[2]")
 """How exceptions, and log records of them, refer to the frame that caught them."""
 
@@ -57,9 +60,10 @@ def is_module_machinery(finding: Finding) -> bool:
 
 
 def is_scaffold(finding: Finding) -> bool:
-    """Is a framework's own object on the cycle, as in ``with pytest.raises(…) as info``?"""
+    """Is a framework's own object on the cycle, as in ``with pytest.raises(…) as info``; or what a mock has recorded?"""
     modules = (*finding.makers, *(step.name for step in finding.steps))
-    return any(is_within(name, FRAMEWORKS) for name in modules)
+    recorded = any(step.path.startswith(_RECORDS) for step in finding.steps)
+    return recorded or any(is_within(name, FRAMEWORKS) for name in modules)
 
 
 def is_of_a_caught_exception(finding: Finding, project: Project) -> bool:
