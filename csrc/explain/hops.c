@@ -163,12 +163,13 @@ describe_edges(yagot_hop *hops, yagot_plan *plan, const yagot_cycle *cycle, cons
     return 0;
 }
 
-/* Nobody can change what a traceback or a tuple refers to. */
+/* Nobody can change what a traceback or a tuple refers to, and a raised exception gets its traceback again. */
 static bool
 any_breaks(const yagot_hop *hops, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        bool is_fixed = strcmp(hops[i].kind, "traceback") == 0 || strcmp(hops[i].kind, "tuple") == 0;
+        bool is_fixed = strcmp(hops[i].kind, "traceback") == 0 || strcmp(hops[i].kind, "tuple") == 0
+                        || (strcmp(hops[i].kind, "exception") == 0 && strcmp(hops[i].edge, ".__traceback__") == 0);
         if (hops[i].breaks && !is_fixed) {
             return true;
         }

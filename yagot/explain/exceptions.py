@@ -56,9 +56,19 @@ def _raises_with(function: Function, name: str) -> list[ast.Raise]:
 def _is_raised(source: Source, attribute: str) -> bool:
     """Does code of a file raise what is in an attribute of this name, or from it? Then its traceback is to be shown,
     and what is raised gets one again."""
-    raised = (node for s in source.statements for node in ast.walk(s) if isinstance(node, ast.Raise))
-    used = (part for node in raised for part in (node.exc, node.cause) if part is not None)
-    return any(attribute in attributes_in(part) for part in used)
+    for function in source.functions_with(f".{attribute}"):
+        nodes = list(nodes_of(function))
+        read: set[str] = set()
+        for node in nodes:      # variables that have got it: `found = self.memo[key]`
+            value = node.iter if isinstance(node, ast.For) else node.value if isinstance(node, ast.Assign) else None
+            if value is not None and attribute in attributes_in(value):
+                targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", value)]
+                read |= {part.id for t in targets for part in ast.walk(t) if isinstance(part, ast.Name)}
+        for node in nodes:
+            for part in (node.exc, node.cause) if isinstance(node, ast.Raise) else ():
+                if part is not None and (attribute in attributes_in(part) or any(mentions(part, n) for n in read)):
+                    return True
+    return False
 
 
 def _handlers(function: Function) -> Iterator[ast.ExceptHandler]:
@@ -136,6 +146,14 @@ def _is_collection(frame: Link, function: Function) -> bool:
     return bool(path) and filled
 
 
+def _raises_an_item(statement: ast.stmt, name: str) -> bool:
+    """Does it raise ``name[0]``, and not something that gets the list itself?"""
+    nodes = list(ast.walk(statement)) if isinstance(statement, ast.Raise) else []
+    items = [n.value for n in nodes if isinstance(n, ast.Subscript)]
+    named = [n for n in nodes if isinstance(n, ast.Name) and n.id == name]
+    return bool(named) and all(n in items for n in named)
+
+
 def _follows(function: Function, node: ast.AST, first: ast.AST) -> bool:
     """May a piece of code be run after another one: is it below, or in the same loop?"""
     if getattr(node, "lineno", 0) > (getattr(first, "end_lineno", 0) or 0):
@@ -193,10 +211,9 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
     captured = is_captured(function, name)
     if captured and (whole or not isinstance(leaving, ast.Return | ast.Raise)):
         return None
-    collects = _is_collection(frame, function) and isinstance(leaving, ast.Raise)
-    if together == [name] and not collects and not frame.drops:
-        return None
-    if collects and not whole:
+    if together == [name] and not frame.drops:
+        if whole or not _is_collection(frame, function) or not _raises_an_item(leaving, name):
+            return None
         release = f"{name}.clear()"
     elif isinstance(leaving, ast.Raise) and not captured and not whole:
         release = f"del {', '.join(together)}"

@@ -26,16 +26,18 @@ def _uses(node: ast.AST, name: str) -> bool:
 
 
 def _outlived(function: Function, name: str) -> bool:
-    """Does the function drop a variable, or return something made from it rather than the variable itself?"""
+    """Does the function drop a variable, or return or keep something made from it rather than the variable itself?"""
     made = set()
     for node in nodes_of(function):
         if isinstance(node, ast.Delete) and any(_name(target) == name for target in node.targets):
             return True
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _uses(node.value, name):
+            if not all(isinstance(target, ast.Name) for target in node.targets):
+                return True
             made |= {target.id for target in node.targets if isinstance(target, ast.Name)}
     for node in nodes_of(function):
         if isinstance(node, ast.Return) and node.value is not None and not _returns(node.value, name):
-            calls = isinstance(node.value, ast.Call) and any(_uses(a, name) for a in node.value.args)
+            calls = isinstance(node.value, ast.Call) and _uses(node.value, name)
             if calls or any(_returns(node.value, other) for other in made - {name}):
                 return True
     return False

@@ -220,11 +220,24 @@ def close(cycle: Cycle) -> Advice | None:
         places = (Place(s, m, m) for s, cls in cycle.classes(link) for m in methods(cls) if m.name == name)
         place = next(places, None)
     elif link.is_item:
-        body = f"self.{name}.clear()" if is_own_container(cycle, link) else f"self.{name} = None"
+        body = f"self.{name}.clear()" if is_own_container(cycle, link) else _set_to_none(cycle, link)
+    elif is_method(cycle, link) or _has_descriptor(cycle, link):
+        body = f"self.__dict__.pop({name!r}, None)"
     else:
-        is_special = is_method(cycle, link) or _has_descriptor(cycle, link)
-        body = f"self.__dict__.pop({name!r}, None)" if is_special else f"self.{name} = None"
+        body = _set_to_none(cycle, link)
     return _closing(cycle, link, place, body, f"`.{name}`")
+
+
+def _set_to_none(cycle: Cycle, link: Link) -> str:
+    """The statement of a method, also in a class that is frozen or has something to do when attributes are set."""
+    classes = [cls for _, cls in cycle.classes(link)]
+    frozen = any(
+        "frozen" in decorators(cls)
+        or any(isinstance(n, ast.keyword) and n.arg == "frozen" for d in cls.decorator_list for n in ast.walk(d))
+        or any(method.name == "__setattr__" for method in methods(cls))
+        for cls in classes
+    )
+    return f"object.__setattr__(self, {link.attribute!r}, None)" if frozen else f"self.{link.attribute} = None"
 
 
 def fixture(cycle: Cycle) -> Advice | None:
