@@ -2,6 +2,8 @@
 
 import json
 import re
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -518,3 +520,12 @@ def test_the_old_report_survives_an_error_before_the_run(suite):
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="sys.flags.safe_path is new in 3.11")
 def test_safe_path_is_respected(suite):
     assert suite.python("-P", "-m", "yagot", "run", "test_shapes").returncode == 1
+
+
+def test_a_reader_that_has_had_enough(project):
+    """As with ``yagot config | head -1``."""
+    command = [sys.executable, "-m", "yagot", "config"]
+    with subprocess.Popen(command, cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + signal.SIGPIPE

@@ -553,6 +553,36 @@ def test_classes_that_were_made_at_run_time_go_by_their_bases(project):
     assert found["test_tuple"] == found["test_typed_tuple"]
 
 
+DECORATED = """
+    import functools, unittest
+
+    def traced(function):
+        @functools.wraps(function)
+        def call(*arguments):
+            return function(*arguments)
+        call.first = call
+        return call
+
+    class Test(unittest.TestCase):
+        def test_one(self):
+            @traced
+            def one(): pass
+
+        def test_other(self):
+            @traced
+            def other(): pass
+"""
+
+
+def test_a_decorators_functions_go_by_their_code(project):
+    project.write("test_decorated.py", DECORATED)
+    tests = project.tests("test_decorated", check=1)
+    causes = {finding["cause"] for test in tests.values() for finding in test["findings"]}
+    assert causes == {"function test_decorated.call.first"}
+    concrete = tests["test_one"]["findings"][0]["concrete"]
+    assert concrete == "function test_decorated.Test.test_one.<locals>.one.first"
+
+
 TEMPLATES = """
     class Template:
         def __init__(self, name, source):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from typing import Any
 
@@ -128,6 +130,17 @@ _OTHERS = {
 }
 
 
+def _show(options: argparse.Namespace) -> int:
+    """A command other than run. The reader of its output may have had enough, as head does."""
+    try:
+        status = _OTHERS[options.command](options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is for nobody
+        return 128 + signal.SIGPIPE
+    return status
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; returns the exit status (docs: reference, exit statuses)."""
     parser = _parser()
@@ -135,7 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command != "run" and rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
-        return _run(options, rest) if options.command == "run" else _OTHERS[options.command](options)
+        return _run(options, rest) if options.command == "run" else _show(options)
     except UserError as error:
         return complain(error)
 

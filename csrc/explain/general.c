@@ -108,6 +108,27 @@ is_one_of_methods(const yagot_step *step, const yagot_step *before)
            && yagot_is_python_class(Py_TYPE(PyMethod_GET_SELF(step->head)));
 }
 
+/* Was a function given the name of another, as functools.wraps() does? */
+static bool
+is_renamed(PyObject *function)
+{
+    PyObject *qualname = ((PyFunctionObject *)function)->func_qualname, *name = yagot_code_of(function)->co_name;
+    Py_ssize_t size = PyUnicode_GET_LENGTH(qualname), rest = size - PyUnicode_GET_LENGTH(name);
+    return rest < 0 || PyUnicode_Tailmatch(qualname, name, 0, size, 1) != 1
+           || (rest > 0 && PyUnicode_READ_CHAR(qualname, rest - 1) != '.');
+}
+
+/* Appends a function that goes by another's name: its own is that of its code. */
+static void
+add_renamed(yagot_text *text, PyObject *function)
+{
+    PyObject *module = PyDict_GetItemString(((PyFunctionObject *)function)->func_globals, "__name__");
+    yagot_text_add(text, "function ");
+    yagot_text_add_str(text, module, YAGOT_NAME_LIMIT);
+    yagot_text_add(text, ".");
+    yagot_text_add_str(text, yagot_code_of(function)->co_name, YAGOT_NAME_LIMIT);
+}
+
 char *
 yagot_step_in_general(const yagot_step *step, const yagot_step *before, PyTypeObject *declares,
                       const char *made, bool any_name)
@@ -128,6 +149,9 @@ yagot_step_in_general(const yagot_step *step, const yagot_step *before, PyTypeOb
         bool function = PyFunction_Check(step->head);
         yagot_text_add(&text, function ? "function " : PyFrame_Check(step->head) ? "frame " : "generator ");
         yagot_text_add(&text, made);
+    }
+    else if (PyFunction_Check(step->head) && is_renamed(step->head)) {
+        add_renamed(&text, step->head);
     }
     else if (PyType_Check(step->head)) {
         yagot_text_add(&text, "class ");
