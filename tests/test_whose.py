@@ -563,7 +563,17 @@ DECORATED = """
         call.first = call
         return call
 
+    def compiled(function):
+        name = f"compiled_{id(function)}"
+        exec(f"def {name}(): pass", globals())
+        made = functools.wraps(function)(globals().pop(name))
+        made.me = made
+
     class Test(unittest.TestCase):
+        def test_compiled(self):
+            @compiled
+            def one(): pass
+
         def test_one(self):
             @traced
             def one(): pass
@@ -578,7 +588,7 @@ def test_a_decorators_functions_go_by_their_code(project):
     project.write("test_decorated.py", DECORATED)
     tests = project.tests("test_decorated", check=1)
     causes = {finding["cause"] for test in tests.values() for finding in test["findings"]}
-    assert causes == {"function test_decorated.call.first"}
+    assert causes == {"function test_decorated.call.first", "function test_decorated.….me"}
     concrete = tests["test_one"]["findings"][0]["concrete"]
     assert concrete == "function test_decorated.Test.test_one.<locals>.one.first"
 

@@ -108,6 +108,17 @@ is_one_of_methods(const yagot_step *step, const yagot_step *before)
            && yagot_is_python_class(Py_TYPE(PyMethod_GET_SELF(step->head)));
 }
 
+bool
+yagot_is_generated(PyObject *object)
+{
+    PyCodeObject *code = yagot_code_of(object);
+    PyObject *file = code != NULL ? code->co_filename : NULL;
+    Py_ssize_t size = file != NULL ? PyUnicode_GET_LENGTH(file) : 0;
+    return file != NULL && !(size > 3 && PyUnicode_READ_CHAR(file, size - 3) == '.'
+                             && PyUnicode_READ_CHAR(file, size - 2) == 'p'
+                             && PyUnicode_READ_CHAR(file, size - 1) == 'y');
+}
+
 /* Was a function given the name of another, as functools.wraps() does? */
 static bool
 is_renamed(PyObject *function)
@@ -118,7 +129,7 @@ is_renamed(PyObject *function)
            || (rest > 0 && PyUnicode_READ_CHAR(qualname, rest - 1) != '.');
 }
 
-/* Appends a function that goes by another's name: its own is that of its code. */
+/* Appends a function that goes by another's name: its own is that of its code, unless this was made at run time. */
 static void
 add_renamed(yagot_text *text, PyObject *function)
 {
@@ -126,7 +137,12 @@ add_renamed(yagot_text *text, PyObject *function)
     yagot_text_add(text, "function ");
     yagot_text_add_str(text, module, YAGOT_NAME_LIMIT);
     yagot_text_add(text, ".");
-    yagot_text_add_str(text, yagot_code_of(function)->co_name, YAGOT_NAME_LIMIT);
+    if (yagot_is_generated(function)) {
+        yagot_text_add(text, "\xE2\x80\xA6");
+    }
+    else {
+        yagot_text_add_str(text, yagot_code_of(function)->co_name, YAGOT_NAME_LIMIT);
+    }
 }
 
 char *

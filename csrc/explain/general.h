@@ -12,6 +12,9 @@
  * made at run time. Borrowed. */
 PyTypeObject *yagot_named_class(PyTypeObject *type);
 
+/* Is the file of some code, of a function, frame or generator, no file of Python's? */
+bool yagot_is_generated(PyObject *object);
+
 /* A step in general; `before` is the one that leads to it. `declares`: the class to name for an attribute, or NULL;
  * `made`: what stands for code that was made at run time, or NULL if it was not; `any_name`: the attribute's name is
  * data. */

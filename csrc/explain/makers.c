@@ -58,18 +58,6 @@ typedef struct {
     bool any_name;              /* the attribute's name is data */
 } maker;
 
-/* Is the file of some code no file of Python's? */
-static bool
-is_generated(PyObject *object)
-{
-    PyCodeObject *code = yagot_code_of(object);
-    PyObject *file = code != NULL ? code->co_filename : NULL;
-    Py_ssize_t size = file != NULL ? PyUnicode_GET_LENGTH(file) : 0;
-    return file != NULL && !(size > 3 && PyUnicode_READ_CHAR(file, size - 3) == '.'
-                             && PyUnicode_READ_CHAR(file, size - 2) == 'p'
-                             && PyUnicode_READ_CHAR(file, size - 1) == 'y');
-}
-
 /* Whose is a function, frame or generator? If it was made at run time, as templates are, in no file of Python's and in
  * no module that was imported, its names are data; and it is nobody's unless its module is known. So are the methods
  * that namedtuple() makes. */
@@ -81,7 +69,7 @@ maker_of_code(PyObject *modules, PyObject *object)
     PyObject *module = name != NULL && PyUnicode_CheckExact(name) ? PyDict_GetItem(imported, name) : NULL;
     bool is_imported = module != NULL && (!PyModule_Check(module) || PyModule_GetDict(module) == globals);
     bool known = name != NULL && modules != NULL && PyDict_GetItem(modules, name) != NULL;
-    maker m = {.module = Py_XNewRef(name), .at_run_time = !is_imported && is_generated(object)};
+    maker m = {.module = Py_XNewRef(name), .at_run_time = !is_imported && yagot_is_generated(object)};
     m.whose = m.at_run_time && !known ? NOBODY : whose_module(modules, name, false);
     Py_XDECREF(globals);
     return m;
