@@ -260,6 +260,59 @@ def test_owners_of_modules(tmp_path):
     assert (project.modules["argparse"], project.modules["pytest"], project.modules[__name__]) == (1, 2, 0)
 
 
+LINKED = """
+    class OrderedSet:
+        def __init__(self):
+            self.end = end = []
+            end += [None, end, end]
+            self.map = {}
+
+        def add(self, key):
+            end = self.end
+            curr = end[1]
+            curr[2] = end[1] = self.map[key] = [key, curr, end]
+    """
+USING = """
+    import unittest
+    import others
+
+    class Mine:
+        def __init__(self):
+            self.items = others.OrderedSet()
+            self.items.owner = self
+
+    class Test(unittest.TestCase):
+        def test_empty(self):
+            others.OrderedSet()
+
+        def test_full(self):
+            others.OrderedSet().add("a")
+
+        def test_mine(self):
+            Mine()
+    """
+
+
+def test_lists_that_a_package_links(installed):
+    """Nothing on the cycle says who has made it; the package has code that does so, and the project has none."""
+    installed.write("site-packages/others/__init__.py", LINKED)
+    installed.write("test_using.py", USING)
+    env = {"PYTHONPATH": str(installed.path / "site-packages")}
+
+    def found():
+        tests = installed.tests("test_using", env=env, check=1)
+        return {name: {(f["verdict"], f["owner"]) for f in test["findings"]} for name, test in tests.items()}
+
+    def expected(of_lists):
+        mine = {("leak", "the project"), of_lists}
+        return {"test_empty": {of_lists}, "test_full": {of_lists}, "test_mine": mine}
+
+    assert found() == expected(("note", "others"))
+    for own in ("items.append(items)", "other = [items]; items.append(other)", "items[:] = [items, items]"):
+        installed.write("test_using.py", USING + f"\n    def own():\n        items = []; {own}\n")
+        assert found() == expected(("leak", "builtins"))
+
+
 # -- causes in general -------------------------------------------------------------------------------
 
 SHAPES = """

@@ -39,7 +39,7 @@ class Config:
     yagot 0.5.0. ``allow`` is mostly the better choice."""
     source: tuple[str, ...] = ()
     """The project is what is in these packages or directories. Only leaks count of which the project's code has made a
-    reference on the cycle itself; others are notes. Cycles of plain containers count always. Without the setting the
+    reference on the cycle itself; others are notes. Cycles of plain containers count, too. Without the setting the
     project is all code that is not installed, and what is installed under the name that ``pyproject.toml`` gives, or
     that of a package in the root directory; ``yagot config`` shows it."""
     omit: tuple[str, ...] = ()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +23,12 @@ KIND = "container"
 """The kind of the cuts: they are of the test that was looked at, and of no other with the same cause."""
 _KINDS = ("list", "dict", "tuple", "set", "cell", "object")
 _DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict
+
+
+_INTO_ITSELF = re.compile(
+    rf"^[ \t]*(?:[\w.]+ *= *)*(\w+)(?:\[[^]\n]*\])*(?:\.(?:{'|'.join(ADDING)})\(| *\+?= *).*\b\1\b", re.MULTILINE
+)
+"""A line on which something may be put into itself: ``end += [None, end, end]``."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,10 @@ def _root(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
+def _is_slice(target: ast.expr) -> bool:
+    return isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice)
+
+
 def _stores(source: Source, function: Function) -> Iterator[_Store]:
     for node in nodes_of(function):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.value.args:
@@ -63,9 +75,13 @@ def _stores(source: Source, function: Function) -> Iterator[_Store]:
             if isinstance(func, ast.Attribute) and func.attr in ADDING and _root(func.value):
                 release = f"{source.text(func.value)}.clear()"
                 yield _Store(_root(func.value), node.value.args[-1], node, release, "[]")
+        elif isinstance(node, ast.AugAssign) and isinstance(node.value, _DISPLAYS) and _root(node.target):
+            yield _Store(_root(node.target), node.value, node, f"{source.text(node.target)}.clear()", "[]")
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = node.targets[0]
-            if isinstance(target, ast.Subscript) and _root(target) and isinstance(target.slice, ast.Constant):
+            if _is_slice(target) and isinstance(node.value, _DISPLAYS) and _root(target):
+                yield _Store(_root(target), node.value, node, f"del {source.text(target)}", "[]")
+            elif isinstance(target, ast.Subscript) and _root(target) and isinstance(target.slice, ast.Constant):
                 edge = f"[{target.slice.value!r}]" if isinstance(target.slice.value, str) else "[]"
                 yield _Store(_root(target), node.value, node, f"del {source.text(target)}", edge)
             elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
@@ -105,6 +121,21 @@ def _closing(source: Source, function: Function, shown: set[str]) -> list[_Store
     closing = [s for s in stores if any(_reaches(edges, name, s.name) for name in _names_in(s.value))]
     one = all(_reaches(edges, s.name, closing[0].name) and _reaches(edges, closing[0].name, s.name) for s in closing)
     return closing if one else []
+
+
+@functools.lru_cache(maxsize=10_000)
+def closes(path: str, shown: frozenset[str], whole: bool) -> bool:
+    """Has a file a function that closes a cycle of containers with such references? Not *whole*: in one statement."""
+    if not whole:
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                if not _INTO_ITSELF.search(file.read()):
+                    return False
+        except OSError:
+            return False
+    source = read(path)
+    edges = {_edge(edge) for edge in shown}
+    return source is not None and any(_closing(source, function, edges) for _, function in source.functions)
 
 
 def is_plain(hops: Sequence[_Hop]) -> bool:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from yagot.files import shown_path
+from yagot.judge.containers import closing_packages
 from yagot.judge.project import PROJECT, STANDARD_LIBRARY, Project
 from yagot.model import Finding
 from yagot.originals import os
@@ -49,7 +50,7 @@ def _owners(finding: Finding, project: Project) -> set[str]:
         return set(map(project.owner_of_module, makers)) or {GENERATED}
     if finding.cycle_length:
         made = _made_by(finding, project)
-        return made if PROJECT not in made else set()
+        return closing_packages(finding, project) if not made else made if PROJECT not in made else set()
     modules = {step.module for step in finding.steps} or {name.rpartition(".")[0] for name in finding.types}
     return set(map(project.owner_of_module, modules - {"", "builtins"}))
 
