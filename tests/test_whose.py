@@ -684,6 +684,62 @@ def test_code_made_at_run_time_is_nobodys(installed):
     }
 
 
+IMPERSONATING = """
+    import types
+
+    def given(function):
+        \'\'\'As Hypothesis makes its functions: a module of its own, and the code says that it is the test's.\'\'\'
+        module = types.ModuleType("temporary_" + function.__name__)
+        exec("def outer(f):\\n    def accept(self): return f(self)\\n    return accept", module.__dict__)
+        accept = module.outer(function)
+        code = function.__code__
+        changes = {"co_filename": code.co_filename, "co_firstlineno": code.co_firstlineno}
+        accept.__code__ = accept.__code__.replace(**changes)
+        accept.__name__, accept.__qualname__ = function.__name__, function.__qualname__
+
+        def test(self):
+            State(module.outer(accept))
+            return accept(self)
+        return test
+
+    class State:
+        def __init__(self, accept):
+            cell = accept.__closure__[0]
+            accept.__code__ = cell.cell_contents.__code__
+            self.proxied = [accept]
+            cell.cell_contents = self
+    """
+GIVEN = """
+    import unittest
+    from others import given
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    class Test(unittest.TestCase):
+        @given
+        def test_given(self):
+            pass
+
+        @given
+        def test_leak(self):
+            Node()
+    """
+
+
+def test_functions_that_say_they_are_the_tests(installed):
+    installed.write("site-packages/others/__init__.py", IMPERSONATING)
+    installed.write("test_given.py", GIVEN)
+    env = {"PYTHONPATH": str(installed.path / "site-packages")}
+    tests = installed.tests("test_given", env=env, check=1)
+    found = {name: {(f["verdict"], f["owner"]) for f in test["findings"]} for name, test in tests.items()}
+    assert found["test_given"] == {("note", "others")}
+    assert found["test_leak"] == {("note", "others"), ("leak", "the project")}
+    causes = {f["cause"] for test in tests.values() for f in test["findings"] if f["verdict"] == "note"}
+    assert len(causes) == 1
+
+
 DROPPED = """
     import importlib.util, os, tempfile, types, unittest
 

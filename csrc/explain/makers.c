@@ -58,9 +58,26 @@ typedef struct {
     bool any_name;              /* the attribute's name is data */
 } maker;
 
-/* Whose is a function, frame or generator? If it was made at run time, as templates are, in no file of Python's and in
- * no module that was imported, its names are data; and it is nobody's unless its module is known. So are the methods
- * that namedtuple() makes. */
+/* Does code say that it is in a file that was imported, as a module of its own? */
+static bool
+is_of_imported_file(PyObject *object)
+{
+    PyCodeObject *code = yagot_code_of(object);
+    PyObject *module, *name;
+    Py_ssize_t position = 0;
+    while (code != NULL && PyDict_Next(PyImport_GetModuleDict(), &position, &name, &module)) {
+        PyObject *dict = PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
+        PyObject *file = dict != NULL ? PyDict_GetItemString(dict, "__file__") : NULL;
+        if (file != NULL && PyUnicode_Check(file) && PyUnicode_Compare(file, code->co_filename) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whose is a function, frame or generator? If it was made at run time, as templates are, in no module that was imported
+ * and in no file of Python's, or in one that is another module (Hypothesis puts its functions there), its names are
+ * data; and it is nobody's unless its module is known. So are the methods that namedtuple() makes. */
 static maker
 maker_of_code(PyObject *modules, PyObject *object)
 {
@@ -69,7 +86,8 @@ maker_of_code(PyObject *modules, PyObject *object)
     PyObject *module = name != NULL && PyUnicode_CheckExact(name) ? PyDict_GetItem(imported, name) : NULL;
     bool is_imported = module != NULL && (!PyModule_Check(module) || PyModule_GetDict(module) == globals);
     bool known = name != NULL && modules != NULL && PyDict_GetItem(modules, name) != NULL;
-    maker m = {.module = Py_XNewRef(name), .at_run_time = !is_imported && yagot_is_generated(object)};
+    maker m = {.module = Py_XNewRef(name)};
+    m.at_run_time = !is_imported && (yagot_is_generated(object) || is_of_imported_file(object));
     m.whose = m.at_run_time && !known ? NOBODY : whose_module(modules, name, false);
     Py_XDECREF(globals);
     return m;
