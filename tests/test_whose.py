@@ -313,6 +313,45 @@ def test_lists_that_a_package_links(installed):
         assert found() == expected(("leak", "builtins"))
 
 
+IMPORTED_IN_A_TEST = """
+    import gc, unittest
+
+    def leak():
+        from optparse import OptionParser
+
+        class Parser(OptionParser):
+            def __init__(self):
+                super().__init__()
+                self.spare = [self]  # the project's; the formatter's cycle, as short, is the library's
+
+        Parser()
+
+    class Note(unittest.TestCase):
+        def test_collects(self):
+            leak()
+            gc.collect()
+
+        def test_does_not(self):
+            leak()
+    """
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_collection_in_the_test_that_imports_a_module(project, first):
+    """The core must know whose the module is before the test has ended."""
+    project.write("test_imports.py", IMPORTED_IN_A_TEST.replace("import gc,", f"import {'optparse, ' * first}gc,"))
+    tests = project.tests("test_imports", check=1)
+    found = [{(f["verdict"], f["cause"]) for f in test["findings"] if "Parser" in f["cause"]} for test in tests.values()]
+    assert found[0] == found[1] and ("leak", "test_imports.leak.<locals>.Parser.spare[]") in found[0]
+
+
+def test_what_is_not_imported_yet_has_an_owner(tmp_path):
+    project = Project(directory=tmp_path)
+    assert (project.modules["turtledemo"], project.modules["pytest"]) == (1, 2)
+    project = Project(["pytest", "mine.part"], directory=tmp_path)
+    assert (project.modules["turtledemo"], project.modules["pytest"], project.modules["mine.part"]) == (1, 0, 0)
+
+
 # -- causes in general -------------------------------------------------------------------------------
 
 SHAPES = """

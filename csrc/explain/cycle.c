@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { MOST_STARTS = 48, STARTS_PER_TYPE = 4, SMALL = 48 };
+enum { MOST_STARTS = 48, STARTS_PER_TYPE = 4, SMALL = 48, MOST_WAYS = 8 };
 
 int
 yagot_search_init(yagot_search *search, yagot_graph *graph, PyObject *modules)
@@ -59,9 +59,10 @@ yagot_cycle_fini(yagot_cycle *cycle)
 typedef struct {
     yagot_search *search;
     uint32_t start, component, tail;
+    uint32_t skip;          /* so many ways back to the start are known */
 } frontier;
 
-/* Follows a node's edges; true when one leads back to the start. An object and
+/* Follows a node's edges; true when one leads back to the start in a new way. An object and
  * its part (see describe.h) count as one, so this calls itself once at most. */
 static bool
 expand(frontier *f, uint32_t node, uint32_t distance)
@@ -71,8 +72,12 @@ expand(frontier *f, uint32_t node, uint32_t distance)
     for (uint32_t e = g->start[node]; e < g->start[node + 1] && s->budget > 0; e++, s->budget--) {
         uint32_t child = g->target[e];
         if (child == f->start) {
-            s->parent[child] = node;
-            return true;
+            if (f->skip == 0) {
+                s->parent[child] = node;
+                return true;
+            }
+            f->skip--;
+            continue;
         }
         if (g->component[child] != f->component || s->seen[child] == s->search) {
             continue;
@@ -91,11 +96,11 @@ expand(frontier *f, uint32_t node, uint32_t distance)
     return false;
 }
 
-/* The length of the shortest cycle through `start`, 0 if none shorter than `limit` was found. */
+/* The length of the shortest cycle through `start`, but for some; 0 if none up to `limit` was found. */
 static uint32_t
-search_from(yagot_search *s, uint32_t start, uint32_t component, uint32_t limit)
+search_from(yagot_search *s, uint32_t start, uint32_t component, uint32_t limit, uint32_t skip)
 {
-    frontier f = {.search = s, .start = start, .component = component};
+    frontier f = {.search = s, .start = start, .component = component, .skip = skip};
     s->search++;
     s->distance[start] = 0;
     s->queue[f.tail++] = start;
@@ -286,6 +291,24 @@ fits_project(starts *t, PyObject *object)
     return t->last_fits;
 }
 
+/* Looks for a shorter cycle through `start`, or one as short that is better: of the `projects` in all ways that are as
+ * short as the first. */
+static int
+search_ways(yagot_search *s, uint32_t start, uint32_t component, uint32_t *shortest, bool projects, yagot_cycle *cycle)
+{
+    uint32_t limit = *shortest;
+    for (uint32_t way = 0; way < (projects ? MOST_WAYS : 1); way++) {
+        uint32_t length = search_from(s, start, component, limit, way);
+        int kept = length > 0 ? consider(s, start, length < *shortest, projects, cycle) : 1;
+        if (kept != 0) {
+            *shortest = kept > 0 && length > 0 ? length : *shortest;
+            return kept < 0 ? -1 : 0;
+        }
+        limit = length;
+    }
+    return 0;
+}
+
 static int
 search_all(yagot_search *s, uint32_t component, bool projects, yagot_cycle *cycle)
 {
@@ -298,15 +321,9 @@ search_all(yagot_search *s, uint32_t component, bool projects, yagot_cycle *cycl
         if ((projects && !fits_project(&t, object)) || (t.large && !is_start(&t.sample, object))) {
             continue;
         }
-        uint32_t length = search_from(s, members[i], component, shortest);
-        if (length == 0) {
-            continue;
-        }
-        int kept = consider(s, members[i], length < shortest, projects, cycle);
-        if (kept < 0) {
+        if (search_ways(s, members[i], component, &shortest, projects, cycle) < 0) {
             return -1;
         }
-        shortest = kept > 0 ? length : shortest;
     }
     return 0;
 }

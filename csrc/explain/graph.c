@@ -2,6 +2,7 @@
 #include "explain/graph.h"
 
 #include "base/array.h"
+#include "base/describe.h"
 
 #include <string.h>
 
@@ -207,17 +208,35 @@ mark_cyclic(yagot_graph *g, bool *cyclic, uint32_t *size)
     }
 }
 
-/* Gives every node without a cause that is reachable from `first` through such nodes first's cause. */
-static void
-spread_cause(yagot_graph *g, uint32_t first, uint32_t *stack)
+/* What a component is made of, as a number that neither addresses nor the order of objects changes. Containers do not
+ * count: some are made when they are asked for. */
+static uint64_t
+weigh(PyObject *object)
 {
+    uint64_t hash = 14695981039346656037u;      /* FNV-1a */
+    if (yagot_is_plain_container(object) || PyFrame_Check(object)) {
+        return 0;
+    }
+    for (const char *name = Py_TYPE(object)->tp_name; *name != '\0'; name++) {
+        hash = (hash ^ (unsigned char)*name) * 1099511628211u;
+    }
+    return hash;
+}
+
+/* Gives every node without a cause that is reachable from `first` through such nodes first's cause. What hangs off
+ * several components goes with the one of least weight, whichever comes first. */
+static void
+spread_cause(yagot_graph *g, uint32_t first, const uint64_t *weight, uint32_t *stack)
+{
+    uint64_t own = weight[g->cause[first]];
     uint32_t depth = 0;
     stack[depth++] = first;
     while (depth > 0) {
         uint32_t node = stack[--depth];
         for (uint32_t e = g->start[node]; e < g->start[node + 1]; e++) {
             uint32_t child = g->target[e];
-            if (g->cause[child] == YAGOT_NONE) {
+            uint32_t cause = g->cause[child];
+            if (cause == YAGOT_NONE || (cause != g->component[child] && own < weight[cause])) {
                 g->cause[child] = g->cause[first];
                 stack[depth++] = child;
             }
@@ -225,21 +244,45 @@ spread_cause(yagot_graph *g, uint32_t first, uint32_t *stack)
     }
 }
 
+/* Finds the weights: of what is on no cycle more than of all cycles. */
 static void
-assign_causes(yagot_graph *g, const bool *cyclic, uint32_t *stack)
+weigh_components(const yagot_graph *g, const bool *cyclic, uint64_t *weight)
+{
+    for (uint32_t i = 0; i < g->nodes; i++) {
+        weight[g->component[i]] += weigh(g->objects[i]);
+    }
+    for (uint32_t c = 0; c < g->components; c++) {
+        weight[c] = (weight[c] >> 1) + (cyclic[c] ? 0 : UINT64_MAX / 2);
+    }
+}
+
+/* What a node without a cause refers to. */
+static void
+mark_held(const yagot_graph *g, bool *held)
+{
+    for (uint32_t i = 0; i < g->nodes; i++) {
+        for (uint32_t e = g->start[i]; e < g->start[i + 1] && g->cause[i] == YAGOT_NONE; e++) {
+            held[g->target[e]] = true;
+        }
+    }
+}
+
+static void
+assign_causes(yagot_graph *g, const bool *cyclic, const uint64_t *weight, bool *held, uint32_t *stack)
 {
     for (uint32_t i = 0; i < g->nodes; i++) {
         g->cause[i] = cyclic[g->component[i]] ? g->component[i] : YAGOT_NONE;
     }
     for (uint32_t i = 0; i < g->nodes; i++) {
         if (cyclic[g->component[i]]) {
-            spread_cause(g, i, stack);
+            spread_cause(g, i, weight, stack);
         }
     }
+    mark_held(g, held);
     for (uint32_t i = 0; i < g->nodes; i++) {
-        if (g->cause[i] == YAGOT_NONE) {    /* held by something that shows no reference */
+        if (g->cause[i] == YAGOT_NONE && !held[i]) {    /* held by something that shows no reference */
             g->cause[i] = g->component[i];
-            spread_cause(g, i, stack);
+            spread_cause(g, i, weight, stack);
         }
     }
 }
@@ -274,14 +317,19 @@ find_causes(yagot_graph *g)
     g->member_start = new_array(g->components + 1u);
     g->own_size = PyMem_RawCalloc(g->components + 1u, sizeof *g->own_size);
     bool *cyclic = PyMem_RawCalloc(g->components + 1u, sizeof *cyclic);
+    uint64_t *weight = PyMem_RawCalloc(g->components + 1u, sizeof *weight);
+    bool *held = PyMem_RawCalloc(g->nodes + 1u, sizeof *held);
     uint32_t *scratch = new_array(g->nodes);
-    if (g->cause && g->members && g->member_start && g->own_size && cyclic && scratch) {
+    if (g->cause && g->members && g->member_start && g->own_size && cyclic && weight && held && scratch) {
         mark_cyclic(g, cyclic, g->own_size);
-        assign_causes(g, cyclic, scratch);
+        weigh_components(g, cyclic, weight);
+        assign_causes(g, cyclic, weight, held, scratch);
         sort_members(g, scratch);
         result = 0;
     }
     PyMem_RawFree(cyclic);
+    PyMem_RawFree(weight);
+    PyMem_RawFree(held);
     PyMem_RawFree(scratch);
     return result;
 }

@@ -22,13 +22,30 @@ static const char AT_RUN_TIME[] = "<made at run time>";
 
 /* -- modules -------------------------------------------------------------------------------------- */
 
+/* What is known of a module, else of the package that it is in; borrowed, or NULL. */
+static PyObject *
+value_of_module(PyObject *modules, PyObject *name)
+{
+    PyObject *value = PyDict_GetItem(modules, name), *package = Py_NewRef(name);
+    Py_ssize_t end = PyUnicode_GET_LENGTH(name);
+    while (value == NULL && package != NULL && end > 0) {
+        end = PyUnicode_FindChar(package, '.', 0, end, -1);
+        Py_DECREF(package);
+        package = end > 0 ? PyUnicode_Substring(name, 0, end) : NULL;
+        value = package != NULL ? PyDict_GetItem(modules, package) : NULL;
+    }
+    Py_XDECREF(package);
+    PyErr_Clear();
+    return value;
+}
+
 static whose
 whose_module(PyObject *modules, PyObject *name, bool from_c)
 {
     if (name == NULL || !PyUnicode_CheckExact(name) || PyUnicode_CompareWithASCIIString(name, "builtins") == 0) {
         return NOBODY;
     }
-    PyObject *value = modules != NULL ? PyDict_GetItem(modules, name) : NULL;
+    PyObject *value = modules != NULL ? value_of_module(modules, name) : NULL;
     long number = value != NULL && PyLong_Check(value) ? PyLong_AsLong(value) : 0;
     /* what Python's own C types refer to, somebody else has put there */
     return number == 0 ? PROJECT : number == 1 && from_c ? NOBODY : OTHERS;

@@ -7,6 +7,7 @@ holds the test files. With ``--source``, that alone is.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Iterator, Sequence
@@ -151,7 +152,8 @@ def _names_of(root: Path) -> set[str]:
 
 class Project:
     """Sorts modules. ``modules`` is what the core asks while it looks for cycles: 0 for the project's, 1 for the
-    standard library's, 2 for other people's; a module that is not in it is the project's."""
+    standard library's, 2 for other people's. A module that is not in it is as the package that it is in; else the
+    project's. What could be imported is in it, too: a collection may come before the import is noticed."""
 
     def __init__(self, source: Sequence[str] = (), directory: Path | None = None) -> None:
         self.root = find_root(directory or Path.cwd())
@@ -160,9 +162,11 @@ class Project:
         self.modules: dict[str, int] = {}
         self._directories = [os.path.join(os.path.abspath(place), "") for place in source]
         self._test_modules: set[str] = set()
+        self._sorted: set[str] = set()
         self._count = 0
         self.version = 0
         """Goes up when what is known of modules may have changed."""
+        self._expect()
 
     def _is_source(self, name: str, file: str) -> bool:
         named = any(name == place or name.startswith(f"{place}.") for place in self.source)
@@ -188,6 +192,21 @@ class Project:
         """The same of a module by its name, imported or not."""
         return self.owner_of_file(_file_of(name), name)
 
+    def _number(self, file: str, name: str) -> int:
+        owner = self.owner_of_file(file, name)
+        return 0 if owner == PROJECT else 1 if owner == STANDARD_LIBRARY else 2
+
+    def _expect(self) -> None:
+        """Sorts what has not been imported, by the place where it will be found."""
+        places = [(name, _HOME + name) for name in sys.stdlib_module_names]
+        for directory in sys.path:
+            if os.path.basename(directory) in _PLACES:
+                with contextlib.suppress(OSError):
+                    entries = os.listdir(directory)
+                    places += [(entry.partition(".")[0], os.path.join(directory, entry)) for entry in entries]
+        expected = {name: self._number(file, name) for name, file in places if name.isidentifier()}
+        self.modules.update(expected | dict.fromkeys(self.source, 0) | self.modules)
+
     def add_test(self, module: str) -> None:
         """A test of this module is about to run; an installed package that holds its own tests is the project."""
         if module in self._test_modules:
@@ -197,8 +216,10 @@ class Project:
         if package is not None and package not in self.names:
             self.names.add(package)
             self.modules.clear()  # in place: the core has it
+            self._sorted.clear()
             self._count = 0
-        self.modules.pop(module, None)
+            self._expect()
+        self._sorted.discard(module)
         self.refresh(True)
 
     def has_tests(self, module: str) -> bool:
@@ -212,9 +233,9 @@ class Project:
         self._count = len(sys.modules)
         self.version += 1
         for name in list(sys.modules):
-            if name not in self.modules and type(name) is str:
-                owner = self.owner_of_module(name)
-                self.modules[name] = 0 if owner == PROJECT else 1 if owner == STANDARD_LIBRARY else 2
+            if name not in self._sorted and type(name) is str:
+                self._sorted.add(name)
+                self.modules[name] = self._number(_file_of(name), name)
 
     def lines(self) -> Iterator[str]:
         """For ``yagot config``."""
