@@ -315,6 +315,45 @@ def test_what_an_import_makes_where_something_has_just_died_is_the_imports(proje
     assert [f["reason"] for f in tests["test_imports"]["findings"]] == ["first-import"]
 
 
+@pytest.mark.parametrize("collect", ["", "gc.collect()", "import other"])
+def test_what_a_test_makes_where_something_of_an_import_has_died_is_the_tests(project, collect):
+    project.write("other.py", "")
+    project.write("thing.py", """
+        class Node:
+            def __init__(self):
+                self.me = self
+
+        class Spare:
+            def __init__(self):
+                self.me = None
+
+        SPARE = [Spare() for _ in range(300)]
+        """)
+    project.write("test_imports.py", f"""
+        import gc
+        import unittest
+
+        class T(unittest.TestCase):
+            def leak(self):
+                import thing
+                thing.SPARE.clear()
+                for _ in range(100):
+                    thing.Node()
+                {collect}
+                for _ in range(100):
+                    thing.Node()
+
+            def test_a_first(self):
+                self.leak()
+
+            def test_b_later(self):
+                self.leak()
+        """)
+    tests = project.tests("test_imports", check=1)
+    found = {name: [(f["verdict"], f["objects"]) for f in test["findings"]] for name, test in tests.items()}
+    assert found == {"test_a_first": [("leak", 200)], "test_b_later": [("leak", 200)]}
+
+
 def test_the_dict_of_garbage_keeps_nothing_alive(project):
     """3.13.0's traversal of an instance leaves out its dict, which must not be kept while the instance goes."""
     project.write("test_mock.py", """

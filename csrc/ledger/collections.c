@@ -73,6 +73,9 @@ unlabel_births(yagot_ledger *self)
 static int
 look(yagot_ledger *self, int generation, PyObject *info)
 {
+    if (yagot_imports_settle(&self->imports, &self->labels, &self->gc) < 0) {
+        return -1;
+    }
     if (!self->window.open) {
         return look_between(self, info);
     }

@@ -53,7 +53,7 @@ ledger_on_import(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
     bool watched = self->window.open || self->labels.on;
     uint32_t label = yagot_label_of_import(&self->labels, self->window.open);
     if (watched) {
-        yagot_imports_enter(&self->imports, &self->gc);
+        yagot_imports_enter(&self->imports, &self->labels, &self->gc);
     }
     PyObject *result = PyObject_Vectorcall(original, args, (size_t)count, NULL);
     if (watched) {

@@ -95,8 +95,44 @@ forget_young(yagot_imports *m)
 
 /* -- labels of what is new ------------------------------------------------------------------------- */
 
+/* Where in the youngest generation are the objects that were made after the last import? Once a collection has moved the
+ * marker on, everywhere. */
+static Py_ssize_t
+first_after(const yagot_imports *m, PyObject *youngest)
+{
+    Py_ssize_t size = PyList_GET_SIZE(youngest), i = 0;
+    while (i < size && PyList_GET_ITEM(youngest, i) != m->ended) {
+        i++;
+    }
+    return i < size ? i : 0;
+}
+
+int
+yagot_imports_settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
+{
+    PyObject *youngest = m->ended != NULL ? yagot_gc_objects(gc, 0) : NULL;
+    if (youngest == NULL) {
+        return m->ended != NULL ? -1 : 0;
+    }
+    int result = 0;
+    for (Py_ssize_t i = first_after(m, youngest); i < PyList_GET_SIZE(youngest) && result == 0; i++) {
+        PyObject *object = PyList_GET_ITEM(youngest, i);
+        if (yagot_labels_get(labels, object) == m->ended_label) {
+            result = yagot_labels_put(labels, object, 0);
+        }
+    }
+    Py_DECREF(youngest);
+    return result;
+}
+
 void
-yagot_imports_enter(yagot_imports *m, yagot_gc *gc)
+yagot_imports_forget(yagot_imports *m)
+{
+    Py_CLEAR(m->ended);
+}
+
+void
+yagot_imports_enter(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
 {
     if (m->depth++ > 0) {
         return;
@@ -104,9 +140,10 @@ yagot_imports_enter(yagot_imports *m, yagot_gc *gc)
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     forget_young(m);
-    if (note_young(m, gc) < 0) {
+    if (yagot_imports_settle(m, labels, gc) < 0 || note_young(m, gc) < 0) {
         forget_young(m);        /* what the import makes counts as the test's */
     }
+    yagot_imports_forget(m);
     PyErr_Restore(type, value, traceback);
 }
 
@@ -210,8 +247,10 @@ yagot_imports_leave(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32
     if (m->depth == 1) {
         (void)label_new(m, labels, gc, label, false);
         (void)unlabel_dead(m, labels, gc, label);
-        PyErr_Clear();
         forget_young(m);
+        m->ended = gc->state->generations && !YAGOT_FREE_THREADED ? PyList_New(0) : NULL;
+        m->ended_label = label;
+        PyErr_Clear();
     }
     m->depth -= m->depth > 0;
     PyErr_Restore(type, value, traceback);
@@ -221,6 +260,7 @@ void
 yagot_imports_fini(yagot_imports *m)
 {
     forget_young(m);
+    Py_CLEAR(m->ended);
     PyMem_RawFree(m->labelled);
     m->labelled = NULL;
 }

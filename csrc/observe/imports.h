@@ -23,6 +23,9 @@ typedef struct {
     bool collected;             /* since it began: all that is in the youngest generation is new */
     const void **labelled;      /* owned array: addresses that were labelled before its end, by a collection */
     size_t labelled_count, labelled_room;
+    PyObject *ended;            /* owned; a marker again: what is behind it was made after the window's last import; or
+                                 * NULL */
+    uint32_t ended_label;       /* that import's label */
 } yagot_imports;
 
 /* Replaces the function by the method _on_import of an object; gives it back unless somebody has replaced it since.
@@ -32,9 +35,14 @@ int yagot_imports_remove(yagot_imports *imports);
 /* Labels what an import under way has made so far, if there is one: a collection is about to run. -1 with an exception
  * set. */
 int yagot_imports_label(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
+/* To be called before labels are read, and before a collection: takes the label from what has been made since the last
+ * import, at the address of something that the import had made. -1 with an exception set. */
+int yagot_imports_settle(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc);
+/* The next window begins, with labels of its own. */
+void yagot_imports_forget(yagot_imports *imports);
 void yagot_imports_fini(yagot_imports *imports);
 /* The original function, before and after which enter() and leave() are called; both keep an exception that is set. */
-void yagot_imports_enter(yagot_imports *imports, yagot_gc *gc);
+void yagot_imports_enter(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc);
 void yagot_imports_leave(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
 
 #endif
