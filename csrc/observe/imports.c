@@ -95,8 +95,8 @@ forget_young(yagot_imports *m)
 
 /* -- labels of what is new ------------------------------------------------------------------------- */
 
-/* Where in the youngest generation are the objects that were made after the last import? Once a collection has moved the
- * marker on, everywhere. */
+/* Where in the youngest generation are the objects that were made after the last import? Once a collection has moved
+ * the marker on, everywhere. */
 static Py_ssize_t
 first_after(const yagot_imports *m, PyObject *youngest)
 {
