@@ -8,6 +8,7 @@ put in the place of the line that the report names:
 
 import json
 import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -264,3 +265,40 @@ def test_the_project_cuts_what_is_its_own(project):
     lines[cut["line"] - 1 :] = [f"        {line}" for line in cut["snippet"].splitlines()]
     program.write_text("\n".join(lines) + "\n", encoding="utf-8")
     assert "no leaks in 1 test" in project.yagot("test_user", env=env).stderr
+
+
+LIBRARY = """
+def invoke(function):
+    error = None
+    try:
+        function()
+    except ZeroDivisionError as failure:
+        error = failure
+    return str(error)
+"""
+ZIPPED = """
+    import sys, unittest
+
+    sys.path.insert(0, "library.zip")
+    import library
+
+    class Test(unittest.TestCase):
+        def test(self):
+            assert library.invoke(lambda: 1 / 0) == "division by zero"
+            {then}
+"""
+DAMAGE = "open('library.zip', 'r+b').write(b'no archive any more')"
+
+
+@pytest.mark.parametrize("then", ["", DAMAGE])
+def test_sources_in_archives_are_read(project, then):
+    with zipfile.ZipFile(project.path / "library.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("library.py", LIBRARY)
+    project.write("test_zipped.py", ZIPPED.format(then=then))
+    project.yagot("--json", "yagot.json", "test_zipped", check=1)
+    [cut] = [finding["cut"] for finding in leaks_of(project.saved().values())]
+    if then:
+        assert cut is None
+    else:
+        assert cut["file"].replace("\\", "/") == "library.zip/library.py"
+        assert (cut["line"], cut["snippet"]) == (8, "try: return str(error)\nfinally: error = None")

@@ -6,14 +6,17 @@ from __future__ import annotations
 import ast
 import bisect
 import functools
+import importlib.util
 import re
 import tokenize
 import warnings
+import zipimport
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from yagot import _core
+from yagot.originals import os
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 LONGEST = 2_000_000
@@ -192,15 +195,26 @@ def _class_in(statements: Sequence[ast.stmt], qualname: str) -> ast.ClassDef | N
     return None
 
 
+def _zipped(path: str) -> str:
+    """The source of a module in a ZIP archive."""
+    try:
+        data = zipimport.zipimporter(os.path.dirname(path)).get_data(path)
+        return importlib.util.decode_source(data) if len(data) <= LONGEST else ""
+    except Exception:  # whatever the archive is like
+        return ""
+
+
 @functools.lru_cache(maxsize=24)
 def read(path: str) -> Source | None:
-    """The file, or None if it cannot be read."""
+    """The file, or None if it cannot be read. No loader but Python's own is asked: it would run its code."""
     try:
         with tokenize.open(path) as file:
             text = file.read(LONGEST + 1)
-    except (OSError, SyntaxError, ValueError, MemoryError):
+    except OSError:
+        text = _zipped(path)
+    except (SyntaxError, ValueError, MemoryError):
         return None
-    return Source(path, text) if len(text) <= LONGEST else None
+    return Source(path, text) if text and len(text) <= LONGEST else None
 
 
 def nodes_of(function: ast.AST, nested: bool = False) -> Iterator[ast.AST]:

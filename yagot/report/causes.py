@@ -6,7 +6,7 @@ the number of leaks.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from yagot.model import Finding, TestInfo, TestReport
@@ -71,6 +71,15 @@ class Causes:
     def by_verdict(self, verdict: str) -> list[CauseTotals]:
         """The causes with a verdict, the largest memory first."""
         return [cause for cause in self.ranked() if cause.finding.verdict == verdict]
+
+
+def suspected_text(suspected: Sequence[CauseTotals]) -> str:
+    """One line for what is not confirmed; fails nothing."""
+    finding, first = suspected[0].finding, suspected[0].tests[0]
+    return (
+        f"suspected: {plural(sum(cause.objects for cause in suspected), 'object')} with references that nobody holds, "
+        f"not confirmed; the first, {finding.subject or finding.cause}, in {first.id}"
+    )
 
 
 class CauseReport(Causes):

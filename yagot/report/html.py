@@ -15,7 +15,7 @@ from yagot.model import TestReport
 from yagot.report.about import About
 from yagot.report.causes import CauseReport, CauseTotals
 from yagot.report.drawings import dot, draw, one_line
-from yagot.report.wording import cut_text, plural, size, snippet_lines, summary_text, types_text
+from yagot.report.wording import cut_text, gist_text, plural, size, snippet_lines, summary_text, types_text
 
 DRAWN = 200
 """At most so many cycles are drawn: some kilobytes each."""
@@ -61,8 +61,8 @@ class HTMLReport(CauseReport):
         loader = jinja2.PackageLoader("yagot.report", "")
         environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
         environment.filters.update(
-            cut=cut_text, size=size, plural=plural, types=types_text, line=one_line, places=_places, gist=summary_text,
-            snippet=snippet_lines
+            cut=cut_text, size=size, plural=plural, types=types_text, line=one_line, places=_places, gist=gist_text,
+            summary=summary_text, snippet=snippet_lines,
         )
         self._template = environment.get_template("page.html")
         self._previous: CauseReport | None = None

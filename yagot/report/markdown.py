@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from yagot.files import Output
 from yagot.originals import os
-from yagot.report.causes import CauseReport, CauseTotals
+from yagot.report.causes import CauseReport, CauseTotals, suspected_text
 from yagot.report.drawings import fenced, inert, mermaid
-from yagot.report.wording import cut_text, legend, plural, size, snippet_lines, types_text
+from yagot.report.wording import cut_text, gist_text, legend, plural, size, snippet_lines, summary_text, types_text
 
 SHOWN_CAUSES = 20
 SHOWN_TESTS = 5
@@ -18,6 +18,8 @@ SHOWN_TESTS = 5
 class MarkdownReport(CauseReport):
     """Writes the leaks at the end of the run."""
 
+    verdicts = ("leak", "suspected")
+
     def __init__(self, path: str, docs: str | None = None) -> None:
         """*docs*: see Config. Raises UnusablePath."""
         super().__init__()
@@ -25,10 +27,18 @@ class MarkdownReport(CauseReport):
         self.output = Output(path)
 
     def _lines(self) -> Iterator[str]:
-        ranked = self.ranked()
-        if not ranked:
+        ranked, suspected = self.by_verdict("leak"), self.by_verdict("suspected")
+        if ranked:
+            yield from self._leak_lines(ranked)
+        else:
             yield f"### yagot: no leaks in {plural(self.tests, 'test')}"
-            return
+        if suspected:
+            yield f"\n{inert(suspected_text(suspected))}"
+        words = legend((cause.finding for cause in (*ranked, *suspected)), self._docs)
+        if words:
+            yield f"\n{words}"
+
+    def _leak_lines(self, ranked: Sequence[CauseTotals]) -> Iterator[str]:
         causes = plural(len(ranked), "cause")
         yield f"### yagot: {plural(self.leaking, 'test')} of {self.tests:,} leaked, from {causes}"
         yield ""
@@ -41,7 +51,6 @@ class MarkdownReport(CauseReport):
             yield f"\n… {plural(len(ranked) - SHOWN_CAUSES, 'more cause')}"
         for cause in ranked[:SHOWN_CAUSES]:
             yield from self._details(cause)
-        yield f"\n{legend((cause.finding for cause in ranked), self._docs)}"
 
     @staticmethod
     def _details(cause: CauseTotals) -> Iterator[str]:
@@ -49,9 +58,10 @@ class MarkdownReport(CauseReport):
         yield ""
         yield f"<details><summary>{inert(finding.cause)}</summary>"
         yield ""
-        yield f"{finding.kind}: {plural(finding.objects, 'object')} ({inert(types_text(finding.types))})"
+        yield inert(summary_text(finding))
+        yield f"\n{inert(gist_text(finding))} ({inert(types_text(finding.types))})"
         if finding.why:
-            yield f"\n{inert(finding.why)}"
+            yield f"\nwhy: {inert(finding.why)}"
         if finding.cut is not None:
             yield f"\nCut: {inert(cut_text(finding))}: {inert(finding.advice)}"
             if snippet_lines(finding):
@@ -62,7 +72,7 @@ class MarkdownReport(CauseReport):
             yield from mermaid(finding)
             yield "```"
         yield ""
-        yield from (f"- {inert(test.id)}" for test in cause.tests[:SHOWN_TESTS])
+        yield from (f"- {inert(test.place)}" for test in cause.tests[:SHOWN_TESTS])
         if len(cause.tests) > SHOWN_TESTS:
             yield f"- … {plural(len(cause.tests) - SHOWN_TESTS, 'more test')}"
         yield ""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from yagot.judge.owners import BUILTIN
 from yagot.model import BEFORE, LATER, TestReport
-from yagot.report.causes import Causes, CauseTotals
+from yagot.report.causes import Causes, CauseTotals, suspected_text
 from yagot.report.wording import describe, legend, plural, size, summary_text
 
 SHOWN_CAUSES = 10
@@ -92,12 +92,9 @@ class Summary(Causes):
             yield from (f"  {1000 * seconds:9.1f} ms  {test}" for seconds, test in self._slowest)
 
     def _suspected_lines(self, suspected: list[CauseTotals]) -> Iterator[str]:
-        finding, first = suspected[0].finding, suspected[0].tests[0]
+        first = suspected[0].tests[0]
         test = first.id.removesuffix(LATER).removesuffix(BEFORE)
-        yield (
-            f"yagot: suspected: {plural(sum(c.objects for c in suspected), 'object')} with references that nobody "
-            f"holds, not confirmed; the first, {finding.subject or finding.cause}, in {first.id}"
-        )
+        yield f"yagot: {suspected_text(suspected)}"
         yield f"yagot: to confirm it: {self.confirm_command.format(test=test, module=first.module)}"
 
     @property

@@ -84,7 +84,7 @@ def summary_text(finding: Finding) -> str:
     """One line for a finding."""
     if finding.kind == "growth":
         return finding.cause
-    unheld = f", {plural(finding.references, 'reference')} that nobody holds" if finding.references else ""
+    unheld = f", {references_text(finding)}" if finding.references else ""
     return f"{cycle_text(finding)}: {counts_text(finding)}{unheld}"
 
 
@@ -144,7 +144,8 @@ def chain_lines(finding: Finding, most: int = SHOWN_STEPS) -> Iterator[str]:
     if not steps:
         return
     if not finding.cycle_length:
-        yield steps[0].object + (f" ({steps[0].contents})" if steps[0].contents else "")
+        if steps[0].contents or steps[0].object not in finding.cause:
+            yield steps[0].object + (f" ({steps[0].contents})" if steps[0].contents else "")
         return
     first = next((i for i, step in enumerate(steps) if step.path.startswith(".__traceback__")), 0)
     if finding.cycle_length == len(steps):
@@ -180,7 +181,7 @@ def _definition_lines(finding: Finding) -> Iterator[str]:
 def _made_lines(finding: Finding) -> Iterator[str]:
     """Where the objects of the cycle were made, if that was traced: the user has asked for it."""
     for step in finding.steps:
-        if step.made:
+        if step.made and f"made at {shown_places(step.made)}" not in finding.why:
             yield f"{step.object} was made at {shown_places(step.made)}"
 
 
@@ -205,17 +206,25 @@ def _cycles_text(finding: Finding) -> str:
     return f" ({plural(finding.count, 'cycle')} of {finding.cycle_length:,})"
 
 
+def gist_text(finding: Finding) -> str:
+    """What it is, in numbers: ``collected: 11 objects, 1.9 kB (1 cycle of 3)``."""
+    if finding.kind == "growth":
+        return f"growth: {finding.cause}"
+    return f"{finding.kind}: {plural(finding.objects, 'object')}, {size(finding.held_bytes)}{_cycles_text(finding)}"
+
+
+def references_text(finding: Finding) -> str:
+    """``1 reference that nobody holds``, or empty."""
+    return f"{plural(finding.references, 'reference')} that nobody holds" if finding.references else ""
+
+
 def describe(finding: Finding, details: bool = False) -> Iterator[str]:
     """A finding in lines, a dozen at most: what, why, the chain, where to cut it and how. *details*: types, signature,
     contents and places, too."""
-    if finding.kind == "growth":
-        yield f"growth: {finding.cause}"
-        yield f"  {finding.why}"
-    else:
-        yield f"{finding.kind}: {plural(finding.objects, 'object')}, {size(finding.held_bytes)}{_cycles_text(finding)}"
+    yield gist_text(finding)
     if finding.references:
-        yield f"  {plural(finding.references, 'reference')} that nobody holds"
-    if finding.why and finding.kind != "growth":
+        yield f"  {references_text(finding)}"
+    if finding.why:
         yield f"  why: {finding.why}"
     two = finding.cut is not None and finding.cut.also is not None
     yield from (f"  {line}" for line in chain_lines(finding, SHOWN_STEPS_OF_TWO if two else SHOWN_STEPS))
