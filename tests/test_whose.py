@@ -188,6 +188,63 @@ def test_what_pytest_raises_has_caught(project):
     }
 
 
+RUNNER = """
+    class Result:
+        def __init__(self, error):
+            self.error = error
+
+    def invoke(function):
+        error = None
+        try:
+            function()
+        except Exception as caught:
+            error = caught
+        return Result(error)
+    """
+INVOKING = """
+    import unittest
+    import others
+
+    def bad():
+        raise ValueError("bad")
+
+    class Result(others.Result):
+        pass
+
+    class Own:
+        def __init__(self, error):
+            self.failure = error
+
+    class Test(unittest.TestCase):
+        def test_result(self):
+            result = others.invoke(bad)
+            self.assertTrue(result.error)
+
+        def test_keeping(self):
+            try:
+                bad()
+            except ValueError as error:
+                own = Own(error)
+            self.assertTrue(own.failure)
+
+        def test_both(self):
+            result = others.invoke(bad)
+            result.test = Own(result.error)
+            result.error = None
+    """
+
+
+def test_a_helper_that_catches_for_a_test(installed):
+    """Of the test there is but a variable for what another package's helper has caught, as click's CliRunner does."""
+    installed.write("site-packages/others/__init__.py", RUNNER)
+    installed.write("test_invoking.py", INVOKING)
+    env = {"PYTHONPATH": str(installed.path / "site-packages")}
+    tests = installed.tests("test_invoking", env=env, check=1)
+    found = {name: {(f["verdict"], f["reason"]) for f in test["findings"]} for name, test in tests.items()}
+    assert found["test_result"] <= {("note", "framework-scaffold"), ("note", "third-party")} and found["test_result"]
+    assert ("leak", "") in found["test_keeping"] and ("leak", "") in found["test_both"]
+
+
 def test_the_cycle_of_the_project_is_shown(project):
     project.write("test_idioms.py", IDIOMS)
     found = project.tests("test_idioms.Leak.test_command", check=1)["test_command"]["findings"]

@@ -51,7 +51,8 @@ class Config:
     """Default rules that are not to make notes of leaks: ``inherent-class`` (the cycle that every class is in, of a
     class made at run time), ``inherent-module`` (that of functions and the names of their module, one that was
     dropped), ``first-import`` (what was made while a module was being imported), ``framework-scaffold`` (cycles through
-    objects of the test framework, or through what ``pytest.raises``, ``assertLogs`` or a mock has kept for a test),
+    objects of the test framework, or through what ``pytest.raises``, ``assertLogs``, a mock or another package's
+    helper, such as click's ``CliRunner``, has kept for a test),
     ``standard-library`` and ``third-party`` (cycles that no code of the project has made), ``hidden-references`` (a C
     type that does not show what it holds)."""
     baseline: str | None = None

@@ -66,12 +66,24 @@ def is_scaffold(finding: Finding) -> bool:
     return recorded or any(is_within(name, FRAMEWORKS) for name in modules)
 
 
+def _is_caught_by_others(finding: Finding, project: Project) -> bool:
+    """Does an object of other people's, as click's Result, keep an exception; and of the project only tests' frames?"""
+    kept = any(
+        step.kind == "instance" and step.maker and project.owner_of_module(step.maker) != PROJECT
+        for step, following in zip(finding.steps, finding.steps[1:] + finding.steps[:1], strict=True)
+        if following.path.startswith(_OF_EXCEPTIONS)
+    )
+    ours = {maker for maker in finding.makers if project.owner_of_module(maker) == PROJECT}
+    made = [step for step in finding.steps if step.maker in ours]
+    return kept and all(map(project.has_tests, ours)) and all(step.kind == "frame" for step in made)
+
+
 def is_of_a_caught_exception(finding: Finding, project: Project) -> bool:
-    """Does a test's own frame keep what the framework has caught for it, as in ``error = info.value``? The framework's
-    object makes the same cycle: that of ``with pytest.raises(…) as info``, found by another way."""
+    """Does a test's own frame keep what others have caught for it, as in ``error = info.value``? The framework's object
+    makes the same cycle: that of ``with pytest.raises(…) as info``, found by another way."""
     frames = [step for step in finding.steps if step.kind == "frame"]
     others = [step for step in finding.steps if step.kind != "frame"]
-    return (
+    return _is_caught_by_others(finding, project) or (
         bool(frames)
         and all(project.has_tests(step.module) for step in frames)
         and all(step.path in _OF_EXCEPTIONS for step in others)
