@@ -44,7 +44,7 @@ is_inside(const yagot_plan *p, uint32_t edge)
 
 /* -- kinds ---------------------------------------------------------------------------------------- */
 
-/* Counts the references to each member, to know what has one holder only. */
+/* Counts the references to each member, to know what has one holder only. Of a cell's holders it keeps a closure. */
 static uint32_t
 count_entries(yagot_plan *p)
 {
@@ -55,8 +55,9 @@ count_entries(yagot_plan *p)
         for (uint32_t e = g->start[node]; e < g->start[node + 1]; e++, edges++) {
             if (is_inside(p, e)) {
                 uint32_t child = position_of(p, g->target[e]);
-                p->entries[child]++;
-                p->entry[child] = i;
+                bool is_named = p->entries[child]++ > 0 && PyCell_Check(g->objects[g->target[e]])
+                                && !PyTuple_CheckExact(g->objects[node]);
+                p->entry[child] = is_named ? p->entry[child] : i;
             }
         }
     }
@@ -155,6 +156,9 @@ label_edges(yagot_plan *p)
                 yagot_text_add(&name.general, " part");
             }
             add_variable(p, i, g->objects[g->target[e]], &name.general);
+            if (PyCell_Check(g->objects[node]) && p->entries[i] > 1) {
+                add_variable(p, p->entry[i], g->objects[node], &name.general);
+            }
             if (name.skip > 0) {
                 yagot_text_add(&name.general, " again");        /* it has the name of another one */
             }

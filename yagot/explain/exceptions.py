@@ -238,10 +238,10 @@ def _body(source: Source, node: ast.stmt) -> str:
             return f" {text}"
         if len(lines) <= SHOWN and not any(line[: node.col_offset].strip() for line in lines):
             return "".join(f"\n    {line[node.col_offset :]}" for line in lines)
-    return _around(node.lineno, last)
+    return around(node.lineno, last)
 
 
-def _around(first: int, last: int) -> str:
+def around(first: int, last: int) -> str:
     """Where the ``try`` begins and ends."""
     return f"  # around line {last}" if last == first else f"  # around lines {first} to {last}"
 
@@ -257,7 +257,7 @@ def _whole_body(function: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> 
             and any(node.lineno <= line <= (node.end_lineno or 0) for line in stores)
         ), body[0].lineno,
     )  # fmt: skip
-    return _around(first, body[-1].end_lineno or 0)
+    return around(first, body[-1].end_lineno or 0)
 
 
 def _unpacked(function: Function, name: str) -> list[str]:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from yagot.explain.exceptions import Advice
+from yagot.explain.exceptions import Advice, around
 from yagot.explain.holders import is_kept
 from yagot.explain.links import Cycle, Link, sets_whole, type_of
 from yagot.explain.source import (
@@ -193,6 +193,8 @@ def recursive(cycle: Cycle) -> Advice | None:
         source, function = found
         nodes = list(nodes_of(function, nested=True))
         if any(isinstance(node, ast.Nonlocal) for node in nodes):
+            if len(links) == 1:
+                return _emptied(cycle, link, source, function)
             continue
         loaded = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
         used = loaded & _bound_outside(source, function) - _own_names(function)
@@ -210,6 +212,27 @@ def recursive(cycle: Cycle) -> Advice | None:
             sentence = f"{both} refer to each other: move them to the module{tail}"
         return cycle.cut("function", link, Place(source, function, function), text, function.lineno), sentence
     return None
+
+
+def _emptied(cycle: Cycle, link: Link, source: Source, function: Function) -> Advice | None:
+    """A function that has to stay inside another one, which only calls it: that one lets go of it at its end."""
+    functions = (outer for _, outer in source.functions if not isinstance(outer, ast.Lambda))
+    outer = next((outer for outer in functions if any(statement is function for statement in outer.body)), None)
+    name = getattr(function, "name", "")
+    if outer is None or name != link.variable:
+        return None
+    inside = set(ast.walk(function))
+    nodes = list(nodes_of(outer, nested=True))
+    direct = set(nodes_of(outer))
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call) and node in direct}
+    uses = [node for node in nodes if isinstance(node, ast.Name) and node.id == name and node not in inside]
+    following = outer.body[outer.body.index(function) + 1 :] if isinstance(function, ast.stmt) else []
+    if not following or any(id(use) not in called for use in uses):
+        return None
+    place = Place(source, following[0], outer)
+    snippet = f"try:{around(following[0].lineno, following[-1].end_lineno or 0)}\nfinally: {name} = None"
+    sentence = f"the function refers to itself by the variable '{name}': let go of it in a `finally` after its last use"
+    return cycle.cut("function", link, place, snippet), sentence
 
 
 def captured(cycle: Cycle) -> Advice | None:

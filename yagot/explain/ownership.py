@@ -224,8 +224,18 @@ def close(cycle: Cycle) -> Advice | None:
     elif is_method(cycle, link) or _has_descriptor(cycle, link):
         body = f"self.__dict__.pop({name!r}, None)"
     else:
-        body = _set_to_none(cycle, link)
+        body = f"{_close_first(cycle, link)}{_set_to_none(cycle, link)}"
     return _closing(cycle, link, place, body, f"`.{name}`")
+
+
+def _close_first(cycle: Cycle, link: Link) -> str:
+    """What the object has made for itself and can be closed, is closed before it goes: it may have something to do."""
+    after = cycle.after(link)
+    if link.target["kind"] != "instance" or after.source is not link.target or not is_made(cycle, link):
+        return ""
+    closing = [m for _, cls in cycle.classes(after) for m in methods(cls) if m.name == "close"]
+    can = closing and isinstance(closing[0], ast.FunctionDef) and _is_simple(closing[0])
+    return f"self.{link.attribute}.close(); " if can else ""
 
 
 def _set_to_none(cycle: Cycle, link: Link) -> str:
