@@ -98,7 +98,7 @@ choose_put_off(yagot_ledger *self, yagot_snapshot *all)
 static int
 look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references, bool report)
 {
-    if (yagot_imports_settle(&self->imports, &self->labels, &self->gc) < 0
+    if (yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0
         || yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(&self->labels),
                                yagot_label_of_import(&self->labels, false)) < 0) {
         return -1;

@@ -56,14 +56,13 @@ open_window(yagot_ledger *self, PyObject *dropped, uint32_t test)
     yagot_window *w = &self->window;
     if (yagot_gc_install_callback(&self->gc, (PyObject *)self) < 0
         || yagot_imports_install(&self->imports, (PyObject *)self) < 0
-        || yagot_imports_settle(&self->imports, &self->labels, &self->gc) < 0
+        || yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0
         || forget_unseen(self) < 0 || label_what_is_there(self, test) < 0
         || (w->frozen = yagot_gc_number(self->state->gc_get_freeze_count)) < 0
         || yagot_gc_set_old_aside(&self->gc) < 0 || (dropped != NULL
                                                       && yagot_keep_dropped(&w->dropped, dropped) < 0)) {
         return -1;
     }
-    yagot_imports_forget(&self->imports);
     if (test != 0) {
         self->labels.test = test;
     }
@@ -202,7 +201,7 @@ look(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results)
 static int
 close_window(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results)
 {
-    if (yagot_imports_settle(&self->imports, &self->labels, &self->gc) < 0) {
+    if (yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0) {
         return -1;
     }
     if (wishes->look && (note_what_was_missed(self) < 0 || look(self, wishes, results) < 0)) {

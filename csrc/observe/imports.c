@@ -125,10 +125,12 @@ yagot_imports_settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
     return result;
 }
 
-void
-yagot_imports_forget(yagot_imports *m)
+int
+yagot_imports_end(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
 {
+    int result = yagot_imports_settle(m, labels, gc);
     Py_CLEAR(m->ended);
+    return result;
 }
 
 void
@@ -140,10 +142,9 @@ yagot_imports_enter(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     forget_young(m);
-    if (yagot_imports_settle(m, labels, gc) < 0 || note_young(m, gc) < 0) {
+    if (yagot_imports_end(m, labels, gc) < 0 || note_young(m, gc) < 0) {
         forget_young(m);        /* what the import makes counts as the test's */
     }
-    yagot_imports_forget(m);
     PyErr_Restore(type, value, traceback);
 }
 

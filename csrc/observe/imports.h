@@ -35,11 +35,11 @@ int yagot_imports_remove(yagot_imports *imports);
 /* Labels what an import under way has made so far, if there is one: a collection is about to run. -1 with an exception
  * set. */
 int yagot_imports_label(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
-/* To be called before labels are read, and before a collection: takes the label from what has been made since the last
- * import, at the address of something that the import had made. -1 with an exception set. */
+/* To be called before a collection: takes the label from what has been made since the last import, at the address of
+ * something that the import had made. -1 with an exception set. */
 int yagot_imports_settle(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc);
-/* The next window begins, with labels of its own. */
-void yagot_imports_forget(yagot_imports *imports);
+/* The same where labels are read for the last time, or change: without the marker, which would be an object too many. */
+int yagot_imports_end(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc);
 void yagot_imports_fini(yagot_imports *imports);
 /* The original function, before and after which enter() and leave() are called; both keep an exception that is set. */
 void yagot_imports_enter(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc);
