@@ -231,18 +231,92 @@ INVOKING = """
             result = others.invoke(bad)
             result.test = Own(result.error)
             result.error = None
+
+        def test_handed(self):
+            errors = [own.caught(bad)]
+            self.assertTrue(errors)
+
+        def test_of_the_projects_frame(self):
+            own.keeping(bad)
+    """
+OWN = """
+    def caught(function):
+        try:
+            function()
+        except Exception as error:
+            return error
+
+    def keeping(function):
+        error = caught(function)
     """
 
 
-def test_a_helper_that_catches_for_a_test(installed):
-    """Of the test there is but a variable for what another package's helper has caught, as click's CliRunner does."""
+@pytest.mark.parametrize("directory", [".", "tests"])
+def test_what_was_caught_for_a_test(installed, directory):
+    """Of the test there is but a variable for what was caught below it, as click's CliRunner does. Where tests are in a
+    directory that is no package, pytest imports them by another name than it reports."""
     installed.write("site-packages/others/__init__.py", RUNNER)
-    installed.write("test_invoking.py", INVOKING)
-    env = {"PYTHONPATH": str(installed.path / "site-packages")}
-    tests = installed.tests("test_invoking", env=env, check=1)
-    found = {name: {(f["verdict"], f["reason"]) for f in test["findings"]} for name, test in tests.items()}
+    installed.write("own.py", OWN)
+    installed.write(f"{directory}/test_invoking.py", INVOKING.replace("import others", "import others, own"))
+    env = {"PYTHONPATH": f"{installed.path / 'site-packages'}:{installed.path}", "YAGOT_JSON": "out.json"}
+    installed.python("-m", "pytest", "-q", "--yagot", f"{directory}/test_invoking.py", env=env, check=1)
+    tests = json.loads((installed.path / "out.json").read_text())["tests"]
+    found = {test["name"]: {(f["verdict"], f["reason"]) for f in test["findings"]} for test in tests}
     assert found["test_result"] <= {("note", "framework-scaffold"), ("note", "third-party")} and found["test_result"]
-    assert ("leak", "") in found["test_keeping"] and ("leak", "") in found["test_both"]
+    assert found["test_handed"] == {("note", "framework-scaffold")}
+    for name in ("test_keeping", "test_both", "test_of_the_projects_frame"):
+        assert ("leak", "") in found[name], name
+
+
+ORM = """
+    class relationship:
+        def __init__(self, other):
+            self.other = other
+
+        def __set_name__(self, owner, name):
+            self.name = name
+
+        def __get__(self, instance, owner):
+            return self if instance is None else vars(instance)[self.name]
+
+        def __set__(self, instance, value):
+            vars(instance)[self.name] = value
+            vars(value)[self.other] = [instance]
+    """
+MAPPED = """
+    import unittest
+    from others import relationship
+
+    class Customer:
+        orders = relationship("customer")
+
+    class Order:
+        customer = relationship("orders")
+
+    class Node:
+        next = relationship("other")
+
+        def __init__(self):
+            self.next = self
+
+    class Test(unittest.TestCase):
+        def test_order(self):
+            Order().customer = Customer()
+
+        def test_node(self):
+            Node()
+    """
+
+
+def test_attributes_that_a_descriptor_stores(installed):
+    """What an ORM keeps on both sides of a relationship is its own, unless the project's methods set it."""
+    installed.write("site-packages/others/__init__.py", ORM)
+    installed.write("test_mapped.py", MAPPED)
+    env = {"PYTHONPATH": str(installed.path / "site-packages")}
+    tests = installed.tests("test_mapped", env=env, check=1)
+    found = {name: {(f["verdict"], f["cause"]) for f in test["findings"]} for name, test in tests.items()}
+    assert found["test_order"] == {("note", "test_mapped.Customer.orders[] → test_mapped.Order.customer")}
+    assert {verdict for verdict, _ in found["test_node"]} == {"leak"}
 
 
 def test_the_cycle_of_the_project_is_shown(project):

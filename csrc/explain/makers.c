@@ -146,7 +146,8 @@ maker_of_attribute(PyObject *modules, PyTypeObject *type, PyObject *name, const 
     PyTypeObject *found = yagot_class_with(type, name, true);
     found = found != NULL ? found : yagot_class_with(type, name, false);
     if (found != NULL) {
-        maker m = maker_of_type(modules, found);
+        PyTypeObject *descriptor = yagot_storing_descriptor(type, name);
+        maker m = maker_of_type(modules, descriptor != NULL ? descriptor : found);
         m.declares = yagot_methods_set(found, name) ? found : yagot_named_class(found);
         return m;
     }

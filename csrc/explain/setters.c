@@ -124,6 +124,26 @@ yagot_class_with(PyTypeObject *type, PyObject *name, bool set)
 }
 
 PyTypeObject *
+yagot_storing_descriptor(PyTypeObject *type, PyObject *name)
+{
+    PyTypeObject *found = NULL;
+    PyObject *mro = type->tp_mro;
+    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
+        PyObject *dict = PyType_Check(base) ? yagot_type_dict(base) : NULL;
+        PyObject *value = dict != NULL ? PyDict_GetItem(dict, name) : NULL;
+        if (dict != NULL && yagot_is_python_class(base) && yagot_methods_set(base, name)) {
+            return NULL;
+        }
+        if (found == NULL && value != NULL && Py_TYPE(value)->tp_descr_set != NULL
+            && yagot_is_python_class(Py_TYPE(value))) {
+            found = Py_TYPE(value);
+        }
+    }
+    return found;
+}
+
+PyTypeObject *
 yagot_class_on_cycle(const yagot_cycle *cycle, PyObject *name)
 {
     PyTypeObject *found = NULL;

@@ -13,6 +13,9 @@
 PyTypeObject *yagot_class_with(PyTypeObject *type, PyObject *name, bool set);
 /* Do the class's own methods set the attribute? */
 bool yagot_methods_set(PyTypeObject *type, PyObject *name);
+/* The class of the descriptor by which instances of a type store the attribute, as those of ORMs do, if it was made by
+ * a class statement and no method sets the attribute; or NULL. */
+PyTypeObject *yagot_storing_descriptor(PyTypeObject *type, PyObject *name);
 /* The class of an object on the cycle that sets the attribute: of what it adds to itself, as a container does. */
 PyTypeObject *yagot_class_on_cycle(const yagot_cycle *cycle, PyObject *name);
 

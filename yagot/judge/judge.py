@@ -66,16 +66,23 @@ def is_scaffold(finding: Finding) -> bool:
     return recorded or any(is_within(name, FRAMEWORKS) for name in modules)
 
 
-def _is_caught_by_others(finding: Finding, project: Project) -> bool:
-    """Does an object of other people's, as click's Result, keep an exception; and of the project only tests' frames?"""
+def _is_handed_to_a_test(finding: Finding, project: Project) -> bool:
+    """Has code below a test's frame caught an exception and handed it to the test, as it is or in an object of other
+    people's, such as click's Result; and is there nothing of the project but frames of tests?"""
+    pairs = [*zip(finding.steps[-1:] + finding.steps[:-1], finding.steps, strict=True)]
+    below = any(step.kind == "frame" and before.path.endswith(".f_back") for before, step in pairs)
     kept = any(
-        step.kind == "instance" and step.maker and project.owner_of_module(step.maker) != PROJECT
-        for step, following in zip(finding.steps, finding.steps[1:] + finding.steps[:1], strict=True)
-        if following.path.startswith(_OF_EXCEPTIONS)
+        before.kind == "instance" and before.maker and project.owner_of_module(before.maker) != PROJECT
+        for before, step in pairs
+        if step.path.startswith(_OF_EXCEPTIONS)
     )
     ours = {maker for maker in finding.makers if project.owner_of_module(maker) == PROJECT}
     made = [step for step in finding.steps if step.maker in ours]
-    return kept and all(map(project.has_tests, ours)) and all(step.kind == "frame" for step in made)
+    return (
+        (kept or (below and any(step.path in _OF_EXCEPTIONS for step in finding.steps)))
+        and all(map(project.has_tests, ours))
+        and all(step.kind == "frame" for step in made)
+    )
 
 
 def is_of_a_caught_exception(finding: Finding, project: Project) -> bool:
@@ -83,7 +90,7 @@ def is_of_a_caught_exception(finding: Finding, project: Project) -> bool:
     makes the same cycle: that of ``with pytest.raises(…) as info``, found by another way."""
     frames = [step for step in finding.steps if step.kind == "frame"]
     others = [step for step in finding.steps if step.kind != "frame"]
-    return _is_caught_by_others(finding, project) or (
+    return _is_handed_to_a_test(finding, project) or (
         bool(frames)
         and all(project.has_tests(step.module) for step in frames)
         and all(step.path in _OF_EXCEPTIONS for step in others)

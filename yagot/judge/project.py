@@ -55,6 +55,15 @@ def _file_of(name: str) -> str:
     return file if isinstance(file, str) else ""
 
 
+def _imported_as(module: str) -> str:
+    """The module of a test file, which is named by its path: ``tests.test_a`` may have been imported as ``test_a``."""
+    path = f"{os.sep}{module.replace('.', os.sep)}.py"
+    name = module
+    while name and not _file_of(name).endswith(path):
+        name = name.partition(".")[2]
+    return name or module
+
+
 def find_root(directory: Path) -> Path:
     """The nearest directory upwards that has a project's files; the directory itself if there is none."""
     for candidate in (directory, *directory.parents):
@@ -211,6 +220,8 @@ class Project:
         """A test of this module is about to run; an installed package that holds its own tests is the project."""
         if module in self._test_modules:
             return
+        self._test_modules.add(module)
+        module = _imported_as(module)
         self._test_modules.add(module)
         package = distribution(_file_of(module))
         if package is not None and package not in self.names:
