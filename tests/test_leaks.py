@@ -251,10 +251,10 @@ RUNNER = """
         return Result(error, exc_info)
 """
 USER = """
-    import runner, unittest
+    import runner
 
-    class Test(unittest.TestCase):
-        def test(self):
+    class Job:
+        def run(self):
             result = runner.invoke(lambda: 1 / 0)
             assert result.error
 """
@@ -263,12 +263,19 @@ USER = """
 def test_the_project_cuts_what_is_its_own(project):
     """The package keeps its own frame by two more variables: nobody edits its files, and the rest is no leak."""
     project.write("site-packages/runner.py", RUNNER)
-    program = project.write("test_user.py", USER)
+    program = project.write("user.py", USER)
+    project.write("test_user.py", """
+        import unittest, user
+
+        class Test(unittest.TestCase):
+            def test(self):
+                user.Job().run()
+    """)
     env = {**FRESH, "PYTHONPATH": str(project.path / "site-packages")}
     counted = ("--disable-rules", "framework-scaffold")
     result = project.yagot(*counted, "--json", "yagot.json", "test_user", env=env, check=1)
     [cut] = [finding["cut"] for finding in leaks_of(project.saved().values())]
-    assert (cut["file"], cut["line"], cut["frees"], cut["also"]) == ("test_user.py", 7, 0, None)
+    assert (cut["file"], cut["line"], cut["frees"], cut["also"]) == ("user.py", 7, 0, None)
     assert "(frees a part)" in result.stderr and "that is not the project's (frame runner.invoke)" in result.stderr
     lines = program.read_text(encoding="utf-8").splitlines()
     lines[cut["line"] - 1 :] = [f"        {line}" for line in cut["snippet"].splitlines()]
