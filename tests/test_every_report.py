@@ -305,7 +305,7 @@ def test_a_cut_that_frees_a_part(project, runner):
     file = "test_partly.py" if runner == "pytest" else "test_partly"
     counted = ("--yagot-disable-rules" if runner == "pytest" else "--disable-rules", "framework-scaffold")
     texts = without_markup(project, project.python(*RUNNERS[runner], *counted, file, env=env, check=1))
-    [test] = json.loads((project.path / "out.json").read_text(encoding="utf-8"))["tests"]
+    test = json.loads((project.path / "out.json").read_text(encoding="utf-8"))["tests"][0]
     [cut] = [finding["cut"] for finding in test["findings"]]
     assert (cut["reference"], cut["frees"]) == ("local 'result'", 0)
     for report in REPORTS:

@@ -181,6 +181,20 @@ def _captures(link: Link) -> str:
     return f" variable '{link.variable}'"
 
 
+def _with_parameters(arguments: ast.arguments, extra: Sequence[str]) -> str:
+    """Parameters, with more of them: by keyword where it matters where they are."""
+    more = [name for name in extra if name != "self"]
+    by_keyword = arguments.defaults or arguments.vararg or arguments.kwonlyargs or arguments.kwarg
+    if by_keyword:
+        new = [ast.arg(name) for name in more]
+        arguments = ast.arguments(
+            arguments.posonlyargs, arguments.args, arguments.vararg, [*arguments.kwonlyargs, *new],
+            [*arguments.kw_defaults, *(None for _ in new)], arguments.kwarg, arguments.defaults,
+        )  # fmt: skip
+    texts = [*("self" for name in extra if name == "self"), ast.unparse(arguments), *(() if by_keyword else more)]
+    return ", ".join(text for text in texts if text)
+
+
 def recursive(cycle: Cycle) -> Advice | None:
     """Functions inside a function that refer to themselves or to each other."""
     links = [link for link in cycle.links if link.source["kind"] == "function" and link.path == _captures(link)]
@@ -203,9 +217,8 @@ def recursive(cycle: Cycle) -> Advice | None:
         what = "make it a method" if "self" in extra else "move it to the module"
         tail = f", and pass it {', '.join(repr(e) for e in extra if e != 'self')}" if set(extra) - {"self"} else ""
         text = source.lines[function.lineno - 1].strip()
-        if tail and isinstance(function, ast.FunctionDef):
-            given = [*("self" for e in extra if e == "self"), *parameters(function), *(e for e in extra if e != "self")]
-            text = f"def {name}({', '.join(given)}):"
+        if isinstance(function, ast.FunctionDef):
+            text = f"def {name}({_with_parameters(function.args, extra)}):"
         sentence = f"the function refers to itself by the variable '{link.variable}': {what}{tail}"
         if len(links) > 1:
             both = " and ".join(sorted({f"{other.source['name'].rpartition('.')[2]}()" for other in links}))
