@@ -315,6 +315,37 @@ def test_what_an_import_makes_where_something_has_just_died_is_the_imports(proje
     assert [f["reason"] for f in tests["test_imports"]["findings"]] == ["first-import"]
 
 
+def test_what_a_test_has_made_before_an_import_that_collects_is_the_tests(project):
+    project.write("thing.py", """
+        import gc
+
+        gc.collect(0)
+        gc.collect(0)
+        """)
+    project.write("test_imports.py", """
+        import unittest
+
+        class Node:
+            def __init__(self):
+                self.me = self
+                self.parts = [(self,) for _ in range(5)]
+
+        class T(unittest.TestCase):
+            def leak(self):
+                nodes = {number: [Node(), (Node(),)] for number in range(50)}
+                import thing
+
+            def test_a_first(self):
+                self.leak()
+
+            def test_b_later(self):
+                self.leak()
+        """)
+    tests = project.tests("test_imports", check=1)
+    found = {name: {f["verdict"] for f in test["findings"]} for name, test in tests.items()}
+    assert found == {"test_a_first": {"leak"}, "test_b_later": {"leak"}}
+
+
 @pytest.mark.parametrize("collect", ["", "gc.collect()", "import other"])
 def test_what_a_test_makes_where_something_of_an_import_has_died_is_the_tests(project, collect):
     project.write("other.py", "")

@@ -198,7 +198,8 @@ int
 yagot_imports_label(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
     int result = label_new(m, labels, gc, label, true);
-    m->collected = m->marker != NULL;
+    m->collected = (m->collected || m->marker != NULL) && gc->state->generations;
+    Py_CLEAR(m->marker);        /* a collection keeps no order */
     return result;
 }
 
