@@ -102,7 +102,7 @@ class Cut:
     kind: str
     """The rule behind it; see yagot.explain.advice."""
     object: str
-    """Whose reference: ``shop.Category``, ``frame shop.order``."""
+    """Whose reference: ``Category``, ``frame Shop.order``."""
     reference: str
     """``.parent``, ``local 'failure'``."""
     file: str = ""

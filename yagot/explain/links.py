@@ -270,7 +270,9 @@ class Cycle:
 
     def cut(self, kind: str, link: Link, place: Place | None, snippet: str, line: int = 0) -> Cut:
         """The cut at a link."""
-        what = link.source["name"] if link.source["kind"] == "instance" else link.source["what"]
+        word, _, dotted = link.source["what"].partition(" ")
+        what = f"{word} {link.source['name']}" if dotted else word
+        what = link.source["name"] if link.source["kind"] == "instance" else what
         return Cut(
             kind=kind,
             object=what,

@@ -276,6 +276,7 @@ def _closing(cycle: Cycle, link: Link, place: Place | None, body: str, what: str
     classes = cycle.classes(link)
     at = next((n for n, (source, cls) in enumerate(classes) if place is not None and _is_in(place, source, cls)), 0)
     name = classes[at][1].name if classes else link.class_name
+    used = f"and call it on each {link.class_name} that is no longer needed"
     existing: Place | None = None
     for source, cls in classes[: at + 1]:
         ending = next((m for m in methods(cls) if _ENDS.fullmatch(m.name) and _is_simple(m)), None)
@@ -284,13 +285,13 @@ def _closing(cycle: Cycle, link: Link, place: Place | None, body: str, what: str
     if existing is not None and cycle.edits(existing.source.path):
         cut = cycle.cut("close", link, existing, _also(existing, body))
         method = getattr(existing.function, "name", "")
-        return cut, f"let {method}() of the {name} also let go of {what}, and call it when the object is done with"
+        return cut, f"let {method}() of the {name} also let go of {what}, {used}"
     inherited = next((m for _, cls in classes[at + 1 :] for m in methods(cls) if m.name == "close"), None)
     if inherited is not None or inherits(link.module, link.source["name"], "close"):
         cut = cycle.cut("close", link, place, _extended(inherited, body))
-        return cut, f"let close() of the {name} also let go of {what}, and call it when the object is done with"
+        return cut, f"let close() of the {name} also let go of {what}, {used}"
     cut = cycle.cut("close", link, place, f"def close(self): {body}")
-    return cut, f"give {name} a close() that lets go of {what}, and call it when the object is done with"
+    return cut, f"give {name} a close() that lets go of {what}, {used}"
 
 
 def _is_in(place: Place, source: Source, cls: ast.ClassDef) -> bool:

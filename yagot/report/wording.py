@@ -121,13 +121,19 @@ def headline(report: TestReport) -> str:
     return f"LEAK: {summary_text(findings[0])}{more}"
 
 
+def _name(step: Step) -> str:
+    """An object of the chain, in short."""
+    return f"frame of {step.qualname}" if step.kind == "frame" and step.qualname else step.object
+
+
 def _title(step: Step) -> str:
     """An object of the chain; of a frame also where it is."""
     if step.kind == "frame" and step.defined:
-        return f"frame of {step.qualname} ({shown_path(step.defined.rpartition(':')[0])}:{step.line})"
+        return f"{_name(step)} ({shown_path(step.defined.rpartition(':')[0])}:{step.line})"
     return step.object
 
 
+_TRACED = re.compile(r"\.__traceback__(?:\.tb_next)*\.tb_frame")
 _CAPTURED = re.compile(r"\.__closure__\[\d+\]\.cell_contents \((\w+)\)")
 
 
@@ -135,7 +141,7 @@ def _path(path: str) -> str:
     """A reference in words of the language: captured variables by their names, tracebacks as one."""
     # a function: the first template of this kind would be an import
     path = _CAPTURED.sub(lambda found: f" variable '{found[1]}'", path).replace("→", " (inside C) ")
-    return path.replace(".__traceback__.tb_frame", ".__traceback__").strip()
+    return _TRACED.sub(".__traceback__", path).strip()
 
 
 def chain_lines(finding: Finding, most: int = SHOWN_STEPS) -> Iterator[str]:
@@ -159,7 +165,7 @@ def chain_lines(finding: Finding, most: int = SHOWN_STEPS) -> Iterator[str]:
         following = steps[number + 1] if number + 1 < len(steps) else None
         if following is not None and following.object == "traceback":
             continue
-        end = f"the same {steps[0].object} (back to the start)" if following is None else _title(following)
+        end = f"the same {_name(steps[0])} (back to the start)" if following is None else _title(following)
         lines.append(f"  {_path(path)} → {end}")
         path = ""
     left_out = finding.cycle_length - len(steps) + max(0, len(lines) - most)
@@ -186,7 +192,7 @@ def _made_lines(finding: Finding) -> Iterator[str]:
 
 
 def cut_text(finding: Finding) -> str:
-    """What to cut, and where: ``local 'failure' of frame shop.order, shop.py:12 (frees all 12 objects)``."""
+    """What to cut, and where: ``local 'failure' of frame Shop.order, shop.py:12 (frees all 12 objects)``."""
     cut = finding.cut
     if cut is None:
         return ""
@@ -196,8 +202,14 @@ def cut_text(finding: Finding) -> str:
 
 
 def snippet_lines(finding: Finding) -> list[str]:
-    """What to write there, of both cuts if there are two."""
-    return [line for cut in (finding.cut.all if finding.cut is not None else ()) for line in cut.snippet.splitlines()]
+    """What to write there, of both cuts if there are two; in two files, each with its place."""
+    cuts = finding.cut.all if finding.cut is not None else ()
+    several = len({cut.file for cut in cuts if cut.snippet}) > 1
+    lines = []
+    for cut in cuts:
+        first, *rest = cut.snippet.splitlines() or [""]
+        lines += [f"{first}  # {cut.place}" if several and first and cut.file else first, *rest]
+    return [line for line in lines if line]
 
 
 def _cycles_text(finding: Finding) -> str:
