@@ -28,7 +28,7 @@ from yagot.explain.source import (
 
 _SERVED = re.compile(
     r"\b(\w*(?:called|done|closed|finished|completed?|cancell?ed|fired|resolved|stopped|disposed|delivered|released"
-    r"|expired|ended|settled|fulfilled|ready))=True"
+    r"|expired|ended|settled|fulfilled|ready|computed|evaluated|loaded|consumed|executed|processed|handled))=True"
 )
 _CALLABLE = ("function", "method", "exception")
 _MOST_CALLS = 2
@@ -478,8 +478,8 @@ def _unregister(cycle: Cycle, registry: Link, link: Link, owner: Link | None, ma
         return None             # others may have registered there, too
     how = f" (or call {taking}())" if taking else ""
     sentence = (
-        f"give {owner.class_name} a close() that takes its method out of `.{registry.attribute}`{how}, and call it on "
-        f"each {owner.class_name} that is no longer needed; or, if something else holds it, keep a weakref.WeakMethod there"
+        f"give {owner.class_name} a close() that takes its method out of `.{registry.attribute}`{how}, and call it when "
+        "it is no longer needed; or, if something else holds it, keep a weakref.WeakMethod there"
     )
     return cycle.cut("close", registry, place, f"def close(self): {release}"), sentence
 
