@@ -604,6 +604,59 @@ def test_subclasses_of_what_sets_a_reference_make_no_causes(project):
     assert "from 2 causes" in project.result.stderr
 
 
+VALIDATING = """
+    class Form:
+        def __init__(self):
+            self.errors = []
+
+        def is_valid(self):
+            try:
+                self.clean()
+            except ValueError as error:
+                self.errors.append(error)
+            return not self.errors
+
+    class Future:
+        def set_exception(self, error):
+            self.error = error
+    """
+FORMS = """
+    import others
+
+    class Form(others.Form):
+        def clean(self):
+            raise ValueError("bad")
+
+    def work(future):
+        try:
+            int("x")
+        except ValueError as error:
+            future.set_exception(error)
+    """
+VALIDATED = """
+    import unittest
+    import forms, others
+
+    class Test(unittest.TestCase):
+        def test_form(self):
+            self.assertFalse(forms.Form().is_valid())
+
+        def test_future(self):
+            forms.work(others.Future())
+    """
+
+
+def test_parameters_of_a_frame_that_an_exception_has_passed(installed):
+    """It has passed through the method of the project's form, to be caught and kept by the package."""
+    installed.write("site-packages/others/__init__.py", VALIDATING)
+    installed.write("forms.py", FORMS)
+    installed.write("test_forms.py", VALIDATED)
+    env = {"PYTHONPATH": str(installed.path / "site-packages")}
+    tests = installed.tests("test_forms", env=env, check=1)
+    found = {name: {(f["verdict"], f["reason"]) for f in test["findings"]} for name, test in tests.items()}
+    assert found == {"test_form": {("note", "third-party")}, "test_future": {("leak", "")}}
+
+
 STRANGERS = """
     import functools
 

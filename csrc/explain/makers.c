@@ -1,10 +1,10 @@
 /* makers.c - see makers.h.
  *
- * Variables are the work of their function. An attribute is the work of the class whose methods set it, be it that of
- * another object on the cycle: a project's subclass is not to blame for what its base class keeps. If no class does, it
- * is the work of the module near the cycle that has a function for it, as of a library that adds attributes to other
- * people's objects. Items and the fields of C types say nothing; what a C type refers to without any name is its own
- * work.
+ * Variables are the work of their function, but for parameters where an exception has passed through. An attribute is
+ * the work of the class whose methods set it, be it that of another object on the cycle: a project's subclass is not to
+ * blame for what its base class keeps. If no class does, it is the work of the module near the cycle that has a
+ * function for it, as of a library that adds attributes to other people's objects. Items and the fields of C types say
+ * nothing; what a C type refers to without any name is its own work.
  */
 #include "explain/makers.h"
 
@@ -188,6 +188,39 @@ maker_of_instance(PyObject *modules, PyTypeObject *type, const yagot_step *step,
     return m;
 }
 
+/* Is the reference of a frame one of the function's parameters? */
+static bool
+is_parameter(const yagot_step *step)
+{
+    const yagot_edge *edge = &step->edges[0];
+    PyCodeObject *code = step->edge_count > 0 && edge->kind == YAGOT_EDGE_LOCAL ? yagot_code_of(step->head) : NULL;
+    if (code == NULL) {
+        return false;
+    }
+#if PY_VERSION_HEX >= 0x030B0000
+    PyObject *names = PyCode_GetVarnames(code);
+#else
+    PyObject *names = Py_NewRef(code->co_varnames);
+#endif
+    PyObject *name = PyUnicode_DecodeUTF8(step->path + edge->start, edge->end - edge->start, "replace");
+    int count = code->co_argcount + code->co_kwonlyargcount;
+    Py_ssize_t index = names != NULL && name != NULL ? yagot_index_of(names, name) : -1;
+    Py_XDECREF(name);
+    Py_XDECREF(names);
+    PyErr_Clear();
+    return index >= 0 && index < count;
+}
+
+/* Has an exception passed through a frame, to be caught by a caller? Then the frame's parameters are no work of the
+ * function: it was called with them, and somebody else keeps the exception. */
+static bool
+is_passed_through(const yagot_step *step, const yagot_cycle *cycle)
+{
+    uint32_t index = (uint32_t)(step - cycle->steps), count = cycle->count;
+    return count > 3 && PyFrame_Check(step->head) && PyTraceBack_Check(cycle->steps[(index + count - 1) % count].head)
+           && PyTraceBack_Check(cycle->steps[(index + count - 2) % count].head) && is_parameter(step);
+}
+
 static maker
 maker_of(PyObject *modules, const yagot_step *step, const yagot_cycle *cycle)
 {
@@ -195,7 +228,7 @@ maker_of(PyObject *modules, const yagot_step *step, const yagot_cycle *cycle)
     if (yagot_has_code(head)) {
         maker m = maker_of_code(modules, head);
         bool back = PyFrame_Check(head) && step->edge_count > 0 && step->edges[0].kind == YAGOT_EDGE_FIELD;
-        m.whose = back ? NOBODY : m.whose;
+        m.whose = back || is_passed_through(step, cycle) ? NOBODY : m.whose;
         return m;
     }
     if (PyType_Check(head)) {

@@ -9,8 +9,8 @@
 
 /* -- attributes ----------------------------------------------------------------------------------- */
 
-static Py_ssize_t
-index_of(PyObject *tuple, PyObject *name)
+Py_ssize_t
+yagot_index_of(PyObject *tuple, PyObject *name)
 {
     for (Py_ssize_t i = 0; PyTuple_Check(tuple) && i < PyTuple_GET_SIZE(tuple); i++) {
         PyObject *item = PyTuple_GET_ITEM(tuple, i);
@@ -32,9 +32,9 @@ is_store(Py_ssize_t index, void *wanted)
 static bool
 code_concerns(PyCodeObject *code, PyObject *name, bool set)
 {
-    Py_ssize_t index = index_of(code->co_names, name);
+    Py_ssize_t index = yagot_index_of(code->co_names, name);
     return (index >= 0 && (!set || yagot_visit_stores(code, is_store, &index) != 0))
-           || index_of(code->co_consts, name) >= 0;
+           || yagot_index_of(code->co_consts, name) >= 0;
 }
 
 /* Adds the functions that some code defines; what does not fit into memory is not looked at. */

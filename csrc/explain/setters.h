@@ -8,6 +8,8 @@
 
 #include "explain/cycle.h"
 
+/* Where a name is in a tuple; -1 if it is not. */
+Py_ssize_t yagot_index_of(PyObject *tuple, PyObject *name);
 /* The first class along the MRO that has the attribute or whose methods set it; not `set`: that mentions it at least.
  * NULL if there is none. */
 PyTypeObject *yagot_class_with(PyTypeObject *type, PyObject *name, bool set);

@@ -80,6 +80,7 @@ def _is_handed_to_a_test(finding: Finding, project: Project) -> bool:
     made = [step for step in finding.steps if step.maker in ours]
     return (
         (kept or (below and any(step.path in _OF_EXCEPTIONS for step in finding.steps)))
+        and bool(ours)
         and all(map(project.has_tests, ours))
         and all(step.kind == "frame" for step in made)
     )
