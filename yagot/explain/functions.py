@@ -478,8 +478,8 @@ def _unregister(cycle: Cycle, registry: Link, link: Link, owner: Link | None, ma
         return None             # others may have registered there, too
     how = f" (or call {taking}())" if taking else ""
     sentence = (
-        f"give {owner.class_name} a close() that takes its method out of `.{registry.attribute}`{how}, and call it when "
-        "it is no longer needed; or, if something else holds it, keep a weakref.WeakMethod there"
+        f"give {owner.class_name} a close() that takes its method out of `.{registry.attribute}`{how}, and call it "
+        "when it is no longer needed; or, if something else holds it, keep a weakref.WeakMethod there"
     )
     return cycle.cut("close", registry, place, f"def close(self): {release}"), sentence
 
