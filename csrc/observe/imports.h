@@ -38,7 +38,7 @@ int yagot_imports_label(yagot_imports *imports, yagot_labels *labels, yagot_gc *
 /* To be called before a collection: takes the label from what has been made since the last import, at the address of
  * something that the import had made. -1 with an exception set. */
 int yagot_imports_settle(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc);
-/* The same where labels are read for the last time, or change: without the marker, which would be an object too many. */
+/* The same where labels are read for the last time, or change: without the marker, an object that nobody expects. */
 int yagot_imports_end(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc);
 void yagot_imports_fini(yagot_imports *imports);
 /* The original function, before and after which enter() and leave() are called; both keep an exception that is set. */
