@@ -15,7 +15,7 @@ from yagot.files import Output, UnusablePath
 from yagot.model import BROKEN_OFF, CRASH, THE_RUN, Problem, TestInfo, TestReport
 from yagot.originals import os
 from yagot.report.attachments import Attachments
-from yagot.report.wording import describe, describe_report, headline, legend, summary_text
+from yagot.report.wording import SHOWN_FINDINGS, describe, describe_report, headline, legend, summary_text
 
 MESSAGE_LIMIT = 500
 TEXT_LIMIT = 60_000
@@ -242,7 +242,7 @@ class JUnitReport:
             type_, message, text = problem.type, problem.message, problem.text or problem.message
         suspected = [finding for finding in report.findings if finding.verdict == "suspected"]
         if suspected and not self._ant:
-            told = [line for f in suspected for line in (f"suspected: {summary_text(f)}", *describe(f))]
+            told = [line for f in suspected[:SHOWN_FINDINGS] for line in (f"suspected: {summary_text(f)}", *describe(f))]
             output = "\n".join([*told, output or ""])
         name = self._unique(report.test)
         if fails and self._leaks:
