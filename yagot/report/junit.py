@@ -240,9 +240,9 @@ class JUnitReport:
             kind = _KINDS[report.outcome]
             problem = report.problem or Problem(report.outcome, report.outcome.replace("_", " "))
             type_, message, text = problem.type, problem.message, problem.text or problem.message
-        suspected = [finding for finding in report.findings if finding.verdict == "suspected"]
+        suspected = [finding for finding in report.findings if finding.verdict == "suspected"][:SHOWN_FINDINGS]
         if suspected and not self._ant:
-            told = [line for f in suspected[:SHOWN_FINDINGS] for line in (f"suspected: {summary_text(f)}", *describe(f))]
+            told = [line for f in suspected for line in (f"suspected: {summary_text(f)}", *describe(f))]
             output = "\n".join([*told, output or ""])
         name = self._unique(report.test)
         if fails and self._leaks:
