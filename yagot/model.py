@@ -428,12 +428,14 @@ def from_json(data: Mapping[str, Any]) -> TestReport:
 
 _REPORT_FIELDS = [field.name for field in dataclasses.fields(TestReport)]
 _TEST_FIELDS = [field.name for field in dataclasses.fields(TestInfo)]
+_report_values = operator.attrgetter(*_REPORT_FIELDS)
+_test_values = operator.attrgetter(*_TEST_FIELDS)
 
 
 def as_dict(report: TestReport) -> dict[str, Any]:
     """A report for another process: plain dicts, lists, numbers and strings."""
-    data = {name: getattr(report, name) for name in _REPORT_FIELDS}  # asdict() takes longer than a test
-    data["test"] = {name: getattr(report.test, name) for name in _TEST_FIELDS}
+    data = dict(zip(_REPORT_FIELDS, _report_values(report), strict=True))  # asdict() takes longer than a test
+    data["test"] = dict(zip(_TEST_FIELDS, _test_values(report.test), strict=True))
     data["problem"] = dataclasses.asdict(report.problem) if report.problem is not None else None
     data["findings"] = [dataclasses.asdict(finding) for finding in report.findings]
     return data

@@ -63,26 +63,37 @@ def problem_of(error: Any) -> Problem:
     return Problem(error[0].__qualname__, lines[-1].strip(), "".join(lines))
 
 
-class DeferredResult(Proxy):
-    """A result for one test: notes the outcome, and holds success and stop back until the window is closed."""
+class _Noted:
+    """What a result has been told of one test. The test itself must not be kept here: it is to be released."""
 
     __slots__ = ("outcome", "problem", "stopped", "succeeded")
 
-    def __init__(self, target: Any) -> None:
-        super().__init__(target)
+    def __init__(self) -> None:
         self.outcome: str | None = None
         self.problem: Problem | None = None
         self.stopped = self.succeeded = False
 
+
+class DeferredResult(Proxy):
+    """A result for one test: notes the outcome, and holds success and stop back until the window is closed."""
+
+    __slots__ = ("noted",)
+    noted: _Noted
+
+    def __init__(self, target: Any) -> None:
+        object.__setattr__(self, "_target", target)
+        object.__setattr__(self, "noted", _Noted())
+
     def _note(self, outcome: str, problem: Problem | None = None) -> None:
-        # the first bad news counts; the test itself must not be kept here, it is to be released
-        if self.outcome in (None, "passed", "skipped"):
-            self.outcome, self.problem = outcome, problem
+        noted = self.noted
+        if noted.outcome in (None, "passed", "skipped"):  # the first bad news counts
+            noted.outcome, noted.problem = outcome, problem
 
     def addSuccess(self, test: unittest.TestCase) -> None:
-        self.succeeded = True
-        if self.outcome is None:
-            self.outcome = "passed"
+        noted = self.noted
+        noted.succeeded = True
+        if noted.outcome is None:
+            noted.outcome = "passed"
 
     # trial calls with more arguments than unittest
 
@@ -140,7 +151,7 @@ class DeferredResult(Proxy):
         return add
 
     def stopTest(self, test: unittest.TestCase) -> None:
-        self.stopped = True
+        self.noted.stopped = True
 
 
 def _unwrapped(function: Any) -> Any:
@@ -256,7 +267,7 @@ def again_of(test: Any) -> Again | None:
         deferred = DeferredResult(unittest.TestResult())
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             fresh(deferred)
-        return deferred.outcome or "passed"
+        return deferred.noted.outcome or "passed"
 
     return again
 
@@ -265,6 +276,7 @@ def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], A
     """Runs a test inside a window. Its leak is its failure, reported after its whole teardown; what earlier tests have
     left goes to the result *late*, where the test's own accepts nothing but this test."""
     deferred = DeferredResult(result)
+    noted = deferred.noted
     info = info_of(test)
     report_late(result if late is None else late, checker, info)
     try:
@@ -272,21 +284,21 @@ def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], A
         returned = run(deferred)
         method = getattr(test.__class__, getattr(test, "_testMethodName", ""), None)
         report = checker.end(
-            deferred.outcome or "passed",
-            deferred.problem,
+            noted.outcome or "passed",
+            noted.problem,
             rules=rules_of(method, test.__class__),
             again=again_of(test),
         )
     except BaseException:
         checker.abort()
-        if deferred.stopped:
+        if noted.stopped:
             result.stopTest(test)
         raise
     if checker.run.fails(report):
         _add_leak(result, test, checker.error(report))
-    elif deferred.succeeded:
+    elif noted.succeeded:
         result.addSuccess(test)
-    if deferred.stopped:
+    if noted.stopped:
         result.stopTest(test)
     return returned
 

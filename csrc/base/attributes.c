@@ -212,6 +212,16 @@ yagot_guess_attribute(PyObject *object, PyObject *value)
 
 /* -- a dict that exists already ------------------------------------------------------------------- */
 
+#if YAGOT_MANAGED_DICTS_IN_PLACE
+PyObject *
+yagot_existing_dict(PyObject *object)
+{
+    if (yagot_has_managed_dict(Py_TYPE(object))) {
+        return yagot_managed_dict(object);
+    }
+    return Py_TYPE(object)->tp_dictoffset != 0 ? *_PyObject_GetDictPtr(object) : NULL;
+}
+#else
 /* Are the items of a dict the attributes of the object? Those that would run a descriptor are not read; a dict of such
  * alone is taken for what cached_property and the like have stored, unless their names are those of methods, which
  * tables of handlers have, too. */
@@ -268,3 +278,4 @@ yagot_existing_dict(PyObject *object)
     }
     return search.dict;
 }
+#endif

@@ -74,17 +74,23 @@ yagot_has_managed_dict(PyTypeObject *type)
 #endif
 }
 
+#if YAGOT_MANAGED_DICTS_IN_PLACE
+PyObject *
+yagot_managed_dict(PyObject *object)
+{
+    return yagot_has_managed_dict(Py_TYPE(object)) ? ((PyObject **)object)[-3] : NULL;
+}
+#endif
+
 PyObject *
 yagot_inline_dict(PyObject *object)
 {
-#if PY_VERSION_HEX >= 0x030D0000 && !YAGOT_FREE_THREADED
-    if (Py_TYPE(object)->tp_flags & Py_TPFLAGS_INLINE_VALUES) {
-        return ((PyObject **)object)[-3];
-    }
+#if YAGOT_MANAGED_DICTS_IN_PLACE
+    return Py_TYPE(object)->tp_flags & Py_TPFLAGS_INLINE_VALUES ? yagot_managed_dict(object) : NULL;
 #else
     (void)object;
-#endif
     return NULL;
+#endif
 }
 
 PyObject *

@@ -28,6 +28,12 @@ void yagot_add_definition(yagot_text *text, PyObject *object);
 bool yagot_has_managed_dict(PyTypeObject *type);
 /* The instance's __dict__ (borrowed), or NULL if it has none. */
 PyObject *yagot_instance_dict(PyObject *object);
+/* From 3.13 on a managed dict that has been made has one place, before the object. */
+#define YAGOT_MANAGED_DICTS_IN_PLACE (PY_VERSION_HEX >= 0x030D0000 && !YAGOT_FREE_THREADED)
+#if YAGOT_MANAGED_DICTS_IN_PLACE
+/* An instance's managed dict if it has been made (borrowed), else NULL. */
+PyObject *yagot_managed_dict(PyObject *object);
+#endif
 /* 3.13+: the dict that has been made of an instance's inline values (borrowed), or NULL. Before 3.13.3 traversals show
  * the values, but not the dict. */
 PyObject *yagot_inline_dict(PyObject *object);

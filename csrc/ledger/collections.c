@@ -148,10 +148,9 @@ yagot_collect_fully(yagot_ledger *self)
 
 /* Survivors mostly die soon after their window: they only say when to look at the size. */
 int
-yagot_limit_growth(yagot_ledger *self)
+yagot_heap_has_grown(yagot_ledger *self)
 {
     yagot_growth_of_heap *heap = &self->heap;
-    heap->grown += self->window.counts.survivors;
     if (!self->state->generations || heap->grown < FIRST_LIMIT || heap->grown * 4 < heap->old) {
         return 0;
     }
@@ -166,5 +165,12 @@ yagot_limit_growth(yagot_ledger *self)
         heap->grown = 0;
         return 0;
     }
-    return yagot_look_at_labelled(self) < 0 ? -1 : yagot_collect_fully(self);
+    return 1;
+}
+
+int
+yagot_limit_growth(yagot_ledger *self)
+{
+    int grown = yagot_heap_has_grown(self);
+    return grown <= 0 ? grown : yagot_look_at_labelled(self) < 0 ? -1 : yagot_collect_fully(self);
 }

@@ -121,7 +121,7 @@ export_window(yagot_ledger *self, const yagot_results *results)
 }
 
 PyDoc_STRVAR(end_doc,
-"end($self, /, look=True, references=False, alive=False, keep=False)\n--\n\n"
+"end($self, /, look=True, references=False, alive=False, keep=False, releaser=None)\n--\n\n"
 "Closes the window. Returns a dict: born, survivors, candidates, garbage (numbers of objects), incomplete (why the\n"
 "window was not seen whole, or None), findings (a list of dicts, see yagot.model), recurring.\n\n"
 "With references, survivors that have references which nobody holds are found, too; they are kept until\n"
@@ -130,14 +130,18 @@ PyDoc_STRVAR(end_doc,
 "hold them, and by how many references.\n"
 "With alive, the births that are alive are in a list, alive. They live as long as that.\n"
 "With keep, births that something else holds are kept until references() looks at them, or begin().\n"
+"releaser is called, if something is to be released, with a function that does so: what finalizers do then happens\n"
+"under it. What it raises is raised when the window is closed.\n"
 "With look=False nothing is examined, and None returned. Raises RuntimeError if no window is open.");
 
 static PyObject *
 ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"look", "references", "alive", "keep", NULL};
+    static char *names[] = {"look", "references", "alive", "keep", "releaser", NULL};
     int look = 1, references = 0, keep_alive = 0, keep = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|pppp:end", names, &look, &references, &keep_alive, &keep)) {
+    PyObject *releaser = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|ppppO:end", names, &look, &references, &keep_alive, &keep,
+                                     &releaser)) {
         return NULL;
     }
     if (!self->window.open) {
@@ -145,7 +149,8 @@ ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
         return NULL;
     }
     const yagot_wishes wishes = {.look = look, .references = references && !YAGOT_FREE_THREADED, .alive = keep_alive,
-                                 .keep = keep && !YAGOT_FREE_THREADED, .arguments = keywords};
+                                 .keep = keep && !YAGOT_FREE_THREADED, .arguments = keywords,
+                                 .releaser = releaser != Py_None ? releaser : NULL};
     yagot_results results = {0};
     if (yagot_window_end(self, &wishes, &results) < 0) {
         Py_XDECREF(results.alive);
@@ -153,6 +158,15 @@ ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
         return NULL;
     }
     return look ? export_window(self, &results) : Py_NewRef(Py_None);
+}
+
+PyDoc_STRVAR(release_doc,
+"_release($self, /)\n--\n\nWhat end() calls its releaser with: releases what is garbage.");
+
+static PyObject *
+ledger_release(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
+{
+    return yagot_window_release(self) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 PyDoc_STRVAR(close_doc,
@@ -343,6 +357,7 @@ static PyMethodDef ledger_methods[] = {
     {"forget", (PyCFunction)(void (*)(void))ledger_forget, METH_FASTCALL, forget_doc},
     {"put_off", (PyCFunction)ledger_put_off, METH_NOARGS, put_off_doc},
     {"close", (PyCFunction)ledger_close, METH_NOARGS, close_doc},
+    {"_release", (PyCFunction)ledger_release, METH_NOARGS, release_doc},
     {"_on_collection", (PyCFunction)(void (*)(void))ledger_on_collection, METH_FASTCALL, on_collection_doc},
     {"_on_import", (PyCFunction)(void (*)(void))ledger_on_import, METH_FASTCALL, on_import_doc},
     {NULL, NULL, 0, NULL},

@@ -9,7 +9,7 @@
  *     suspects.h      references that nobody holds
  *
  * A ledger is made of parts, each with one lifetime and one file that writes to it, named beside it. What a call was
- * asked for, and what it returns, is never kept in the ledger.
+ * asked for, and what it returns, is never kept in the ledger beyond the call.
  * Functions that return int or an object give -1 or NULL with an exception set when they fail.
  */
 #ifndef YAGOT_LEDGER_H
@@ -80,6 +80,27 @@ typedef struct {
     size_t count;
 } yagot_put_off;
 
+/* What end() is asked for. */
+typedef struct {
+    bool look, references, alive, keep;
+    PyObject *releaser;         /* borrowed: called with a function that releases what is garbage; or NULL */
+    PyObject *arguments;        /* borrowed: the call's keyword arguments are none of the births */
+} yagot_wishes;
+
+/* What it returns beside the findings and the window's counts. */
+typedef struct {
+    PyObject *alive;            /* owned: a list of the births that are alive, if that was wished for; or NULL */
+    PyObject *recurring;        /* owned: a dict, cause -> what became of earlier suspects; or NULL */
+} yagot_results;
+
+/* While end() is in progress. (window.c) */
+typedef struct {
+    const yagot_wishes *wishes;         /* the caller's, as are the results */
+    yagot_results *results;
+    size_t garbage;             /* objects that are to be released */
+    bool gc_was_enabled, released;
+} yagot_closing;
+
 typedef struct {
     PyObject_HEAD
     yagot_state *state;         /* the module's; kept by `module` */
@@ -97,20 +118,9 @@ typedef struct {
     yagot_suspects suspects;
     yagot_put_off put_off;
     Py_ssize_t looked_at;       /* objects of the whole heap, by all looks together (boundary.c, suspects.c) */
+    yagot_closing *closing;     /* borrowed from end(), or NULL */
     bool looking;               /* yagot_begin_look() */
 } yagot_ledger;
-
-/* What end() is asked for. */
-typedef struct {
-    bool look, references, alive, keep;
-    PyObject *arguments;        /* borrowed: the call's keyword arguments are none of the births */
-} yagot_wishes;
-
-/* What it returns beside the findings and the window's counts. */
-typedef struct {
-    PyObject *alive;            /* owned: a list of the births that are alive, if that was wished for; or NULL */
-    PyObject *recurring;        /* owned: a dict, cause -> what became of earlier suspects; or NULL */
-} yagot_results;
 
 /* While we look no automatic collection runs, and the callback does not look at ours. Returns what yagot_end_look()
  * takes. */
@@ -132,6 +142,8 @@ yagot_end_look(yagot_ledger *self, bool gc_was_enabled)
 int yagot_window_begin(yagot_ledger *self, PyObject *dropped, uint32_t test);
 /* Closes the window, whatever happens. The results are the caller's, also after an error. */
 int yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results);
+/* Releases what end() has found, unless that is done; for the function that end() calls to have it done. */
+int yagot_window_release(yagot_ledger *self);
 /* Closes a window without a look and without labels, as at the end of the process. */
 int yagot_window_drop(yagot_ledger *self);
 /* From now on what is made is labelled; what is garbage now is nobody's. What is young now gets a label, unless that
@@ -160,7 +172,9 @@ int yagot_before_collection(yagot_ledger *self, PyObject *info);
 int yagot_after_collection(yagot_ledger *self, PyObject *info);
 /* A full collection of our own; what earlier tests have left was looked at before. Notes how large the heap is then. */
 int yagot_collect_fully(yagot_ledger *self);
-/* After a window: collects fully when the heap has grown by a quarter, as CPython would. */
+/* Has the heap grown by a quarter since the last full collection? 1 if so, 0 if not. */
+int yagot_heap_has_grown(yagot_ledger *self);
+/* After a window: collects fully in that case, as CPython would. */
 int yagot_limit_growth(yagot_ledger *self);
 
 /* -- survivors.c -- */

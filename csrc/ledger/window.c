@@ -187,32 +187,73 @@ look(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results)
         w->counts.born += born;
         w->counts.garbage += found.garbage;
         w->counts.survivors = found.alive;
+        self->heap.grown += found.alive;
+        self->closing->garbage = found.garbage;
         result = examine(self, &births, wishes, results);
     }
     yagot_snapshot_fini(&births);
-    if (result == 0 && found.garbage > 0) {
-        result = release_garbage(self);
-    }
-    yagot_predictions_forget(&self->predictions);
-    /* the garbage is gone */
-    return result == 0 && wishes->references ? yagot_look_at_kept(self, &results->recurring) : result;
+    return result;
 }
 
+/* All has been looked at: what is left to do may release garbage, and so run the suite's code. */
 static int
-close_window(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results)
+release(yagot_ledger *self)
 {
-    if (yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0) {
-        return -1;
-    }
-    if (wishes->look && (note_what_was_missed(self) < 0 || look(self, wishes, results) < 0)) {
-        return -1;
+    const yagot_wishes *wishes = self->closing->wishes;
+    self->closing->released = true;
+    int result = self->closing->garbage > 0 ? release_garbage(self) : 0;
+    yagot_predictions_forget(&self->predictions);
+    /* the garbage is gone */
+    if (result == 0 && wishes->references) {
+        result = yagot_look_at_kept(self, &self->closing->results->recurring);
     }
     /* what a test has made that did not pass, or that runs once more, is not judged */
     bool unjudged = self->labels.on && (!wishes->look || self->window.label == 0);
-    if (unjudged && yagot_label_unjudged(self) < 0) {
+    if (result == 0 && unjudged) {
+        result = yagot_label_unjudged(self);
+    }
+    if (result == 0 && self->labels.on) {
+        result = yagot_gc_set_old_aside(&self->gc);     /* so that what is young later was made later */
+    }
+    return result == 0 && wishes->look && self->closing->gc_was_enabled ? yagot_limit_growth(self) : result;
+}
+
+int
+yagot_window_release(yagot_ledger *self)
+{
+    return self->closing == NULL || self->closing->released ? 0 : release(self);
+}
+
+/* Has it done by the function that the caller has given for it; which may fail, or not do it. */
+static int
+release_by(yagot_ledger *self, PyObject *releaser)
+{
+    PyObject *function = yagot_get_attribute((PyObject *)self, "_release");
+    PyObject *returned = function != NULL ? PyObject_CallOneArg(releaser, function) : NULL;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    int result = yagot_window_release(self);
+    if (returned == NULL) {
+        PyErr_Restore(type, value, traceback);
+        result = -1;
+    }
+    Py_XDECREF(returned);
+    Py_XDECREF(function);
+    return result;
+}
+
+static int
+close_window(yagot_ledger *self)
+{
+    const yagot_wishes *wishes = self->closing->wishes;
+    if (yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0) {
         return -1;
     }
-    return self->labels.on ? yagot_gc_set_old_aside(&self->gc) : 0;    /* so that what is young later was made later */
+    if (wishes->look && (note_what_was_missed(self) < 0 || look(self, wishes, self->closing->results) < 0)) {
+        return -1;
+    }
+    int grown = self->closing->garbage == 0 && wishes->look ? yagot_heap_has_grown(self) : 1;
+    return grown < 0 ? -1 : grown && wishes->releaser != NULL ? release_by(self, wishes->releaser) : release(self);
 }
 
 /* Undoes what begin() did. Keeps an exception that is set; -1 if there is one, or a new one. */
@@ -238,16 +279,15 @@ yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *
         self->window.incomplete = "another tracer of references, as tracemalloc's, came after yagot's";
     }
     /* An automatic collection that is due must not run now: nobody would look before it. */
-    bool gc_was_enabled = yagot_begin_look(self);
-    int result = close_window(self, wishes, results);
-    if (result == 0 && wishes->look && gc_was_enabled) {
-        result = yagot_limit_growth(self);
-    }
+    yagot_closing closing = {.wishes = wishes, .results = results, .gc_was_enabled = yagot_begin_look(self)};
+    self->closing = &closing;
+    int result = close_window(self);
+    self->closing = NULL;
     bool repeated = wishes->references && self->window.label == 0;
     if (!wishes->look || !(wishes->references || wishes->keep) || repeated) {
         yagot_tracer_keep(&self->tracer, &self->put_off.table);
     }
-    yagot_end_look(self, gc_was_enabled);
+    yagot_end_look(self, closing.gc_was_enabled);
     if (result < 0 && !PyErr_Occurred()) {
         PyErr_NoMemory();
     }

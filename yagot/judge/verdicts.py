@@ -10,7 +10,7 @@ from yagot.explain.containers import KIND
 from yagot.judge.judge import judge_all, merged
 from yagot.judge.project import Project
 from yagot.judge.rules import Rule
-from yagot.model import Finding, TestInfo, changed
+from yagot.model import Finding, TestInfo
 from yagot.originals import dataclasses
 
 _MOST = 10_000
@@ -70,16 +70,10 @@ class Verdicts:
 
 
 def _like(first: Finding, finding: Finding) -> Finding:
-    """A finding with the verdict and the advice of the first of its cause."""
+    """Gives a finding the verdict and the advice of the first of its cause; it is this test's alone."""
     cut = first.cut
     if cut is not None and cut.frees not in (0, finding.objects):
         cut = dataclasses.replace(cut, frees=finding.objects)
-    return changed(
-        finding,
-        owner=first.owner,
-        verdict=first.verdict,
-        reason=first.reason,
-        advice=first.advice,
-        cut=cut,
-        hops=(),
-    )
+    finding.owner, finding.verdict, finding.reason = first.owner, first.verdict, first.reason
+    finding.advice, finding.cut, finding.hops = first.advice, cut, ()
+    return finding

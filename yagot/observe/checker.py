@@ -22,7 +22,7 @@ from yagot.judge.verdicts import Verdicts
 from yagot.model import LATER, Finding, Problem, TestInfo, TestReport, changed
 from yagot.observe.boundaries import Boundaries
 from yagot.observe.references import CONFIRMED, Again, References
-from yagot.observe.release import Ledger
+from yagot.observe.release import Ledger, Within
 from yagot.observe.reprs import guarded_repr, interrupted
 from yagot.observe.run import Reporter, Run
 from yagot.originals import dataclasses, originals
@@ -125,12 +125,13 @@ class Checker:
         rules: Sequence[Rule] = (),
         again: Again | None = None,
         late: bool = False,
+        within: Within | None = None,
     ) -> TestReport:
         """Closes the window, judges what it saw unless the test did not pass, and reports to the run.
 
         *config* and *rules* are the test's own; without *config* the checker's holds. *again* runs the test once
         more, should that be needed to confirm a leak. *late*: end_late() will follow, from where no call in
-        progress holds what the test has made.
+        progress holds what the test has made. *within*: calls what releases garbage, if there is any.
         """
         ended = originals.perf_counter()
         seconds = ended - self._began
@@ -138,7 +139,7 @@ class Checker:
         if test is None:
             raise RuntimeError("no test is being watched")
         self._project.refresh()
-        seen = self._references.end(outcome == "passed", not late)
+        seen = self._references.end(outcome == "passed", not late, within)
         self._stop_if_interrupted()
         findings = self._reported(seen["findings"], again) if seen is not None else []
         if seen is not None and self._growth is not None:

@@ -19,7 +19,7 @@ from yagot.originals import originals
 
 if TYPE_CHECKING:
     from yagot._core import _Finding, _Observation
-    from yagot.observe.release import Ledger
+    from yagot.observe.release import Ledger, Within
 
 Again = Callable[[Callable[[tuple[object, ...]], None]], str | None]
 """Runs the test once more in a fresh instance, after calling its argument with its dropped objects; returns the
@@ -133,13 +133,13 @@ class References:
             return self._confirm
         return self._budget.looks < FREE_LOOKS or self._budget.is_left
 
-    def end(self, look: bool, now: bool) -> _Observation | None:
+    def end(self, look: bool, now: bool, within: Within | None) -> _Observation | None:
         """Closes the ledger's window. *now*: where calls in progress hold nothing that was born in it; else
-        late() is called where that is so."""
+        late() is called where that is so. *within*: see Ledger.end()."""
         wanted = self.wanted()
         references = look and now and wanted
         self._budget.begin()
-        seen = self._ledger.end(look=look, references=references, keep=look and not references)
+        seen = self._ledger.end(look=look, references=references, keep=look and not references, within=within)
         self._is_late = seen is not None and seen["candidates"] > 0 and not now and wanted
         self._budget.end()
         if not references and not self._is_late:

@@ -1,14 +1,14 @@
 """The ledger, called as from the test: what garbage does when it is released is the test's, not yagot's.
 
 An unclosed file warns, and a finalizer's exception is shown, with the file and line of whoever runs Python code at that
-moment. So the core is called from a function that stands on the line of the test's definition, in a namespace that
+moment. So it is released in a function that stands on the line of the test's definition, in a namespace that
 says it is the test's module: filters of warnings match there, and no registry of the user's module is touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 from yagot.files import file_of_module
@@ -19,9 +19,10 @@ from yagot.originals import os
 if TYPE_CHECKING:
     from yagot import _core
 
-_END = (lambda end, look, refs, alive, keep: end(look=look, references=refs, alive=alive, keep=keep)).__code__
-_CHECK = (lambda check, references, report: check(references=references, report=report)).__code__
 _CALL = (lambda function: function()).__code__
+
+Within = Callable[[Callable[[], None]], None]
+"""Calls a function within something of the framework's, as a part of a test's teardown."""
 
 
 def _file_of(test: TestInfo) -> str:
@@ -30,6 +31,29 @@ def _file_of(test: TestInfo) -> str:
     if file and (test.file is None or file.endswith(os.path.basename(test.file))):
         return file
     return test.file or f"<{test.id}>"
+
+
+def _standing_for(test: TestInfo) -> FunctionType:
+    """A function that calls another one, on the line of a test's definition."""
+    code = _CALL.replace(co_filename=_file_of(test), co_firstlineno=test.line or 1, co_name=test.name)
+    return FunctionType(code, {"__name__": test.module or "__main__", "__builtins__": __builtins__})
+
+
+class _Releaser:
+    """Releases garbage for a test, when the core has found some."""
+
+    __slots__ = ("test", "within")
+
+    def __init__(self) -> None:
+        self.test = TestInfo("no test", "", "", "no test")
+        self.within: Within | None = None
+
+    def __call__(self, function: Callable[[], None]) -> None:
+        standing = _standing_for(self.test)
+        if self.within is None:
+            standing(function)
+        else:
+            self.within(lambda: standing(function))
 
 
 class Ledger:
@@ -42,8 +66,7 @@ class Ledger:
         self.references, self.forget, self.put_off = ledger.references, ledger.forget, ledger.put_off
         self._end, self._check = ledger.end, ledger.check
         self.causes = Causes()
-        self._test = TestInfo("no test", "", "", "no test")
-        self.stand_for(self._test)
+        self._releaser = _Releaser()
 
     @property
     def stacks(self) -> bool:
@@ -66,30 +89,31 @@ class Ledger:
         return self._ledger.looked_at
 
     def stand_for(self, test: TestInfo) -> None:
-        """From now on garbage is released for this test. What ends a window is made before it begins."""
-        self._test = test
-        self._for_end = self._standing(_END)
-
-    def _standing(self, code: CodeType) -> FunctionType:
-        test = self._test
-        standing = code.replace(co_filename=_file_of(test), co_firstlineno=test.line or 1, co_name=test.name)
-        return FunctionType(standing, {"__name__": test.module or "__main__", "__builtins__": __builtins__})
+        """From now on garbage is released for this test."""
+        self._releaser.test = test
 
     def end(
-        self, look: bool = True, references: bool = False, alive: bool = False, keep: bool = False
+        self,
+        look: bool = True,
+        references: bool = False,
+        alive: bool = False,
+        keep: bool = False,
+        within: Within | None = None,
     ) -> _core._Observation | None:
-        """Closes the window."""
-        seen: _core._Observation | None = self._for_end(self._end, look, references, alive, keep)
+        """Closes the window; what garbage there is, is released *within* something of the framework's."""
+        self._releaser.within = within
+        seen = self._end(look=look, references=references, alive=alive, keep=keep, releaser=self._releaser)
         if seen is not None:
             self.causes.learn(seen["findings"])
         return seen
 
     def check(self, references: bool = False, report: bool = True) -> list[_core._Finding]:
         """Looks at all objects."""
-        found: list[_core._Finding] = self._standing(_CHECK)(self._check, references, report)
+        found: list[_core._Finding] = []
+        _standing_for(self._releaser.test)(lambda: found.extend(self._check(references=references, report=report)))
         self.causes.learn(found)
         return found
 
     def call(self, function: Callable[[], object]) -> None:
         """Calls something else that may release garbage."""
-        self._standing(_CALL)(function)
+        _standing_for(self._releaser.test)(function)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from yagot.config import OPTIONS
-from yagot.plugins.pytest_items import dropped_of, forget_run, info_of, is_checked, rules_of_item
+from yagot.plugins.pytest_items import dropped_of, forget_run, info_of, is_checked, marks_of, rules_of_item
 from yagot.plugins.pytest_phases import Phases
 from yagot.plugins.pytest_reports import Reports
 
@@ -131,15 +131,18 @@ class Windows:
     def _settings(self, item: pytest.Item) -> Config | None:
         """The test's own settings; None: it is not to be checked. Raises UsageError."""
         changes: dict[str, Any] = {}
-        for mark in item.iter_markers("yagot"):
-            changes = {**mark.kwargs, **changes}
+        for mark in marks_of(item):
+            if mark.name == "yagot":
+                changes = {**mark.kwargs, **changes}
         changes.pop("check", None)
         if not is_checked(item):
             return None
+        if not changes:
+            return self.config
         wrong = changes.keys() - {field.name for field in dataclasses.fields(self.config)}
         if wrong:
             raise pytest.UsageError(f"yagot: {item.nodeid}: the marker yagot has no setting {min(wrong)!r}")
-        return dataclasses.replace(self.config, **changes) if changes else self.config
+        return dataclasses.replace(self.config, **changes)
 
     def _asked(self, item: pytest.Item) -> _Asked:
         """What the markers of a test ask for. Raises UsageError."""
@@ -250,17 +253,24 @@ class Windows:
             return ""
         again = self._again(item, nextitem)
 
-        def end() -> None:
-            self.report = self.checker.end(self.outcome, self.problem, settings, self.rules, again, late=True)
+        raised: list[str] = []
 
-        raised = self.phases.teardown(end, item, nextitem)
-        if self.report is None:
-            return raised
+        def within(function: Callable[[], None]) -> None:
+            raised.append(self.phases.teardown(function, item, nextitem))
+
+        self.report = self.checker.end(
+            self.outcome, self.problem, settings, self.rules, again, late=True, within=within
+        )
         self.found.append(as_dict(self.report))
+<<<<<<< HEAD
         text = self._text(item, [self.report]) if self.report.fails(settings.report_only) else ""
         if raised:
             self.causes = None
         return "\n".join(filter(None, [text, raised]))
+=======
+        fails = self.report.fails(settings.report_only)
+        return "\n".join(filter(None, [self._text(item, self.report) if fails else "", *raised]))
+>>>>>>> ee1209f (Garbage is released in the framework's phase only where there is some; the dict of an instance is read where it is, on 3.13 and later)
 
     def _text(self, item: Any, reports: list[TestReport]) -> str:
         """The leaks. Keeps the causes that it describes; None if it says something else, too."""

@@ -32,9 +32,21 @@ def info_of(item: pytest.Item) -> TestInfo:
     return info
 
 
+_MARKS = pytest.StashKey["list[pytest.Mark]"]()
+
+
+def marks_of(item: pytest.Item) -> list[pytest.Mark]:
+    """The markers of ours that a test has, the nearest first; looked for once."""
+    marks = item.stash.get(_MARKS, None)
+    if marks is None:
+        marks = item.stash[_MARKS] = [mark for mark in item.iter_markers() if mark.name.startswith("yagot")]
+    return marks
+
+
 def is_checked(item: pytest.Item) -> bool:
     """Does no marker say that it is not to be checked?"""
-    return next((bool(mark.kwargs["check"]) for mark in item.iter_markers("yagot") if "check" in mark.kwargs), True)
+    asked = [mark.kwargs["check"] for mark in marks_of(item) if mark.name == "yagot" and "check" in mark.kwargs]
+    return bool(asked[0]) if asked else True
 
 
 def rules_of_item(item: Any) -> tuple[Rule, ...]:
@@ -43,7 +55,9 @@ def rules_of_item(item: Any) -> tuple[Rule, ...]:
 
     rules = list(rules_of(getattr(item, "function", None), getattr(item, "cls", None)))
     for name, expected in (("yagot_allow", False), ("yagot_expect", True)):
-        for mark in item.iter_markers(name):
+        for mark in marks_of(item):
+            if mark.name != name:
+                continue
             wrong = mark.kwargs.keys() - {"reason", "type", "edge", "signature", "kind"}
             if wrong:
                 raise pytest.UsageError(f"yagot: {item.nodeid}: the marker {name} has no argument {min(wrong)!r}")
@@ -57,7 +71,7 @@ def dropped_of(item: Any) -> tuple[object, ...]:
     values = getattr(item, "funcargs", None)
     if isinstance(values, dict):
         dropped.append(values)
-    if type(item) is pytest.Function and item.cls is not None:
+    if type(item) is pytest.Function and isinstance(item.parent, pytest.Class):
         dropped.append(item.instance)
     elif getattr(item, "_instance", None) is not None:  # a unittest test case, made when it was collected
         dropped.append(item._instance)

@@ -47,17 +47,20 @@ class Causes:
     def __init__(self) -> None:
         self.tests = 0
         self._leaking: set[str] = set()
-        self._causes: dict[tuple[str, str], CauseTotals] = {}
+        self._causes: dict[tuple[str, str, str], CauseTotals] = {}
 
     def add(self, report: TestReport) -> None:
         """Adds a test."""
         self.tests += report.test.main_id == report.test.id
-        if any(finding.verdict == "leak" for finding in report.findings):
-            self._leaking.add(report.test.main_id)
         for finding in report.findings:
+            if finding.verdict == "leak":
+                self._leaking.add(report.test.main_id)
             if finding.verdict in self.verdicts:
-                key = (finding.verdict, finding.kind + finding.cause)
-                self._causes.setdefault(key, CauseTotals(finding)).add(finding, report.test)
+                key = (finding.verdict, finding.kind, finding.cause)
+                cause = self._causes.get(key)
+                if cause is None:
+                    cause = self._causes[key] = CauseTotals(finding)
+                cause.add(finding, report.test)
 
     @property
     def leaking(self) -> int:
