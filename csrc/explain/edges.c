@@ -18,7 +18,6 @@
 #  define MEMBER_OBJECT 6           /* _Py_T_OBJECT */
 #  define MEMBER_OBJECT_EX Py_T_OBJECT_EX
 #else
-#  include <structmember.h>
 #  define MEMBER_OBJECT T_OBJECT
 #  define MEMBER_OBJECT_EX T_OBJECT_EX
 #endif
@@ -333,14 +332,19 @@ in_getters(yagot_edge_name *name, PyObject *from, PyObject *to)
     return false;
 }
 
+bool
+yagot_is_object_member(const PyMemberDef *member)
+{
+    return (member->type == MEMBER_OBJECT || member->type == MEMBER_OBJECT_EX) && member->offset > 0;
+}
+
 /* Members that a type or one of its bases declares: slots, and the fields of C types. */
 static bool
 in_members(yagot_edge_name *name, PyObject *from, PyObject *to)
 {
     for (PyTypeObject *type = Py_TYPE(from); type != NULL; type = type->tp_base) {
         for (PyMemberDef *m = type->tp_members; m != NULL && m->name != NULL; m++) {
-            if ((m->type == MEMBER_OBJECT || m->type == MEMBER_OBJECT_EX) && m->offset > 0
-                && *(PyObject **)((char *)from + m->offset) == to) {
+            if (yagot_is_object_member(m) && *(PyObject **)((char *)from + m->offset) == to) {
                 return yagot_name_member(name, m->name);
             }
         }

@@ -9,6 +9,10 @@
 #include "core.h"
 #include "base/text.h"
 
+#if PY_VERSION_HEX < 0x030C0000
+#  include <structmember.h>
+#endif
+
 typedef enum {
     YAGOT_EDGE_UNKNOWN,
     YAGOT_EDGE_ATTRIBUTE,
@@ -50,6 +54,8 @@ void yagot_name_variable(yagot_edge_name *name, PyObject *variable);
 
 /* Is `to` an item of `from`, a list, tuple or dict of whatever class? */
 bool yagot_is_item(PyObject *from, PyObject *to);
+/* Is a member that a type declares an object? */
+bool yagot_is_object_member(const PyMemberDef *member);
 /* The variable that a cell of a function's closure stands for; a new reference, or NULL. */
 PyObject *yagot_closure_variable(PyObject *function, PyObject *closure, PyObject *cell);
 

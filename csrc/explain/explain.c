@@ -32,6 +32,8 @@ typedef struct {
     size_t *bytes;                  /* owned; [components] memory that goes with each */
     bool *part;                     /* owned; [nodes] not counted as objects of their own */
     PyObject *get_traceback;        /* borrowed, may be NULL */
+    bool once;                      /* known causes need no description, and forms are known again */
+    yagot_form_reader form;
 } explainer;
 
 /* -- type names ----------------------------------------------------------------------------------- */
@@ -72,30 +74,22 @@ type_name(explainer *x, PyTypeObject *type)
 
 /* -- shapes --------------------------------------------------------------------------------------- */
 
-static inline uint64_t
-mix(uint64_t state, uint64_t value)
-{
-    state ^= value;
-    state *= 0x9E3779B97F4A7C15u;       /* 2^64 / golden ratio: spreads the bits */
-    return state ^ (state >> 29);
-}
-
 static uint64_t
 mix_object(uint64_t shape, PyObject *object)
 {
-    shape = mix(shape, (uintptr_t)Py_TYPE(object));
+    shape = yagot_mix(shape, (uintptr_t)Py_TYPE(object));
     if (PyDict_CheckExact(object)) {
         PyObject *key, *value;
         Py_ssize_t position = 0;
         for (int i = 0; i < MOST_KEYS && PyDict_Next(object, &position, &key, &value); i++) {
-            shape = mix(shape, (uintptr_t)key);
+            shape = yagot_mix(shape, (uintptr_t)key);
         }
     }
     else if (yagot_has_code(object)) {
-        shape = mix(shape, (uintptr_t)yagot_code_of(object));
+        shape = yagot_mix(shape, (uintptr_t)yagot_code_of(object));
     }
     else if (PyType_Check(object)) {
-        shape = mix(shape, (uintptr_t)((PyTypeObject *)object)->tp_name);
+        shape = yagot_mix(shape, (uintptr_t)((PyTypeObject *)object)->tp_name);
     }
     return shape;
 }
@@ -110,7 +104,7 @@ shape_of(explainer *x, uint32_t component)
         shape = mix_object(shape, g->objects[members[i]]);
         for (uint32_t e = g->start[members[i]]; e < g->start[members[i] + 1]; e++) {
             if (g->component[g->target[e]] == component) {
-                shape = mix(shape, x->rank[g->target[e]]);
+                shape = yagot_mix(shape, x->rank[g->target[e]]);
             }
         }
     }
@@ -194,6 +188,12 @@ describe_steps(explainer *x, const yagot_cycle *cycle, yagot_finding *finding)
     return finding->steps != NULL ? 0 : -1;
 }
 
+static uint32_t
+length_of(const yagot_cycle *cycle)
+{
+    return cycle->cut ? cycle->length : cycle->count;
+}
+
 static int
 describe_finding(explainer *x, uint32_t component, yagot_cycle *cycle, yagot_finding *finding)
 {
@@ -201,13 +201,12 @@ describe_finding(explainer *x, uint32_t component, yagot_cycle *cycle, yagot_fin
     if (yagot_find_makers(findings->modules, cycle) < 0) {
         return -1;
     }
-    finding->cycle_length = cycle->cut ? cycle->length : cycle->count;
+    finding->cycle_length = length_of(cycle);
     if (cycle->cause.text != NULL) {
         finding->cause = (yagot_cause){yagot_text_copy(cycle->cause.text), yagot_text_copy(cycle->cause.parts)};
     }
     bool known = yagot_findings_is_known(findings, finding);
-    finding->known = known && findings->once && finding->cycle_length > 0 && !findings->wants_repr
-                     && x->get_traceback == NULL;
+    finding->known = known && x->once && finding->cycle_length > 0;
     if (finding->known) {
         return 0;
     }
@@ -218,9 +217,52 @@ describe_finding(explainer *x, uint32_t component, yagot_cycle *cycle, yagot_fin
     return known || finding->hops != NULL ? describe_steps(x, cycle, finding) : -1;
 }
 
-/* The finding that a component belongs to: described, and new if its cause is. */
+/* A new finding of a component of a known form, whose cause was exported; YAGOT_NONE if that is not so. */
 static uint32_t
-describe_component(explainer *x, uint32_t component, uint32_t label)
+add_known(yagot_findings *findings, const yagot_form *form, uint32_t label)
+{
+    const yagot_finding known = {.concrete = form->concrete, .cause = form->cause, .cycle_length = form->cycle_length};
+    char *concrete = yagot_findings_is_known(findings, &known) ? yagot_text_copy(form->concrete) : NULL;
+    uint32_t found = concrete != NULL ? yagot_findings_add(findings, concrete, label) : YAGOT_NONE;
+    if (found != YAGOT_NONE) {
+        yagot_finding *finding = &findings->items[found];
+        finding->cause = (yagot_cause){yagot_text_copy(form->cause.text), yagot_text_copy(form->cause.parts)};
+        finding->cycle_length = form->cycle_length;
+        finding->known = true;
+    }
+    return found;
+}
+
+/* The finding of a component whose form is known; YAGOT_NONE if there is none. */
+static uint32_t
+recognise(explainer *x, uint32_t label)
+{
+    const yagot_form *form = yagot_forms_find(&x->findings->forms, &x->form);
+    uint32_t found = form != NULL ? yagot_findings_find(x->findings, form->concrete, label) : YAGOT_NONE;
+    if (form != NULL && found == YAGOT_NONE) {
+        found = add_known(x->findings, form, label);
+    }
+    x->findings->recognised += found != YAGOT_NONE;
+    return found;
+}
+
+/* From now on a component of this form is known. */
+static int
+keep_form(explainer *x, yagot_cycle *cycle, const char *concrete)
+{
+    yagot_forms *forms = &x->findings->forms;
+    if (x->search.budget == 0 || yagot_forms_find(forms, &x->form) != NULL) {
+        return 0;
+    }
+    if (yagot_find_makers(x->findings->modules, cycle) < 0) {
+        return -1;
+    }
+    return cycle->cause.text == NULL ? 0
+           : yagot_forms_add(forms, &x->form, concrete, &cycle->cause, length_of(cycle));
+}
+
+static uint32_t
+describe_new(explainer *x, uint32_t component, uint32_t label, bool has_form)
 {
     yagot_cycle cycle;
     if (yagot_cycle_find(&x->search, component, &cycle) < 0) {
@@ -234,8 +276,20 @@ describe_component(explainer *x, uint32_t component, uint32_t label)
             found = YAGOT_NONE;
         }
     }
+    if (found != YAGOT_NONE && has_form && keep_form(x, &cycle, x->findings->items[found].concrete) < 0) {
+        found = YAGOT_NONE;
+    }
     yagot_cycle_fini(&cycle);
     return found;
+}
+
+/* The finding that a component belongs to: described, and new if its cause is. */
+static uint32_t
+describe_component(explainer *x, uint32_t component, uint32_t label)
+{
+    bool has_form = x->once && yagot_form_read(&x->form, component);
+    uint32_t found = has_form ? recognise(x, label) : YAGOT_NONE;
+    return found != YAGOT_NONE ? found : describe_new(x, component, label, has_form);
 }
 
 /* In a window: the label of imports if an import has made all of a component, else 0. */
@@ -353,6 +407,9 @@ explain_components(explainer *x, yagot_snapshot *s, yagot_predictions *predictio
             x->rank[g->members[i]] = i - g->member_start[c];
         }
     }
+    if (yagot_form_reader_init(&x->form, g, s, x->rank, x->findings->modules) < 0) {
+        return -1;
+    }
     for (uint32_t c = 0; c < g->components; c++) {
         if (g->member_start[c] == g->member_start[c + 1]) {
             continue;           /* hangs off another component */
@@ -373,7 +430,10 @@ int
 yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, const yagot_attribution *attribution,
               PyObject *get_traceback, yagot_predictions *predictions)
 {
-    explainer x = {.findings = findings, .attribution = attribution, .get_traceback = get_traceback};
+    explainer x = {
+        .findings = findings, .attribution = attribution, .get_traceback = get_traceback,
+        .once = findings->once && !findings->wants_repr && get_traceback == NULL,
+    };
     int result = -1;
     *predictions = (yagot_predictions){0};
     yagot_findings_forget_shapes(findings);
@@ -388,6 +448,7 @@ yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, const yagot_at
     yagot_sizes_fini(&x.sizes);
     yagot_idtable_fini(&x.type_index);
     yagot_graph_fini(&x.graph);
+    yagot_form_reader_fini(&x.form);
     PyMem_RawFree(x.type_names);
     PyMem_RawFree(x.types);
     PyMem_RawFree(x.rank);

@@ -66,6 +66,7 @@ yagot_findings_fini(yagot_findings *findings)
     if (findings->known != NULL) {
         xmlHashFree(findings->known, NULL);
     }
+    yagot_forms_fini(&findings->forms);
     memset(findings, 0, sizeof *findings);
 }
 
@@ -77,7 +78,8 @@ yagot_findings_clear(yagot_findings *findings)
     }
     const yagot_findings old = *findings;
     PyObject *modules = Py_XNewRef(findings->modules);
-    findings->known = NULL;             /* it and the keys outlive the window */
+    findings->known = NULL;             /* it, the forms and the keys outlive the window */
+    findings->forms = (yagot_forms){0};
     memset(findings->keys, 0, sizeof findings->keys);
     yagot_findings_fini(findings);
     int result = yagot_findings_init(findings);
@@ -85,6 +87,8 @@ yagot_findings_clear(yagot_findings *findings)
     findings->modules = modules;
     findings->once = old.once;
     findings->known = old.known;
+    findings->forms = old.forms;
+    findings->recognised = old.recognised;
     memcpy(findings->keys, old.keys, sizeof old.keys);
     return result;
 }

@@ -8,6 +8,7 @@
 #define YAGOT_FINDINGS_H
 
 #include "base/identity.h"
+#include "explain/forms.h"
 #include "explain/hops.h"
 #include "observe/test_labels.h"
 
@@ -78,6 +79,8 @@ typedef struct {
     bool once;                  /* a cause that was exported is not described again */
     PyObject *modules;          /* owned, or NULL; see makers.h */
     xmlHashTablePtr known;      /* owned; the causes, with the lengths of their cycles, that were exported so far */
+    yagot_forms forms;          /* of components that belong to those, with `once` */
+    Py_ssize_t recognised;      /* components that were known by their form */
     PyObject *keys[YAGOT_KEYS]; /* owned; NULL before the first export; see export.c */
 } yagot_findings;
 

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/describe.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void
@@ -78,6 +79,23 @@ add_nodes(yagot_graph *g, yagot_snapshot *s)
 }
 
 static int
+compare_nodes(const void *one, const void *other)
+{
+    const uint32_t a = *(const uint32_t *)one, b = *(const uint32_t *)other;
+    return (a > b) - (a < b);
+}
+
+/* The members of a set come in the order of their hashes, which are often addresses: sorted by age they are the same on
+ * every run. */
+static void
+sort_edges(yagot_graph *g, uint32_t node)
+{
+    if (PyAnySet_Check(g->objects[node])) {
+        qsort(&g->target[g->start[node]], g->edges - g->start[node], sizeof *g->target, compare_nodes);
+    }
+}
+
+static int
 add_edges(yagot_graph *g, yagot_snapshot *s)
 {
     edge_list list = {.graph = g, .snapshot = s, .room = g->nodes * 2 + 16};
@@ -89,6 +107,7 @@ add_edges(yagot_graph *g, yagot_snapshot *s)
     for (uint32_t i = 0; i < g->nodes && !list.failed; i++) {
         g->start[i] = g->edges;
         yagot_traverse(g->objects[i], visit_edge, &list);
+        sort_edges(g, i);
     }
     g->start[g->nodes] = g->edges;
     return list.failed ? -1 : 0;

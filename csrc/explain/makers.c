@@ -296,3 +296,28 @@ yagot_may_be_projects(PyObject *modules, PyObject *object)
     return !PyType_Check(object) && !yagot_is_plain_container(object)
            && has_project_class(modules, Py_TYPE(object));
 }
+
+enum { BITS_OF_WHOSE = 2, MOST_BASES = 15 };
+
+uint32_t
+yagot_whose_classes(PyObject *modules, PyTypeObject *type)
+{
+    PyObject *mro = type->tp_mro;
+    Py_ssize_t size = mro != NULL ? PyTuple_GET_SIZE(mro) : 0;
+    uint32_t number = 0;
+    for (Py_ssize_t i = 0; i < size && size <= MOST_BASES; i++) {
+        PyObject *base = PyTuple_GET_ITEM(mro, i);
+        PyObject *module = PyType_Check(base) ? module_of_type((PyTypeObject *)base) : NULL;
+        number = number << BITS_OF_WHOSE | (uint32_t)whose_module(modules, module, false);
+        Py_XDECREF(module);
+    }
+    return size <= MOST_BASES ? number : YAGOT_NONE;
+}
+
+uint32_t
+yagot_whose_code(PyObject *modules, PyObject *object)
+{
+    maker m = maker_of_code(modules, object);
+    Py_XDECREF(m.module);
+    return (uint32_t)m.whose << 1 | m.at_run_time;
+}

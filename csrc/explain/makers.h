@@ -13,6 +13,10 @@
 
 /* Could a reference from this object be of the project's making? */
 bool yagot_may_be_projects(PyObject *modules, PyObject *object);
+/* Whose the class and its bases are, as one number; YAGOT_NONE if there are too many for that. */
+uint32_t yagot_whose_classes(PyObject *modules, PyTypeObject *type);
+/* Whose a function, frame or generator is, and whether its code was made at run time, as one number. */
+uint32_t yagot_whose_code(PyObject *modules, PyObject *object);
 /* Fills in the makers of all steps, whether one is of the project, and the cause in general; -1 when memory is
  * short. */
 int yagot_find_makers(PyObject *modules, yagot_cycle *cycle);

@@ -379,6 +379,8 @@ static PyMemberDef ledger_members[] = {
     {"stacks", T_BOOL, offsetof(yagot_ledger, suspects.blind), READONLY,
      "Did the last look meet places that cannot be seen?"},
     {"waiting", T_PYSSIZET, offsetof(yagot_ledger, put_off.count), READONLY, "Objects that check() is to look at."},
+    {"recognised", T_PYSSIZET, offsetof(yagot_ledger, findings.recognised), READONLY,
+     "Components that were known by their form, of all windows together."},
     {"looked_at", T_PYSSIZET, offsetof(yagot_ledger, looked_at), READONLY,
      "Objects of the whole heap that all looks together have gone through."},
     {0},

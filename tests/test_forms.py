@@ -1,0 +1,169 @@
+"""Components that are known again by their form are explained as if they were new."""
+
+import contextlib
+import random
+
+import pytest
+
+from yagot import _core
+
+
+class Base:
+    def own(self, other):
+        self.owner = other
+
+
+class Node(Base):
+    def link(self, other):
+        self.next = other
+        other.parent = self
+
+
+class Slotted:
+    __slots__ = ("one", "two")
+
+
+class Named(Node):
+    label = "x"
+
+
+KEYS = ["next", "parent", "a_b", "-x", "--long-option", "é", 3, None, (1, 2)]
+
+
+def function_of(target, variable):
+    if variable == "first":
+        first = target
+        return lambda: first
+    second = target
+    return lambda: second
+
+
+def random_object(rng):
+    kind = rng.randrange(8)
+    if kind < 3:
+        return rng.choice([Base, Node, Named])()
+    return [Slotted, list, dict, set, list, dict][kind - 3]() if kind < 8 else {}
+
+
+def attach(rng, one, other):
+    if isinstance(one, list):
+        one.append(other)
+    elif isinstance(one, dict):
+        key = rng.choice(KEYS)
+        one["".join(key) if isinstance(key, str) and rng.random() < 0.5 else key] = other
+    elif isinstance(one, set):
+        one.add(function_of(other, rng.choice(["first", "second"])))
+    elif isinstance(one, Slotted):
+        setattr(one, rng.choice(Slotted.__slots__), other)
+    elif rng.random() < 0.2 and isinstance(other, Node):
+        one.handler = other.link
+    elif rng.random() < 0.2:
+        one.call = function_of(other, rng.choice(["first", "second"]))
+    elif rng.random() < 0.2:
+        one.pair = (other, [other])
+    else:
+        setattr(one, rng.choice(["next", "parent", "owner", "other"]), other)
+
+
+def make(seed):
+    rng = random.Random(seed)
+    objects = [random_object(rng) for _ in range(rng.randrange(2, 9))]
+    for _ in range(len(objects) * 2):
+        attach(rng, rng.choice(objects), rng.choice(objects))
+    if rng.random() < 0.3:  # somebody has asked for an instance's dict
+        vars(next((one for one in objects if isinstance(one, Base)), Base()))
+
+
+def said(ledger, seed):
+    """What is said of the garbage of a seed."""
+    ledger.begin((), 0)
+    make(seed)
+    fields = ("concrete", "cause", "cycle_length", "objects", "count", "types")
+    return sorted(repr([found[field] for field in fields]) for found in ledger.end()["findings"])
+
+
+@pytest.fixture
+def ledger():
+    with contextlib.closing(_core.Ledger(once=True)) as ledger:
+        yield ledger
+
+
+def test_known_forms_are_explained_as_new_ones_are(ledger):
+    seeds = [seed for _ in range(2) for seed in range(400)]
+    random.Random(1).shuffle(seeds)
+    for seed in seeds:
+        with contextlib.closing(_core.Ledger(once=True)) as fresh:
+            assert said(ledger, seed) == said(fresh, seed), seed
+    assert ledger.recognised > 300
+
+
+def recognised(ledger, build):
+    """Is the second of two components known by its form?"""
+    for _ in range(2):
+        before = ledger.recognised
+        ledger.begin((), 0)
+        build()
+        ledger.end()
+    return ledger.recognised > before
+
+
+def test_what_has_a_form(ledger):
+    def pair(cls):
+        one, other = cls(), cls()
+        one.next, other.next = other, one
+
+    def local():
+        class Local:
+            pass
+
+        pair(Local)
+
+    def error():
+        try:
+            raise ValueError
+        except ValueError as caught:
+            kept = caught
+        return kept is None
+
+    assert recognised(ledger, lambda: pair(Node))
+    assert not recognised(ledger, lambda: pair(type("Made", (Node,), {})))
+    assert not recognised(ledger, local)
+    assert not recognised(ledger, error)
+    with contextlib.closing(_core.Ledger(once=False)) as other:
+        assert not recognised(other, lambda: pair(Node))
+
+
+def test_a_class_that_has_changed_has_another_form(ledger):
+    class Changing:
+        pass
+
+    def build():
+        one = Changing()
+        one.me = one
+
+    assert recognised(ledger, build)
+    Changing.later = 1
+    before = ledger.recognised
+    ledger.begin((), 0)
+    build()
+    (found,) = ledger.end()["findings"]
+    assert ledger.recognised == before and found["known"]
+
+
+def test_whose_a_class_is_belongs_to_its_form():
+    """The project's shorter way is not the one of other people's."""
+    modules = {}
+
+    def build():
+        one, other = Node(), Base()
+        one.link(other)
+        other.own(one)
+
+    with contextlib.closing(_core.Ledger(once=True, modules=modules)) as ledger:
+        assert recognised(ledger, build)
+        modules[__name__] = 2
+        before = ledger.recognised
+        ledger.begin((), 0)
+        build()
+        ledger.end()
+        assert ledger.recognised == before
