@@ -125,7 +125,12 @@ def test_what_has_a_form(ledger):
             kept = caught
         return kept is None
 
+    def handed_over():
+        one = Base()
+        one.nobody_sets_this = [one]
+
     assert recognised(ledger, lambda: pair(Node))
+    assert not recognised(ledger, handed_over)  # modules are searched for who did it, and these may change
     assert not recognised(ledger, lambda: pair(type("Made", (Node,), {})))
     assert not recognised(ledger, local)
     assert not recognised(ledger, error)
@@ -135,11 +140,11 @@ def test_what_has_a_form(ledger):
 
 def test_a_class_that_has_changed_has_another_form(ledger):
     class Changing:
-        pass
+        def keep(self):
+            self.me = self
 
     def build():
-        one = Changing()
-        one.me = one
+        Changing().keep()
 
     assert recognised(ledger, build)
     Changing.later = 1

@@ -173,6 +173,7 @@ consider(yagot_search *s, uint32_t start, bool shorter, bool projects, yagot_cyc
         yagot_cycle_fini(&cycle);
         return -1;
     }
+    s->passing |= cycle.passing;
     if (projects && !cycle.projects) {
         yagot_cycle_fini(&cycle);
         return 0;
@@ -336,6 +337,7 @@ yagot_cycle_find(yagot_search *s, uint32_t component, yagot_cycle *cycle)
     uint32_t size = g->own_size[component];
     *cycle = (yagot_cycle){0};
     s->budget = 4ull * g->edges + 1000;
+    s->passing = false;
     int result = take_class(s, members, size, cycle);
     if (result == 0 && s->modules != NULL && !has_class(g, members, size)) {
         result = search_all(s, component, true, cycle);

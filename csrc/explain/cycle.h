@@ -32,6 +32,7 @@ typedef struct {
     yagot_step *steps;          /* owned */
     uint32_t count;
     bool projects;              /* a step is of the project's making */
+    bool passing;               /* a maker may be another one when modules have other functions */
     bool cut;                   /* too long to show: the middle is left out */
     char *concrete;             /* owned; the cause with the classes and keys of this cycle, the same on every run */
     yagot_cause cause;          /* owned */
@@ -44,6 +45,7 @@ typedef struct {
     uint32_t *seen, *parent, *distance, *queue;     /* owned, [nodes] */
     uint32_t search;        /* the number of the search under way; marks `seen` */
     uint64_t budget;        /* edges that may still be followed in this component */
+    bool passing;           /* one of the cycles that were considered in it is */
 } yagot_search;
 
 int yagot_search_init(yagot_search *search, yagot_graph *graph, PyObject *modules);

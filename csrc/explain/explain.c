@@ -257,7 +257,7 @@ keep_form(explainer *x, yagot_cycle *cycle, const char *concrete)
     if (yagot_find_makers(x->findings->modules, cycle) < 0) {
         return -1;
     }
-    return cycle->cause.text == NULL ? 0
+    return cycle->cause.text == NULL || cycle->passing || x->search.passing ? 0
            : yagot_forms_add(forms, &x->form, concrete, &cycle->cause, length_of(cycle));
 }
 

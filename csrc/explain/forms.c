@@ -190,7 +190,7 @@ read_function(yagot_form_reader *r, PyObject *object, uint32_t *found)
     PyObject *module = PyDict_CheckExact(globals) ? PyDict_GetItemString(globals, "__name__") : NULL;
     PyObject *const parts[] = {function->func_closure, function->func_defaults, function->func_kwdefaults,
                                function->func_annotations, function->func_dict};
-    if (!add_name(r, function->func_qualname) || !add_name(r, module)
+    if (!add_name(r, function->func_qualname) || !add_name(r, yagot_code_of(object)->co_name) || !add_name(r, module)
         || !add(r, yagot_whose_code(r->modules, object)) || !read_closure(r, object)) {
         return false;
     }

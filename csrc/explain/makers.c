@@ -73,6 +73,7 @@ typedef struct {
     PyTypeObject *declares;     /* borrowed: the class whose methods set the attribute, or NULL */
     bool at_run_time;           /* code that was made then */
     bool any_name;              /* the attribute's name is data */
+    bool passing;               /* modules were searched, which may have other functions later */
 } maker;
 
 /* Does code say that it is in a file that was imported, as a module of its own? */
@@ -128,10 +129,11 @@ maker_of_strangers(PyObject *modules, PyTypeObject *type, PyObject *name, const 
     PyObject *module = setter.module != NULL ? setter.module : setter.callable;
     maker m = maker_of_type(modules, type);
     m.declares = yagot_named_class(type);
+    m.passing = true;
     if (module == NULL) {
         return m;
     }
-    maker other = {.whose = whose_module(modules, module, false), .module = Py_NewRef(module)};
+    maker other = {.whose = whose_module(modules, module, false), .module = Py_NewRef(module), .passing = true};
     other.any_name = setter.module == NULL;
     other.declares = setter.own ? m.declares : &PyBaseObject_Type;
     bool contested = other.any_name || (other.whose != PROJECT && m.whose == PROJECT);
@@ -254,6 +256,7 @@ find_maker(PyObject *modules, yagot_cycle *cycle, uint32_t index)
     step->maker = yagot_text_take(&text);
     step->abstract = yagot_step_in_general(step, before, m.declares, m.at_run_time ? AT_RUN_TIME : NULL, m.any_name);
     cycle->projects |= m.whose == PROJECT;
+    cycle->passing |= m.passing;
     Py_XDECREF(m.module);
     return step->maker != NULL && step->abstract != NULL ? 0 : -1;
 }
@@ -319,5 +322,5 @@ yagot_whose_code(PyObject *modules, PyObject *object)
 {
     maker m = maker_of_code(modules, object);
     Py_XDECREF(m.module);
-    return (uint32_t)m.whose << 1 | m.at_run_time;
+    return (uint32_t)m.whose << 2 | (uint32_t)m.at_run_time << 1 | yagot_is_generated(object);
 }

@@ -15,7 +15,7 @@
 bool yagot_may_be_projects(PyObject *modules, PyObject *object);
 /* Whose the class and its bases are, as one number; YAGOT_NONE if there are too many for that. */
 uint32_t yagot_whose_classes(PyObject *modules, PyTypeObject *type);
-/* Whose a function, frame or generator is, and whether its code was made at run time, as one number. */
+/* Whose a function, frame or generator is, and how its code was made, as one number. */
 uint32_t yagot_whose_code(PyObject *modules, PyObject *object);
 /* Fills in the makers of all steps, whether one is of the project, and the cause in general; -1 when memory is
  * short. */

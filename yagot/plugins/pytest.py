@@ -262,15 +262,10 @@ class Windows:
             self.outcome, self.problem, settings, self.rules, again, late=True, within=within
         )
         self.found.append(as_dict(self.report))
-<<<<<<< HEAD
         text = self._text(item, [self.report]) if self.report.fails(settings.report_only) else ""
-        if raised:
+        if any(raised):
             self.causes = None
-        return "\n".join(filter(None, [text, raised]))
-=======
-        fails = self.report.fails(settings.report_only)
-        return "\n".join(filter(None, [self._text(item, self.report) if fails else "", *raised]))
->>>>>>> ee1209f (Garbage is released in the framework's phase only where there is some; the dict of an instance is read where it is, on 3.13 and later)
+        return "\n".join(filter(None, [text, *raised]))
 
     def _text(self, item: Any, reports: list[TestReport]) -> str:
         """The leaks. Keeps the causes that it describes; None if it says something else, too."""
