@@ -61,12 +61,10 @@ def test_a_line_for_each_further_test(project):
     err = project.yagot("test_many", check=1).stderr
     lines = [line for line in err.splitlines() if line.startswith("FAIL: ") and " as in " in line]
     lines = [re.sub(r" \((test_many[^)]*|\d+ B)\)", "", line) for line in lines]
-    assert lines == [
-        "FAIL: test_2: LEAK: Node.me → Node: 1 object in a cycle: the same cause as in "
-        "test_many.Test.test_1",
-        "FAIL: test_4: LEAK: list[0] → list: 1 object in a cycle; 1 more cause: the same "
-        "causes as in test_many.Test.test_3, test_many.Test.test_1",
-    ]
+    same = "LEAK: Node.me → Node: 1 object in a cycle: the same cause as in test_many.Test.test_1"
+    assert lines[0] == f"FAIL: test_2: {same}"
+    both = lines[1].removeprefix("FAIL: test_4: LEAK: ").partition("1 more cause: the same causes as in ")[2]
+    assert len(lines) == 2 and set(both.split(", ")) == {"test_many.Test.test_1", "test_many.Test.test_3"}
     err = project.yagot("--details", "test_many", check=1).stderr
     assert err.count(WHOLE) == 4 and " as in " not in err
 
