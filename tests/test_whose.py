@@ -720,6 +720,15 @@ MODELS = """
         def test_alone(self):
             node = Node()
             setattr(node, "me_and_" + "you", node)
+
+        def test_attribute_in_c(self):
+            Job()
+
+    class Job:
+        def __init__(self):
+            self.args = functools.partial(print, self)
+            self.call = functools.partial(print, self)
+            self.args = ()
     """
 
 
@@ -743,6 +752,7 @@ def test_attributes_that_others_set(installed):
             "test_attribute": [("leak", "functools.partial.args[] → test_models.Node.callback")],
             "test_same_name": [("leak", "test_models.Node.keeper")],
             "test_alone": [("leak", "test_models.Node.me_and_you")],
+            "test_attribute_in_c": [("leak", "functools.partial.args[] → test_models.Job.call")],
         }
 
 

@@ -153,7 +153,9 @@ maker_of_attribute(PyObject *modules, PyTypeObject *type, PyObject *name, const 
         m.declares = yagot_methods_set(found, name) ? found : yagot_named_class(found);
         return m;
     }
-    found = yagot_class_on_cycle(cycle, name);
+    const char *text = PyUnicode_AsUTF8(name);
+    bool is_of_c = !yagot_is_python_class(type) && text != NULL && yagot_type_lookup(type, text) != NULL;
+    found = is_of_c ? NULL : yagot_class_on_cycle(cycle, name);
     if (found == NULL) {
         return yagot_is_python_class(type) ? maker_of_strangers(modules, type, name, cycle)
             : maker_of_type(modules, type);
