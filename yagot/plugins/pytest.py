@@ -268,10 +268,10 @@ class Windows:
         return "\n".join(filter(None, [text, *raised]))
 
     def _text(self, item: Any, reports: list[TestReport]) -> str:
-        """The leaks. Keeps the causes that it describes; None if it says something else, too."""
+        """The leaks. Keeps the causes that it describes first; None if there are none, and it says something else."""
         errors = [self.checker.error(report) for report in reports]
-        gone = any(report.missing for report in reports)
-        self.causes = None if gone else sorted({cause for error in errors for cause in error.causes})
+        causes = sorted({cause for error in errors for cause in error.causes})
+        self.causes = causes if causes or all(error.repeats for error in errors) else None
         return "\n".join(self._text_of(item, *both) for both in zip(reports, errors, strict=True))
 
     def _text_of(self, item: Any, report: TestReport, error: LeakError) -> str:
