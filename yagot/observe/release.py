@@ -42,14 +42,25 @@ def _standing_for(test: TestInfo) -> FunctionType:
 class _Releaser:
     """Releases garbage for a test, when the core has found some."""
 
-    __slots__ = ("test", "within")
+    __slots__ = ("_standing", "_test", "within")
 
     def __init__(self) -> None:
-        self.test = TestInfo("no test", "", "", "no test")
         self.within: Within | None = None
+        self.stand_for(TestInfo("no test", "", "", "no test"))
+
+    def stand_for(self, test: TestInfo) -> None:
+        self._test = test
+        self._standing: FunctionType | None = None
+
+    @property
+    def standing(self) -> FunctionType:
+        """Made when it is needed, and once for all runs of a test: --repeat counts what is new in each."""
+        if self._standing is None:
+            self._standing = _standing_for(self._test)
+        return self._standing
 
     def __call__(self, function: Callable[[], None]) -> None:
-        standing = _standing_for(self.test)
+        standing = self.standing
         if self.within is None:
             standing(function)
         else:
@@ -90,7 +101,7 @@ class Ledger:
 
     def stand_for(self, test: TestInfo) -> None:
         """From now on garbage is released for this test."""
-        self._releaser.test = test
+        self._releaser.stand_for(test)
 
     def end(
         self,
@@ -110,10 +121,10 @@ class Ledger:
     def check(self, references: bool = False, report: bool = True) -> list[_core._Finding]:
         """Looks at all objects."""
         found: list[_core._Finding] = []
-        _standing_for(self._releaser.test)(lambda: found.extend(self._check(references=references, report=report)))
+        self._releaser.standing(lambda: found.extend(self._check(references=references, report=report)))
         self.causes.learn(found)
         return found
 
     def call(self, function: Callable[[], object]) -> None:
         """Calls something else that may release garbage."""
-        _standing_for(self._releaser.test)(function)
+        self._releaser.standing(function)
