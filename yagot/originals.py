@@ -48,6 +48,7 @@ class originals:
     settrace = staticmethod(sys.settrace)
 
     import_ = staticmethod(builtins.__import__)
+    open = staticmethod(builtins.open)
 
 
 @contextlib.contextmanager

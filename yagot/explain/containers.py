@@ -14,7 +14,7 @@ from yagot.explain.links import Cycle
 from yagot.explain.source import ADDING, Function, Source, nodes_of, read
 from yagot.files import shown_path
 from yagot.model import Cut
-from yagot.originals import os
+from yagot.originals import originals, os
 
 if TYPE_CHECKING:
     from yagot._core import _Hop
@@ -124,15 +124,20 @@ def _closing(source: Source, function: Function, shown: set[str]) -> list[_Store
 
 
 @functools.lru_cache(maxsize=10_000)
+def _puts_into_itself(path: str) -> bool:
+    """Has a file a statement that looks as if it puts something into itself? To parse all packages takes too long."""
+    try:
+        with originals.open(path, encoding="utf-8", errors="replace") as file:
+            return _INTO_ITSELF.search(file.read()) is not None
+    except OSError:
+        return False
+
+
+@functools.lru_cache(maxsize=10_000)
 def closes(path: str, shown: frozenset[str], whole: bool) -> bool:
     """Has a file a function that closes a cycle of containers with such references? Not *whole*: in one statement."""
-    if not whole:
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                if not _INTO_ITSELF.search(file.read()):
-                    return False
-        except OSError:
-            return False
+    if not (whole or _puts_into_itself(path)):
+        return False
     source = read(path)
     edges = {_edge(edge) for edge in shown}
     return source is not None and any(_closing(source, function, edges) for _, function in source.functions)
