@@ -213,13 +213,10 @@ yagot_guess_attribute(PyObject *object, PyObject *value)
 /* -- a dict that exists already ------------------------------------------------------------------- */
 
 #if YAGOT_MANAGED_DICTS_IN_PLACE
-PyObject *
-yagot_existing_dict(PyObject *object)
+static PyObject *
+managed_dict(PyObject *object)
 {
-    if (yagot_has_managed_dict(Py_TYPE(object))) {
-        return yagot_managed_dict(object);
-    }
-    return Py_TYPE(object)->tp_dictoffset != 0 ? *_PyObject_GetDictPtr(object) : NULL;
+    return ((PyObject **)object)[-3];
 }
 #else
 /* Are the items of a dict the attributes of the object? Those that would run a descriptor are not read; a dict of such
@@ -266,16 +263,22 @@ find_dict(PyObject *referent, void *arg)
     return 0;
 }
 
-PyObject *
-yagot_existing_dict(PyObject *object)
+static PyObject *
+managed_dict(PyObject *object)
 {
     dict_search search = {.object = object};
-    if (!yagot_has_managed_dict(Py_TYPE(object))) {
-        return Py_TYPE(object)->tp_dictoffset != 0 ? *_PyObject_GetDictPtr(object) : NULL;
-    }
     if (PyObject_IS_GC(object)) {
         Py_TYPE(object)->tp_traverse(object, find_dict, &search);
     }
     return search.dict;
 }
 #endif
+
+PyObject *
+yagot_existing_dict(PyObject *object)
+{
+    if (yagot_has_managed_dict(Py_TYPE(object))) {
+        return managed_dict(object);
+    }
+    return Py_TYPE(object)->tp_dictoffset != 0 ? *_PyObject_GetDictPtr(object) : NULL;
+}

@@ -46,6 +46,13 @@ yagot_module_str(PyObject *module, const char *name)
     return value != NULL && PyUnicode_Check(value) ? value : NULL;
 }
 
+PyObject *
+yagot_class_module(PyTypeObject *type)
+{
+    PyObject *dict = yagot_type_dict(type);
+    return dict != NULL ? PyDict_GetItemString(dict, "__module__") : NULL;
+}
+
 void
 yagot_add_type_name(yagot_text *text, PyTypeObject *type)
 {
@@ -54,8 +61,7 @@ yagot_add_type_name(yagot_text *text, PyTypeObject *type)
         yagot_text_add(text, strncmp(name, "builtins.", 9) == 0 ? name + 9 : name);
         return;
     }
-    PyObject *dict = yagot_type_dict(type);
-    PyObject *module = dict != NULL ? PyDict_GetItemString(dict, "__module__") : NULL;
+    PyObject *module = yagot_class_module(type);
     if (module != NULL && PyUnicode_Check(module) && PyUnicode_CompareWithASCIIString(module, "builtins") != 0) {
         yagot_text_add_str(text, module, YAGOT_NAME_LIMIT);
         yagot_text_add(text, ".");
@@ -74,19 +80,11 @@ yagot_has_managed_dict(PyTypeObject *type)
 #endif
 }
 
-#if YAGOT_MANAGED_DICTS_IN_PLACE
-PyObject *
-yagot_managed_dict(PyObject *object)
-{
-    return yagot_has_managed_dict(Py_TYPE(object)) ? ((PyObject **)object)[-3] : NULL;
-}
-#endif
-
 PyObject *
 yagot_inline_dict(PyObject *object)
 {
 #if YAGOT_MANAGED_DICTS_IN_PLACE
-    return Py_TYPE(object)->tp_flags & Py_TPFLAGS_INLINE_VALUES ? yagot_managed_dict(object) : NULL;
+    return Py_TYPE(object)->tp_flags & Py_TPFLAGS_INLINE_VALUES ? yagot_existing_dict(object) : NULL;
 #else
     (void)object;
     return NULL;

@@ -16,6 +16,8 @@ PyObject *yagot_type_dict(PyTypeObject *type);
 PyObject *yagot_type_lookup(PyTypeObject *type, const char *name);
 /* A str of a module's, such as "__name__", borrowed; NULL if there is none, or no dict (3.10, before __init__). */
 PyObject *yagot_module_str(PyObject *module, const char *name);
+/* What a class says it is from (its __module__, of whatever type); borrowed, NULL if it says nothing. */
+PyObject *yagot_class_module(PyTypeObject *type);
 /* Appends "module.qualname", without "builtins.". */
 void yagot_add_type_name(yagot_text *text, PyTypeObject *type);
 /* Appends what an object is: its type, for code and classes their kind and name. */
@@ -30,10 +32,6 @@ bool yagot_has_managed_dict(PyTypeObject *type);
 PyObject *yagot_instance_dict(PyObject *object);
 /* From 3.13 on a managed dict that has been made has one place, before the object. */
 #define YAGOT_MANAGED_DICTS_IN_PLACE (PY_VERSION_HEX >= 0x030D0000 && !YAGOT_FREE_THREADED)
-#if YAGOT_MANAGED_DICTS_IN_PLACE
-/* An instance's managed dict if it has been made (borrowed), else NULL. */
-PyObject *yagot_managed_dict(PyObject *object);
-#endif
 /* 3.13+: the dict that has been made of an instance's inline values (borrowed), or NULL. Before 3.13.3 traversals show
  * the values, but not the dict. */
 PyObject *yagot_inline_dict(PyObject *object);

@@ -23,9 +23,6 @@ PyObject *yagot_frame_namespace(PyFrameObject *frame);
 #if PY_VERSION_HEX >= 0x030B0000
 /* The dict that f_locals of a running function has made of its variables; borrowed, NULL if nobody has asked for it. */
 PyObject *yagot_frame_copy(PyFrameObject *frame);
-/* The globals of a function, frame or generator; a new reference, or NULL. */
-PyObject *yagot_globals_of(PyObject *object);
-
 #endif
 
 /* The globals of a function, frame or generator; a new reference, or NULL. */

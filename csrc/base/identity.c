@@ -76,8 +76,7 @@ identify_type(names *n, PyTypeObject *type)
         identify_static_type(n, type->tp_name);
         return;
     }
-    PyObject *dict = yagot_type_dict(type);
-    yagot_text_add_str(&n->module, dict != NULL ? PyDict_GetItemString(dict, "__module__") : NULL, YAGOT_NAME_LIMIT);
+    yagot_text_add_str(&n->module, yagot_class_module(type), YAGOT_NAME_LIMIT);
     yagot_text_add_str(&n->qualname, ((PyHeapTypeObject *)type)->ht_qualname, YAGOT_NAME_LIMIT);
 }
 

@@ -30,8 +30,7 @@ lookup(PyObject *dict, PyObject *name)
 static bool
 is_named(PyTypeObject *type)
 {
-    PyObject *dict = yagot_type_dict(type);
-    PyObject *name = dict != NULL ? PyDict_GetItemString(dict, "__module__") : NULL;
+    PyObject *name = yagot_class_module(type);
     PyObject *module = name != NULL && PyUnicode_CheckExact(name)
         ? PyDict_GetItem(PyImport_GetModuleDict(), name) : NULL;
     PyObject *names = module != NULL && PyModule_Check(module) ? PyModule_GetDict(module) : NULL;

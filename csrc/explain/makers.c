@@ -56,8 +56,7 @@ static PyObject *
 module_of_type(PyTypeObject *type)
 {
     if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
-        PyObject *dict = yagot_type_dict(type);
-        return Py_XNewRef(dict != NULL ? PyDict_GetItemString(dict, "__module__") : NULL);
+        return Py_XNewRef(yagot_class_module(type));
     }
     const char *dot = strrchr(type->tp_name, '.');
     PyObject *name = dot != NULL ? PyUnicode_DecodeUTF8(type->tp_name, dot - type->tp_name, "replace") : NULL;

@@ -183,8 +183,7 @@ static bool
 value_sets(PyObject *value, PyObject *module, PyObject *name)
 {
     if (PyType_Check(value)) {
-        PyObject *dict = yagot_type_dict((PyTypeObject *)value);
-        PyObject *its = dict != NULL ? PyDict_GetItemString(dict, "__module__") : NULL;
+        PyObject *its = yagot_class_module((PyTypeObject *)value);
         return its != NULL && PyUnicode_Check(its) && PyUnicode_Compare(its, module) == 0
                && methods_concern((PyTypeObject *)value, name, true);
     }
@@ -236,8 +235,7 @@ look_at_type(setter_search *s, PyTypeObject *type)
     for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
         PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
         if (PyType_Check(base) && yagot_is_python_class(base)) {
-            PyObject *dict = yagot_type_dict(base);
-            look_at_module(s, dict != NULL ? PyDict_GetItemString(dict, "__module__") : NULL);
+            look_at_module(s, yagot_class_module(base));
         }
     }
 }

@@ -252,8 +252,9 @@ close_window(yagot_ledger *self)
     if (wishes->look && (note_what_was_missed(self) < 0 || look(self, wishes, self->closing->results) < 0)) {
         return -1;
     }
-    int grown = self->closing->garbage == 0 && wishes->look ? yagot_heap_has_grown(self) : 1;
-    return grown < 0 ? -1 : grown && wishes->releaser != NULL ? release_by(self, wishes->releaser) : release(self);
+    bool has_garbage = !wishes->look || self->closing->garbage > 0;     /* without a look nobody knows */
+    int releases = has_garbage ? 1 : yagot_heap_has_grown(self);
+    return releases < 0 ? -1 : releases && wishes->releaser != NULL ? release_by(self, wishes->releaser) : release(self);
 }
 
 /* Undoes what begin() did. Keeps an exception that is set; -1 if there is one, or a new one. */
