@@ -312,8 +312,7 @@ def test_attributes_that_a_descriptor_stores(installed):
     """What an ORM keeps on both sides of a relationship is its own, unless the project's methods set it."""
     installed.write("site-packages/others/__init__.py", ORM)
     installed.write("test_mapped.py", MAPPED)
-    env = {"PYTHONPATH": str(installed.path / "site-packages")}
-    tests = installed.tests("test_mapped", env=env, check=1)
+    tests = run_beside_packages(installed, "test_mapped", check=1)
     found = {name: {(f["verdict"], f["cause"]) for f in test["findings"]} for name, test in tests.items()}
     assert found["test_order"] == {("note", "test_mapped.Customer.orders[] → test_mapped.Order.customer")}
     assert {verdict for verdict, _ in found["test_node"]} == {"leak"}
@@ -331,6 +330,11 @@ def test_the_cycle_of_the_project_is_shown(project):
 # -- what the project is -----------------------------------------------------------------------------
 
 NODE = "class Node:\n    def __init__(self):\n        self.me = self\n"
+
+
+def run_beside_packages(project, *arguments, check):
+    """The tests of a run that finds what is in the project's site-packages."""
+    return project.tests(*arguments, env={"PYTHONPATH": str(project.path / "site-packages")}, check=check)
 
 
 @pytest.fixture
@@ -358,8 +362,7 @@ def installed(project):
 
 
 def test_a_project_that_is_installed(installed):
-    env = {"PYTHONPATH": str(installed.path / "site-packages")}
-    tests = installed.tests("test_installed", env=env, check=1)
+    tests = run_beside_packages(installed, "test_installed", check=1)
     assert {name: [(f["verdict"], f["owner"]) for f in test["findings"]] for name, test in tests.items()} == {
         "test_named": [("leak", "the project")],
         "test_source": [("leak", "the project")],
@@ -378,8 +381,7 @@ def test_tests_inside_an_installed_package(installed):
             def test_own(self):
                 others.Node()
         """)
-    env = {"PYTHONPATH": str(installed.path / "site-packages")}
-    tests = installed.tests("others.tests", env=env, check=1)
+    tests = run_beside_packages(installed, "others.tests", check=1)
     assert tests["test_own"]["findings"][0]["owner"] == "the project"
 
 
@@ -651,8 +653,7 @@ def test_parameters_of_a_frame_that_an_exception_has_passed(installed):
     installed.write("site-packages/others/__init__.py", VALIDATING)
     installed.write("forms.py", FORMS)
     installed.write("test_forms.py", VALIDATED)
-    env = {"PYTHONPATH": str(installed.path / "site-packages")}
-    tests = installed.tests("test_forms", env=env, check=1)
+    tests = run_beside_packages(installed, "test_forms", check=1)
     found = {name: {(f["verdict"], f["reason"]) for f in test["findings"]} for name, test in tests.items()}
     assert found == {"test_form": {("note", "third-party")}, "test_future": {("leak", "")}}
 
@@ -907,8 +908,7 @@ def test_code_made_at_run_time_is_nobodys(installed):
     """What a template engine has made is the engine's, and its names are data."""
     installed.write("site-packages/engine/__init__.py", TEMPLATES)
     installed.write("tests/test_pages.py", RENDERING)
-    env = {"PYTHONPATH": str(installed.path / "site-packages")}
-    tests = installed.tests("--details", "tests/test_pages.py", env=env, check=0)
+    tests = run_beside_packages(installed, "--details", "tests/test_pages.py", check=0)
     findings = [finding for test in tests.values() for finding in test["findings"]]
     assert {(f["verdict"], f["reason"]) for f in findings} == {("note", "third-party"), ("note", "inherent-module")}
     assert {(f["cause"], f["owner"]) for f in findings} == {
@@ -964,8 +964,7 @@ GIVEN = """
 def test_functions_that_say_they_are_the_tests(installed):
     installed.write("site-packages/others/__init__.py", IMPERSONATING)
     installed.write("test_given.py", GIVEN)
-    env = {"PYTHONPATH": str(installed.path / "site-packages")}
-    tests = installed.tests("test_given", env=env, check=1)
+    tests = run_beside_packages(installed, "test_given", check=1)
     found = {name: {(f["verdict"], f["owner"]) for f in test["findings"]} for name, test in tests.items()}
     assert found["test_given"] == {("note", "others")}
     assert found["test_leak"] == {("note", "others"), ("leak", "the project")}

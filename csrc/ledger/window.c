@@ -254,7 +254,10 @@ close_window(yagot_ledger *self)
     }
     bool has_garbage = !wishes->look || self->closing->garbage > 0;     /* without a look nobody knows */
     int releases = has_garbage ? 1 : yagot_heap_has_grown(self);
-    return releases < 0 ? -1 : releases && wishes->releaser != NULL ? release_by(self, wishes->releaser) : release(self);
+    if (releases < 0) {
+        return -1;
+    }
+    return releases && wishes->releaser != NULL ? release_by(self, wishes->releaser) : release(self);
 }
 
 /* Undoes what begin() did. Keeps an exception that is set; -1 if there is one, or a new one. */
