@@ -296,3 +296,47 @@ def test_what_another_thread_holds_in_a_call_is_no_suspect(project):
     project.write("run.py", postponed("test_reader"))
     result = project.python("run.py", check=0)
     assert "suspected" not in result.stderr and "no leaks in 1 test" in result.stderr
+
+
+HANDED_OVER = """
+    import queue
+    import threading
+    import unittest
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    def work(orders):
+        for node, results in iter(orders.get, None):
+            results.put(node)
+            for _ in range(300_000):  # longer than a thread may keep the GIL: the test ends meanwhile
+                pass
+            del node, results
+
+    class TestPool(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls):
+            cls.orders = queue.SimpleQueue()
+            threading.Thread(target=work, args=(cls.orders,)).start()
+
+        @classmethod
+        def tearDownClass(cls):
+            cls.orders.put(None)
+
+        def hand_over(self):
+            results = queue.SimpleQueue()
+            self.orders.put((Node(), results))
+            results.get()
+    """
+
+
+def test_what_a_thread_of_a_pool_has_in_hand_is_the_tests(project):
+    tests = 20
+    project.write("test_pool.py", HANDED_OVER + "".join(f"""
+        def test_{number}(self):
+            self.hand_over()
+    """ for number in range(tests)))
+    seen = project.tests("test_pool", check=1)
+    assert len(seen) == tests
+    assert {len(test["findings"]) for test in seen.values()} == {1}

@@ -10,6 +10,8 @@
 #include "base/attributes.h"
 #include "base/text.h"
 
+#include <string.h>
+
 /* The dict of a type, borrowed; NULL if it has none. */
 PyObject *yagot_type_dict(PyTypeObject *type);
 /* An attribute of a type, found along its MRO without running descriptors; borrowed, or NULL. */
@@ -56,6 +58,13 @@ static inline bool
 yagot_is_generator(PyObject *object)
 {
     return PyGen_CheckExact(object) || PyCoro_CheckExact(object) || PyAsyncGen_CheckExact(object);
+}
+
+/* Is it a piece of a context: of the tree that has its variables? How many there are depends on addresses. */
+static inline bool
+yagot_is_context_piece(PyObject *object)
+{
+    return strncmp(Py_TYPE(object)->tp_name, "hamt", 4) == 0;
 }
 
 /* Is it a function, frame or generator? */

@@ -1,9 +1,9 @@
 /* parts.c - see parts.h.
  *
- * The same leak must have the same number of objects on every run. Three kinds of objects depend on what else has
+ * The same leak must have the same number of objects on every run. Some objects depend on what else has
  * happened: the dict of an instance and the frame of a generator, which are made when somebody asks for them; tuples
- * and dicts that lead nowhere, which a collection hides from the next one; and what isinstance() has cached about an
- * abstract class.
+ * and dicts that lead nowhere, which a collection hides from the next one; what isinstance() has cached about an
+ * abstract class; and the tree that a context is made of.
  */
 #include "explain/parts.h"
 
@@ -122,6 +122,9 @@ yagot_parts_mark(const yagot_graph *graph, yagot_snapshot *snapshot)
     uint32_t *stack = PyMem_RawMalloc((graph->nodes + 1u) * sizeof *stack);
     for (uint32_t i = 0; m.part != NULL && stack != NULL && i < graph->nodes; i++) {
         mark_belongings(&m, i);
+        if (yagot_is_context_piece(graph->objects[i])) {
+            m.part[i] = true;
+        }
         if (strcmp(Py_TYPE(graph->objects[i])->tp_name, "_abc._abc_data") == 0) {
             mark_caches(&m, i, stack);
         }

@@ -19,6 +19,7 @@
 #include "find/garbage.h"
 #include "observe/gc_control.h"
 #include "observe/imports.h"
+#include "observe/rest.h"
 #include "observe/test_labels.h"
 #include "observe/tracer.h"
 
@@ -110,6 +111,7 @@ typedef struct {
     yagot_imports imports;      /* observe/imports.h */
     yagot_labels labels;        /* observe/test_labels.h */
     yagot_tracer tracer;        /* observe/tracer.h */
+    yagot_rest rest;            /* observe/rest.h */
     yagot_window window;
     yagot_findings findings;    /* explain/findings.h: of the window, or of the references at a boundary */
     yagot_findings late;        /* of earlier tests' objects, until the next boundary reports them */

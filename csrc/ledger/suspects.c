@@ -7,6 +7,7 @@
  */
 #include "ledger/suspects.h"
 
+#include "base/describe.h"
 #include "find/holders.h"
 #include "find/memory_scan.h"
 #include "find/reach.h"
@@ -47,7 +48,7 @@ static bool
 is_beyond_us(PyObject *object)
 {
     return is_ours(object) || PyFrame_Check(object) || PyCell_Check(object) || PyContext_CheckExact(object)
-           || PyContextToken_CheckExact(object) || strncmp(Py_TYPE(object)->tp_name, "hamt", 4) == 0
+           || PyContextToken_CheckExact(object) || yagot_is_context_piece(object)
            || Py_REFCNT(object) > YAGOT_IMMORTAL;
 }
 

@@ -279,6 +279,7 @@ restore(yagot_ledger *self)
 int
 yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results)
 {
+    yagot_rest_wait(&self->rest);
     if (!yagot_tracer_pause(&self->tracer)) {
         self->window.incomplete = "another tracer of references, as tracemalloc's, came after yagot's";
     }
