@@ -263,12 +263,20 @@ def test_strict(old):
 
 
 @pytest.mark.parametrize(
-    "text", ["no json", "[]", "{}", '{"version": 2, "leaks": {}}', '{"version": 1, "leaks": [1]}']
+    "text", ["no json", "[" * 100_000, "[]", "{}", '{"version": 2, "leaks": {}}', '{"version": 1, "leaks": [1]}']
 )
 def test_a_broken_baseline_is_one_line(old, text):
     (old.path / "known.json").write_text(text)
     result = old.yagot("--baseline", "known.json", check=2)
     assert result.stderr.count("\n") == 1 and "known.json: not a baseline" in result.stderr
+
+
+@pytest.mark.parametrize("path", ["/dev/full", "/dev/zero", "x" * 300], ids=["full", "zero", "too long"])
+def test_a_baseline_that_is_no_file(old, path):
+    """A device that has no end is not read at all."""
+    for options in (), ("--update-baseline",):
+        result = old.yagot("--baseline", path, *options, check=2)
+        assert result.stderr.count("\n") == 1 and ": not a baseline" in result.stderr
 
 
 def test_update_needs_a_file(old):

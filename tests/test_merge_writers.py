@@ -93,6 +93,7 @@ def test_times(tmp_path, capsys):
     assert total("00:00:03.141", "1:02:03") == (3726.141, ["3.141", "3723.000"])
     assert total("12 ms", "3s", "0.5 sec") == (3.512, ["0.012", "3", "0.5"])
     assert total("1.5e-1", "+2", " 1 ") == (3.15, ["1.5e-1", "+2", " 1 "])
+    assert total("1,5e-01", "2,5E+0", "1e-1") == (2.75, ["1.5e-01", "2.5E+0", "1e-1"])
     assert total("", "NaN", "Infinity", "-1") == (0.0, ["", "NaN", "Infinity", "-1"])
     assert "warning" not in capsys.readouterr().err
     assert total("1,234", "fast", "0.5", "PT", "1:2") == (0.5, ["1,234", "fast", "0.5", "PT", "1:2"])

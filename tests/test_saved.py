@@ -122,6 +122,8 @@ def test_a_report_of_the_version_before(saved):
 def test_files_that_are_not_there(saved):
     result = yagot(saved, "report", "no.json", check=2)
     assert result.stderr == "yagot: cannot read no.json: No such file or directory\n"
+    result = yagot(saved, "report", "/dev/zero", check=2)
+    assert result.stderr == "yagot: cannot read /dev/zero: a device, not a file\n"
     result = yagot(saved, "report", "out.json", "--markdown", "out.json/x.md", check=2)
     assert result.stderr.startswith("yagot: cannot write out.json/x.md")
 

@@ -48,6 +48,15 @@ def shown_path(path: str) -> str:
     return path if relative.startswith("..") else relative
 
 
+def text_of(path: str) -> str:
+    """What a file has, or comes through a FIFO. Raises OSError for a device, which may have no end."""
+    mode = os.stat(path).st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise OSError(errno.EINVAL, "a device, not a file")
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def shown_places(places: str) -> str:
     """``path:line < path:line`` with such paths."""
     parts = (place.rpartition(":") for place in places.split(" < "))

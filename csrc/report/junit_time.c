@@ -280,6 +280,25 @@ read_clock(const char *text, yagot_time *time)
     return true;
 }
 
+/* Before an exponent there are no groups of thousands: the comma is a decimal one, as in 1,5e-05. */
+static bool
+read_exponent(char *text, yagot_time *time, unsigned *commas)
+{
+    char *comma = strchr(text, ',');
+    if (comma == NULL || strpbrk(comma, "eE") == NULL) {
+        return false;
+    }
+    *comma = '.';
+    if (!is_plain(text)) {
+        *comma = ',';
+        return false;
+    }
+    *commas |= YAGOT_COMMA_DECIMAL;
+    time->milliseconds = to_milliseconds(text, 1);
+    memcpy(time->plain, text, strlen(text) + 1);
+    return true;
+}
+
 static bool
 is_no_number(const char *text)
 {
@@ -313,7 +332,8 @@ yagot_time_read(const char *text, size_t size, unsigned *commas)
         time.kind = YAGOT_TIME_OTHER;
         *yagot_put_seconds(time.plain, time.milliseconds, 1) = '\0';
     }
-    else if (is_digit(plain.text[0]) && read_number(plain.text, &time, commas)) {
+    else if (read_exponent(plain.text, &time, commas)
+             || (is_digit(plain.text[0]) && read_number(plain.text, &time, commas))) {
         time.kind = YAGOT_TIME_OTHER;
     }
     return time;

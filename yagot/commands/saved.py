@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from yagot.errors import UserError, complain
-from yagot.files import check_different, readable
+from yagot.files import check_different, readable, text_of
 from yagot.model import Finding, TestReport, from_json
 from yagot.report import about
 from yagot.report.about import About
@@ -34,8 +34,7 @@ def read(path: str) -> list[TestReport]:
 def _read(path: str) -> tuple[About, list[TestReport]]:
     """What a JSON report says of its run, and the tests. Raises UnreadableReport."""
     try:
-        with open(path, encoding="utf-8") as file:
-            data = json.load(file)
+        data = json.loads(text_of(path))
         if data["version"] not in READABLE:
             version = f"version {data['version']!r} of the JSON report"
             raise UnreadableReport(f"{readable(path)}: this version of yagot cannot read {version}")

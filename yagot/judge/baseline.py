@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from yagot.config import Config, ConfigError
-from yagot.files import Output, readable
+from yagot.files import Output, readable, text_of
 from yagot.model import TestReport
 from yagot.report.wording import plural
 
@@ -20,15 +20,16 @@ VERSION = 1
 
 def read(path: str) -> dict[str, dict[str, object]]:
     """The entries of a baseline by signature; none if there is no file. Raises ConfigError."""
-    file = Path(path)
-    if not file.exists():
-        return {}
-    if file.is_dir():
-        raise ConfigError(f"{readable(path)}: a directory, not a baseline")
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(text_of(path))
         entries = data["leaks"] if data["version"] == VERSION else None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except FileNotFoundError:
+        return {}
+    except IsADirectoryError:
+        raise ConfigError(f"{readable(path)}: a directory, not a baseline") from None
+    except OSError as error:
+        raise ConfigError(f"{readable(path)}: not a baseline of yagot ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"{readable(path)}: not a baseline of yagot ({error or type(error).__name__})") from None
     if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
         raise ConfigError(f"{readable(path)}: not a baseline of this version of yagot")
