@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_THREADS = YAGOT_RESTLESS, LOOKS = 2, FIRST_PAUSE = 20000, LAST_PAUSE = 1000000, LONGEST = 100000000 };  /* in ns */
+enum { MOST_THREADS = YAGOT_RESTLESS, LOOKS = 2 };
+enum { FIRST_PAUSE = 20000, LAST_PAUSE = 1000000, LONGEST = 100000000 };        /* in nanoseconds */
 
 typedef struct {
     long numbers[MOST_THREADS]; /* the kernel's */
