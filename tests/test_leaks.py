@@ -144,7 +144,7 @@ def test_the_advice_works(found, mended, name):
         reference = re.search(r"\w+", re.sub("^(local|variable) ", "", cut["reference"]))[0]
         assert reference in shown(leak, cut) or cut["snippet"].splitlines()[0] in leak.after(cut)
     if cut is not None and cut["snippet"].startswith("def ") and cut["kind"] == "function":
-        assert cut["snippet"] in leak.after(cut)
+        assert all(line.partition("  # ")[0] in leak.after(cut) for line in cut["snippet"].splitlines())
     assert passed(mended[name])
     assert [finding["cause"] for finding in leaks_of(mended[name])] == []
 

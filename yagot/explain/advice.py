@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from yagot.explain import containers, exceptions, functions, generators, ownership
+from yagot.explain import containers, exceptions, functions, generators, ownership, recursion
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, is_source
 from yagot.model import Cut, Finding, TestInfo, changed
@@ -28,7 +28,7 @@ RULES: Sequence[Callable[[Cycle], Advice | None]] = (
     ownership.fixture,
     functions.served,
     functions.argument,
-    functions.recursive,
+    recursion.advise,
     functions.cache,
     ownership.release,
     functions.method,

@@ -37,6 +37,13 @@ def _bases(live: Any) -> Iterator[tuple[Any, str]]:
         yield _dict_of(base).get("__module__"), type.__dict__["__qualname__"].__get__(base)
 
 
+def lacks(module: str, qualname: str, name: str) -> bool:
+    """Is a class there that has no attribute of this name, nor has a base? Its decorator may have taken it out."""
+    live = _live(module, qualname)
+    mro = type.__dict__["__mro__"].__get__(live) if live is not None else ()
+    return live is not None and not any(name in _dict_of(base) for base in mro)
+
+
 def inherits(module: str, qualname: str, name: str) -> bool:
     """Has a base of a class an attribute of this name?"""
     live = _live(module, qualname)

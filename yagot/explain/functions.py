@@ -6,14 +6,13 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from yagot.explain.exceptions import Advice, around
+from yagot.explain.exceptions import Advice
 from yagot.explain.holders import is_kept
 from yagot.explain.links import Cycle, Link, sets_whole, type_of
 from yagot.explain.source import (
     SHOWN,
     Function,
     Place,
-    Source,
     attributes_in,
     decorators,
     is_handed_out,
@@ -24,6 +23,7 @@ from yagot.explain.source import (
     parameters,
     reads,
     removers,
+    written,
 )
 
 _SERVED = re.compile(
@@ -49,9 +49,10 @@ def served(cycle: Cycle) -> Advice | None:
             for place in own_setters(source, cls, flag[1], item=False):
                 is_true = isinstance(place.value, ast.Constant) and place.value.value is True
                 if is_true and getattr(place.function, "name", "__init__") != "__init__":
-                    last = _last_use(cls, link, place, flag[1])
+                    names = written(cls, link.attribute), written(cls, flag[1])
+                    last = _last_use(cls, link, place, names[1])
                     if last is not None and (link.drops or (link.is_item and is_own_container(cycle, link))):
-                        return _serve(cycle, link, place, last, flag[1])
+                        return _serve(cycle, link, place, last, names)
     return None
 
 
@@ -63,12 +64,28 @@ def _last_use(cls: ast.ClassDef, link: Link, done: Place, flag: str) -> ast.stmt
         if function is done.function:
             inside.append(node.lineno)
         else:
-            elsewhere = True
+            elsewhere |= not _is_before(function, node, flag)
     body: list[ast.stmt] = getattr(done.function, "body", [])
     used = [statement for statement in body if statement.lineno <= max(inside)]
     waiting = [statement for statement in used if not _asks_for(statement, flag)]
     returns = any(isinstance(node, ast.Return) for statement in waiting for node in ast.walk(statement))
     return None if elsewhere or returns or not used else used[-1]
+
+
+def _is_before(function: Function, node: ast.AST, flag: str) -> bool:
+    """Is a piece of code run only as long as the object is not done: below ``if not self.done:``, or behind
+    ``if self.done: return``?"""
+    statements: list[ast.stmt] = getattr(function, "body", [])
+    asking = (s for s in statements if isinstance(s, ast.If) and _asks_for(s, flag))
+    first = next((statement for statement in asking if isinstance(statement.body[-1], ast.Return)), None)
+    if first is not None and first.lineno < getattr(node, "lineno", 0):
+        return node in nodes_of(function)
+    for other in nodes_of(function):
+        test = other.test if isinstance(other, ast.If) else None
+        asked = test.operand if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) else None
+        if isinstance(asked, ast.Attribute) and asked.attr == flag and node in nodes_of(other):
+            return True
+    return False
 
 
 def _asks_for(statement: ast.stmt, flag: str) -> bool:
@@ -78,17 +95,18 @@ def _asks_for(statement: ast.stmt, flag: str) -> bool:
     return statement.test.attr == flag and not statement.orelse
 
 
-def _serve(cycle: Cycle, link: Link, done: Place, last: ast.stmt, flag: str) -> Advice:
+def _serve(cycle: Cycle, link: Link, done: Place, last: ast.stmt, names: tuple[str, str]) -> Advice:
     me = parameters(done.function)[0]
+    attribute, flag = names
     is_list = link.is_item and is_own_container(cycle, link)
-    release = f"{me}.{link.attribute}.clear()" if is_list else f"{me}.{link.attribute} = None"
+    release = f"{me}.{attribute}.clear()" if is_list else f"{me}.{attribute} = None"
     lines = done.source.lines[last.lineno - 1 : last.end_lineno]
     name = getattr(done.function, "name", "")
-    sentence = f"`.{link.attribute}` has served when {name}() has set `.{flag}`: let go of it"
+    sentence = f"`.{attribute}` has served when {name}() has set `.{flag}`: let go of it"
     place = Place(done.source, last, done.function)
     if len(lines) > SHOWN:
         end = last.lineno + len(lines) - 1
-        return cycle.cut("served", link, place, f"{release}  # behind line {end}", end), sentence
+        return cycle.cut("served", link, place, f"{release}  # after line {end}", end), sentence
     shown = [line[last.col_offset :] for line in lines]
     return cycle.cut("served", link, place, "\n".join([*shown, release])), sentence
 
@@ -156,96 +174,7 @@ def argument(cycle: Cycle) -> Advice | None:
     return None
 
 
-# -- functions that hold each other --------------------------------------------------------------------
-
-
-def _bound_outside(source: Source, function: Function) -> set[str]:
-    """The names that enclosing functions bind."""
-    names: set[str] = set()
-    for _, outer in source.functions:
-        inside = outer is not function and any(node is function for node in nodes_of(outer, nested=True))
-        if inside:
-            names |= set(parameters(outer))
-            names |= {n.id for n in nodes_of(outer) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-            names |= {n.name for n in nodes_of(outer) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
-    return names
-
-
-def _own_names(function: Function) -> set[str]:
-    stored = {n.id for n in nodes_of(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    return stored | set(parameters(function))
-
-
-def _captures(link: Link) -> str:
-    """The path of a link that is a captured variable, and nothing behind it."""
-    return f" variable '{link.variable}'"
-
-
-def _with_parameters(arguments: ast.arguments, extra: Sequence[str]) -> str:
-    """Parameters, with more of them: by keyword where it matters where they are."""
-    more = [name for name in extra if name != "self"]
-    by_keyword = arguments.defaults or arguments.vararg or arguments.kwonlyargs or arguments.kwarg
-    if by_keyword:
-        new = [ast.arg(name) for name in more]
-        arguments = ast.arguments(
-            arguments.posonlyargs, arguments.args, arguments.vararg, [*arguments.kwonlyargs, *new],
-            [*arguments.kw_defaults, *(None for _ in new)], arguments.kwarg, arguments.defaults,
-        )  # fmt: skip
-    texts = [*("self" for name in extra if name == "self"), ast.unparse(arguments), *(() if by_keyword else more)]
-    return ", ".join(text for text in texts if text)
-
-
-def recursive(cycle: Cycle) -> Advice | None:
-    """Functions inside a function that refer to themselves or to each other."""
-    links = [link for link in cycle.links if link.source["kind"] == "function" and link.path == _captures(link)]
-    if not links or len(links) != len(cycle.links):
-        return None
-    for link in links:
-        found = cycle.function(link) if link.breaks else None
-        if found is None:
-            continue
-        source, function = found
-        nodes = list(nodes_of(function, nested=True))
-        if any(isinstance(node, ast.Nonlocal) for node in nodes):
-            if len(links) == 1:
-                return _emptied(cycle, link, source, function)
-            continue
-        loaded = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-        used = loaded & _bound_outside(source, function) - _own_names(function)
-        extra = sorted(used - {other.source["name"].rpartition(".")[2] for other in links} - {link.variable})
-        name = link.source["name"].rpartition(".")[2]
-        what = "make it a method" if "self" in extra else "move it to the module"
-        tail = f", and pass it {', '.join(repr(e) for e in extra if e != 'self')}" if set(extra) - {"self"} else ""
-        text = source.lines[function.lineno - 1].strip()
-        if isinstance(function, ast.FunctionDef):
-            text = f"def {name}({_with_parameters(function.args, extra)}):"
-        sentence = f"the function refers to itself by the variable '{link.variable}': {what}{tail}"
-        if len(links) > 1:
-            both = " and ".join(sorted({f"{other.source['name'].rpartition('.')[2]}()" for other in links}))
-            sentence = f"{both} refer to each other: move them to the module{tail}"
-        return cycle.cut("function", link, Place(source, function, function), text, function.lineno), sentence
-    return None
-
-
-def _emptied(cycle: Cycle, link: Link, source: Source, function: Function) -> Advice | None:
-    """A function that has to stay inside another one, which only calls it: that one lets go of it at its end."""
-    functions = (outer for _, outer in source.functions if not isinstance(outer, ast.Lambda))
-    outer = next((outer for outer in functions if any(statement is function for statement in outer.body)), None)
-    name = getattr(function, "name", "")
-    if outer is None or name != link.variable:
-        return None
-    inside = set(ast.walk(function))
-    nodes = list(nodes_of(outer, nested=True))
-    direct = set(nodes_of(outer))
-    called = {id(node.func) for node in nodes if isinstance(node, ast.Call) and node in direct}
-    uses = [node for node in nodes if isinstance(node, ast.Name) and node.id == name and node not in inside]
-    following = outer.body[outer.body.index(function) + 1 :] if isinstance(function, ast.stmt) else []
-    if not following or any(id(use) not in called for use in uses):
-        return None
-    place = Place(source, following[0], outer)
-    snippet = f"try:{around(following[0].lineno, following[-1].end_lineno or 0)}\nfinally: {name} = None"
-    sentence = f"the function refers to itself by the variable '{name}': let go of it in a `finally` after its last use"
-    return cycle.cut("function", link, place, snippet), sentence
+# -- functions of an object ------------------------------------------------------------------------
 
 
 def captured(cycle: Cycle) -> Advice | None:

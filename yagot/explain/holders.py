@@ -43,6 +43,12 @@ def _outlived(function: Function, name: str) -> bool:
     return False
 
 
+def _hands_over(function: Function, name: str) -> bool:
+    """Does the function return a variable?"""
+    returned = (node.value for node in nodes_of(function) if isinstance(node, ast.Return))
+    return any(value is not None and _returns(value, name) for value in returned)
+
+
 def _returns(value: ast.expr, name: str) -> bool:
     parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
     return any(isinstance(part, ast.Name) and part.id == name for part in parts)
@@ -91,10 +97,13 @@ class _Calls:
         return None
 
     def _bound(self, targets: Sequence[ast.expr], value: ast.AST, function: Function) -> bool:
-        """Assigned: held, unless the name is used again for what was made from it: ``node = Node(node)``."""
+        """Assigned: held, unless the name is used again for what was made from it: ``node = Node(node)``; what the
+        function returns, its callers hold, or not."""
         for target in targets:
             if isinstance(target, ast.Name) and (_uses(value, target.id) or _outlived(function, target.id)):
                 return False
+            if isinstance(target, ast.Name) and _hands_over(function, target.id):
+                self.helpers.add(getattr(function, "name", ""))
         return True
 
     def _passed(self, func: ast.expr, call: ast.Call, parents: dict[ast.AST, ast.AST]) -> bool | None:
@@ -137,8 +146,11 @@ def is_kept(
     leak; if none of them holds one, nobody knows."""
     calls = _Calls(of, holder, by_parameter, attribute, setting)
     verdicts = list(_verdicts(calls, sources, of))
-    for helper in sorted(calls.helpers - {"", of}):
-        verdicts += _verdicts(calls, sources, helper)
+    asked = {"", of}
+    while waiting := sorted(calls.helpers - asked):
+        asked.update(waiting)
+        for helper in waiting:
+            verdicts += _verdicts(calls, sources, helper)
     if any(verdict is False for _, verdict in verdicts):
         return False
     return True if any(verdict and (run is None or function in run) for function, verdict in verdicts) else None

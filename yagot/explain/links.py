@@ -21,6 +21,7 @@ from yagot.explain.source import (
     parameters,
     read,
     setters,
+    unmangled,
 )
 from yagot.explain.source import field as field_of
 from yagot.files import shown_path
@@ -246,9 +247,9 @@ class Cycle:
             items = [place for place in places if not sets_whole(place, name)]
             outside = [place for place in self.everywhere(link) if not sets_whole(place, name)]
             return items or outside or places
-        if not item and not any(map(_tells, places)):
+        if not item and not any(map(tells, places)):
             outside = self.everywhere(link)
-            places = [place for place in outside if _tells(place)] or outside or places
+            places = [place for place in outside if tells(place)] or outside or places
         if not places:
             fields = (field_of(source, cls, name) for source, cls in self.own_classes(link))
             places = [place for place in fields if place is not None]
@@ -298,13 +299,13 @@ def _made_of(place: Place, attribute: str) -> set[str]:
     return calls
 
 
-def _tells(place: Place) -> bool:
+def tells(place: Place) -> bool:
     """Does it store something, not None?"""
     return not (isinstance(place.value, ast.Constant) and place.value.value is None)
 
 
 def sets_whole(place: Place, attribute: str) -> bool:
     """Does it set the attribute itself, not an item of what it holds?"""
-    text = place.text
-    return f".{attribute} =" in text or f".{attribute}:" in text
+    name = rf"\.(?:{attribute}|{unmangled(attribute)})"
+    return re.search(rf"{name}(?: =|:)", place.text) is not None
 

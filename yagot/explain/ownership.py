@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import re
 
-from yagot.explain.classes import inherits
-from yagot.explain.exceptions import Advice
+from yagot.explain.classes import inherits, lacks
+from yagot.explain.exceptions import Advice, around
 from yagot.explain.functions import cached_attributes, is_made, is_method, is_own_container
 from yagot.explain.holders import is_kept
-from yagot.explain.links import Cycle, Link
+from yagot.explain.links import Cycle, Link, tells
 from yagot.explain.source import (
     Function,
     Place,
     Source,
+    as_written,
+    attributes_in,
     decorators,
     may_be_none,
     methods,
@@ -21,6 +23,7 @@ from yagot.explain.source import (
     own_setters,
     parameters,
     releases,
+    unmangled,
     written,
 )
 
@@ -74,8 +77,8 @@ def weak(cycle: Cycle) -> Advice | None:
     link = min(found, key=lambda item: item[:2])[2]
     place = next((p for p in cycle.setters(link) if isinstance(p.value, ast.Name)), None)
     return cycle.cut("weak", link, place, _snippet(cycle, link, place)), (
-        f"make `.{link.attribute}` a weak reference (weakref.ref), read through a property: something else holds the "
-        f"{link.target['name'].rpartition('.')[2]}"
+        f"make `.{unmangled(link.attribute)}` a weak reference (weakref.ref), read through a property: something else "
+        f"holds the {link.target['name'].rpartition('.')[2]}"
     )
 
 
@@ -94,6 +97,8 @@ def _is_fixed(cycle: Cycle, link: Link) -> bool:
 
 def _has_descriptor(cycle: Cycle, link: Link) -> bool:
     """May what the class has by the attribute's name be a descriptor, and do more than store? All but constants may."""
+    if lacks(link.module, link.source["name"], link.attribute):
+        return False
     values = (_assigned(cls).get(link.attribute) for _, cls in cycle.classes(link))
     return any(value is not None and not isinstance(value, ast.Constant) for value in values)
 
@@ -112,13 +117,14 @@ def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
     """Two lines: the weak reference, and the property that reads it; or a property that does both, where several lines
     set the attribute, where code outside the class does, which may set that of other classes, too, or where the class
     has a default for it."""
-    name, hidden = link.attribute, f"_{link.attribute.lstrip('_')}_ref"
-    names = {name, *(written(cls, name) for _, cls in cycle.classes(link))}
     everywhere = cycle.everywhere(link)
     home, default = _home(cycle, link, place)
+    names = {cls.name: written(cls, link.attribute) for _, cls in cycle.classes(link)}
+    name = names.get(home, link.attribute)
+    hidden = f"{name}_ref" if name.startswith("__") else f"_{name.lstrip('_')}_ref"
     value = place.value if place is not None else None
     owners = ast.walk(place.node) if place is not None and place.text else ()
-    owner = next((n for n in owners if isinstance(n, ast.Attribute) and n.attr in names), None)
+    owner = next((n for n in owners if isinstance(n, ast.Attribute) and n.attr in names.values()), None)
     of_others = place is not None and all(not _is_in(place, *each) for each in cycle.own_classes(link))
     if place is None or owner is None or not isinstance(value, ast.Name) or len(everywhere) > 1 or default or of_others:
         read = f"getattr(self, '{hidden}', lambda: None)()" if default else f"self.{hidden}()"
@@ -214,7 +220,7 @@ def close(cycle: Cycle) -> Advice | None:
         return None
     link = min(found, key=lambda item: item[0])[1]
     name = link.attribute
-    place = next((p for p in cycle.setters(link)), None)
+    place = _telling(cycle, link)
     if name in cached:
         body = f"self.__dict__.pop({name!r}, None)"
         places = (Place(s, m, m) for s, cls in cycle.classes(link) for m in methods(cls) if m.name == name)
@@ -226,6 +232,12 @@ def close(cycle: Cycle) -> Advice | None:
     else:
         body = f"{_close_first(cycle, link)}{_set_to_none(cycle, link)}"
     return _closing(cycle, link, place, body, f"`.{name}`")
+
+
+def _telling(cycle: Cycle, link: Link) -> Place | None:
+    """Where the attribute is set: a line that does not set it to None, if there is one."""
+    places = cycle.setters(link)
+    return next((place for place in places if tells(place)), next(iter(places), None))
 
 
 def _close_first(cycle: Cycle, link: Link) -> str:
@@ -278,18 +290,23 @@ def _closing(cycle: Cycle, link: Link, place: Place | None, body: str, what: str
     name = classes[at][1].name if classes else link.class_name
     used = f"and call it on each {link.class_name} that is no longer needed"
     existing: Place | None = None
+    its_class: ast.ClassDef | None = None
     for source, cls in classes[: at + 1]:
         ending = next((m for m in methods(cls) if _ENDS.fullmatch(m.name) and _is_simple(m)), None)
         if ending is not None and (existing is None or _calls_super(existing.function)):
-            existing, name = Place(source, ending.body[-1], ending), cls.name
-    if existing is not None and cycle.edits(existing.source.path):
-        cut = cycle.cut("close", link, existing, _also(existing, body))
+            existing, its_class = Place(source, ending.body[-1], ending), cls
+    if existing is not None and its_class is not None and cycle.edits(existing.source.path):
+        name = its_class.name
+        body, what = (as_written(its_class, link.attribute, text) for text in (body, what))
+        cut = cycle.cut("close", link, existing, _also(existing, written(its_class, link.attribute), body))
         method = getattr(existing.function, "name", "")
         return cut, f"let {method}() of the {name} also let go of {what}, {used}"
     inherited = next((m for _, cls in classes[at + 1 :] for m in methods(cls) if m.name == "close"), None)
     if inherited is not None or inherits(link.module, link.source["name"], "close"):
         cut = cycle.cut("close", link, place, _extended(inherited, body))
         return cut, f"let close() of the {name} also let go of {what}, {used}"
+    if classes:
+        body, what = (as_written(classes[at][1], link.attribute, text) for text in (body, what))
     cut = cycle.cut("close", link, place, f"def close(self): {body}")
     return cut, f"give {name} a close() that lets go of {what}, {used}"
 
@@ -313,14 +330,37 @@ def _calls_super(function: Function | None) -> bool:
     )
 
 
-def _also(last: Place, body: str) -> str:
-    """The last statement of a method, and one more behind it."""
+def _also(last: Place, attribute: str, body: str) -> str:
+    """The last statement of a method, and one more behind it; called again, the method must not fail for it."""
     is_text = isinstance(last.node, ast.Expr) and isinstance(last.node.value, ast.Constant)
     if is_text or isinstance(last.node, ast.Pass):
         return body
+    statements: list[ast.stmt] = getattr(last.function, "body", [])
+    if isinstance(last.node, ast.Return):
+        start = next(s for s in statements if not isinstance(s, ast.Expr) or not isinstance(s.value, ast.Constant))
+        is_one = start is last.node and last.text
+        return f"try:{f' {last.text}' if is_one else around(start.lineno, last.node.end_lineno or 0)}\nfinally: {body}"
+    if any(last.source.text(statement) == f"self.{attribute}.close()" for statement in statements):
+        body = body.removeprefix(f"self.{attribute}.close(); ")
+    if _needs(last.function, attribute) and body.endswith(f"self.{attribute} = None"):
+        again = "" if statements[0] is last.node else f"  # first in {getattr(last.function, 'name', '')}()"
+        return f"if self.{attribute} is None: return{again}\n{_also_behind(last, body)}"
+    return _also_behind(last, body)
+
+
+def _needs(function: Function | None, attribute: str) -> bool:
+    """Does a method use what is in an attribute, and not ask before whether it is there?"""
+    nodes = list(nodes_of(function)) if function is not None else []
+    asked = any(attribute in attributes_in(n.test) for n in nodes if isinstance(n, ast.If | ast.IfExp | ast.While))
+    used = (getattr(n, "func", n) if isinstance(n, ast.Call) else getattr(n, "value", None) for n in nodes
+            if isinstance(n, ast.Call | ast.Attribute | ast.Subscript))
+    return not asked and any(isinstance(n, ast.Attribute) and n.attr == attribute for n in used)
+
+
+def _also_behind(last: Place, body: str) -> str:
     if not last.text:
-        return f"{body}  # behind line {last.node.end_lineno}"
-    return f"try: {last.text}\nfinally: {body}" if isinstance(last.node, ast.Return) else f"{last.text}\n{body}"
+        return f"{body}  # after line {last.node.end_lineno}"
+    return f"{last.text}\n{body}"
 
 
 def _extended(inherited: ast.FunctionDef | ast.AsyncFunctionDef | None, body: str) -> str:
@@ -343,7 +383,7 @@ def close_all(cycle: Cycle) -> Advice | None:
             continue
         if any("__slots__" in _assigned(cls) for cls in classes):
             continue
-        place = next((p for p in cycle.setters(link)), None)
+        place = _telling(cycle, link)
         cut, sentence = _closing(cycle, link, place, "self.__dict__.clear()", "all it has")
         return cut, f"several references lead back to the {cut.object.rpartition('.')[2]}: {sentence}"
     return None

@@ -50,7 +50,7 @@ class Place:
 
     def owner_of(self, attribute: str) -> str:
         """The variable whose attribute is set, or empty."""
-        nodes = (node for node in ast.walk(self.node) if isinstance(node, ast.Attribute) and node.attr == attribute)
+        nodes = (node for node in ast.walk(self.node) if isinstance(node, ast.Attribute) and _is(node.attr, attribute))
         return next((node.value.id for node in nodes if isinstance(node.value, ast.Name)), "")
 
 
@@ -144,13 +144,16 @@ class Source:
         return ""
 
     def function(self, line: int, name: str) -> Function | None:
-        """The function that begins at a line, its decorators included."""
+        """The function that begins at a line, its decorators included; functools.wraps() may have renamed it."""
+        others: list[Function] = []
         for qualified, node in _functions_in(self._pieces([line - 1])):
             decorators = getattr(node, "decorator_list", [])
             first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
             if first == line and qualified.rpartition(".")[2] == name.rpartition(".")[2]:
                 return node
-        return None
+            if first == line and not isinstance(node, ast.Lambda):
+                others.append(node)
+        return next(iter(others), None)
 
     def class_(self, qualname: str) -> ast.ClassDef | None:
         """The class of a qualified name."""
@@ -278,10 +281,21 @@ def may_be_none(function: Function | None, name: str) -> bool:
 # -- attributes --------------------------------------------------------------------------------------
 
 
+def unmangled(attribute: str) -> str:
+    """The name of an attribute as its class writes it, if it looks like a private one: ``__name``."""
+    found = re.fullmatch(r"_[^_]\w*?(__\w+)", attribute)
+    return found[1] if found is not None and not attribute.endswith("__") else attribute
+
+
+def _is(name: str, attribute: str) -> bool:
+    """Does a name in the source stand for an attribute?"""
+    return name == attribute or (name.startswith("__") and name == unmangled(attribute))
+
+
 def _is_attribute(node: ast.AST | None, attribute: str, owner: str | None = None) -> bool:
     return (
         isinstance(node, ast.Attribute)
-        and node.attr == attribute
+        and _is(node.attr, attribute)
         and (owner is None or (isinstance(node.value, ast.Name) and node.value.id == owner))
     )
 
@@ -370,6 +384,11 @@ def written(cls: ast.ClassDef, attribute: str) -> str:
     return rest if rest.startswith("__") else attribute
 
 
+def as_written(cls: ast.ClassDef, attribute: str, text: str) -> str:
+    """A text for a method of a class, with its own attribute as the class writes it."""
+    return re.sub(rf"(?:(?<=self\.)|(?<=`\.)){attribute}\b", written(cls, attribute), text)
+
+
 def own_setters(source: Source, cls: ast.ClassDef, attribute: str, item: bool) -> Iterator[Place]:
     """Where the methods of a class store in ``self.attribute``, functions inside them included."""
     attribute = written(cls, attribute)
@@ -383,7 +402,7 @@ def own_setters(source: Source, cls: ast.ClassDef, attribute: str, item: bool) -
 
 def setters(source: Source, attribute: str, item: bool) -> Iterator[Place]:
     """Where any code of a file stores in an attribute of this name."""
-    for function in source.functions_with(attribute):
+    for function in source.functions_with(unmangled(attribute)):
         for node in nodes_of(function):
             value = _stored(node, attribute, None, item)
             if value is not None and isinstance(node, ast.stmt | ast.expr):
@@ -417,7 +436,14 @@ def releases(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
                 _is_attribute(target, attribute, me) and isinstance(value, ast.Constant) and value.value is None
                 for target, value in _pairs(node)
             )
-            if emptied or deleted or unset:
+            popped = (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "pop"
+                and _is_attribute(node.func.value, "__dict__", me)
+                and any(isinstance(a, ast.Constant) and a.value == attribute for a in node.args[:1])
+            )
+            if emptied or deleted or unset or popped:
                 yield method.name
                 break
 

@@ -1,0 +1,178 @@
+"""Advice for functions inside a function that refer to themselves or to each other."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from yagot.explain.exceptions import Advice, around
+from yagot.explain.links import Cycle, Link
+from yagot.explain.source import Function, Place, Source, names_in, nodes_of, parameters
+
+
+def _bound_outside(source: Source, function: Function) -> set[str]:
+    """The names that enclosing functions bind."""
+    names: set[str] = set()
+    for _, outer in source.functions:
+        inside = outer is not function and any(node is function for node in nodes_of(outer, nested=True))
+        if inside:
+            names |= set(parameters(outer))
+            names |= {n.id for n in nodes_of(outer) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            names |= {n.name for n in nodes_of(outer) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return names
+
+
+def _own_names(function: Function) -> set[str]:
+    stored = {n.id for n in nodes_of(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return stored | set(parameters(function))
+
+
+def _captures(link: Link) -> str:
+    """The path of a link that is a captured variable, and nothing behind it."""
+    return f" variable '{link.variable}'"
+
+
+def _with_parameters(arguments: ast.arguments, extra: Sequence[str]) -> str:
+    """Parameters, with more of them: by keyword where it matters where they are."""
+    more = [name for name in extra if name != "self"]
+    by_keyword = arguments.defaults or arguments.vararg or arguments.kwonlyargs or arguments.kwarg
+    if by_keyword:
+        new = [ast.arg(name) for name in more]
+        arguments = ast.arguments(
+            arguments.posonlyargs, arguments.args, arguments.vararg, [*arguments.kwonlyargs, *new],
+            [*arguments.kw_defaults, *(None for _ in new)], arguments.kwarg, arguments.defaults,
+        )  # fmt: skip
+    texts = [*("self" for name in extra if name == "self"), ast.unparse(arguments), *(() if by_keyword else more)]
+    return ", ".join(text for text in texts if text)
+
+
+def advise(cycle: Cycle) -> Advice | None:
+    """Functions inside a function that refer to themselves or to each other."""
+    links = [link for link in cycle.links if link.source["kind"] == "function" and link.path == _captures(link)]
+    if not links or len(links) != len(cycle.links):
+        return None
+    for link in links:
+        found = cycle.function(link) if link.breaks or len(links) > 1 else None
+        group = _group(*found) if found is not None else []
+        if found is None or not group or any(_has_attributes(found[0], function) for function in group):
+            continue
+        if len(group) > 1:
+            return _related(cycle, link, found[0], group)
+        if _rebinds(group[0]):
+            return _emptied(cycle, link, *found)
+        return _recursive(cycle, link, *found)
+    return None
+
+
+def _group(source: Source, function: Function) -> list[Function]:
+    """The functions of one function that refer to this one, as it does to them, in their order, and itself."""
+    nodes = nodes_of(_outer(source, function) or function)
+    inside = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    names = {node.name: node for node in inside}
+    to = {node.name: names.keys() & names_in(node) - {node.name} for node in inside}
+    name = getattr(function, "name", "")
+
+    def reached(start: str) -> set[str]:
+        seen, pending = {start}, [start]
+        while pending:
+            new = to.get(pending.pop(), set()) - seen
+            seen |= new
+            pending += new
+        return seen
+
+    return [node for node in inside if name in reached(node.name) and node.name in reached(name)] or [function]
+
+
+def _outer(source: Source, function: Function) -> Function | None:
+    """The function that another one is made in."""
+    functions = (outer for _, outer in source.functions if outer is not function)
+    return next((outer for outer in functions if any(node is function for node in nodes_of(outer))), None)
+
+
+def _rebinds(function: Function) -> bool:
+    return any(isinstance(node, ast.Nonlocal) for node in nodes_of(function, nested=True))
+
+
+def _has_attributes(source: Source, function: Function) -> bool:
+    """Are there attributes of the function itself: ``wrapper.calls = 0``? A method cannot have them."""
+    name, outer = getattr(function, "name", ""), _outer(source, function)
+    return any(
+        isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
+        for node in (nodes_of(outer, nested=True) if outer is not None else ())
+    )
+
+
+def _shared(source: Source, functions: Sequence[Function]) -> list[str]:
+    """What functions use of the function that they are made in."""
+    used: set[str] = set()
+    for function in functions:
+        loaded = {n.id for n in nodes_of(function, nested=True) if isinstance(n, ast.Name)}
+        nonlocals = {name for n in nodes_of(function, nested=True) if isinstance(n, ast.Nonlocal) for name in n.names}
+        used |= loaded & _bound_outside(source, function) - (_own_names(function) - nonlocals)
+    return sorted(used - {getattr(function, "name", "") for function in functions})
+
+
+def _related(cycle: Cycle, link: Link, source: Source, group: Sequence[Function]) -> Advice:
+    """Several functions: methods find each other by their object, and hold no others."""
+    names = [f"{getattr(function, 'name', '')}()" for function in group]
+    all_ = f"{', '.join(names[:-1])} and {names[-1]} refer to each other"
+    shared, first = _shared(source, group), group[0]
+    place = Place(source, first, first)
+    text = source.lines[first.lineno - 1].strip()
+    if not shared:
+        return cycle.cut("function", link, place, text), f"{all_}: move them to the module"
+    attributes = ", ".join(map(repr, shared))
+    sentence = f"{all_}: make them methods of a class, and what they share its attributes: {attributes}"
+    if isinstance(first, ast.FunctionDef):
+        text = f"def {first.name}({_with_parameters(first.args, ['self'])}):"
+    return cycle.cut("function", link, place, text), sentence
+
+
+def _bound(source: Source, function: ast.FunctionDef, given: Sequence[str]) -> str:
+    """The line on which a function is given to somebody who calls it as it was, without what it gets now."""
+    outer, name = _outer(source, function), function.name
+    nodes = list(nodes_of(outer)) if outer is not None and given else []
+    called = [node.func for node in nodes if isinstance(node, ast.Call)]
+    named = [node for node in nodes if isinstance(node, ast.Name) and node.id == name and node not in called]
+    uses = [node for node in named if node.lineno > function.lineno]
+    if len(uses) != 1:
+        return ""
+    line, start = source.lines[uses[0].lineno - 1].encode(), uses[0].col_offset
+    partial = f"functools.partial({name}, {', '.join(f'{each}={each}' for each in given)})".encode()
+    return f"\n{(line[:start] + partial + line[start + len(name.encode()):]).decode().strip()}  # line {uses[0].lineno}"
+
+
+def _recursive(cycle: Cycle, link: Link, source: Source, function: Function) -> Advice:
+    """A function that calls itself."""
+    name = getattr(function, "name", "<lambda>")
+    extra = [other for other in _shared(source, [function]) if other != link.variable]
+    given = [other for other in extra if other != "self"]
+    what = "make it a method" if "self" in extra else "move it to the module"
+    tail = f", and pass it {', '.join(map(repr, given))}" if given else ""
+    text = source.lines[function.lineno - 1].strip()
+    if isinstance(function, ast.FunctionDef):
+        text = f"def {name}({_with_parameters(function.args, extra)}):"
+        text += _bound(source, function, given)
+    sentence = f"the function refers to itself by the variable '{link.variable}': {what}{tail}"
+    return cycle.cut("function", link, Place(source, function, function), text), sentence
+
+
+def _emptied(cycle: Cycle, link: Link, source: Source, function: Function) -> Advice | None:
+    """A function that has to stay inside another one, which only calls it: that one lets go of it at its end."""
+    functions = (outer for _, outer in source.functions if not isinstance(outer, ast.Lambda))
+    outer = next((outer for outer in functions if any(statement is function for statement in outer.body)), None)
+    name = getattr(function, "name", "")
+    if outer is None or name != link.variable:
+        return None
+    inside = set(ast.walk(function))
+    nodes = list(nodes_of(outer, nested=True))
+    direct = set(nodes_of(outer))
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call) and node in direct}
+    uses = [node for node in nodes if isinstance(node, ast.Name) and node.id == name and node not in inside]
+    following = outer.body[outer.body.index(function) + 1 :] if isinstance(function, ast.stmt) else []
+    if not following or any(id(use) not in called for use in uses):
+        return None
+    place = Place(source, following[0], outer)
+    snippet = f"try:{around(following[0].lineno, following[-1].end_lineno or 0)}\nfinally: {name} = None"
+    sentence = f"the function refers to itself by the variable '{name}': let go of it in a `finally` after its last use"
+    return cycle.cut("function", link, place, snippet), sentence
