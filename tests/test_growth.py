@@ -319,6 +319,70 @@ def test_a_bound_that_growth_is_far_from(project):
     assert "by fnmatch._compile_pattern →, inside a functools.lru_cache of maxsize" in why["test_of_a_library"]
 
 
+LIBRARIES = """
+    import itertools, linecache, re, sys, time, unittest, warnings
+
+    numbers = itertools.count()
+    OURS, KEPT = {}, []
+
+    class Node:
+        pass
+
+    class TestSlow(unittest.TestCase):
+        def setUp(self):
+            time.sleep(0.05)
+
+        def test_patterns(self):
+            re.compile(f"a{next(numbers)}b")
+
+        def test_paths(self):
+            sys.path_importer_cache[f"/nowhere/{next(numbers)}"] = None
+
+        def test_warnings(self):
+            warnings.warn(f"warning {next(numbers)}")
+
+        def test_lines(self):
+            linecache.cache[f"<made {next(numbers)}>"] = (1, None, ["pass"], "made")
+
+        def test_ours(self):
+            OURS[next(numbers)] = [1]
+
+        def test_node(self):
+            linecache.cache[f"<made {next(numbers)}>"] = Node()
+
+        def test_kept(self):
+            KEPT.append(re.compile(f"a{next(numbers)}c"))
+
+        def test_entry(self):
+            linecache.cache.setdefault("<made>", []).append([1])
+
+    class TestFast(unittest.TestCase):
+        def test_fast(self):
+            linecache.cache[f"<made {next(numbers)}>"] = (1, None, ["pass"], "made")
+    """
+
+
+def test_a_cache_of_a_library_may_not_be_full_yet(project):
+    project.write("test_libraries.py", LIBRARIES)
+    tests = project.tests("--repeat", "1:2", "--repeat-seconds", "2", "test_libraries", check=1)
+    found = {name: [(f["verdict"], f["reason"]) for f in growth(test)] for name, test in tests.items()}
+    note, leak = [("note", "library-cache")], [("leak", "")]
+    assert found == {
+        "test_patterns": note,
+        "test_paths": note,
+        "test_warnings": note,
+        "test_lines": note,
+        "test_ours": leak,
+        "test_node": leak,
+        "test_kept": leak,
+        "test_entry": leak,
+        "test_fast": leak,
+    }
+    (finding,) = growth(tests["test_patterns"])
+    assert "by re._cache" in finding["why"]
+    assert "a cache may not be full yet, which more --repeat-seconds would show; seen in " in finding["why"]
+
+
 FULL_SOON = """
     import functools, itertools, unittest
 

@@ -38,6 +38,9 @@ UNTRACKED = "untracked"
 BOUNDED = "bounded-cache"
 """Why growth is no leak: it is in a cache that has a bound."""
 
+FILLING = "library-cache"
+"""Why growth is no leak: a container of a library's own holds it, and has not been seen to grow for long."""
+
 LATER = " [later]"
 """After the name of a test: what was reported of it after its end."""
 BEFORE = " [before]"

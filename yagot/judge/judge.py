@@ -15,7 +15,7 @@ from yagot.judge.matches import key
 from yagot.judge.owners import BUILTIN, is_within, omitted_by, owner_of
 from yagot.judge.project import PROJECT, STANDARD_LIBRARY, Project, project_of
 from yagot.judge.rules import Rule
-from yagot.model import BOUNDED, UNTRACKED, Finding, changed
+from yagot.model import BOUNDED, FILLING, UNTRACKED, Finding, changed
 
 INHERENT_CLASS = "inherent-class"
 INHERENT_MODULE = "inherent-module"
@@ -114,6 +114,8 @@ def _default_rule(finding: Finding, config: Config, project: Project) -> str | N
         return HIDDEN
     if finding.kind == "growth" and finding.reason == BOUNDED:
         return BOUNDED
+    if finding.kind == "growth" and finding.reason == FILLING and finding.owner != PROJECT:
+        return FILLING
     if finding.kind != "collected":
         return None
     if finding.origin == "import":
@@ -152,7 +154,7 @@ def judge(finding: Finding, config: Config, used: set[str], project: Project) ->
     used.update(key("omit", pattern) for pattern in omitting)
     if outside or omitting:
         return _note(finding, SOURCE)
-    return finding
+    return changed(finding, reason="") if finding.reason == FILLING else finding
 
 
 def judge_all(

@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 from yagot import _core
 from yagot.files import shown_path
-from yagot.model import BOUNDED, Finding, Step
+from yagot.model import BOUNDED, FILLING, Finding, Step
 from yagot.observe import growth_series as series
 from yagot.observe.growth_lines import OWN, AtFirstCall, Lines, Measure, Place, common_place
 from yagot.observe.growth_paths import Way, way_to, ways_to
 from yagot.observe.growth_symbols import function_at
 
+LASTING = 1000
+"""Hardly any cache of a library takes more runs to be full."""
 SHOWN_TYPES = 5
 SHOWN_REFERENCES = 5
 SHOWN_PLACES = 3
@@ -59,6 +61,8 @@ class Left(NamedTuple):
     """``file:line``, and the function in C that has called the allocator, if it is known."""
     bounded: bool = False
     """Is it held by what has a bound?"""
+    keepers: frozenset[str] = frozenset()
+    """The modules whose containers hold it, and nothing else does."""
 
     @property
     def type(self) -> str:
@@ -225,7 +229,7 @@ def _split(objects: list[Left], ways: list[Way]) -> tuple[dict[str, list[Left]],
     leaked = []
     for item, way in zip(objects, ways, strict=True):
         if way.path:
-            held.setdefault(way.path, []).append(item._replace(bounded=way.bounded))
+            held.setdefault(way.path, []).append(item._replace(bounded=way.bounded, keepers=way.keepers))
         else:
             leaked.append(item)
     parts = [item for item in leaked if not item.tracked]
@@ -234,7 +238,8 @@ def _split(objects: list[Left], ways: list[Way]) -> tuple[dict[str, list[Left]],
         wholes = (path for path, sample in shown.items() if _core.has_in_body(item.sample, item.size, sample))
         whole = next(wholes, None)
         if whole is not None:
-            held[whole].append(item._replace(bounded=held[whole][0].bounded))
+            first = held[whole][0]
+            held[whole].append(item._replace(bounded=first.bounded, keepers=first.keepers))
             leaked.remove(item)
     return held, leaked
 
@@ -315,15 +320,23 @@ def _of_held(grown: Grown, held: dict[str, list[Left]], leaked: list[Left]) -> I
     samples = [*(shown[name][1] for name in ranked), *list(lost.values())[: SHOWN_TYPES - len(ranked)]]
     paths = "; ".join(f"{name} by {shown[name][0]}" for name in ranked)
     roots = [items[0] for items in held.values() if items[0].type in types]
+    filling = grown.runs < LASTING and bool(roots) and all(root.keepers for root in roots)
+    makers = {keeper for root in roots for keeper in root.keepers} if filling else set()
+    makers |= {name.rpartition(".")[0] for name in types if filling and "." in name}
     yield _finding(
         grown,
         f"more {'asyncio tasks' if tasks else ', '.join(sorted(types))} each time",
-        [f"held: {paths}" if paths else "no module leads to them", _places(samples)],
+        [
+            f"held: {paths}" if paths else "no module leads to them",
+            _places(samples),
+            "a cache may not be full yet, which more --repeat-seconds would show" if filling else "",
+        ],
         objects=sum(types.values()),
         types=types,
         held_bytes=sum(item.number * item.size for item in everything),
         steps=tuple(map(_step, samples)),
-        reason=BOUNDED if _is_bounded(roots) else "",
+        makers=tuple(sorted(makers)),
+        reason=BOUNDED if _is_bounded(roots) else FILLING if filling else "",
     )
 
 
