@@ -1,6 +1,7 @@
 """Whose leak it is: what fails by default, what the project is, and causes in general."""
 
 import json
+import sys
 
 import pytest
 
@@ -1043,6 +1044,43 @@ def test_what_assertlogs_has_caught(project):
     found = {name: {(f["verdict"], f["reason"]) for f in test["findings"]} for name, test in tests.items()}
     assert found["test_note"] == {("note", "framework-scaffold")}
     assert ("leak", "") in found["test_leak"]
+
+
+SHOWN = """
+    import traceback, unittest
+
+    class Report:
+        def __init__(self, error):
+            self.error = error
+            self.text = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+    class Test(unittest.TestCase):
+        def test_note(self):
+            try:
+                int("x")
+            except ValueError as error:
+                shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+                self.assertIn("ValueError", "".join(shown.format()))
+
+        def test_leak(self):
+            try:
+                int("x")
+            except ValueError as error:
+                report = Report(error)
+                self.assertIn("ValueError", report.text)
+"""
+
+
+def test_variables_that_a_frame_keeps_as_they_were_read(project):
+    """Before 3.13 the dict that f_locals has made of a frame's variables stays, with the exception that was caught; the
+    function itself has let go of that."""
+    project.write("test_shown.py", SHOWN)
+    tests = project.tests("test_shown", check=1)
+    found = {name: {(f["verdict"], f["reason"]) for f in test["findings"]} for name, test in tests.items()}
+    assert found["test_note"] == (set() if sys.version_info >= (3, 13) else {("note", "standard-library")})
+    assert ("leak", "") in found["test_leak"]
+    edges = {f["cycle"][-1] for f in tests["test_note"]["findings"]}
+    assert all(edge.endswith(".f_locals['error']") for edge in edges), edges
 
 
 def test_a_new_class_is_in_an_old_baseline(project):

@@ -163,6 +163,12 @@ yagot_frame_namespace(PyFrameObject *frame)
     return frame->f_code->co_flags & CO_OPTIMIZED ? NULL : frame->f_locals;
 }
 
+PyObject *
+yagot_frame_copy(PyFrameObject *frame)
+{
+    return frame->f_code->co_flags & CO_OPTIMIZED ? frame->f_locals : NULL;
+}
+
 #endif
 
 PyObject *

@@ -20,10 +20,8 @@ PyObject *yagot_frame_globals(PyFrameObject *frame);
 /* The dict that code outside of functions keeps its variables in; borrowed, NULL if there is none or it cannot be asked
  * for without changing it. */
 PyObject *yagot_frame_namespace(PyFrameObject *frame);
-#if PY_VERSION_HEX >= 0x030B0000
 /* The dict that f_locals of a running function has made of its variables; borrowed, NULL if nobody has asked for it. */
 PyObject *yagot_frame_copy(PyFrameObject *frame);
-#endif
 
 /* The globals of a function, frame or generator; a new reference, or NULL. */
 PyObject *yagot_globals_of(PyObject *object);

@@ -192,6 +192,9 @@ in_frame(yagot_edge_name *name, PyObject *from, PyObject *to)
     if ((PyObject *)back == to) {
         return yagot_name_field(name, ".f_back");
     }
+    if (to == yagot_frame_copy(frame)) {
+        return yagot_name_field(name, ".f_locals");
+    }
     return in_frame_locals(name, frame, to);
 }
 

@@ -48,6 +48,8 @@ def _owners(finding: Finding, project: Project) -> set[str]:
     if finding.makers:
         makers = [maker for maker in finding.makers if maker != AT_RUN_TIME]
         return set(map(project.owner_of_module, makers)) or {GENERATED}
+    if any(step.kind == "frame" and step.path.startswith(".f_locals") for step in finding.steps):
+        return {STANDARD_LIBRARY}  # before 3.13 a frame keeps what locals(), traceback or a debugger has read of it
     if finding.cycle_length:
         made = _made_by(finding, project)
         return closing_packages(finding, project) if not made else made if PROJECT not in made else set()
