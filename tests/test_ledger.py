@@ -515,6 +515,31 @@ def test_what_resurrection_does_not_keep_is_collected(ledger):
     revived.clear()
 
 
+@pytest.mark.parametrize("collections", [0, 1])
+def test_another_list_at_the_address_of_a_resurrected_one(ledger, collections):
+    """Nothing of a list says whether it is the one that was resurrected, but when it was made."""
+
+    def body():
+        def watch(box):
+            try:
+                yield
+            finally:
+                revived.append(box)
+
+        box = []
+        box.append(watch(box))
+        next(box[0])
+        del box
+        gc.collect()
+        revived.pop().clear()
+        revived.append([1])
+        for _ in range(collections):
+            gc.collect()
+
+    assert look(ledger, body)["findings"] == []
+    revived.clear()
+
+
 # -- misuse ----------------------------------------------------------------------------------------
 
 

@@ -171,6 +171,42 @@ def test_leaks_only_fails_for_uncollectable_objects(project):
     assert "resurrected" in project.result.stderr
 
 
+def test_a_cause_whose_first_finding_came_to_nothing_is_described(project):
+    """The first test lets go of what was resurrected; the second does not."""
+    project.write(
+        "test_twice.py",
+        """
+        import gc
+        import unittest
+
+        revived = []
+
+        class Phoenix:
+            def __del__(self):
+                if hasattr(self, "me"):
+                    revived.append(self)
+
+        class Test(unittest.TestCase):
+            def burn(self):
+                bird = Phoenix()
+                bird.me = bird
+                del bird
+                gc.collect()
+
+            def test_a(self):
+                self.burn()
+                del revived.pop().me
+
+            def test_b(self):
+                self.burn()
+        """,
+    )
+    tests = project.tests(check=1)
+    assert tests["test_a"]["findings"] == []
+    (finding,) = tests["test_b"]["findings"]
+    assert finding["kind"] == "uncollectable" and len(finding["steps"]) == 1
+
+
 @needs_counts
 def test_classes_made_in_a_test_are_notes_unless_strict(project):
     project.write(

@@ -234,7 +234,7 @@ yagot_findings_export(yagot_findings *findings)
             }
             Py_XDECREF(item);
         }
-        if (list != NULL) {
+        if (list != NULL && (wanted[0] || wanted[1])) {     /* else nobody has got the description */
             yagot_findings_add_known(findings, finding);
         }
     }

@@ -22,6 +22,9 @@ look_in_window(yagot_ledger *self, int generation)
     yagot_window *w = &self->window;
     yagot_snapshot snapshot;
     yagot_found found;
+    if (yagot_forget_reused(self) < 0) {
+        return -1;
+    }
     int result = yagot_take_births(self, &snapshot, generation);
     if (result == 0) {
         result = yagot_look_at_births(self, &snapshot, &found);

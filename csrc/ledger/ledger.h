@@ -191,6 +191,8 @@ void yagot_predictions_forget(yagot_predictions *predictions);
 int yagot_check_predictions(yagot_ledger *self, int generation, bool wait);
 /* The suite has the collector save all that it finds: the same, without a finalizer's doing. */
 int yagot_expect_saved(yagot_ledger *self);
+/* Before a collection, and at the window's end: forgets those that have died, and whose addresses others have now. */
+int yagot_forget_reused(yagot_ledger *self);
 int yagot_settle_saved(yagot_ledger *self, yagot_snapshot *births);
 /* _tracemalloc's function (borrowed) if it traces, else NULL. */
 PyObject *yagot_tracing(const yagot_ledger *self);

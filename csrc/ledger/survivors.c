@@ -291,6 +291,54 @@ yagot_check_predictions(yagot_ledger *self, int generation, bool wait)
     return result;
 }
 
+enum { SAVED = 1, REUSED };
+
+/* Numbers the addresses of what was saved. */
+static int
+number_saved(const yagot_predictions *saved, PyObject *young, yagot_idtable *numbers)
+{
+    int result = yagot_idtable_init(numbers);
+    for (uint32_t i = 0; i < saved->count && result == 0; i++) {
+        result = yagot_idtable_set_number(numbers, saved->items[i].address, SAVED);
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(young) && result == 0; i++) {
+        bool reused = yagot_idtable_number(numbers, PyList_GET_ITEM(young, i)) == SAVED;
+        result = reused ? yagot_idtable_set_number(numbers, PyList_GET_ITEM(young, i), REUSED) : 0;
+    }
+    return result;
+}
+
+/* What is among the youngest was made since the collection that was survived: it only has a survivor's address. */
+int
+yagot_forget_reused(yagot_ledger *self)
+{
+    yagot_predictions *saved = &self->window.saved;
+    yagot_idtable numbers;
+    if (saved->count == 0 || !self->state->generations) {
+        return 0;
+    }
+    PyObject *young = yagot_gc_objects(&self->gc, 0);
+    if (young == NULL) {
+        return -1;
+    }
+    int result = number_saved(saved, young, &numbers);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < saved->count && result == 0; i++) {
+        if (yagot_idtable_number(&numbers, saved->items[i].address) == SAVED) {
+            saved->items[kept++] = saved->items[i];
+        }
+    }
+    if (result == 0) {
+        saved->count = kept;
+    }
+    else {
+        PyErr_NoMemory();
+    }
+    yagot_idtable_fini(&numbers);
+    Py_DECREF(young);
+    return result;
+}
+
 /* -- at the window's end -------------------------------------------------------------------------- */
 
 int
@@ -334,7 +382,7 @@ settle_resurrected(yagot_ledger *self, const yagot_prediction *item, const yagot
 int
 yagot_settle_saved(yagot_ledger *self, yagot_snapshot *births)
 {
-    int result = 0;
+    int result = yagot_forget_reused(self);
     for (uint32_t i = 0; i < self->window.saved.count && result == 0; i++) {
         const yagot_prediction *item = &self->window.saved.items[i];
         uint32_t index = yagot_idtable_get(&births->table, item->address);
