@@ -9,7 +9,7 @@ from yagot import _core
 from yagot.config import switched_off
 from yagot.files import UnusablePath
 from yagot.model import Problem, TestInfo, TestReport
-from yagot.observe.checker import Checker, LeakError
+from yagot.observe.checker import Checker
 from yagot.testcase import Proxy, _Error, problem_of, report_late, run_checked
 
 __unittest = True
@@ -64,12 +64,11 @@ def wrap_tests(test: Any, checker: Checker) -> Any:
 class RunResult(Proxy):
     """The result of a whole run: passes on to the checker what happens outside of tests."""
 
-    __slots__ = ("_checker", "_repeated")
+    __slots__ = ("_checker",)
 
     def __init__(self, target: Any, checker: Checker) -> None:
         super().__init__(target)
         self._checker = checker
-        self._repeated: dict[int, str] = {}
 
     def _add(self, test: Any, outcome: str, problem: Problem) -> None:
         if not Checker.watching:
@@ -81,24 +80,6 @@ class RunResult(Proxy):
     def addError(self, test: Any, err: _Error) -> None:
         self._add(test, "error", problem_of(err))
         self._target.addError(test, err)
-
-    def addFailure(self, test: Any, err: _Error, *more: Any, **keywords: Any) -> None:
-        before = len(self._target.failures)
-        self._target.addFailure(test, err, *more, **keywords)
-        error = err[1] if isinstance(err, tuple) else None
-        if isinstance(error, LeakError) and error.repeats and len(self._target.failures) == before + 1:
-            self._repeated[before] = ": ".join(line.strip() for line in str(error).splitlines())
-
-    def printErrors(self) -> None:
-        """Of leaks whose causes are described in other tests, a line each is enough."""
-        target, failures = self._target, self._target.failures
-        target.failures = [failure for number, failure in enumerate(failures) if number not in self._repeated]
-        try:
-            target.printErrors()
-        finally:
-            target.failures = failures
-        for number, text in self._repeated.items():
-            target.stream.writeln(f"FAIL: {failures[number][0]}: {text}")
 
     def stopTestRun(self) -> None:
         report_late(self._target, self._checker)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import traceback
 import unittest
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
@@ -185,10 +187,51 @@ def info_of(test: Any) -> TestInfo:
     return TestInfo(identity, cls.__module__, identity[: -len(method) - 1], method, file, line)
 
 
+def _printing(result: Any) -> Any:
+    """The result that prints the failures itself, as unittest's does, if there is one behind proxies."""
+    while issubclass(type(result), Proxy):
+        result = result._target
+    found = (each for each in (result, getattr(result, "result", None)) if isinstance(each, unittest.TextTestResult))
+    return next(found, None)
+
+
+def _print_list(result: Any, repeated: dict[int, str], flavour: str, errors: Any) -> None:
+    """What printErrorList() does, but a line each of leaks whose causes are described in other tests."""
+    target = result()
+    lines = repeated if errors is target.failures else {}
+    rest = [error for number, error in enumerate(errors) if number not in lines]
+    type(target).printErrorList(target, flavour, rest)
+    for number, text in lines.items():
+        target.stream.writeln(f"{flavour}: {errors[number][0]}: {text}")
+
+
+def in_a_line(error: LeakError) -> str:
+    """All that an error says which describes no cause."""
+    return ": ".join(line.strip() for line in str(error).splitlines())
+
+
 def _add_leak(result: Any, test: Any, error: LeakError) -> None:
-    """Adds a leak to the result as any failure: with a traceback, which some results insist on."""
-    try:
+    """Adds a leak to the result as any failure."""
+    printing = _printing(result) if error.repeats else None
+    before = len(printing.failures) if printing is not None else 0
+    _add_failure(result, test, error)
+    if printing is not None and len(printing.failures) == before + 1:
+        repeated = getattr(printing, "yagot_repeated", None)
+        if repeated is None:
+            repeated = printing.yagot_repeated = {}
+            printing.printErrorList = functools.partial(_print_list, weakref.ref(printing), repeated)
+        repeated[before] = in_a_line(error)
+
+
+def _add_failure(result: Any, test: Any, error: LeakError) -> None:
+    """With a traceback, which some results insist on. pytest shows its last function, with its arguments."""
+    __tracebackhide__ = True
+
+    def leaked() -> None:
         raise error
+
+    try:
+        leaked()
     except LeakError:
         with importing():
             result.addFailure(test, (LeakError, error, error.__traceback__))

@@ -56,17 +56,37 @@ def test_once(project, framework):
     )
 
 
-def test_a_line_for_each_further_test(project):
-    project.write("test_many.py", MANY)
-    err = project.yagot("test_many", check=1).stderr
+@pytest.mark.parametrize("framework", ["yagot", "nose", "nose2", "unittest"])
+def test_a_line_for_each_further_test(project, framework):
+    own = MANY.replace("import unittest", "import yagot").replace("unittest.TestCase", "yagot.TestCase")
+    project.write("test_many.py", own if framework == "unittest" else MANY)
+    err = project.python(*FRAMEWORKS.get(framework, ["-m", "unittest", "test_many"]), check=1).stderr
     lines = [line for line in err.splitlines() if line.startswith("FAIL: ") and " as in " in line]
     lines = [re.sub(r" \((test_many[^)]*|\d+ B)\)", "", line) for line in lines]
     same = "LEAK: Node.me → Node: 1 object in a cycle: the same cause as in test_many.Test.test_1"
     assert lines[0] == f"FAIL: test_2: {same}"
     both = lines[1].removeprefix("FAIL: test_4: LEAK: ").partition("1 more cause: the same causes as in ")[2]
     assert len(lines) == 2 and set(both.split(", ")) == {"test_many.Test.test_1", "test_many.Test.test_3"}
+    assert err.count("=" * 70) == 2 and "failures=4" in err and err.rindex("FAIL: test_4") < err.index("Ran 4 tests")
+
+
+def test_each_is_described_with_details(project):
+    project.write("test_many.py", MANY)
     err = project.yagot("--details", "test_many", check=1).stderr
     assert err.count(WHOLE) == 4 and " as in " not in err
+
+
+def test_a_test_case_of_yagot_under_pytest(project):
+    """pytest shows the function that has raised an error: a short one, without what it was called with."""
+    project.write(
+        "test_many.py",
+        MANY.replace("import unittest", "import yagot, unittest", 1).replace("unittest.TestCase", "yagot.TestCase"),
+    )
+    out = project.python("-m", "pytest", "-p", "no:cacheprovider", "test_many.py", check=1).stdout
+    failure = out.partition(" Test.test_2 ")[2].partition(" Test.test_3 ")[0]
+    assert "same cause as in test_many.Test.test_1" in failure and "def leaked()" in failure
+    assert "error = " not in failure and "result = " not in failure
+    assert "FAILED test_many.py::Test::test_2 - yagot.LeakError: LEAK: " in out
 
 
 def test_pytests_section_of_errors(project):

@@ -9,10 +9,16 @@ from nose2.events import Plugin
 
 from yagot.config import OPTIONS, Config, ConfigError, load, switched_off
 from yagot.errors import UserError, ending_run
-from yagot.observe.checker import Checker
+from yagot.observe.checker import Checker, LeakError
 from yagot.report.reporters import make_reporters
 from yagot.runner import wrap_tests
-from yagot.testcase import ended, report_late
+from yagot.testcase import ended, in_a_line, report_late
+
+
+def _repeats(failure: Any) -> bool:
+    """Does a failure say no more than that its causes have been described?"""
+    error = failure.exc_info[1] if failure.exc_info else None
+    return isinstance(error, LeakError) and error.repeats
 
 
 class ExitStatus:
@@ -37,6 +43,7 @@ class Yagot(Plugin):  # type: ignore[misc]
         self.given: dict[str, Any] = {}
         self.checker: Checker | None = None
         self.failed_to_report = False
+        self._failures: list[Any] = []
         for name, (metavar, text) in OPTIONS.items():
             option = f"yagot-{name.replace('_', '-')}"
             if metavar:
@@ -92,6 +99,19 @@ class Yagot(Plugin):  # type: ignore[misc]
         """No more tests for this process."""
         if self.checker is not None:
             self.checker.finish()
+
+    def beforeErrorList(self, event: Any) -> None:
+        """Takes leaks whose causes are described in other tests out of what is printed."""
+        failures = event.reportCategories["failures"]
+        self._failures = failures[:]
+        failures[:] = [failure for failure in failures if not _repeats(failure)]
+
+    def beforeSummaryReport(self, event: Any) -> None:
+        """A line each is enough for them."""
+        event.reportCategories["failures"][:] = self._failures
+        for failure in filter(_repeats, self._failures):
+            event.stream.writeln(f"FAIL: {failure.test}: {in_a_line(failure.exc_info[1])}")
+        self._failures = []
 
     def afterSummaryReport(self, event: Any) -> None:
         """The totals; closes the reports."""
