@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from yagot.originals import dataclasses
 
@@ -51,8 +51,7 @@ AFTER = " [after]"
 OUTCOMES = ("passed", "failed", "error", "skipped", "expected_failure", "unexpected_success", "interrupted")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One object on a cycle and how it refers to the next one."""
 
     object: str
@@ -98,8 +97,7 @@ def sign(kind: str, cause: str) -> str:
     return blake2s(f"{kind}\n{cause}".encode(), digest_size=6).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """The reference to break, and the line to edit for it."""
 
     kind: str
@@ -127,6 +125,10 @@ class Cut:
     def all(self) -> tuple[Cut, ...]:
         """This one, and the second one if there is one."""
         return (self,) if self.also is None else (self, self.also)
+
+    def as_json(self) -> dict[str, Any]:
+        """The cut as the JSON report has it."""
+        return {**self._asdict(), "also": self.also.as_json() if self.also is not None else None}
 
 
 @dataclass(slots=True)  # not frozen: that trebles what making one takes
@@ -222,16 +224,17 @@ class Finding:
             "cycle_length": self.cycle_length,
             "count": self.count,
             "advice": self.advice,
-            "cut": dataclasses.asdict(self.cut) if self.cut is not None else None,
+            "cut": self.cut.as_json() if self.cut is not None else None,
             "why": self.why,
             "references": self.references,
             "suspected": self.suspected,
             "owner": self.owner,
-            "steps": [dataclasses.asdict(step) for step in self.steps],
+            "steps": [step._asdict() for step in self.steps],
         }
 
 
-_values_of = operator.attrgetter(*(field.name for field in dataclasses.fields(Finding)))
+_FINDING_FIELDS = tuple(field.name for field in dataclasses.fields(Finding))
+_values_of = operator.attrgetter(*_FINDING_FIELDS)
 
 
 def changed(finding: Finding, **changes: Any) -> Finding:
@@ -313,8 +316,7 @@ class TestInfo:
         return where + self.id
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Why a test did not pass."""
 
     type: str
@@ -375,32 +377,31 @@ class TestReport:
         }
 
 
-def _checked(value: Any, example: Any) -> Any:
+def _checked(value: Any, example: Any, names: Sequence[str]) -> Any:
     """The *value*, if its fields are of the same types as the example's; else TypeError."""
-    for item in dataclasses.fields(value):
-        found, wanted = type(getattr(value, item.name)), type(getattr(example, item.name))
+    for name in names:
+        found, wanted = type(getattr(value, name)), type(getattr(example, name))
         if found is not wanted:
-            raise TypeError(f"{item.name} is of type {found.__name__}")
+            raise TypeError(f"{name} is of type {found.__name__}")
     return value
 
 
 def _step_from_json(data: Mapping[str, Any]) -> Step:
     """Version 1 of the JSON report has no edges."""
     edges = tuple((str(kind), str(name)) for kind, name in data.get("edges", ()))
-    step: Step = _checked(Step(**{**data, "edges": edges}), Step("", ""))
+    step: Step = _checked(Step(**{**data, "edges": edges}), Step("", ""), Step._fields)
     return step
 
 
 def _cut_from_json(data: Mapping[str, Any] | None) -> Cut | None:
     if not data:
         return None
-    cut: Cut = _checked(Cut(**{**data, "also": None}), Cut("", "", ""))
-    return dataclasses.replace(cut, also=_cut_from_json(data.get("also")))
+    cut: Cut = _checked(Cut(**{**data, "also": None}), Cut("", "", ""), Cut._fields)
+    return cut._replace(also=_cut_from_json(data.get("also")))
 
 
 def _finding_from_json(data: Mapping[str, Any]) -> Finding:
-    names = {field.name for field in dataclasses.fields(Finding)}
-    kept = {name: value for name, value in data.items() if name in names}
+    kept = {name: value for name, value in data.items() if name in _FINDING_FIELDS}
     steps = tuple(map(_step_from_json, data["steps"]))
     parts = tuple(data["parts"] if "parts" in data else data["cause"].split(" → "))
     cut = _cut_from_json(data.get("cut"))
@@ -408,7 +409,7 @@ def _finding_from_json(data: Mapping[str, Any]) -> Finding:
     texts = {"parts": parts, "makers": makers, "variants": tuple(data.get("variants", ()))}
     fields = {**kept, **texts, "steps": steps, "cut": None, "hops": ()}
     finding: Finding = Finding(**fields)
-    finding = dataclasses.replace(_checked(finding, Finding("", "", 0, {}, 0)), cut=cut)
+    finding = dataclasses.replace(_checked(finding, Finding("", "", 0, {}, 0), _FINDING_FIELDS), cut=cut)
     if not all(type(count) is int for count in finding.types.values()):
         raise TypeError("types has counts that are no numbers")
     return finding
@@ -416,9 +417,9 @@ def _finding_from_json(data: Mapping[str, Any]) -> Finding:
 
 def from_json(data: Mapping[str, Any]) -> TestReport:
     """The report that as_json() wrote, but for its problem. Raises KeyError, TypeError."""
-    names = {field.name for field in dataclasses.fields(TestReport)} - {"test", "problem", "used"}
-    test = TestInfo(**{field.name: data[field.name] for field in dataclasses.fields(TestInfo)})
-    _checked(dataclasses.replace(test, file=None, line=None), TestInfo("", "", "", ""))
+    names = set(_REPORT_FIELDS) - {"test", "problem", "used"}
+    test = TestInfo(**{name: data[name] for name in _TEST_FIELDS})
+    _checked(dataclasses.replace(test, file=None, line=None), TestInfo("", "", "", ""), _TEST_FIELDS)
     return TestReport(
         **{
             **{name: data[name] for name in names},
@@ -429,18 +430,26 @@ def from_json(data: Mapping[str, Any]) -> TestReport:
     )
 
 
-_REPORT_FIELDS = [field.name for field in dataclasses.fields(TestReport)]
-_TEST_FIELDS = [field.name for field in dataclasses.fields(TestInfo)]
+_REPORT_FIELDS = tuple(field.name for field in dataclasses.fields(TestReport))
+_TEST_FIELDS = tuple(field.name for field in dataclasses.fields(TestInfo))
 _report_values = operator.attrgetter(*_REPORT_FIELDS)
 _test_values = operator.attrgetter(*_TEST_FIELDS)
+
+
+def _finding_as_dict(finding: Finding) -> dict[str, Any]:
+    data = dict(zip(_FINDING_FIELDS, _values_of(finding), strict=True))
+    data["types"] = dict(finding.types)
+    data["cut"] = finding.cut.as_json() if finding.cut is not None else None
+    data["steps"] = [step._asdict() for step in finding.steps]
+    return data
 
 
 def as_dict(report: TestReport) -> dict[str, Any]:
     """A report for another process: plain dicts, lists, numbers and strings."""
     data = dict(zip(_REPORT_FIELDS, _report_values(report), strict=True))  # asdict() takes longer than a test
     data["test"] = dict(zip(_TEST_FIELDS, _test_values(report.test), strict=True))
-    data["problem"] = dataclasses.asdict(report.problem) if report.problem is not None else None
-    data["findings"] = [dataclasses.asdict(finding) for finding in report.findings]
+    data["problem"] = report.problem._asdict() if report.problem is not None else None
+    data["findings"] = [_finding_as_dict(finding) for finding in report.findings]
     return data
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from yagot.config import Config, load, misspelt
 from yagot.errors import USAGE_ERROR, complain
+from yagot.originals import without_collections
 from yagot.report.reporters import make_reporters
 
 if TYPE_CHECKING:
@@ -55,13 +56,14 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
         _show_help(options.parser)
     if sys.implementation.name != "cpython":
         return complain(f"needs CPython; this is {sys.implementation.name}")
-    # imported here: the parts that need the core
-    from yagot.observe.checker import Checker
-    from yagot.runner import TextTestRunner
+    with without_collections():  # of modules that are there to stay
+        # imported here: the parts that need the core
+        from yagot.observe.checker import Checker
+        from yagot.runner import TextTestRunner
 
-    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Config)}
-    config, _ = load(given)
-    checker = Checker(config)
+        given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Config)}
+        config, _ = load(given)
+        checker = Checker(config)
     wrong = misspelt(argument for argument in rest if argument not in _UNITTESTS)
     if wrong is not None:
         return complain(wrong)

@@ -14,7 +14,7 @@ from yagot.explain import containers, exceptions, functions, generators, ownersh
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, is_source
 from yagot.model import Cut, Finding, TestInfo, changed
-from yagot.originals import dataclasses, without_collections
+from yagot.originals import without_collections
 
 _ADVISED = ("leak", "known", "suspected")
 _MOST = 5000
@@ -76,7 +76,7 @@ def _choose_two(cycle: Cycle) -> Advice | None:
         return _close_both(cut, sentence, other)
     if cut.kind == other.kind == "local" and cut.place and cut.place == other.place:
         return _let_go_of_both(cut, other)
-    return dataclasses.replace(cut, also=other), f"two references have to go: {sentence}; and {reason}"
+    return cut._replace(also=other), f"two references have to go: {sentence}; and {reason}"
 
 
 def _choose_own(cycle: Cycle) -> Advice | None:
@@ -88,7 +88,7 @@ def _choose_own(cycle: Cycle) -> Advice | None:
             cut, sentence = advice
             other = next((link for link in rest.links if is_source(link.file)), rest.links[0])
             left = f"a cycle is left that is not the project's ({other.source['what']})"
-            return dataclasses.replace(cut, frees=_PARTLY), f"{sentence}; {left}"
+            return cut._replace(frees=_PARTLY), f"{sentence}; {left}"
     return None
 
 
@@ -104,7 +104,7 @@ def _close_both(cut: Cut, sentence: str, other: Cut) -> Advice:
     body = last.removeprefix("def close(self): ").removeprefix("finally: ")
     head, comment, where = cut.snippet.partition("  # ")
     snippet = f"{head}; {body}{comment}{where}"
-    joined = dataclasses.replace(cut, snippet=snippet, also=dataclasses.replace(other, snippet=""))
+    joined = cut._replace(snippet=snippet, also=other._replace(snippet=""))
     both = sentence.replace(f"`{_first(cut)}`", f"`{_first(cut)}` and `{_first(other)}`")
     return joined, f"two references have to go: {both}"
 
@@ -112,9 +112,7 @@ def _close_both(cut: Cut, sentence: str, other: Cut) -> Advice:
 def _let_go_of_both(cut: Cut, other: Cut) -> Advice:
     """Two variables of one frame, where it is left."""
     release = other.snippet.splitlines()[-1].removeprefix("finally: ")
-    joined = dataclasses.replace(
-        cut, snippet=f"{cut.snippet}; {release}", also=dataclasses.replace(other, snippet="")
-    )
+    joined = cut._replace(snippet=f"{cut.snippet}; {release}", also=other._replace(snippet=""))
     names = " and ".join(re.findall(r"^local ('[^']+')", f"{cut.reference}\n{other.reference}", re.MULTILINE))
     return joined, f"in a `finally`, let go of the variables {names}, by which the frame keeps what leads to it"
 
@@ -151,4 +149,4 @@ def _advised(finding: Finding, test: TestInfo | None) -> Finding:
         return changed(finding, hops=())
     cut, sentence = advice
     frees = 0 if cut.frees == _PARTLY else finding.objects
-    return changed(finding, hops=(), cut=dataclasses.replace(cut, frees=frees), advice=sentence)
+    return changed(finding, hops=(), cut=cut._replace(frees=frees), advice=sentence)

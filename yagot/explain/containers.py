@@ -6,12 +6,11 @@ import ast
 import functools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle
-from yagot.explain.source import ADDING, Function, Source, nodes_of, read
+from yagot.explain.source import ADDING, Function, Source, nodes_of, read, remembered
 from yagot.files import shown_path
 from yagot.model import Cut
 from yagot.originals import originals, os
@@ -25,14 +24,14 @@ _KINDS = ("list", "dict", "tuple", "set", "cell", "object")
 _DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict
 
 
+_ITEM = r"\[[^]\n]*\]"
 _INTO_ITSELF = re.compile(
-    rf"^[ \t]*(?:[\w.]+ *= *)*(\w+)(?:\[[^]\n]*\])*(?:\.(?:{'|'.join(ADDING)})\(| *\+?= *).*\b\1\b", re.MULTILINE
+    rf"^[ \t]*(\w+)(?:(?:{_ITEM})*(?:\.(?:{'|'.join(ADDING)})\(| *\+=)|(?:{_ITEM})+ *=).*\b\1\b", re.MULTILINE
 )
 """A line on which something may be put into itself: ``end += [None, end, end]``."""
 
 
-@dataclass(frozen=True)
-class _Store:
+class _Store(NamedTuple):
     """A statement that puts something into a container that a variable has."""
 
     name: str
@@ -68,6 +67,7 @@ def _is_slice(target: ast.expr) -> bool:
     return isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice)
 
 
+@remembered
 def _stores(source: Source, function: Function) -> Iterator[_Store]:
     for node in nodes_of(function):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.value.args:
@@ -124,23 +124,26 @@ def _closing(source: Source, function: Function, shown: set[str]) -> list[_Store
 
 
 @functools.lru_cache(maxsize=10_000)
-def _puts_into_itself(path: str) -> bool:
-    """Has a file a statement that looks as if it puts something into itself? To parse all packages takes too long."""
+def _into_itself(path: str) -> Sequence[int]:
+    """The lines of a file that look as if they put something into itself. To parse all packages takes too long."""
     try:
         with originals.open(path, encoding="utf-8", errors="replace") as file:
-            return _INTO_ITSELF.search(file.read()) is not None
+            text = file.read()
     except OSError:
-        return False
+        return ()
+    return [text.count("\n", 0, found.start(1)) + 1 for found in _INTO_ITSELF.finditer(text)]
 
 
 @functools.lru_cache(maxsize=10_000)
 def closes(path: str, shown: frozenset[str], whole: bool) -> bool:
     """Has a file a function that closes a cycle of containers with such references? Not *whole*: in one statement."""
-    if not (whole or _puts_into_itself(path)):
+    lines = () if whole else _into_itself(path)
+    source = read(path) if whole or lines else None
+    if source is None:
         return False
-    source = read(path)
     edges = {_edge(edge) for edge in shown}
-    return source is not None and any(_closing(source, function, edges) for _, function in source.functions)
+    functions = (function for _, function in source.functions) if whole else source.functions_at(lines)
+    return any(_closing(source, function, edges) for function in functions)
 
 
 def is_plain(hops: Sequence[_Hop]) -> bool:

@@ -6,8 +6,7 @@ import ast
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from yagot.explain.classes import class_places
 from yagot.explain.source import (
@@ -26,7 +25,7 @@ from yagot.explain.source import (
 from yagot.explain.source import field as field_of
 from yagot.files import shown_path
 from yagot.model import Cut, TestInfo
-from yagot.originals import dataclasses, os
+from yagot.originals import os
 
 if TYPE_CHECKING:
     from yagot._core import _Hop
@@ -53,8 +52,7 @@ def type_of(hop: _Hop) -> str:
     return f"{hop['module']}.{hop['name']}"
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """An object, and how it refers to the next one that is no plain container."""
 
     source: _Hop
@@ -148,22 +146,20 @@ def links_of(hops: Sequence[_Hop]) -> list[Link]:
     return found
 
 
-@dataclass
 class Cycle:
     """What the rules are asked about."""
 
-    hops: Sequence[_Hop]
-    test: TestInfo | None
-    links: list[Link] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.links = links_of(self.hops)
+    def __init__(self, hops: Sequence[_Hop], test: TestInfo | None) -> None:
+        self.hops = hops
+        self.test = test
+        self.links = links_of(hops)
         self._has_own = not self.is_others
+        self._classes: dict[tuple[str, ...], list[tuple[Source, ast.ClassDef]]] = {}
 
     def without(self, link: Link) -> Cycle:
         """A cycle that is left when a link is gone."""
         found = Cycle(link.rest, self.test)
-        found._has_own = self._has_own
+        found._has_own, found._classes = self._has_own, self._classes
         return found
 
     @property
@@ -174,7 +170,8 @@ class Cycle:
     def only(self, link: Link) -> Cycle:
         """This one, as if all were well without a link."""
         found = Cycle(self.hops, self.test)
-        found.links = [dataclasses.replace(each, breaks=each is link, drops=each is link) for each in self.links]
+        found._classes = self._classes
+        found.links = [each._replace(breaks=each is link, drops=each is link) for each in self.links]
         return found
 
     def edits(self, path: str) -> bool:
@@ -222,7 +219,8 @@ class Cycle:
             if not new:
                 return found
             found += new
-            waiting = [f for f in waiting if f not in new]
+            taken = set(new)
+            waiting = [f for f in waiting if f not in taken]
             names |= {name for function in new for name in names_in(function)}
 
     def function(self, link: Link) -> tuple[Source, Function] | None:
@@ -233,7 +231,10 @@ class Cycle:
 
     def classes(self, link: Link) -> list[tuple[Source, ast.ClassDef]]:
         """The source of a link's class, and of its bases."""
-        return list(class_places(link.module, link.source["name"], link.file))
+        key = (link.module, link.source["name"], link.file)
+        if key not in self._classes:
+            self._classes[key] = list(class_places(*key))
+        return self._classes[key]
 
     def own_classes(self, link: Link) -> list[tuple[Source, ast.ClassDef]]:
         """Those of them whose files may be changed."""

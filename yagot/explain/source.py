@@ -11,9 +11,8 @@ import re
 import tokenize
 import warnings
 import zipimport
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
 
 from yagot import _core
 from yagot.originals import os
@@ -28,8 +27,22 @@ SHOWN = 3
 """Statements of more lines are not repeated in a snippet."""
 
 
-@dataclass(frozen=True)
-class Place:
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+_MOST = 2000
+
+
+def remembered(search: Callable[_P, Iterator[_T]]) -> Callable[_P, tuple[_T, ...]]:
+    """The same is looked for once: many rules ask it, of many cycles."""
+
+    @functools.lru_cache(_MOST)
+    def found(*arguments: _P.args, **named: _P.kwargs) -> tuple[_T, ...]:
+        return tuple(search(*arguments, **named))
+
+    return cast(Callable[_P, tuple[_T, ...]], found)
+
+
+class Place(NamedTuple):
     """A piece of code that sets, reads or releases something."""
 
     source: Source
@@ -84,6 +97,10 @@ class Source:
         """Classes and functions at the top of the file, and their lines."""
         self._starts = [0]
         self._parsed: dict[int, list[ast.stmt]] = {}
+        self.set: dict[tuple[str, bool], tuple[Place, ...]] = {}
+        """Where which attributes are set: see setters()."""
+        self._classes: dict[str, ast.ClassDef | None] = {}
+        self._functions: dict[tuple[ast.stmt, ...], list[tuple[str, Function]]] = {}
         for number, line in enumerate(self.lines):
             if top := _TOP.match(line):
                 self._names.setdefault(top[1] or "@", []).append(number)
@@ -112,8 +129,16 @@ class Source:
         pieces = [self._piece(number) for number in range(len(self._starts))] if self._parsed else [None]
         if None in pieces:
             self._starts, self._parsed = [0], {}
+            self._classes, self._functions, self.set = {}, {}, {}
             pieces = [self._piece(0)]
         return [statement for piece in pieces for statement in piece or ()]
+
+    def _functions_in(self, statements: Sequence[ast.stmt]) -> list[tuple[str, Function]]:
+        """All functions, with their qualified names."""
+        key = tuple(statements)
+        if key not in self._functions:
+            self._functions[key] = _functions_in(statements)
+        return self._functions[key]
 
     def text(self, node: ast.AST) -> str:
         """The source of a node that is on one line; else empty."""
@@ -124,8 +149,11 @@ class Source:
 
     def functions_with(self, text: str) -> Iterator[Function]:
         """The functions that have a text in their lines."""
-        numbers = [number for number, line in enumerate(self.lines, 1) if text in line]
-        for _, function in _functions_in(self._pieces(number - 1 for number in numbers)):
+        return self.functions_at([number for number, line in enumerate(self.lines, 1) if text in line])
+
+    def functions_at(self, numbers: Sequence[int]) -> Iterator[Function]:
+        """The functions that have some of the lines, which are in order and count from 1."""
+        for _, function in self._functions_in(self._pieces(number - 1 for number in numbers)):
             first = bisect.bisect_left(numbers, function.lineno)
             if first < len(numbers) and numbers[first] <= (function.end_lineno or 0):
                 yield function
@@ -137,7 +165,7 @@ class Source:
 
     def class_of(self, function: Function | None) -> str:
         """The class that a function is a method of, or empty."""
-        for qualified, found in _functions_in(self._pieces([function.lineno - 1])) if function is not None else ():
+        for qualified, found in self._functions_in(self._pieces([function.lineno - 1])) if function is not None else ():
             if found is function:
                 scope = qualified.rpartition(".")[0].rpartition(".")[2]
                 return "" if scope == "<locals>" else scope
@@ -146,7 +174,7 @@ class Source:
     def function(self, line: int, name: str) -> Function | None:
         """The function that begins at a line, its decorators included; functools.wraps() may have renamed it."""
         others: list[Function] = []
-        for qualified, node in _functions_in(self._pieces([line - 1])):
+        for qualified, node in self._functions_in(self._pieces([line - 1])):
             decorators = getattr(node, "decorator_list", [])
             first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
             if first == line and qualified.rpartition(".")[2] == name.rpartition(".")[2]:
@@ -157,8 +185,11 @@ class Source:
 
     def class_(self, qualname: str) -> ast.ClassDef | None:
         """The class of a qualified name."""
-        lines = self._names.get(qualname.partition(".")[0], [])
-        return _class_in(self._pieces(lines), qualname) or _class_in(self.statements, qualname)
+        if qualname not in self._classes:
+            lines = self._names.get(qualname.partition(".")[0], [])
+            found = _class_in(self._pieces(lines), qualname) or _class_in(self.statements, qualname)
+            self._classes[qualname] = found
+        return self._classes[qualname]
 
 
 def _functions_in(statements: Sequence[ast.stmt]) -> list[tuple[str, Function]]:
@@ -250,6 +281,7 @@ def attributes_in(node: ast.AST) -> set[str]:
     return {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
 
 
+@functools.lru_cache(_MOST)
 def names_in(function: Function) -> set[str]:
     """All names and attributes that a function mentions."""
     nodes = list(nodes_of(function, nested=True))
@@ -389,6 +421,7 @@ def as_written(cls: ast.ClassDef, attribute: str, text: str) -> str:
     return re.sub(rf"(?:(?<=self\.)|(?<=`\.)){attribute}\b", written(cls, attribute), text)
 
 
+@remembered
 def own_setters(source: Source, cls: ast.ClassDef, attribute: str, item: bool) -> Iterator[Place]:
     """Where the methods of a class store in ``self.attribute``, functions inside them included."""
     attribute = written(cls, attribute)
@@ -400,8 +433,15 @@ def own_setters(source: Source, cls: ast.ClassDef, attribute: str, item: bool) -
                 yield Place(source, node, method, value)
 
 
-def setters(source: Source, attribute: str, item: bool) -> Iterator[Place]:
+def setters(source: Source, attribute: str, item: bool) -> tuple[Place, ...]:
     """Where any code of a file stores in an attribute of this name."""
+    if (attribute, item) not in source.set:
+        found = tuple(_setters(source, attribute, item))  # this may parse the file anew
+        source.set[attribute, item] = found
+    return source.set[attribute, item]
+
+
+def _setters(source: Source, attribute: str, item: bool) -> Iterator[Place]:
     for function in source.functions_with(unmangled(attribute)):
         for node in nodes_of(function):
             value = _stored(node, attribute, None, item)
@@ -417,6 +457,7 @@ def field(source: Source, cls: ast.ClassDef, attribute: str) -> Place | None:
     return None
 
 
+@remembered
 def releases(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
     """Public methods of a class that set the attribute to None, delete or empty it."""
     attribute = written(cls, attribute)
@@ -455,6 +496,7 @@ _READING = (
 """Functions that do not keep the container that they get."""
 
 
+@functools.lru_cache(_MOST)
 def is_handed_out(cls: ast.ClassDef, attribute: str) -> bool:
     """Does a method give what is in the attribute itself to somebody who may keep it: return, pass or assign it?"""
     attribute = written(cls, attribute)

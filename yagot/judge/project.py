@@ -73,13 +73,17 @@ def find_root(directory: Path) -> Path:
 
 
 def _tables(root: Path) -> dict[str, Any]:
+    try:
+        text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return {}
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
     try:
-        tables: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        tables: dict[str, Any] = tomllib.loads(text)
+    except ValueError:
         return {}
     return tables
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from yagot.model import Finding
 
@@ -19,8 +18,7 @@ _Target = TypeVar("_Target", bound=Callable[..., Any])
 ATTRIBUTE = "__yagot_rules__"
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """Which findings; all that is given must match. Patterns are those of fnmatch: ``*``, ``?``, ``[…]``."""
 
     reason: str = ""
@@ -44,7 +42,7 @@ class Rule:
         )
 
     def __str__(self) -> str:
-        given = [f"{name}={value!r}" for name, value in vars(self).items() if value and name != "expected"]
+        given = [f"{name}={value!r}" for name, value in self._asdict().items() if value and name != "expected"]
         return ", ".join(given) or "any leak"
 
 

@@ -11,7 +11,6 @@ from yagot.judge.judge import judge_all, merged
 from yagot.judge.project import Project
 from yagot.judge.rules import Rule
 from yagot.model import Finding, TestInfo
-from yagot.originals import dataclasses
 
 _MOST = 10_000
 """So many verdicts are remembered."""
@@ -73,7 +72,7 @@ def _like(first: Finding, finding: Finding) -> Finding:
     """Gives a finding the verdict and the advice of the first of its cause; it is this test's alone."""
     cut = first.cut
     if cut is not None and cut.frees not in (0, finding.objects):
-        cut = dataclasses.replace(cut, frees=finding.objects)
+        cut = cut._replace(frees=finding.objects)
     finding.owner, finding.verdict, finding.reason = first.owner, first.verdict, first.reason
     finding.advice, finding.cut, finding.hops = first.advice, cut, ()
     return finding

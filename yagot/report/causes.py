@@ -13,7 +13,7 @@ from yagot.model import Finding, TestInfo, TestReport
 from yagot.report.wording import plural, size
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class CauseTotals:
     """One cause, in all tests that have it."""
 
