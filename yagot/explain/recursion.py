@@ -57,9 +57,9 @@ def advise(cycle: Cycle) -> Advice | None:
         if found is None or not group or any(_has_attributes(found[0], function) for function in group):
             continue
         if len(group) > 1:
-            return _related(cycle, link, found[0], group)
+            return _as_methods(cycle, link, found[0], group)
         if _rebinds(group[0]):
-            return _emptied(cycle, link, *found)
+            return _emptied(cycle, link, *found) or _as_methods(cycle, link, found[0], group)
         return _recursive(cycle, link, *found)
     return None
 
@@ -112,17 +112,20 @@ def _shared(source: Source, functions: Sequence[Function]) -> list[str]:
     return sorted(used - {getattr(function, "name", "") for function in functions})
 
 
-def _related(cycle: Cycle, link: Link, source: Source, group: Sequence[Function]) -> Advice:
-    """Several functions: methods find each other by their object, and hold no others."""
+def _as_methods(cycle: Cycle, link: Link, source: Source, group: Sequence[Function]) -> Advice:
+    """Several functions, or one that binds its enclosing function's variables: methods find each other by their object,
+    and hold no others."""
     names = [f"{getattr(function, 'name', '')}()" for function in group]
-    all_ = f"{', '.join(names[:-1])} and {names[-1]} refer to each other"
+    several = f"{', '.join(names[:-1])} and {names[-1]} refer to each other"
+    all_ = several if names[1:] else f"{names[0]} refers to itself"
+    them, they = ("them methods", "they share") if names[1:] else ("it a method", "it uses")
     shared, first = _shared(source, group), group[0]
     place = Place(source, first, first)
     text = source.lines[first.lineno - 1].strip()
     if not shared:
         return cycle.cut("function", link, place, text), f"{all_}: move them to the module"
     attributes = ", ".join(map(repr, shared))
-    sentence = f"{all_}: make them methods of a class, and what they share its attributes: {attributes}"
+    sentence = f"{all_}: make {them} of a class, and what {they} its attributes: {attributes}"
     if isinstance(first, ast.FunctionDef):
         text = f"def {first.name}({_with_parameters(first.args, ['self'])}):"
     return cycle.cut("function", link, place, text), sentence
