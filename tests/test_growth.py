@@ -271,6 +271,7 @@ def test_who_holds_it(project):
     assert "inside a functools.cache without a bound" in why["test_unbounded"]
     assert "held: str by test_held.TEXTS[" in why["test_texts"]
     assert all("seen in 1022 runs" in text for text in why.values())
+    assert {growth(tests[name])[0]["owner"] for name in ("test_unbounded", "test_texts")} == {"the project"}
 
 
 VAST = """

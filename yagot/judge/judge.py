@@ -149,7 +149,8 @@ def judge(finding: Finding, config: Config, used: set[str], project: Project) ->
         return _note(finding, rule)
     if rule is not None:
         used.add(key("disable_rules", rule))
-    outside = config.source and finding.owner not in (PROJECT, BUILTIN)
+    # What grows may be another package's, and the project the one that does not give it back.
+    outside = config.source and finding.kind != "growth" and finding.owner not in (PROJECT, BUILTIN)
     omitting = omitted_by(finding, config.omit)
     used.update(key("omit", pattern) for pattern in omitting)
     if outside or omitting:

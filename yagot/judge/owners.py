@@ -44,6 +44,14 @@ def _made_by(finding: Finding, project: Project) -> set[str]:
     return {project.owner_of_file(os.path.abspath(place)) for place in places} if all(places) else set()
 
 
+def _growing(finding: Finding, project: Project) -> set[str]:
+    """Whose classes the objects have that become more, and whose code makes them, where that was seen."""
+    places = {step.made.partition(" ")[0].rpartition(":")[0] for step in finding.steps}
+    modules = {name.rpartition(".")[0] for name in finding.types} - {"", "builtins"}
+    made = {project.owner_of_file(os.path.abspath(place)) for place in places if place.endswith(".py")}
+    return made | set(map(project.owner_of_module, modules))
+
+
 def _owners(finding: Finding, project: Project) -> set[str]:
     if finding.makers:
         makers = [maker for maker in finding.makers if maker != AT_RUN_TIME]
@@ -53,6 +61,8 @@ def _owners(finding: Finding, project: Project) -> set[str]:
     if finding.cycle_length:
         made = _made_by(finding, project)
         return closing_packages(finding, project) if not made else made if PROJECT not in made else set()
+    if finding.kind == "growth":
+        return _growing(finding, project)
     modules = {step.module for step in finding.steps} or {name.rpartition(".")[0] for name in finding.types}
     return set(map(project.owner_of_module, modules - {"", "builtins"}))
 
