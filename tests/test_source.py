@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from yagot.explain.source import Source, own_setters, setters
+from yagot.explain.attributes import own_setters, setters
+from yagot.explain.source import Source
 
 LIBRARY = sorted(path for path in Path(os.__file__).parent.rglob("[a-m]*.py") if "/test" not in str(path))
 

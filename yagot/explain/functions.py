@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
+from yagot.explain.attributes import is_handed_out, own_setters, reads, removers, written
 from yagot.explain.exceptions import Advice
 from yagot.explain.holders import is_kept
 from yagot.explain.links import Cycle, Link, sets_whole, type_of
@@ -15,15 +16,10 @@ from yagot.explain.source import (
     Place,
     attributes_in,
     decorators,
-    is_handed_out,
     mentions,
     methods,
     nodes_of,
-    own_setters,
     parameters,
-    reads,
-    removers,
-    written,
 )
 
 _SERVED = re.compile(

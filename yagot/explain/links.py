@@ -8,21 +8,10 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from yagot.explain.attributes import field as field_of
+from yagot.explain.attributes import own_setters, setters
 from yagot.explain.classes import class_places
-from yagot.explain.source import (
-    Function,
-    Place,
-    Source,
-    is_fixture,
-    names_in,
-    nodes_of,
-    own_setters,
-    parameters,
-    read,
-    setters,
-    unmangled,
-)
-from yagot.explain.source import field as field_of
+from yagot.explain.source import Function, Place, Source, is_fixture, names_in, nodes_of, parameters, read, unmangled
 from yagot.files import shown_path
 from yagot.model import Cut, TestInfo
 from yagot.originals import os

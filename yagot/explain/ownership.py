@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from yagot.explain.attributes import as_written, own_setters, releases, written
 from yagot.explain.classes import inherits, lacks
 from yagot.explain.exceptions import Advice, around
 from yagot.explain.functions import cached_attributes, is_made, is_method, is_own_container
@@ -14,17 +15,13 @@ from yagot.explain.source import (
     Function,
     Place,
     Source,
-    as_written,
     attributes_in,
     decorators,
     may_be_none,
     methods,
     nodes_of,
-    own_setters,
     parameters,
-    releases,
     unmangled,
-    written,
 )
 
 _BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "outer", "manager", "controller", "proxy")

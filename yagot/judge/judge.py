@@ -7,7 +7,6 @@ ignore_types, which drops a whole test.
 from __future__ import annotations
 
 import fnmatch
-from collections import Counter
 from collections.abc import Container, Sequence
 
 from yagot.config import Config
@@ -193,27 +192,32 @@ def is_known(finding: Finding, known: Container[str]) -> bool:
     return finding.signature in known or (bool(finding.variants) and all(each in known for each in finding.variants))
 
 
-def _add(one: Finding, other: Finding) -> Finding:
-    types = Counter(one.types)
-    types.update(other.types)
+def _sum(findings: Sequence[Finding]) -> Finding:
+    """The first of them, with what all have."""
+    if len(findings) == 1:
+        return findings[0]
+    types: dict[str, int] = {}
+    for finding in findings:
+        for name, count in finding.types.items():
+            types[name] = types.get(name, 0) + count
     return changed(
-        one,
-        objects=one.objects + other.objects,
-        types=dict(types),
-        held_bytes=one.held_bytes + other.held_bytes,
-        count=one.count + other.count,
-        variants=tuple(dict.fromkeys((*one.variants, *other.variants))),
+        findings[0],
+        objects=sum(finding.objects for finding in findings),
+        types=types,
+        held_bytes=sum(finding.held_bytes for finding in findings),
+        count=sum(finding.count for finding in findings),
+        variants=tuple(dict.fromkeys(variant for finding in findings for variant in finding.variants)),
     )
 
 
 def merged(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings with those of one cause in general as one, that shows the first of them."""
-    found: dict[tuple[str, ...], Finding] = {}
+    found: dict[tuple[str, ...], list[Finding]] = {}
     for number, finding in enumerate(findings):
         alone = str(number) if finding.kind != "collected" else ""
         key = (finding.kind, finding.cause, finding.verdict, finding.reason, alone)
-        found[key] = _add(found[key], finding) if key in found else finding
-    return tuple(found.values())
+        found.setdefault(key, []).append(finding)
+    return tuple(map(_sum, found.values()))
 
 
 def missing(findings: Sequence[Finding], rules: Sequence[Rule]) -> tuple[str, ...]:
