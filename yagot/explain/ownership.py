@@ -224,11 +224,17 @@ def close(cycle: Cycle) -> Advice | None:
         place = next(places, None)
     elif link.is_item:
         body = f"self.{name}.clear()" if is_own_container(cycle, link) else _set_to_none(cycle, link)
-    elif is_method(cycle, link) or _has_descriptor(cycle, link):
+    elif is_method(cycle, link) or _has_descriptor(cycle, link) or _is_stored_unseen(cycle, link, place):
         body = f"self.__dict__.pop({name!r}, None)"
     else:
         body = f"{_close_first(cycle, link)}{_set_to_none(cycle, link)}"
     return _closing(cycle, link, place, body, f"`.{name}`")
+
+
+def _is_stored_unseen(cycle: Cycle, link: Link, place: Place | None) -> bool:
+    """Does nothing set the attribute by its name, so that the object's __dict__ may be asked whether it is there?"""
+    classes = [cls for _, cls in cycle.classes(link)]
+    return place is None and not any(decorators(cls) or "__slots__" in _assigned(cls) for cls in classes)
 
 
 def _telling(cycle: Cycle, link: Link) -> Place | None:

@@ -60,8 +60,18 @@ def advise(cycle: Cycle) -> Advice | None:
             return _as_methods(cycle, link, found[0], group)
         if _rebinds(group[0]):
             return _emptied(cycle, link, *found) or _as_methods(cycle, link, found[0], group)
+        if _shared(found[0], group) and _is_compared(group[0]):
+            return _as_methods(cycle, link, found[0], group)
         return _recursive(cycle, link, *found)
     return None
+
+
+def _is_compared(function: Function) -> bool:
+    """Does a function do more with itself than call it: ``hooks.remove(poll)``? A partial object is another one; bound
+    methods are equal."""
+    nodes, name = list(nodes_of(function, nested=True)), getattr(function, "name", "")
+    called = [node.func for node in nodes if isinstance(node, ast.Call)]
+    return any(isinstance(node, ast.Name) and node.id == name and node not in called for node in nodes)
 
 
 def _group(source: Source, function: Function) -> list[Function]:
