@@ -53,8 +53,9 @@ class Config:
     dropped), ``first-import`` (what was made while a module was being imported), ``framework-scaffold`` (cycles through
     objects of the test framework, or through what ``pytest.raises``, ``assertLogs``, a mock or another package's
     helper, such as click's ``CliRunner``, has kept for a test),
-    ``standard-library`` and ``third-party`` (cycles that no code of the project has made), ``hidden-references`` (a C
-    type that does not show what it holds)."""
+    ``standard-library`` and ``third-party`` (cycles that no code of the project has made; before 3.13 the variables
+    that a frame keeps as ``f_locals`` was asked for them are Python's own), ``hidden-references`` (a C type that does
+    not show what it holds)."""
     baseline: str | None = None
     """A file with the leaks that are known: they fail nothing. The end of the run says how many causes are new, known
     and fixed."""

@@ -196,8 +196,9 @@ def cut_text(finding: Finding) -> str:
     cut = finding.cut
     if cut is None:
         return ""
-    freed = "the object" if cut.frees == 1 else f"all {cut.frees:,} objects" if cut.frees else "a part"
-    places = (f"{each.reference} of {each.object}{f', {each.place}' if each.file else ''}" for each in cut.all)
+    few = ("a part of them", "the object", "both objects")
+    freed = few[cut.frees] if cut.frees < len(few) else f"all {cut.frees:,} objects"
+    places = (f"{each.reference.replace('[]', '[…]')} of {each.object}{f', {each.place}' if each.file else ''}" for each in cut.all)
     return f"{', and '.join(places)} (frees {freed})"
 
 
