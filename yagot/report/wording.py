@@ -198,8 +198,8 @@ def cut_text(finding: Finding) -> str:
         return ""
     few = ("a part of them", "the object", "both objects")
     freed = few[cut.frees] if cut.frees < len(few) else f"all {cut.frees:,} objects"
-    places = (f"{each.reference.replace('[]', '[…]')} of {each.object}{f', {each.place}' if each.file else ''}" for each in cut.all)
-    return f"{', and '.join(places)} (frees {freed})"
+    places = (f"{each.reference} of {each.object}{f', {each.place}' if each.file else ''}" for each in cut.all)
+    return f"{', and '.join(places).replace('[]', '[…]')} (frees {freed})"
 
 
 def snippet_lines(finding: Finding) -> list[str]:
