@@ -7,7 +7,8 @@ import pytest
 
 from yagot.judge.judge import is_known, merged
 from yagot.judge.project import Project
-from yagot.model import Finding, sign
+from yagot.model import Cut, Finding, sign
+from yagot.report.wording import cut_text
 
 IDIOMS = """
     import argparse, collections, configparser, functools, json, logging, logging.config, optparse, sqlite3, types
@@ -1107,6 +1108,21 @@ def test_findings_of_one_cause_are_one():
     assert (one.objects, one.types, one.held_bytes, one.count, len(one.variants)) == (6, {"x": 6}, 30, 3, 2)
     assert noted.verdict == "note"
     assert is_known(one, set(one.variants)) and not is_known(one, {one.variants[0]})
+
+
+def test_what_a_cut_frees_of_findings_that_are_one():
+    """The same cut frees the objects of all that have it."""
+
+    def finding(concrete, line):
+        cut = Cut("close", "Node", ".parent", "a.py", line, "", 2) if line else None
+        return Finding("collected", "a", 2, {"x": 2}, 10, concrete=concrete, cut=cut)
+
+    texts = [cut_text(merged([finding("b", 1), finding("c", line)])[0]) for line in (1, 2, 0)]
+    assert texts == [
+        ".parent of Node, a.py:1 (frees all 4 objects)",
+        ".parent of Node, a.py:1 (frees 2 of 4 objects)",
+        ".parent of Node, a.py:1 (frees 2 of 4 objects)",
+    ]
 
 
 # -- settings that match nothing ---------------------------------------------------------------------

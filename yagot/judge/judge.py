@@ -197,11 +197,17 @@ def _sum(findings: Sequence[Finding]) -> Finding:
     if len(findings) == 1:
         return findings[0]
     types: dict[str, int] = {}
+    cut = findings[0].cut
+    if cut is not None and cut.frees:
+        cuts = [finding.cut for finding in findings if finding.cut is not None]
+        same = [each.frees for each in cuts if (each.place, each.reference) == (cut.place, cut.reference)]
+        cut = cut._replace(frees=sum(same))
     for finding in findings:
         for name, count in finding.types.items():
             types[name] = types.get(name, 0) + count
     return changed(
         findings[0],
+        cut=cut,
         objects=sum(finding.objects for finding in findings),
         types=types,
         held_bytes=sum(finding.held_bytes for finding in findings),

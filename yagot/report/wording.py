@@ -198,6 +198,8 @@ def cut_text(finding: Finding) -> str:
         return ""
     few = ("a part of them", "the object", "both objects")
     freed = few[cut.frees] if cut.frees < len(few) else f"all {cut.frees:,} objects"
+    if 0 < cut.frees < finding.objects:
+        freed = f"{cut.frees:,} of {finding.objects:,} objects"
     places = (f"{each.reference} of {each.object}{f', {each.place}' if each.file else ''}" for each in cut.all)
     return f"{', and '.join(places).replace('[]', '[…]')} (frees {freed})"
 
