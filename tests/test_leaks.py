@@ -182,6 +182,7 @@ GARBAGE = """
     left = {}
     for _ in range(2):                      # the first round imports
         advice._known.clear()
+        advice._of_all.clear()
         for name, findings in found.items():
             advice.advised(findings, None)
             left[name] = gc.collect()
@@ -196,6 +197,63 @@ def test_seeking_advice_leaves_no_garbage(module_project):
     module_project.write("names.json", json.dumps([f"test_{name}" for name in LEAKS]))
     result = module_project.python("garbage.py", check=0, env=FRESH)
     assert json.loads(result.stdout.splitlines()[-1]) == []
+
+
+COUNTED = """
+    import sys
+    from yagot.__main__ import main
+    from yagot.explain import advice
+
+    choose, count = advice._choose, []
+    advice._choose = lambda cycle: count.append(cycle) or choose(cycle)
+    main(["run", "--json", "run.json", *sys.argv[1:]])
+    print(len(count))
+"""
+
+TREE = """
+    class Node:
+        def __init__(self, parent=None):
+            self.parent = parent
+            self.children = []
+            if parent is not None:
+                parent.children.append(self)
+"""
+
+VARIANTS = """
+    import unittest
+    import tree
+
+    class T(unittest.TestCase):
+        def test_0(self):
+            class A(tree.Node):
+                pass
+            tree.Node(A())
+
+        def test_1(self):
+            class B(tree.Node):
+                pass
+            tree.Node(B())
+
+        def test_2(self):
+            class C(tree.Node):
+                pass
+            C(C())
+"""
+
+
+def test_advice_is_sought_once_for_all_variants_of_a_cause(project):
+    """But for those that have nothing of what it names."""
+    project.write("tree.py", TREE)
+    project.write("test_variants.py", VARIANTS)
+    project.write("count.py", COUNTED)
+    result = project.python("count.py", "test_variants", check=0, env=FRESH)
+    assert result.stdout.splitlines()[-1] == "2", result.stdout
+    data = json.loads((project.path / "run.json").read_text())
+    found = [finding for test in data["tests"] for finding in test["findings"] if finding["verdict"] == "leak"]
+    assert len({finding["concrete"] for finding in found}) == len(found) == 3
+    assert len({finding["cause"] for finding in found}) == 1
+    assert [finding["cut"]["object"].rpartition(".")[2] for finding in found] == ["Node", "Node", "C"]
+    assert {(finding["cut"]["file"], finding["cut"]["line"]) for finding in found} == {("tree.py", 4)}
 
 
 def test_most_leaks_get_advice():

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from yagot.explain import containers, exceptions, functions, generators, ownership, recursion
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, is_source
+from yagot.files import shown_path
 from yagot.model import Cut, Finding, TestInfo, changed
 from yagot.originals import without_collections
 
@@ -45,6 +46,8 @@ _RANKS = (
 """The kinds of cuts, the best first."""
 
 _known: dict[str, Advice | None] = {}
+_of_all: dict[str, Advice] = {}
+"""Those that are the same for all cycles of a cause."""
 _waiting: dict[str, Finding] = {}
 """Findings that have not counted so far."""
 
@@ -127,6 +130,25 @@ def advised(findings: Sequence[Finding], test: TestInfo | None) -> tuple[Finding
     return tuple(_advised(finding, test) for finding in findings)
 
 
+def _is_for_all(cut: Cut, test: TestInfo | None) -> bool:
+    """Is all that is to be edited for a cause outside of the test's file? Then it is the same for all cycles that have
+    this cause, as those of subclasses that each test makes for itself."""
+    own = shown_path(test.file) if test is not None and test.file else ""
+    return all(each.file not in ("", own) for each in cut.all)
+
+
+def _for_all(finding: Finding) -> Advice | None:
+    """The advice for all cycles of a cause, if it speaks of what is on this one."""
+    advice = _of_all.get(f"{finding.kind} {finding.cause}")
+    names = {step.qualname for step in finding.steps}
+    return advice if advice is not None and all(_name(each) in names for each in advice[0].all) else None
+
+
+def _name(cut: Cut) -> str:
+    """``Shop.order`` of ``frame of Shop.order``."""
+    return cut.object.rpartition(" ")[2]
+
+
 def _advised(finding: Finding, test: TestInfo | None) -> Finding:
     key = f"{finding.kind} {finding.concrete or finding.cause}"
     if test is not None and finding.hops and containers.is_plain(finding.hops):
@@ -136,8 +158,8 @@ def _advised(finding: Finding, test: TestInfo | None) -> Finding:
             _waiting.setdefault(key, finding)
         return changed(finding, hops=())
     hops = finding.hops or (_waiting.pop(key).hops if key in _waiting else ())
-    advice = _known.get(key)
-    if hops and key not in _known:
+    advice = _known.get(key) or _for_all(finding)
+    if hops and advice is None and key not in _known:
         try:
             with without_collections():
                 advice = _choose(Cycle(hops, test))
@@ -145,6 +167,8 @@ def _advised(finding: Finding, test: TestInfo | None) -> Finding:
             advice = None
         if len(_known) < _MOST:
             _known[key] = advice
+        if advice is not None and _is_for_all(advice[0], test):
+            _of_all.setdefault(f"{finding.kind} {finding.cause}", advice)
     if advice is None:
         return changed(finding, hops=())
     cut, sentence = advice
