@@ -1155,6 +1155,38 @@ def test_settings_that_match_nothing(project, command):
     ]
 
 
+def test_what_a_c_type_keeps_by_its_address(project):
+    """ctypes.cast() puts what it is given into a dict of its own; a structure that points to itself is the project's."""
+    project.write("test_c.py", """
+        import ctypes
+        import unittest
+
+        class Node(ctypes.Structure):
+            pass
+
+        Node._fields_ = [("next", ctypes.POINTER(Node))]
+
+        class Own:
+            pass
+
+        class Test(unittest.TestCase):
+            def test_cast(self):
+                ctypes.cast(ctypes.pointer(Node()), ctypes.c_void_p)
+                ctypes.cast((ctypes.c_int * 3)(), ctypes.POINTER(ctypes.c_int))
+
+            def test_next(self):
+                node = Node()
+                node.next = ctypes.pointer(node)
+
+            def test_dict(self):
+                own = Own()
+                own.kept = {id(own): own}
+        """)
+    tests = project.tests("test_c", check=1)
+    verdicts = {name: {finding["verdict"] for finding in test["findings"]} for name, test in tests.items()}
+    assert verdicts == {"test_cast": {"note"}, "test_next": {"leak"}, "test_dict": {"leak"}}
+
+
 @pytest.mark.parametrize("arguments, environment, text", [
     (["--report-onyl"], {}, "unknown option --report-onyl: did you mean --report-only?"),
     ([], {"YAGOT_JUNIT_XMLS": "x"}, "unknown setting: the variable YAGOT_JUNIT_XMLS: did you mean YAGOT_JUNIT_XML?"),

@@ -4,7 +4,7 @@
  * the work of the class whose methods set it, be it that of another object on the cycle: a project's subclass is not to
  * blame for what its base class keeps. If no class does, it is the work of the module near the cycle that has a
  * function for it, as of a library that adds attributes to other people's objects. Items and the fields of C types say
- * nothing; what a C type refers to without any name is its own work.
+ * nothing; what a C type refers to without any name, or keeps by its address in a dict of its own, is its own work.
  */
 #include "explain/makers.h"
 
@@ -15,6 +15,7 @@
 #include "explain/steps.h"
 
 #include <string.h>
+#include <structmember.h>
 
 typedef enum { NOBODY, OTHERS, PROJECT } whose;
 
@@ -164,10 +165,39 @@ maker_of_attribute(PyObject *modules, PyTypeObject *type, PyObject *name, const 
     return m;
 }
 
+/* The C type that keeps the next object by its address, in a dict that no Python code replaces; NULL if none does. */
+static PyTypeObject *
+keeps_by_address(PyTypeObject *type, const yagot_step *step, const yagot_cycle *cycle)
+{
+    const yagot_edge *field = &step->edges[0], *item = &step->edges[1];
+    if (step->edge_count != 2 || field->kind != YAGOT_EDGE_ATTRIBUTE || item->kind != YAGOT_EDGE_ITEM) {
+        return NULL;
+    }
+    char name[64], address[32];
+    int size = (int)(field->end - field->start);
+    PyOS_snprintf(name, sizeof name, "%.*s", size, step->path + field->start);
+    PyObject *descriptor = yagot_type_lookup(type, name);
+    if (descriptor == NULL || !Py_IS_TYPE(descriptor, &PyMemberDescr_Type)
+        || !(((PyMemberDescrObject *)descriptor)->d_member->flags & READONLY)) {
+        return NULL;
+    }
+    const yagot_step *next = &cycle->steps[(uint32_t)(step - cycle->steps + 1) % cycle->count];
+    PyOS_snprintf(address, sizeof address, "%zu", (size_t)next->head);
+    bool same = strlen(address) == item->end - item->start
+                && memcmp(step->path + item->start, address, strlen(address)) == 0;
+    return same ? PyDescr_TYPE(descriptor) : NULL;
+}
+
 static maker
 maker_of_instance(PyObject *modules, PyTypeObject *type, const yagot_step *step, const yagot_cycle *cycle)
 {
     yagot_edge_kind kind = step->edge_count > 0 ? step->edges[0].kind : YAGOT_EDGE_UNKNOWN;
+    PyTypeObject *keeper = keeps_by_address(type, step, cycle);
+    if (keeper != NULL) {
+        maker m = maker_of_type(modules, keeper);
+        m.whose = whose_module(modules, m.module, false);
+        return m;
+    }
     if (kind == YAGOT_EDGE_FIELD) {
         PyTypeObject *root = PyExceptionInstance_Check(step->head) ? (PyTypeObject *)PyExc_BaseException : NULL;
         return (maker){.whose = NOBODY, .declares = root};
