@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from yagot.explain.attributes import field as field_of
 from yagot.explain.attributes import own_setters, setters
 from yagot.explain.classes import class_places
-from yagot.explain.source import Function, Place, Source, is_fixture, names_in, nodes_of, parameters, read, unmangled
+from yagot.explain.source import (
+    MOST,
+    Function,
+    Place,
+    Source,
+    is_fixture,
+    names_in,
+    nodes_of,
+    parameters,
+    read,
+    unmangled,
+)
 from yagot.files import shown_path
 from yagot.model import Cut, TestInfo
 from yagot.originals import os
@@ -250,13 +261,14 @@ class Cycle:
         has got such an object, then what the test may have run. Objects of other classes do not count."""
         places = [place for source in self.sources() for place in setters(source, link.attribute, link.is_item)]
         classes = {cls.name for _, cls in self.classes(link)} | {link.class_name}
+        run = set(self.run) if self.run is not None else None
         ranked: list[tuple[int, Place]] = []
         for place in places:
             made = _made_of(place, link.attribute)
             if made & classes:
                 ranked.append((0, place))
             elif not any(place.source.class_(name) for name in made):
-                ranked.append((1 if self.run is None or place.function in self.run else 2, place))
+                ranked.append((1 if run is None or place.function in run else 2, place))
         return [place for _, place in sorted(ranked, key=lambda item: item[0])]
 
     def cut(self, kind: str, link: Link, place: Place | None, snippet: str, line: int = 0) -> Cut:
@@ -274,6 +286,7 @@ class Cycle:
         )
 
 
+@functools.lru_cache(MOST)
 def _made_of(place: Place, attribute: str) -> set[str]:
     """The class whose ``self`` the variable is whose attribute is set, or what is called for it in the same function:
     ``node = Node()``."""
