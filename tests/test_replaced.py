@@ -6,7 +6,7 @@ FUNCTIONS = ["inspect.unwrap", "json.dumps", "os.stat", "os.open", "os.write", "
              "sys.getrecursionlimit", "time.monotonic", "gc.collect", "gc.get_objects", "os.fspath", "os.path.join",
              "os.path.basename", "os.path.dirname", "os.path.normcase", "signal.pthread_sigmask", "sys.exc_info",
              "dataclasses.replace", "re.compile", "functools.wraps", "builtins.open",
-             "builtins.__import__"]  # fmt: skip
+             "builtins.__import__", "ast.parse", "ast.walk", "tokenize.open", "tokenize.detect_encoding"]  # fmt: skip
 OPTIONS = [("--junit-xml", "r.xml", "--markdown", "m.md"), ("--repeat", "0:2", "--repeat-seconds", "1")]
 
 
@@ -14,7 +14,8 @@ OPTIONS = [("--junit-xml", "r.xml", "--markdown", "m.md"), ("--repeat", "0:2", "
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_run_goes_on(project, function, options):
     project.write("test_p.py", f"""
-        import builtins, dataclasses, functools, gc, inspect, io, json, os, re, signal, sys, time, unittest
+        import ast, builtins, dataclasses, functools, gc, inspect, io, json, os, re, signal, sys, time, tokenize
+        import unittest
 
         def broken(*args, **keywords):
             raise ZeroDivisionError
@@ -26,6 +27,10 @@ def test_the_run_goes_on(project, function, options):
             def test_b(self):
                 one = []
                 one.append(one)
+
+            def test_c(self):
+                def two():
+                    return two
         """)
     tests = project.tests(*options, "test_p", check=1)
     assert [finding["verdict"] for finding in tests["test_b"]["findings"]] == ["leak"]

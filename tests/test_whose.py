@@ -1156,7 +1156,7 @@ def test_settings_that_match_nothing(project, command):
 
 
 def test_what_a_c_type_keeps_by_its_address(project):
-    """ctypes.cast() puts what it is given into a dict of its own; a structure that points to itself is the project's."""
+    """ctypes.cast() puts its argument into a dict of its own; a structure that points to itself is the project's."""
     project.write("test_c.py", """
         import ctypes
         import unittest

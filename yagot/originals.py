@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast as ast
 import atexit
 import builtins
 import contextlib
@@ -17,6 +18,7 @@ import signal as signal
 import sys
 import threading
 import time
+import tokenize as tokenize
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
@@ -95,4 +97,4 @@ if not TYPE_CHECKING:
     os = _copied(os)
     os.path = _copied(genericpath, posixpath, os=os)
     dataclasses = _copied(dataclasses, copy=_copied(copy))
-    io, json, signal = map(_copied, (io, json, signal))
+    ast, io, json, signal, tokenize = map(_copied, (ast, io, json, signal, tokenize))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import re
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from yagot.explain.source import (
     stands_for,
     unmangled,
 )
+from yagot.originals import ast
 
 _EMPTYING = ("clear", "pop", "remove", "discard", "popleft", "popitem")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 from yagot.explain.source import Source, read
 from yagot.files import file_of_module, namespace_of
+from yagot.originals import ast
 
 
 def _dict_of(thing: Any) -> dict[str, Any]:

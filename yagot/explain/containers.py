@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ from yagot.explain.links import Cycle
 from yagot.explain.source import ADDING, Function, Source, nodes_of, read, remembered
 from yagot.files import shown_path
 from yagot.model import Cut
-from yagot.originals import originals, os
+from yagot.originals import ast, originals, os
 
 if TYPE_CHECKING:
     from yagot._core import _Hop

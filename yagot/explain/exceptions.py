@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 
 from yagot.explain.links import Cycle, Link
 from yagot.explain.source import SHOWN, Function, Place, Source, attributes_in, is_captured, mentions, nodes_of
 from yagot.model import Cut
+from yagot.originals import ast
 
 Advice = tuple[Cut, str]
 _TRACEBACK = ".__traceback__"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Sequence
 
@@ -21,6 +20,7 @@ from yagot.explain.source import (
     nodes_of,
     parameters,
 )
+from yagot.originals import ast
 
 _SERVED = re.compile(
     r"\b(\w*(?:called|done|closed|finished|completed?|cancell?ed|fired|resolved|stopped|disposed|delivered|released"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, Link
 from yagot.explain.source import Place, nodes_of
+from yagot.originals import ast
 
 
 def generator(cycle: Cycle) -> Advice | None:

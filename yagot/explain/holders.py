@@ -3,10 +3,10 @@ code that they use: one whose result is bound to a name, an attribute or a conta
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Collection, Iterator, Sequence
 
 from yagot.explain.source import ADDING, Function, Source, nodes_of
+from yagot.originals import ast
 
 
 def _name(node: ast.expr) -> str:

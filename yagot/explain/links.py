@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import re
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from yagot.explain.source import (
 )
 from yagot.files import shown_path
 from yagot.model import Cut, TestInfo
-from yagot.originals import os
+from yagot.originals import ast, os
 
 if TYPE_CHECKING:
     from yagot._core import _Hop

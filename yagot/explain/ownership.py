@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 from yagot.explain.attributes import as_written, own_setters, releases, written
@@ -23,6 +22,7 @@ from yagot.explain.source import (
     parameters,
     unmangled,
 )
+from yagot.originals import ast
 
 _BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "outer", "manager", "controller", "proxy")
 

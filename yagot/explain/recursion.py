@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 
 from yagot.explain.exceptions import Advice, around
 from yagot.explain.links import Cycle, Link
 from yagot.explain.source import Function, Place, Source, names_in, nodes_of, parameters
+from yagot.originals import ast
 
 
 def _bound_outside(source: Source, function: Function) -> set[str]:

@@ -3,19 +3,17 @@ imported or run."""
 
 from __future__ import annotations
 
-import ast
 import bisect
 import functools
 import importlib.util
 import re
-import tokenize
 import warnings
 import zipimport
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
 
 from yagot import _core
-from yagot.originals import os
+from yagot.originals import ast, os, tokenize
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 LONGEST = 2_000_000
