@@ -137,7 +137,7 @@ def is_kept(
     sources: Sequence[Source],
     by_parameter: bool = True,
     attribute: str = "",
-    run: Sequence[Function] | None = None,
+    run: Collection[Function] | None = None,
     setting: Collection[str] = (),
 ) -> bool | None:
     """Is every object of the class *of* that is made in the *sources* held by something other than a *holder*? None: no

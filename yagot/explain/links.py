@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from yagot.explain.attributes import field as field_of
@@ -15,7 +15,6 @@ from yagot.explain.source import (
     Function,
     Place,
     Source,
-    is_fixture,
     names_in,
     nodes_of,
     parameters,
@@ -202,25 +201,26 @@ class Cycle:
         return [source for source in map(read, paths) if source is not None]
 
     @functools.cached_property
-    def run(self) -> Sequence[Function] | None:
+    def run(self) -> Set[Function] | None:
         """The functions of the sources that the test may have run, as far as names say; None if the test's is not
         found: all."""
-        functions = [function for source in self.sources() for _, function in source.functions]
-        test = self.test
-        name = test.function if test is not None else ""
-        names = {name, "setUp", "setup_method", "setUpClass", "setup_class", "setUpModule", "__init__"}
-        if not any(getattr(function, "name", "") == name for function in functions):
+        sources = self.sources()
+        name = self.test.function if self.test is not None else ""
+        if not any(name in source.named for source in sources):
             return None
-        found: list[Function] = []
-        waiting = functions
-        while True:
-            new = [f for f in waiting if isinstance(f, ast.Lambda) or f.name in names or is_fixture(f)]
-            if not new:
-                return found
-            found += new
-            taken = set(new)
-            waiting = [f for f in waiting if f not in taken]
-            names |= {name for function in new for name in names_in(function)}
+        found: set[Function] = set()
+        names = {name, "setUp", "setup_method", "setUpClass", "setup_class", "setUpModule", "__init__"}
+        for source in sources:
+            found |= source.unasked
+            names |= source.unasked_names
+        pending = list(names)
+        while pending:
+            name = pending.pop()
+            for function in (each for source in sources for each in source.named.get(name, ()) if each not in found):
+                found.add(function)
+                pending += names_in(function) - names
+                names |= names_in(function)
+        return found
 
     def function(self, link: Link) -> tuple[Source, Function] | None:
         """The source of a link's frame or function."""
@@ -260,14 +260,13 @@ class Cycle:
         has got such an object, then what the test may have run. Objects of other classes do not count."""
         places = [place for source in self.sources() for place in setters(source, link.attribute, link.is_item)]
         classes = {cls.name for _, cls in self.classes(link)} | {link.class_name}
-        run = set(self.run) if self.run is not None else None
         ranked: list[tuple[int, Place]] = []
         for place in places:
             made = _made_of(place, link.attribute)
             if made & classes:
                 ranked.append((0, place))
             elif not any(place.source.class_(name) for name in made):
-                ranked.append((1 if run is None or place.function in run else 2, place))
+                ranked.append((1 if self.run is None or place.function in self.run else 2, place))
         return [place for _, place in sorted(ranked, key=lambda item: item[0])]
 
     def cut(self, kind: str, link: Link, place: Place | None, snippet: str, line: int = 0) -> Cut:

@@ -9,7 +9,7 @@ import importlib.util
 import re
 import warnings
 import zipimport
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
 
 from yagot import _core
@@ -172,6 +172,25 @@ class Source:
     def functions(self) -> list[tuple[str, Function]]:
         """All functions, with their qualified names."""
         return _functions_in(self.statements)
+
+    @functools.cached_property
+    def named(self) -> Mapping[str, Sequence[Function]]:
+        """The functions by their names; those without one are not among them."""
+        named: dict[str, list[Function]] = {}
+        for _, function in self.functions:
+            if not isinstance(function, ast.Lambda):
+                named.setdefault(function.name, []).append(function)
+        return named
+
+    @functools.cached_property
+    def unasked(self) -> Set[Function]:
+        """The functions that may be called though nothing that the test runs names them: lambdas and fixtures."""
+        return {f for _, f in self.functions if isinstance(f, ast.Lambda) or is_fixture(f)}
+
+    @functools.cached_property
+    def unasked_names(self) -> Set[str]:
+        """The names that these mention."""
+        return {name for function in self.unasked for name in names_in(function)}
 
     def class_of(self, function: Function | None) -> str:
         """The class that a function is a method of, or empty."""
