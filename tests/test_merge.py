@@ -407,3 +407,10 @@ def test_what_xml_can_say_in_several_ways(files, tmp_path):
 def test_a_merger_without_files():
     with pytest.raises(TypeError):
         _core.JUnitMerger()
+
+
+def test_an_error_is_one_line_whatever_a_file_is_called(tmp_path, capfd):
+    name = str(tmp_path / "a\nb\x1b[31m.xml")
+    assert main(["merge", "-o", str(tmp_path / "out.xml"), name]) == 2
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1 and r"a\nb\x1b[31m.xml" in said

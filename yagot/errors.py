@@ -13,9 +13,14 @@ class UserError(Exception):
     """A wrong setting, or a file that cannot be used; the text is one clear line."""
 
 
+def _one_line(text: object) -> str:
+    """A name of a file or test may have anything in it."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in f"yagot: {text}")
+
+
 def say(text: object) -> None:
     """Prints a line to the user, beside what the command itself prints."""
-    print(f"yagot: {text}", file=sys.stderr)
+    print(_one_line(text), file=sys.stderr)
 
 
 def complain(text: object) -> int:
@@ -36,4 +41,4 @@ def ending_run(by: Callable[[str], BaseException] = _exit) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise by(f"yagot: {error}") from None
+        raise by(_one_line(error)) from None
