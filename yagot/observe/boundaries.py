@@ -18,8 +18,8 @@ from yagot.observe.budget import LookBudget
 from yagot.observe.release import Ledger
 from yagot.originals import dataclasses
 
-FREE_OBJECTS = 1 << 19
-"""A look takes between half a microsecond and one for each object: half a second in all."""
+FREE_OBJECTS = {"module": 1 << 17, "class": 1 << 20, "test": 1 << 20}
+"""A look takes about a microsecond for each object. Who asks for more looks than there are by default pays for them."""
 
 OBJECTS_FOR_EACH_TEST = 256
 
@@ -51,7 +51,7 @@ class Boundaries:
         self.at = config.check_at if _core.GENERATIONS else "never"
         self._tests: list[Judged] = []
         self._previous: TestInfo | None = None
-        self._budget = LookBudget(ledger, FREE_OBJECTS, OBJECTS_FOR_EACH_TEST)
+        self._budget = LookBudget(ledger, FREE_OBJECTS.get(self.at, 0), OBJECTS_FOR_EACH_TEST)
 
     def begin(self, test: TestInfo) -> int:
         """The number of a test that begins."""
