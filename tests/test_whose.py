@@ -329,6 +329,30 @@ def test_the_cycle_of_the_project_is_shown(project):
     assert "test_idioms.Command.parser" in finding["parts"]
 
 
+PENDING = """
+    import asyncio, unittest
+
+    class Test(unittest.IsolatedAsyncioTestCase):
+        async def test_kept(self):
+            self.task = asyncio.create_task(asyncio.sleep(1000))
+            await asyncio.sleep(0)
+
+        async def test_leak(self):
+            self.task = asyncio.create_task(asyncio.sleep(1000))
+            await asyncio.sleep(0)
+            node = lambda: node
+"""
+
+
+def test_a_task_that_unittest_cancels_is_no_leak_of_the_test_that_has_kept_it(project):
+    """From 3.13 on frames of asyncio keep the cancelled task and, further up, the test case."""
+    project.write("test_pending.py", PENDING)
+    tests = project.tests("test_pending", check=1)
+    leaks = {name: [f["cause"] for f in test["findings"] if f["verdict"] == "leak"] for name, test in tests.items()}
+    assert leaks["test_kept"] == []
+    assert len(leaks["test_leak"]) == 1 and "<lambda>" in leaks["test_leak"][0]
+
+
 # -- what the project is -----------------------------------------------------------------------------
 
 NODE = "class Node:\n    def __init__(self):\n        self.me = self\n"
