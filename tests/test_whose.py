@@ -387,6 +387,50 @@ def installed(project):
     return project
 
 
+FIELDS = """
+    class Field:
+        def bind(self, owner):
+            self.owner = owner
+
+    class Form:
+        def __init__(self):
+            self.field = Field()
+            self.field.bind(self)
+"""
+
+
+def test_advice_for_a_project_that_is_installed(installed):
+    """It is for the installed file, not for the test's class that is on the cycle, too."""
+    for package in ("book_shop", "others"):
+        installed.write(f"site-packages/{package}/forms.py", FIELDS)
+    installed.write("test_forms.py", """
+        import unittest
+        from book_shop import forms
+        from others import forms as others
+
+        class Mine(forms.Form):
+            def __init__(self):
+                super().__init__()
+                self.form = self.field
+
+        class Theirs(others.Form):
+            def __init__(self):
+                super().__init__()
+                self.form = self
+
+        class Test(unittest.TestCase):
+            def test_installed(self):
+                Mine()
+
+            def test_others(self):
+                Theirs()
+        """)
+    tests = run_beside_packages(installed, "test_forms", check=1)
+    files = {name: {f["cut"]["file"] for f in test["findings"] if f["cut"]} for name, test in tests.items()}
+    assert files["test_installed"] == {"site-packages/book_shop/forms.py"}
+    assert files["test_others"] <= {"test_forms.py", ""}
+
+
 def test_a_project_that_is_installed(installed):
     tests = run_beside_packages(installed, "test_installed", check=1)
     assert {name: [(f["verdict"], f["owner"]) for f in test["findings"]] for name, test in tests.items()} == {

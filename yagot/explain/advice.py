@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from yagot.explain import containers, exceptions, functions, generators, ownership, recursion
 from yagot.explain.exceptions import Advice
-from yagot.explain.links import Cycle, is_source
+from yagot.explain.links import Cycle, is_installed, is_source
 from yagot.files import shown_path
 from yagot.model import Cut, Finding, TestInfo, changed
 from yagot.originals import without_collections
@@ -125,9 +125,11 @@ def _first(cut: Cut) -> str:
     return re.sub(r"(?<=\w)\W.*", "", cut.reference)
 
 
-def advised(findings: Sequence[Finding], test: TestInfo | None) -> tuple[Finding, ...]:
-    """The findings with the advice for those that count; the cycles as data are dropped."""
-    return tuple(_advised(finding, test) for finding in findings)
+def advised(
+    findings: Sequence[Finding], test: TestInfo | None, is_foreign: Callable[[str], bool] = is_installed
+) -> tuple[Finding, ...]:
+    """The findings with the advice for those that count; the cycles as data are dropped. *is_foreign*: see Cycle."""
+    return tuple(_advised(finding, test, is_foreign) for finding in findings)
 
 
 def _is_for_all(cut: Cut, test: TestInfo | None) -> bool:
@@ -149,7 +151,7 @@ def _name(cut: Cut) -> str:
     return cut.object.rpartition(" ")[2]
 
 
-def _advised(finding: Finding, test: TestInfo | None) -> Finding:
+def _advised(finding: Finding, test: TestInfo | None, is_foreign: Callable[[str], bool]) -> Finding:
     key = f"{finding.kind} {finding.concrete or finding.cause}"
     if test is not None and finding.hops and containers.is_plain(finding.hops):
         key += f" {test.id}"
@@ -162,7 +164,7 @@ def _advised(finding: Finding, test: TestInfo | None) -> Finding:
     if hops and advice is None and key not in _known:
         try:
             with without_collections():
-                advice = _choose(Cycle(hops, test))
+                advice = _choose(Cycle(hops, test, is_foreign))
         except Exception:  # whatever the source is like, a test must not fail for want of advice
             advice = None
         if len(_known) < _MOST:

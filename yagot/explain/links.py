@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from yagot.explain.attributes import field as field_of
@@ -43,6 +43,13 @@ def is_source(path: str) -> bool:
 def is_installed(path: str) -> bool:
     """Is it source of an installed package?"""
     return any(place in path for place in _PLACES)
+
+
+def installed_module(path: str) -> str:
+    """The name of the module whose source it is, if it is installed, or empty."""
+    place = next((place for place in _PLACES if place in path), "")
+    name = path.partition(place)[2].removesuffix(".py").replace(os.sep, ".") if place else ""
+    return name.removesuffix(".__init__")
 
 
 def type_of(hop: _Hop) -> str:
@@ -147,34 +154,38 @@ def links_of(hops: Sequence[_Hop]) -> list[Link]:
 class Cycle:
     """What the rules are asked about."""
 
-    def __init__(self, hops: Sequence[_Hop], test: TestInfo | None) -> None:
+    def __init__(
+        self, hops: Sequence[_Hop], test: TestInfo | None, is_foreign: Callable[[str], bool] = is_installed
+    ) -> None:
+        """*is_foreign*: is a file that is no part of the standard library another package's?"""
         self.hops = hops
         self.test = test
+        self._is_foreign = is_foreign
         self.links = links_of(hops)
         self._has_own = not self.is_others
         self._classes: dict[tuple[str, ...], list[tuple[Source, ast.ClassDef]]] = {}
 
     def without(self, link: Link) -> Cycle:
         """A cycle that is left when a link is gone."""
-        found = Cycle(link.rest, self.test)
+        found = Cycle(link.rest, self.test, self._is_foreign)
         found._has_own, found._classes = self._has_own, self._classes
         return found
 
     @property
     def is_others(self) -> bool:
         """Is nothing on it the project's?"""
-        return not any(is_source(link.file) and not is_installed(link.file) for link in self.links)
+        return not any(is_source(link.file) and not self._is_foreign(link.file) for link in self.links)
 
     def only(self, link: Link) -> Cycle:
         """This one, as if all were well without a link."""
-        found = Cycle(self.hops, self.test)
+        found = Cycle(self.hops, self.test, self._is_foreign)
         found._classes = self._classes
         found.links = [each._replace(breaks=each is link, drops=each is link) for each in self.links]
         return found
 
     def edits(self, path: str) -> bool:
         """May a file be changed? The project's; if nothing on the cycle is the project's, also a package's."""
-        return is_source(path) and not (self._has_own and is_installed(path))
+        return is_source(path) and not (self._has_own and self._is_foreign(path))
 
     def attributes(self) -> list[Link]:
         """The links by attributes of instances whose source can be changed."""

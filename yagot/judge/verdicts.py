@@ -7,8 +7,9 @@ from collections.abc import Container, Hashable, Iterable, Sequence
 from yagot.config import Config
 from yagot.explain.advice import advised  # loaded from the start, before tests change what imports need
 from yagot.explain.containers import KIND
+from yagot.explain.links import installed_module, is_installed
 from yagot.judge.judge import judge_all, merged
-from yagot.judge.project import Project
+from yagot.judge.project import PROJECT, Project
 from yagot.judge.rules import Rule
 from yagot.model import Finding, TestInfo
 
@@ -31,6 +32,7 @@ class Verdicts:
         """The settings that have matched something."""
         self._first: dict[Hashable, Finding] = {}
         self._version = 0
+        self._foreign: dict[str, bool] = {}
 
     def of(
         self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
@@ -41,13 +43,21 @@ class Verdicts:
         if self._version != self._project.version:
             self._version = self._project.version
             self._first.clear()
+            self._foreign.clear()
         return merged(self._by_cause(findings, test))
 
     def _judged(
         self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
     ) -> tuple[Finding, ...]:
         judged = judge_all(findings, config, rules, self._baseline, self._project, self.used)
-        return advised(judged, test) if any(finding.cycle_length for finding in judged) else judged
+        return advised(judged, test, self._is_foreign) if any(finding.cycle_length for finding in judged) else judged
+
+    def _is_foreign(self, path: str) -> bool:
+        """Is a file another package's? That of the project may be installed, too, as tox does it."""
+        if path not in self._foreign:
+            owner = self._project.owner_of_file(path, installed_module(path)) if is_installed(path) else PROJECT
+            self._foreign[path] = owner != PROJECT
+        return self._foreign[path]
 
     def _by_cause(self, findings: Iterable[Finding], test: TestInfo) -> list[Finding]:
         judged: list[Finding] = []
