@@ -5,12 +5,10 @@
  * is running, in C code that has released the GIL: all that is mapped of its stack is searched, up to a size, and what
  * its registers hold stays unknown.
  */
+#include "base/kernel.h"
 #include "find/reach.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -20,16 +18,10 @@ enum { RED_ZONE = 128, MOST_OF_A_STACK = 1 << 20, STACK_PAGE = 4096 };
 
 /* Where a thread's stack ends; 0 if nobody knows. The last two numbers of this file are stack and program pointers. */
 static uintptr_t
-stack_pointer(const char *thread)
+stack_pointer(long thread)
 {
-    char path[64], text[256];
-    (void)snprintf(path, sizeof path, "/proc/self/task/%.20s/syscall", thread);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t size = file >= 0 ? read(file, text, sizeof text - 1) : 0;
-    if (file >= 0) {
-        (void)close(file);
-    }
-    text[size > 0 ? size : 0] = 0;
+    char text[256];
+    yagot_read_of_thread(thread, "syscall", text, sizeof text);
     char *last = strrchr(text, ' ');
     if (last == NULL) {
         return 0;               /* "running" */
@@ -115,28 +107,16 @@ search_running(yagot_reach *r, long number)
 }
 
 static void
-search_c_stacks(yagot_reach *r)
+search_c_stack(long thread, void *reach)
 {
-    long self = syscall(SYS_gettid);
-    DIR *threads = opendir("/proc/self/task");
-    if (threads == NULL) {
+    yagot_reach *r = reach;
+    uintptr_t end = stack_pointer(thread), start = (end & ~(uintptr_t)7) - RED_ZONE;
+    if (end == 0) {
+        search_running(r, thread);
+    }
+    if (end == 0 || yagot_reach_unsafe(r, start, size_of_stack(r, start), true) == 0) {
         r->h->stacks = true;
-        return;
     }
-    for (struct dirent *entry; (entry = readdir(threads)) != NULL;) {
-        long number = strtol(entry->d_name, NULL, 10);
-        if (entry->d_name[0] == '.' || number == self) {
-            continue;
-        }
-        uintptr_t end = stack_pointer(entry->d_name), start = (end & ~(uintptr_t)7) - RED_ZONE;
-        if (end == 0) {
-            search_running(r, number);
-        }
-        if (end == 0 || yagot_reach_unsafe(r, start, size_of_stack(r, start), true) == 0) {
-            r->h->stacks = true;
-        }
-    }
-    (void)closedir(threads);
 }
 
 /* From 3.11 on frames lie in memory of their own: in chunks, of which the newest is in use up to its top. */
@@ -164,5 +144,7 @@ void
 yagot_reach_stacks(yagot_reach *r)
 {
     search_frames(r);
-    search_c_stacks(r);
+    if (yagot_visit_threads(search_c_stack, r) < 0) {
+        r->h->stacks = true;
+    }
 }

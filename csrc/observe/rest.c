@@ -2,12 +2,9 @@
  * for long. */
 #include "observe/rest.h"
 
+#include "base/kernel.h"
 #include "core.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -24,26 +21,11 @@ typedef struct {
 /* -- which threads -------------------------------------------------------------------------------- */
 
 static void
-add_thread(threads *others, long number)
+add_thread(long number, void *list)
 {
+    threads *others = list;
     if (number != syscall(SYS_gettid) && others->count < MOST_THREADS) {
         others->numbers[others->count++] = number;
-    }
-}
-
-/* All of the process. */
-static void
-add_all(threads *others)
-{
-    others->count = 0;
-    DIR *directory = opendir("/proc/self/task");
-    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
-        if (entry->d_name[0] != '.') {
-            add_thread(others, strtol(entry->d_name, NULL, 10));
-        }
-    }
-    if (directory != NULL) {
-        (void)closedir(directory);
     }
 }
 
@@ -61,13 +43,14 @@ list_others(threads *others)
         }
 #if PY_VERSION_HEX >= 0x030B0000
         unknown |= t->native_thread_id == 0;
-        add_thread(others, (long)t->native_thread_id);
+        add_thread((long)t->native_thread_id, others);
 #else
         unknown = true;
 #endif
     }
     if (unknown) {
-        add_all(others);
+        others->count = 0;
+        (void)yagot_visit_threads(add_thread, others);
     }
 }
 
@@ -77,14 +60,8 @@ list_others(threads *others)
 static bool
 is_at_work(long number)
 {
-    char path[64], text[128];
-    (void)snprintf(path, sizeof path, "/proc/self/task/%ld/stat", number);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t size = file >= 0 ? read(file, text, sizeof text - 1) : 0;
-    if (file >= 0) {
-        (void)close(file);
-    }
-    text[size > 0 ? size : 0] = 0;
+    char text[128];
+    yagot_read_of_thread(number, "stat", text, sizeof text);
     const char *end = strrchr(text, ')');
     return end != NULL && strncmp(end, ") R", 3) == 0;
 }
@@ -111,7 +88,7 @@ keep_at_work(yagot_rest *rest, const threads *others, threads *at_work)
         bool works = is_at_work(number);
         int place = find_restless(rest, number);
         if (works && place < 0) {
-            add_thread(at_work, number);
+            add_thread(number, at_work);
         }
         if (!works && place >= 0) {
             rest->restless[place] = 0;
