@@ -46,7 +46,7 @@ _RANKS = (
 """The kinds of cuts, the best first."""
 
 _known: dict[str, Advice | None] = {}
-_of_all: dict[str, Advice] = {}
+_of_all: dict[tuple[str, str], Advice] = {}
 """Those that are the same for all cycles of a cause."""
 _waiting: dict[str, Finding] = {}
 """Findings that have not counted so far."""
@@ -141,7 +141,7 @@ def _is_for_all(cut: Cut, test: TestInfo | None) -> bool:
 
 def _for_all(finding: Finding) -> Advice | None:
     """The advice for all cycles of a cause, if it speaks of what is on this one."""
-    advice = _of_all.get(f"{finding.kind} {finding.cause}")
+    advice = _of_all.get((finding.kind, finding.cause))
     names = {step.qualname for step in finding.steps}
     return advice if advice is not None and all(_name(each) in names for each in advice[0].all) else None
 
@@ -170,7 +170,7 @@ def _advised(finding: Finding, test: TestInfo | None, is_foreign: Callable[[str]
         if len(_known) < _MOST:
             _known[key] = advice
         if advice is not None and _is_for_all(advice[0], test):
-            _of_all.setdefault(f"{finding.kind} {finding.cause}", advice)
+            _of_all.setdefault((finding.kind, finding.cause), advice)
     if advice is None:
         return changed(finding, hops=())
     cut, sentence = advice

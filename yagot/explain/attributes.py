@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeGuard
 
 from yagot.explain.source import (
     ADDING,
@@ -22,7 +23,8 @@ from yagot.explain.source import (
 )
 from yagot.originals import ast
 
-_EMPTYING = ("clear", "pop", "remove", "discard", "popleft", "popitem")
+_TAKING = ("pop", "remove", "discard", "popleft", "popitem")
+"""Methods that take an item out of a container."""
 
 
 def _is_attribute(node: ast.AST | None, attribute: str, owner: str | None = None) -> bool:
@@ -30,6 +32,16 @@ def _is_attribute(node: ast.AST | None, attribute: str, owner: str | None = None
         isinstance(node, ast.Attribute)
         and stands_for(node.attr, attribute)
         and (owner is None or (isinstance(node.value, ast.Name) and node.value.id == owner))
+    )
+
+
+def _is_call(node: ast.AST, names: Sequence[str], attribute: str, owner: str) -> TypeGuard[ast.Call]:
+    """Is it ``owner.attribute.name(…)``, with one of the names?"""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in names
+        and _is_attribute(node.func.value, attribute, owner)
     )
 
 
@@ -151,23 +163,14 @@ def releases(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
             continue
         me = parameters(method)[0]
         for node in nodes_of(method):
-            emptied = (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr == "clear"
-                and _is_attribute(node.func.value, attribute, me)
-            )
+            emptied = _is_call(node, ("clear",), attribute, me)
             deleted = isinstance(node, ast.Delete) and any(_is_attribute(t, attribute, me) for t in node.targets)
             unset = any(
                 _is_attribute(target, attribute, me) and isinstance(value, ast.Constant) and value.value is None
                 for target, value in _pairs(node)
             )
-            popped = (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr == "pop"
-                and _is_attribute(node.func.value, "__dict__", me)
-                and any(isinstance(a, ast.Constant) and a.value == attribute for a in node.args[:1])
+            popped = _is_call(node, ("pop",), "__dict__", me) and any(
+                isinstance(a, ast.Constant) and a.value == attribute for a in node.args[:1]
             )
             if emptied or deleted or unset or popped:
                 yield method.name
@@ -206,16 +209,8 @@ def removers(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
         if method.name.startswith("_") or len(parameters(method)) < 2:
             continue
         me = parameters(method)[0]
-        for node in nodes_of(method):
-            taken = (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in _EMPTYING[1:]
-                and _is_attribute(node.func.value, attribute, me)
-            )
-            if taken:
-                yield method.name
-                break
+        if any(_is_call(node, _TAKING, attribute, me) for node in nodes_of(method)):
+            yield method.name
 
 
 def reads(cls: ast.ClassDef, attribute: str) -> Iterator[tuple[Function, ast.Attribute]]:

@@ -171,7 +171,7 @@ class Source:
     @functools.cached_property
     def functions(self) -> list[tuple[str, Function]]:
         """All functions, with their qualified names."""
-        return _functions_in(self.statements)
+        return self._functions_in(self.statements)
 
     @functools.cached_property
     def named(self) -> Mapping[str, Sequence[Function]]:
