@@ -1,12 +1,20 @@
 """Functions that a test leaves replaced: the run goes on, and its reports are written."""
 
+import ast
+from pathlib import Path
+
 import pytest
+
+import yagot
 
 FUNCTIONS = ["inspect.unwrap", "json.dumps", "os.stat", "os.open", "os.write", "os.close", "os.fstat", "io.StringIO",
              "sys.getrecursionlimit", "time.monotonic", "gc.collect", "gc.get_objects", "os.fspath", "os.path.join",
              "os.path.basename", "os.path.dirname", "os.path.normcase", "signal.pthread_sigmask", "sys.exc_info",
              "dataclasses.replace", "re.compile", "functools.wraps", "builtins.open",
-             "builtins.__import__", "ast.parse", "ast.walk", "tokenize.open", "tokenize.detect_encoding"]  # fmt: skip
+             "builtins.__import__", "ast.parse", "ast.walk", "tokenize.open", "tokenize.detect_encoding",
+             "builtins.isinstance", "builtins.sorted", "builtins.str", "builtins.any", "builtins.repr",
+             "builtins.print", "builtins.tuple", "builtins.sum", "builtins.issubclass", "traceback.TracebackException",
+             "traceback.format_exception", "linecache.checkcache", "sys.tracebacklimit"]  # fmt: skip
 OPTIONS = [("--junit-xml", "r.xml", "--markdown", "m.md"), ("--repeat", "0:2", "--repeat-seconds", "1")]
 
 
@@ -14,8 +22,8 @@ OPTIONS = [("--junit-xml", "r.xml", "--markdown", "m.md"), ("--repeat", "0:2", "
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_run_goes_on(project, function, options):
     project.write("test_p.py", f"""
-        import ast, builtins, dataclasses, functools, gc, inspect, io, json, os, re, signal, sys, time, tokenize
-        import unittest
+        import ast, builtins, dataclasses, functools, gc, inspect, io, json, linecache, os, re, signal, sys, time
+        import tokenize, traceback, unittest
 
         def broken(*args, **keywords):
             raise ZeroDivisionError
@@ -33,6 +41,52 @@ def test_the_run_goes_on(project, function, options):
                     return two
         """)
     tests = project.tests(*options, "test_p", check=1)
+    assert [finding["verdict"] for finding in tests["test_b"]["findings"]] == ["leak"]
+    assert "ZeroDivisionError" not in project.result.stderr
+
+
+def test_what_is_built_in_is_kept():
+    """Every function of yagot's has what was built in when it was loaded: a module that does not say so is found here,
+    whichever builtin a test replaces."""
+    package = Path(yagot.__file__).parent
+    for path in package.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        functions = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        kept = [
+            node.lineno
+            for node in tree.body
+            if (isinstance(node, ast.ImportFrom) and any(alias.asname == "__builtins__" for alias in node.names))
+            or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__builtins__")
+        ]
+        assert not functions or (kept and kept[0] < functions[0]), path
+
+
+def test_all_builtins_at_once(project):
+    """Failures are formatted by unittest, which finds its functions as they were."""
+    project.write("test_p.py", """
+        import builtins
+        import unittest
+
+        def broken(*args, **keywords):
+            raise ZeroDivisionError
+
+        NEEDED = ["getattr", "hasattr", "iter", "len", "next", "map", "super", "type"]  # by unittest between tests
+        AT_EXIT = ["list", "reversed"]
+        FUNCTIONS = [name for name, value in vars(builtins).items() if callable(value) and not name.startswith("__")]
+
+        class T(unittest.TestCase):
+            def test_a(self):
+                for name in FUNCTIONS:
+                    value = getattr(builtins, name)
+                    raised = isinstance(value, type) and issubclass(value, BaseException)
+                    if not raised and name not in [*NEEDED, *AT_EXIT, "setattr", "isinstance", "issubclass"]:
+                        setattr(builtins, name, broken)
+
+            def test_b(self):
+                one = []
+                one.append(one)
+        """)
+    tests = project.tests("--junit-xml", "r.xml", "--html", "r.html", "test_p", check=1)
     assert [finding["verdict"] for finding in tests["test_b"]["findings"]] == ["leak"]
     assert "ZeroDivisionError" not in project.result.stderr
 

@@ -3,6 +3,7 @@
 The public names. The C core is loaded when the first of them that needs it is used.
 """
 
+import builtins
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from yagot.runner import TextTestRunner
     from yagot.testcase import LeakCheckMixin, TestCase
     from yagot.tracker import GarbageTracker, garbage_checked
+
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
+"""What functions of yagot know as built in, whatever a test does to it: each module imports this."""
 
 __version__ = "0.6.0"
 

@@ -8,6 +8,7 @@ import signal
 import sys
 from typing import Any
 
+from yagot import __builtins__ as __builtins__
 from yagot import __version__
 from yagot.config import OPTIONS
 from yagot.errors import UserError, complain

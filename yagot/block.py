@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import Config
 from yagot.model import TestInfo
 from yagot.observe.checker import Checker

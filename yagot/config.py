@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from yagot import __builtins__ as __builtins__
 from yagot.errors import UserError
 
 

@@ -6,6 +6,8 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
+from yagot import __builtins__ as __builtins__
+
 USAGE_ERROR = 2
 
 

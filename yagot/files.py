@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, TypeVar
 
+from yagot import __builtins__ as __builtins__
 from yagot.errors import UserError
 from yagot.originals import os, signal
 

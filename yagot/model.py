@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from yagot import __builtins__ as __builtins__
 from yagot.originals import dataclasses
 
 try:  # hashlib's own source for it; hashlib itself brings OpenSSL along, 4 MB

@@ -5,23 +5,34 @@ from __future__ import annotations
 import ast as ast
 import atexit
 import builtins
+import collections
 import contextlib
 import copy
 import dataclasses as dataclasses
+import fnmatch
+import functools
 import gc
 import genericpath
 import io as io
 import json as json
+import linecache
+import operator
 import os as os
 import posixpath
+import re
 import signal as signal
 import sys
+import textwrap
 import threading
 import time
 import tokenize as tokenize
+import traceback
+import types
 from collections.abc import Iterator
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING
+
+from yagot import __builtins__ as __builtins__
 
 
 class originals:
@@ -49,9 +60,6 @@ class originals:
     gettrace = staticmethod(sys.gettrace)
     settrace = staticmethod(sys.settrace)
 
-    import_ = staticmethod(builtins.__import__)
-    open = staticmethod(builtins.open)
-
 
 @contextlib.contextmanager
 def without_collections() -> Iterator[None]:
@@ -66,35 +74,91 @@ def without_collections() -> Iterator[None]:
         originals.enable()
 
 
-@contextlib.contextmanager
-def importing() -> Iterator[None]:
-    """Meanwhile modules are imported as they were: unittest, for one, loads what it formats a failure with late."""
-    replaced = builtins.__import__
-    builtins.__import__ = originals.import_
-    try:
-        yield
-    finally:
-        builtins.__import__ = replaced
+_ABSENT = object()
+
+
+class _Restored:
+    """Meanwhile the functions are as they were that others of the standard library work with: unittest, which formats a
+    failure, and modules that are loaded late."""
+
+    _KINDS = (FunctionType, BuiltinFunctionType, type, ModuleType)
+
+    def __init__(self, *modules: ModuleType) -> None:
+        self._functions: list[tuple[dict[str, object], dict[str, object]]] = []
+        self._replaced: list[tuple[dict[str, object], dict[str, object]]] = []
+        self._depth = 0
+        self.add(*modules)
+
+    def add(self, *modules: ModuleType) -> None:
+        """Those of further modules, as they are now."""
+        for module in modules:
+            functions: dict[str, object] = {}
+            functions.update((name, value) for name, value in vars(module).items() if isinstance(value, self._KINDS))
+            self._functions.append((vars(module), functions))
+
+    def __enter__(self) -> None:
+        self._depth += 1
+        if self._depth > 1:
+            return
+        limit = getattr(sys, "tracebacklimit", 0)
+        if not isinstance(limit, int):  # tracebacks with such a limit are errors
+            self._replaced.append((vars(sys), {"tracebacklimit": limit}))
+            del sys.tracebacklimit
+        for now, functions in self._functions:
+            if all(map(operator.is_, map(now.get, functions), functions.values())):
+                continue
+            replaced = {name: now.get(name, _ABSENT) for name in functions if now.get(name) is not functions[name]}
+            self._replaced.append((now, replaced))
+            now.update((name, functions[name]) for name in replaced)
+
+    def __exit__(self, *error: object) -> None:
+        self._depth -= 1
+        while self._depth == 0 and self._replaced:
+            now, replaced = self._replaced.pop()
+            now.update(replaced)
+            for name in [name for name, value in replaced.items() if value is _ABSENT]:
+                del now[name]
+
+
+_PARTS_OF_RE = [module for name, module in sys.modules.items() if name.startswith(("re.", "sre_"))]
+
+restored = _Restored(
+    builtins, collections, contextlib, copy, fnmatch, functools, genericpath, io, linecache, operator, os, posixpath,
+    re, textwrap, tokenize, traceback, types, *_PARTS_OF_RE,
+)
+
+
+def _rebound(function: FunctionType, names: dict[str, object]) -> FunctionType:
+    """A function that finds these names instead of its module's."""
+    rebound = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
+    rebound.__kwdefaults__ = function.__kwdefaults__
+    return rebound
 
 
 def _copied(*modules: ModuleType, **held: object) -> ModuleType:
     """A module with the functions that others have now; those written in Python call each other, and use what is
-    *held*, whatever becomes of the others."""
+    *held* and what is built in, whatever becomes of the others."""
     copy = ModuleType(modules[-1].__name__)
     names = vars(copy)
     for module in modules:
         names.update(vars(module))
-    names.update(held)
+    names.update(held, __builtins__=__builtins__)
     for name, value in list(names.items()):
         if isinstance(value, FunctionType) and any(value.__globals__ is vars(module) for module in modules):
-            rebound = FunctionType(value.__code__, names, name, value.__defaults__, value.__closure__)
-            rebound.__kwdefaults__ = value.__kwdefaults__
-            names[name] = rebound
+            names[name] = _rebound(value, names)
     return copy
+
+
+def _encoder() -> object:
+    """The one that json.dumps() uses unless it is asked for more."""
+    names, methods = vars(_copied(json.encoder)), vars(json.JSONEncoder)
+    own = {name: _rebound(method, names) for name, method in methods.items() if isinstance(method, FunctionType)}
+    return type("JSONEncoder", (json.JSONEncoder,), own)()
 
 
 if not TYPE_CHECKING:
     os = _copied(os)
     os.path = _copied(genericpath, posixpath, os=os)
     dataclasses = _copied(dataclasses, copy=_copied(copy))
-    ast, io, json, signal, tokenize = map(_copied, (ast, io, json, signal, tokenize))
+    json = _copied(json, _default_encoder=_encoder())
+    ast, io, signal, tokenize = map(_copied, (ast, io, signal, tokenize))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import unittest
 from typing import Any
 
+from yagot import __builtins__ as __builtins__
 from yagot import _core
 from yagot.config import switched_off
 from yagot.files import UnusablePath
 from yagot.model import Problem, TestInfo, TestReport
 from yagot.observe.checker import Checker
+from yagot.originals import restored
 from yagot.testcase import Proxy, _Error, problem_of, report_late, run_checked
 
 __unittest = True
@@ -80,6 +82,10 @@ class RunResult(Proxy):
     def addError(self, test: Any, err: _Error) -> None:
         self._add(test, "error", problem_of(err))
         self._target.addError(test, err)
+
+    def printErrors(self) -> None:
+        with restored:
+            self._target.printErrors()
 
     def stopTestRun(self) -> None:
         report_late(self._target, self._checker)

@@ -6,10 +6,12 @@ import contextlib
 import functools
 import traceback
 import unittest
+import unittest.util
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import load, switched_off
 from yagot.errors import say
 from yagot.files import UnusablePath, file_of_module, shown_path
@@ -17,11 +19,12 @@ from yagot.judge.rules import rules_of
 from yagot.model import Problem, TestInfo, TestReport
 from yagot.observe.checker import Checker, LeakError
 from yagot.observe.references import Again
-from yagot.originals import importing, io
+from yagot.originals import io, restored
 
 __unittest = True  # hides these frames from unittest's tracebacks
 
 MOST_WRAPPERS = 100
+restored.add(unittest.case, unittest.result, unittest.runner, unittest.util)
 
 _Error = tuple[type[BaseException], BaseException, Any]
 
@@ -61,7 +64,8 @@ def problem_of(error: Any) -> Problem:
         kind = getattr(error, "type", None) or type(error)
         text = error.getTraceback() if hasattr(error, "getTraceback") else str(error)
         return Problem(getattr(kind, "__qualname__", str(kind)), (text.strip() or "failed").splitlines()[-1], text)
-    lines = traceback.format_exception(*error)
+    with restored:
+        lines = traceback.format_exception(*error)
     return Problem(error[0].__qualname__, lines[-1].strip(), "".join(lines))
 
 
@@ -233,7 +237,7 @@ def _add_failure(result: Any, test: Any, error: LeakError) -> None:
     try:
         leaked()
     except LeakError:
-        with importing():
+        with restored:
             result.addFailure(test, (LeakError, error, error.__traceback__))
     error.__traceback__ = None  # it is in a cycle with this frame
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from gc import DEBUG_SAVEALL
 from typing import Any, ClassVar, TypeVar
 
+from yagot import __builtins__ as __builtins__
 from yagot import _core
 from yagot.explain.advice import advised
 from yagot.model import from_core

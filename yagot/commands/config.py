@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import load
 from yagot.judge.project import project_of
 

@@ -15,6 +15,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from yagot import __builtins__ as __builtins__
+
 _NAME = rb"[A-Za-z_][\w.-]*"
 _ATTRIBUTE = re.compile(rb"\s+((?:%s:)?%s)\s*=\s*(\"[^\"]*\"|'[^']*')" % (_NAME, _NAME))
 _OPENING = re.compile(rb"<(?:%s:)?(%s)" % (_NAME, _NAME))

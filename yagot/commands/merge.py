@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
+from yagot import __builtins__ as __builtins__
 from yagot import _core
 from yagot.errors import say
 from yagot.files import Output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 
+from yagot import __builtins__ as __builtins__
 from yagot import _core
 from yagot.commands.mend import Mender, mend
 from yagot.commands.merge import new_merger, read, warn, write

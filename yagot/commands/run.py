@@ -9,6 +9,7 @@ import sys
 import unittest
 from typing import TYPE_CHECKING, Any
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import Config, load, misspelt
 from yagot.errors import USAGE_ERROR, complain
 from yagot.originals import without_collections

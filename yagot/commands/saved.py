@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from yagot import __builtins__ as __builtins__
 from yagot.errors import UserError, complain
 from yagot.files import check_different, readable, text_of
 from yagot.model import Finding, TestReport, from_json

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from yagot import __builtins__ as __builtins__
 from yagot.explain import containers, exceptions, functions, generators, ownership, recursion
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, is_installed, is_source

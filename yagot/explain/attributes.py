@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TypeGuard
 
+from yagot import __builtins__ as __builtins__
 from yagot.explain.source import (
     ADDING,
     MOST,

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from yagot import __builtins__ as __builtins__
 from yagot.explain.source import Source, read
 from yagot.files import file_of_module, namespace_of
 from yagot.originals import ast

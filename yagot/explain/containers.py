@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from yagot import __builtins__ as __builtins__
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle
 from yagot.explain.source import ADDING, Function, Source, nodes_of, read, remembered
 from yagot.files import shown_path
 from yagot.model import Cut
-from yagot.originals import ast, originals, os
+from yagot.originals import ast, os
 
 if TYPE_CHECKING:
     from yagot._core import _Hop
@@ -126,7 +127,7 @@ def _closing(source: Source, function: Function, shown: set[str]) -> list[_Store
 def _into_itself(path: str) -> Sequence[int]:
     """The lines of a file that look as if they put something into itself. To parse all packages takes too long."""
     try:
-        with originals.open(path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             text = file.read()
     except OSError:
         return ()

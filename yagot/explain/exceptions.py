@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from yagot import __builtins__ as __builtins__
 from yagot.explain.links import Cycle, Link
 from yagot.explain.source import SHOWN, Function, Place, Source, attributes_in, is_captured, mentions, nodes_of
 from yagot.model import Cut

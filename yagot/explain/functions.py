@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from yagot import __builtins__ as __builtins__
 from yagot.explain.attributes import is_handed_out, own_setters, reads, removers, written
 from yagot.explain.exceptions import Advice
 from yagot.explain.holders import is_kept

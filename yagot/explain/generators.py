@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from yagot import __builtins__ as __builtins__
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, Link
 from yagot.explain.source import Place, nodes_of

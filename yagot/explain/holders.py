@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from yagot import __builtins__ as __builtins__
 from yagot.explain.source import ADDING, Function, Source, nodes_of
 from yagot.originals import ast
 

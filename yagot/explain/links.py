@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
+from yagot import __builtins__ as __builtins__
 from yagot.explain.attributes import field as field_of
 from yagot.explain.attributes import own_setters, setters
 from yagot.explain.classes import class_places

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from yagot import __builtins__ as __builtins__
 from yagot.explain.attributes import as_written, own_setters, releases, written
 from yagot.explain.classes import inherits, lacks
 from yagot.explain.exceptions import Advice, around

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from yagot import __builtins__ as __builtins__
 from yagot.explain.exceptions import Advice, around
 from yagot.explain.links import Cycle, Link
 from yagot.explain.source import Function, Place, Source, names_in, nodes_of, parameters

@@ -12,6 +12,7 @@ import zipimport
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
 
+from yagot import __builtins__ as __builtins__
 from yagot import _core
 from yagot.originals import ast, os, tokenize
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import Config, ConfigError
 from yagot.files import Output, readable, text_of
 from yagot.model import TestReport

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from yagot import __builtins__ as __builtins__
 from yagot.explain.containers import closes
 from yagot.files import file_of_module
 from yagot.judge.project import Project, distribution

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Container, Sequence
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import Config
 from yagot.judge.matches import key
 from yagot.judge.owners import BUILTIN, is_within, omitted_by, owner_of

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import Config
 
 PATTERNS = ("source", "omit", "allow", "ignore_types", "disable_rules")

@@ -9,6 +9,7 @@ import fnmatch
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
+from yagot import __builtins__ as __builtins__
 from yagot.files import shown_path
 from yagot.judge.containers import closing_packages
 from yagot.judge.project import PROJECT, STANDARD_LIBRARY, Project

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from yagot import __builtins__ as __builtins__
 from yagot.files import file_of_module, namespace_of
 from yagot.originals import os
 

@@ -11,6 +11,7 @@ import fnmatch
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
+from yagot import __builtins__ as __builtins__
 from yagot.model import Finding
 
 _Target = TypeVar("_Target", bound=Callable[..., Any])

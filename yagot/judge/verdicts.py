@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Hashable, Iterable, Sequence
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import Config
 from yagot.explain.advice import advised  # loaded from the start, before tests change what imports need
 from yagot.explain.containers import KIND
@@ -12,6 +13,7 @@ from yagot.judge.judge import judge_all, merged
 from yagot.judge.project import PROJECT, Project
 from yagot.judge.rules import Rule
 from yagot.model import Finding, TestInfo
+from yagot.originals import restored
 
 _MOST = 10_000
 """So many verdicts are remembered."""
@@ -38,13 +40,14 @@ class Verdicts:
         self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
     ) -> tuple[Finding, ...]:
         """The findings of a test with verdicts and advice; those of one cause in general are one."""
-        if config is not self.config or rules or config.ignore_types:
-            return merged(self._judged(findings, config, rules, test))
-        if self._version != self._project.version:
-            self._version = self._project.version
-            self._first.clear()
-            self._foreign.clear()
-        return merged(self._by_cause(findings, test))
+        with restored:
+            if config is not self.config or rules or config.ignore_types:
+                return merged(self._judged(findings, config, rules, test))
+            if self._version != self._project.version:
+                self._version = self._project.version
+                self._first.clear()
+                self._foreign.clear()
+            return merged(self._by_cause(findings, test))
 
     def _judged(
         self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from yagot import __builtins__ as __builtins__
 from yagot import _core
 from yagot.config import Config
 from yagot.judge.rules import Rule

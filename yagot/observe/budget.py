@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from yagot import __builtins__ as __builtins__
+
 if TYPE_CHECKING:
     from yagot.observe.release import Ledger
 

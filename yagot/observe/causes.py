@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from yagot import __builtins__ as __builtins__
 from yagot.model import Finding, changed, from_core
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Collection, Container, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from yagot import __builtins__ as __builtins__
 from yagot import _core
 from yagot.config import Config, ConfigError, parse_repeat
 from yagot.judge.baseline import read

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from yagot import __builtins__ as __builtins__
 from yagot import _core
 from yagot.model import Finding
 from yagot.observe.growth_naming import Grown, name_all

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
+from yagot import __builtins__ as __builtins__
 from yagot.originals import os
 
 MOST_EVENTS = 50_000

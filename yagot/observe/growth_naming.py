@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from yagot import __builtins__ as __builtins__
 from yagot import _core
 from yagot.files import shown_path
 from yagot.model import BOUNDED, FILLING, Finding, Step

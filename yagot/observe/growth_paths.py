@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence, Sized
 from types import ModuleType
 from typing import NamedTuple
 
+from yagot import __builtins__ as __builtins__
 from yagot import _core
 
 SMALL_BOUND = 10_000

@@ -14,6 +14,7 @@ import threading
 from array import array
 from collections.abc import Sequence
 
+from yagot import __builtins__ as __builtins__
 from yagot import _core
 from yagot.originals import os
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from yagot import __builtins__ as __builtins__
 from yagot.originals import os
 
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
+from yagot import __builtins__ as __builtins__
 from yagot.model import lasting
 from yagot.observe.budget import LookBudget
 from yagot.originals import originals

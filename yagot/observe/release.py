@@ -7,10 +7,12 @@ says it is the test's module: filters of warnings match there, and no registry o
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING
 
+from yagot import __builtins__ as __builtins__
 from yagot.files import file_of_module
 from yagot.model import TestInfo
 from yagot.observe.causes import Causes
@@ -36,7 +38,7 @@ def _file_of(test: TestInfo) -> str:
 def _standing_for(test: TestInfo) -> FunctionType:
     """A function that calls another one, on the line of a test's definition."""
     code = _CALL.replace(co_filename=_file_of(test), co_firstlineno=test.line or 1, co_name=test.name)
-    return FunctionType(code, {"__name__": test.module or "__main__", "__builtins__": __builtins__})
+    return FunctionType(code, {"__name__": test.module or "__main__", "__builtins__": vars(builtins)})
 
 
 class _Releaser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import FrameType
 from typing import Any
 
+from yagot import __builtins__ as __builtins__
 from yagot.originals import originals
 
 SECONDS = 0.2

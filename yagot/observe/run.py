@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import Config
 from yagot.files import UnusablePath
 from yagot.judge.matches import unmatched
 from yagot.model import BROKEN_OFF, INTERRUPTED, THE_RUN, Problem, TestInfo, TestReport
-from yagot.originals import importing
+from yagot.originals import restored
 from yagot.report.totals import Summary
 
 
@@ -153,7 +154,7 @@ class Run:
         problems = []
         for reporter in self.reporters:
             try:
-                with importing():
+                with restored:
                     reporter.close()
             except UnusablePath as error:  # the others are written all the same
                 self._unwritten.append(reporter)

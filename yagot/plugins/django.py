@@ -11,6 +11,7 @@ from typing import Any
 
 from django.test.runner import DiscoverRunner, ParallelTestSuite, RemoteTestRunner
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import load, switched_off
 from yagot.errors import ending_run
 from yagot.observe.checker import Checker

@@ -10,6 +10,7 @@ from nose.case import Test
 from nose.plugins import Plugin
 from nose.proxy import ResultProxy
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import OPTIONS, load, switched_off
 from yagot.errors import UserError, ending_run
 from yagot.observe.checker import Checker

@@ -7,6 +7,7 @@ from typing import Any
 
 from nose2.events import Plugin
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import OPTIONS, Config, ConfigError, load, switched_off
 from yagot.errors import UserError, ending_run
 from yagot.observe.checker import Checker, LeakError

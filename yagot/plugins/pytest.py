@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import OPTIONS
 from yagot.plugins.pytest_items import dropped_of, forget_run, info_of, is_checked, marks_of, rules_of_item
 from yagot.plugins.pytest_phases import Phases

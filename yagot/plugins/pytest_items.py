@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from yagot import __builtins__ as __builtins__
+
 if TYPE_CHECKING:
     from yagot.judge.rules import Rule
     from yagot.model import TestInfo

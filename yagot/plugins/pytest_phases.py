@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from yagot import __builtins__ as __builtins__
+
 
 def _as_text(error: BaseException) -> str:
     """An exception with those behind it, whose tracebacks go: they lead to the calls in progress, and those to them."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from yagot import __builtins__ as __builtins__
 from yagot.plugins.pytest_items import info_of, info_of_node, is_checked
 from yagot.report.reporters import make_reporters
 from yagot.report.wording import plural

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from yagot import __builtins__ as __builtins__
 from yagot._core import __version__
 from yagot.config import Config
 from yagot.originals import dataclasses, os

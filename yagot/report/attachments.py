@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 
+from yagot import __builtins__ as __builtins__
 from yagot.files import Output, UnusablePath, readable
 from yagot.model import Finding, TestReport
 from yagot.originals import os

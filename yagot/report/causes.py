@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from yagot import __builtins__ as __builtins__
 from yagot.model import Finding, TestInfo, TestReport
 from yagot.report.wording import plural, size
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterator, Sequence
 
+from yagot import __builtins__ as __builtins__
 from yagot.model import Finding
 
 NAME_LIMIT = 200

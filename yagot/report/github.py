@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from yagot import __builtins__ as __builtins__
 from yagot.model import Finding, TestInfo, TestReport
 from yagot.report.wording import describe, legend, summary_text
 

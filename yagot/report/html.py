@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from yagot import __builtins__ as __builtins__
 from yagot.config import ConfigError
 from yagot.files import Output, shown_places
 from yagot.model import TestReport

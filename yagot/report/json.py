@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from yagot import __builtins__ as __builtins__
 from yagot.files import Output
 from yagot.model import TestInfo, TestReport
 from yagot.originals import json

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Literal
 
+from yagot import __builtins__ as __builtins__
 from yagot import _core
 from yagot.commands.merge import combine_suites
 from yagot.files import Output, UnusablePath

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
+from yagot import __builtins__ as __builtins__
 from yagot.files import Output
 from yagot.originals import os
 from yagot.report.causes import CauseReport, CauseTotals, suspected_text

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from yagot import __builtins__ as __builtins__
+
 if TYPE_CHECKING:
     from yagot.config import Config
     from yagot.observe.run import Reporter

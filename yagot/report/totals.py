@@ -6,6 +6,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator
 
+from yagot import __builtins__ as __builtins__
 from yagot.judge.owners import BUILTIN
 from yagot.model import BEFORE, LATER, TestReport
 from yagot.report.causes import Causes, CauseTotals, suspected_text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 
+from yagot import __builtins__ as __builtins__
 from yagot.files import shown_path, shown_places
 from yagot.model import Finding, Step, TestReport
 
