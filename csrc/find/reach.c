@@ -12,6 +12,7 @@
 
 #include "find/memory_scan.h"
 
+#include <stddef.h>
 #include <string.h>
 
 enum { PIECE = 1 << 14, MOST_OF_A_BLOCK = 1 << 25, MOST_IN_ALL = 1 << 28 };
@@ -192,6 +193,42 @@ follow(yagot_reach *r, uintptr_t word)
     }
 }
 
+/* -- stacks of frames ------------------------------------------------------------------------------ */
+
+/* Code that is suspended, as in a greenlet, has its variables in a stack that no object shows. It is known by what is
+ * kept of it, in a thread's state as elsewhere: its newest chunk, and the ends of what is used of that and of it. */
+static void
+follow_frames(yagot_reach *r, const uintptr_t *words)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    enum { PAGE = 4096, HEAD = offsetof(_PyStackChunk, data), LARGEST = 1 << 26 };
+    uintptr_t start = words[0], top = words[1];
+    size_t size = words[2] - start;
+    bool fits = start != 0 && start % PAGE == 0 && size % PAGE == 0 && size < LARGEST && top - start <= size;
+    while (fits && top - start >= HEAD) {
+        _PyStackChunk chunk;
+        fits = yagot_memory_read(r->memory, start, &chunk, HEAD) == HEAD && chunk.size == size;
+        uint32_t *slot = fits ? yagot_idtable_slot(&r->visited, (void *)start) : NULL;
+        r->failed |= fits && slot == NULL;
+        if (slot == NULL || *slot != 0) {
+            return;
+        }
+        *slot = 1;
+        push(r, (yagot_block){start + HEAD, top - start - HEAD});
+        _PyStackChunk below;
+        start = (uintptr_t)chunk.previous;
+        fits = start != 0 && start % PAGE == 0
+               && yagot_memory_read(r->memory, start, &below, HEAD) == HEAD && below.size < LARGEST
+               && below.top * sizeof(PyObject *) <= below.size - HEAD;
+        size = fits ? below.size : 0;
+        top = fits ? start + HEAD + below.top * sizeof(PyObject *) : 0;
+    }
+#else
+    (void)r;
+    (void)words;
+#endif
+}
+
 /* -- what is found in them ------------------------------------------------------------------------- */
 
 static void
@@ -231,6 +268,9 @@ search_words(yagot_reach *r, const uintptr_t *words, size_t count, bool onwards)
     for (size_t i = 0; i < count; i++) {
         if (!is_hit(r, words[i]) && onwards) {
             follow(r, words[i]);
+            if (i + 2 < count) {
+                follow_frames(r, words + i);
+            }
         }
         if (i + 1 < count) {
             (void)is_hit(r, words[i] >> HALF | words[i + 1] << HALF);

@@ -1,5 +1,7 @@
 """Libraries whose objects are not like others: NumPy's arrays, greenlets, ctypes' types."""
 
+import sys
+
 import pytest
 from support import needs_generations
 
@@ -103,6 +105,77 @@ def test_a_suspended_greenlet(project, keep, fill, option):
     """It is suspected at most, also where the looks of later tests are put off."""
     pytest.importorskip("greenlet")
     clean(project, "test_greenlets", SUSPENDED.format(keep=keep), fill, option)
+
+
+SEEN = """
+import greenlet
+
+class Node:
+    pass
+
+def switch(*_):
+    greenlet.getcurrent().parent.switch()
+
+class TestA(unittest.TestCase):
+    def start(self, body, *arguments):
+        g = greenlet.greenlet(body)
+        g.switch(*arguments)
+        KEEP.append(g)
+
+    def test_variables(self):
+        def body(given):
+            local = [given, Node()]
+            def inner():
+                switch()
+            inner()
+            return local
+        self.start(body, {"a": Node()})
+
+    def test_generator(self):
+        def made():
+            node = Node()
+            yield node
+        def body():
+            for node in made():
+                data = {"x": [node]}
+                switch()
+        self.start(body)
+
+    def test_deep(self):
+        def body(depth):
+            local = [Node()]
+            if depth:
+                body(depth - 1)     # more than a chunk of the stack holds
+            else:
+                switch()
+            return local
+        self.start(body, 300)
+
+    def test_called_from_c(self):
+        def body():
+            list(map(switch, [Node(), Node()]))
+        self.start(body)
+
+    def test_leak(self):
+        node = Node()
+        def body():
+            local = Node()
+            switch()
+        g = greenlet.greenlet(body)
+        g.switch()
+        node.me = node
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the interpreter's stack of frames came with 3.11")
+@pytest.mark.parametrize("option", ["--report-only", "--confirm"])
+def test_what_suspended_greenlets_hold_is_found(project, option):
+    """Not even suspected: it is in the stack of frames, or in what was copied of the C stack."""
+    pytest.importorskip("greenlet")
+    project.write("test_g.py", f"import unittest\nKEEP = []\n{SEEN}")
+    tests = project.tests(option, "test_g", check=1 if option == "--confirm" else 0)
+    found = [(name, finding["cause"]) for name, test in tests.items() for finding in test["findings"]]
+    assert found == [("test_leak", "test_g.Node.me")]
 
 
 GEVENT = """
