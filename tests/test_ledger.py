@@ -460,12 +460,35 @@ def test_cleared_callbacks_are_told(ledger):
     assert look(ledger, self_list)["incomplete"] is None
 
 
+def _collect_first():
+    gc.collect()
+    self_list()
+    gc.freeze()
+    gc.unfreeze()
+
+
+FREEZING = {
+    "alone": lambda: (self_list(), gc.freeze()),
+    "thawed": lambda: (self_list(), gc.freeze(), gc.unfreeze()),
+    "after a collection": _collect_first,
+    "between collections": lambda: (self_list(), gc.freeze(), gc.unfreeze(), gc.collect(0)),
+}
+
+
 @needs_generations
-def test_freeze_is_told(ledger):
+@pytest.mark.parametrize("body", FREEZING.values(), ids=FREEZING)
+def test_freeze_is_told(ledger, body):
     try:
-        assert "gc.freeze()" in look(ledger, lambda: (self_list(), gc.freeze()))["incomplete"]
+        assert "gc.freeze()" in look(ledger, body)["incomplete"]
     finally:
         gc.unfreeze()
+    assert look(ledger, lambda: (gc.collect(0), gc.collect(), self_list()))["incomplete"] is None
+
+
+@needs_generations
+def test_what_is_made_after_thawing_is_seen(ledger):
+    seen = look(ledger, lambda: (gc.freeze(), gc.unfreeze(), self_list()))
+    assert len(seen["findings"]) == 1
 
 
 # -- uncollectable ---------------------------------------------------------------------------------

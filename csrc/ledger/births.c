@@ -36,6 +36,18 @@ yagot_keep_dropped(yagot_dropped_objects *dropped, PyObject *tuple)
 
 /* -- taking them ---------------------------------------------------------------------------------- */
 
+static int
+take_marker_out(yagot_window *window, PyObject *list)
+{
+    for (Py_ssize_t i = 0; !window->met && window->marker != NULL && i < PyList_GET_SIZE(list); i++) {
+        if (PyList_GET_ITEM(list, i) == window->marker) {
+            window->met = true;
+            return PyList_SetSlice(list, i, i + 1, NULL);
+        }
+    }
+    return 0;
+}
+
 /* Generation 2: births that a collection has moved there, and maybe younger ones. Any object at a birth's address is a
  * birth: what was older had the address before. */
 static int
@@ -43,6 +55,9 @@ add_generation(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
 {
     PyObject *list = generation == 2 ? yagot_gc_objects_in(&self->gc, &self->window.promoted.table)
                                      : yagot_gc_objects(&self->gc, generation);
+    if (list != NULL && take_marker_out(&self->window, list) < 0) {
+        Py_CLEAR(list);
+    }
     return yagot_take_list(snapshot, list);
 }
 
@@ -53,6 +68,7 @@ yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
         PyErr_NoMemory();
         return -1;
     }
+    self->window.met = false;
     if (!self->state->generations) {
         return add_generation(self, snapshot, 0);
     }
@@ -63,6 +79,15 @@ yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
         return -1;
     }
     return add_generation(self, snapshot, 0);
+}
+
+/* Then the births are where old objects are, or were, and nobody can tell them apart. */
+void
+yagot_note_freezing(yagot_window *window)
+{
+    if (!window->met && !window->collecting && window->incomplete == NULL) {
+        window->incomplete = "gc.freeze() was called";
+    }
 }
 
 int

@@ -27,6 +27,7 @@ look_in_window(yagot_ledger *self, int generation)
     }
     int result = yagot_take_births(self, &snapshot, generation);
     if (result == 0) {
+        yagot_note_freezing(w);
         result = yagot_look_at_births(self, &snapshot, &found);
     }
     if (result == 0) {
@@ -100,12 +101,17 @@ yagot_before_collection(yagot_ledger *self, PyObject *info)
     yagot_be_gentle(generation > 0);        /* the test will see how many objects are collected */
     int result = look(self, generation, info);
     yagot_be_gentle(false);
+    self->window.collecting = true;
     return result;
 }
 
 int
 yagot_after_collection(yagot_ledger *self, PyObject *info)
 {
+    self->window.collecting = false;
+    if (self->window.marker != NULL) {
+        yagot_gc_rejuvenate(self->window.marker);       /* what is made from now on is where it is */
+    }
     int saves_all = yagot_gc_saves_all(&self->gc);
     if (saves_all < 0 || !self->window.open) {
         return saves_all < 0 ? -1 : 0;

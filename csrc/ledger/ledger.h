@@ -57,7 +57,9 @@ typedef struct {
     yagot_promoted promoted;
     yagot_predictions saved;    /* alive after a collection in the window: looked at again at its end (survivors.c) */
     yagot_counts counts;
-    Py_ssize_t frozen;          /* objects, before the window */
+    PyObject *marker;           /* owned: made as the first of the births, and none of them; or NULL */
+    bool met;                   /* the marker was where births are taken from */
+    bool collecting;            /* a collection has begun, and is not over: nobody knows where births are */
     const char *incomplete;     /* why the window was not seen whole; static, or NULL */
 } yagot_window;
 
@@ -159,6 +161,8 @@ int yagot_keep_dropped(yagot_dropped_objects *dropped, PyObject *tuple);
 void yagot_forget_dropped(yagot_dropped_objects *dropped);
 /* The births that a collection of a generation will look at; 3: all births. Fini the snapshot in any case. */
 int yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation);
+/* When births have been taken at the beginning of a collection, or at the end: says so if the marker is gone. */
+void yagot_note_freezing(yagot_window *window);
 /* A new list of the births that are alive. */
 PyObject *yagot_list_alive(const yagot_snapshot *births);
 /* Births that the collection under way is about to move into the oldest generation. */

@@ -58,14 +58,14 @@ open_window(yagot_ledger *self, PyObject *dropped, uint32_t test)
         || yagot_imports_install(&self->imports, (PyObject *)self) < 0
         || yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0
         || forget_unseen(self) < 0 || label_what_is_there(self, test) < 0
-        || (w->frozen = yagot_gc_number(self->state->gc_get_freeze_count)) < 0
-        || yagot_gc_set_old_aside(&self->gc) < 0 || (dropped != NULL
-                                                      && yagot_keep_dropped(&w->dropped, dropped) < 0)) {
+        || (w->marker = yagot_gc_new_hidden_list(0)) == NULL || yagot_gc_set_old_aside(&self->gc) < 0
+        || (dropped != NULL && yagot_keep_dropped(&w->dropped, dropped) < 0)) {
         return -1;
     }
     if (test != 0) {
         self->labels.test = test;
     }
+    PyObject_GC_Track(w->marker);
     w->label = test != 0 ? yagot_label_of_window(test, YAGOT_TEST) : 0;
     return self->settings.native ? yagot_tracer_resume(&self->tracer, w->label) : 0;
 }
@@ -88,6 +88,7 @@ yagot_window_begin(yagot_ledger *self, PyObject *dropped, uint32_t test)
         PyErr_Fetch(&type, &value, &traceback);
         (void)yagot_gc_show_old(&self->gc);
         yagot_forget_dropped(&self->window.dropped);
+        Py_CLEAR(self->window.marker);
         PyErr_Restore(type, value, traceback);
         return -1;
     }
@@ -101,6 +102,7 @@ yagot_window_fini(yagot_window *window)
     yagot_forget_dropped(&window->dropped);
     yagot_predictions_forget(&window->saved);
     yagot_idtable_fini(&window->promoted.table);
+    Py_CLEAR(window->marker);
     *window = (yagot_window){0};
 }
 
@@ -109,17 +111,12 @@ yagot_window_fini(yagot_window *window)
 static int
 note_what_was_missed(yagot_ledger *self)
 {
-    yagot_window *w = &self->window;
-    int was_frozen = yagot_gc_was_frozen(&self->gc, w->frozen);
-    int unseen = was_frozen < 0 ? -1 : forget_unseen(self);
+    int unseen = forget_unseen(self);
     if (unseen < 0) {
         return -1;
     }
     if (unseen) {
-        w->incomplete = "a collection ran unseen (gc.callbacks was cleared)";
-    }
-    if (was_frozen > 0) {
-        w->incomplete = "gc.freeze() was called";
+        self->window.incomplete = "a collection ran unseen (gc.callbacks was cleared)";
     }
     return 0;
 }
@@ -181,6 +178,7 @@ look(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results)
         result = -1;
     }
     if (result == 0) {
+        yagot_note_freezing(w);
         result = yagot_look_at_births(self, &births, &found);
     }
     if (result == 0) {
@@ -267,6 +265,7 @@ restore(yagot_ledger *self)
     PyObject *type, *value, *traceback;
     self->window.open = false;
     yagot_forget_dropped(&self->window.dropped);
+    Py_CLEAR(self->window.marker);
     PyErr_Fetch(&type, &value, &traceback);
     int result = yagot_gc_show_old(&self->gc);
     if (type != NULL) {

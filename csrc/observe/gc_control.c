@@ -113,23 +113,6 @@ yagot_gc_objects(yagot_gc *gc, int generation)
 }
 
 int
-yagot_gc_was_frozen(yagot_gc *gc, Py_ssize_t before)
-{
-    Py_ssize_t frozen = yagot_gc_number(gc->state->gc_get_freeze_count);
-    if (frozen < 0 || !gc->state->generations || frozen <= before) {
-        return frozen < 0 ? -1 : 0;
-    }
-    /* freeze() leaves next to nothing in the generations; 3.12's collector moves some immortal objects there too */
-    PyObject *old = yagot_gc_objects(gc, 2);
-    if (old == NULL) {
-        return -1;
-    }
-    bool called = PyList_GET_SIZE(old) < frozen - before;
-    Py_DECREF(old);
-    return called;
-}
-
-int
 yagot_gc_visit_all(yagot_gc *gc, int (*visit)(PyObject *, void *), void *arg)
 {
 #if PY_VERSION_HEX >= 0x030C0000

@@ -42,8 +42,6 @@ yagot_gc_resume(bool was_enabled)
 Py_ssize_t yagot_gc_number(PyObject *function);
 /* Has a collection run since the last call without the callback seeing it? 1 or 0. */
 int yagot_gc_has_missed(yagot_gc *gc);
-/* Was gc.freeze() called since so many objects were frozen? 1 or 0. */
-int yagot_gc_was_frozen(yagot_gc *gc, Py_ssize_t before);
 /* Are what collections find kept in gc.garbage (DEBUG_SAVEALL)? 1 or 0. */
 int yagot_gc_saves_all(yagot_gc *gc);
 /* Objects of one generation; all that are not set aside where there are none. New reference. */
