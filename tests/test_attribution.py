@@ -67,6 +67,33 @@ def test_what_takes_an_address_anew_is_not_the_old_ones(suite, way):
 
 
 @needs_generations
+def test_what_a_finalizer_makes_is_not_what_had_its_address_before(suite):
+    tests = suite("""
+    MADE = []
+
+    class Maker:
+        def __del__(self):
+            MADE.extend(object.__new__(Node) for _ in range(1_000))
+
+    class A(unittest.TestCase):
+        def test_1_innocent(self):
+            KEPT.extend(object.__new__(Node) for _ in range(1_000))
+
+        def test_2_releases(self):
+            KEPT.clear()
+            box = [Maker()]
+            box.append(box)
+
+        def test_3_makes_garbage_of_it(self):
+            self.assertEqual(len(MADE), 1_000)
+            for node in MADE:
+                node.me = node
+            MADE.clear()
+    """)
+    assert {name.split()[0] for name in tests if tests[name]["findings"]} == {"test_2_releases"}
+
+
+@needs_generations
 def test_a_failed_test_that_collected_is_not_judged_later(suite):
     tests = suite("""
     class A(unittest.TestCase):

@@ -102,6 +102,7 @@ typedef struct {
     yagot_results *results;
     size_t garbage;             /* objects that are to be released */
     bool gc_was_enabled, released;
+    bool runs_code;             /* the caller's releaser, and maybe finalizers */
 } yagot_closing;
 
 typedef struct {

@@ -210,6 +210,10 @@ release(yagot_ledger *self)
     if (result == 0 && unjudged) {
         result = yagot_label_unjudged(self);
     }
+    else if (result == 0 && self->labels.on && self->closing->runs_code) {
+        /* nobody's: what finalizers and the releaser have made is not what had its address before */
+        result = yagot_labels_unlabel_young(&self->labels, &self->gc, yagot_label_window(self->window.label));
+    }
     if (result == 0 && self->labels.on) {
         result = yagot_gc_set_old_aside(&self->gc);     /* so that what is young later was made later */
     }
@@ -255,6 +259,7 @@ close_window(yagot_ledger *self)
     if (releases < 0) {
         return -1;
     }
+    self->closing->runs_code = releases;
     return releases && wishes->releaser != NULL ? release_by(self, wishes->releaser) : release(self);
 }
 

@@ -22,14 +22,25 @@ yagot_labels_forget(yagot_labels *labels)
     return 0;
 }
 
+/* Which labels stay as they are: one, and those of a window; 0: none. */
+typedef struct {
+    uint32_t label, window;
+} kept;
+
+static bool
+is_kept(const kept *except, uint32_t label)
+{
+    return label != 0 && (label == except->label || yagot_label_window(label) == except->window);
+}
+
 static int
-put_generation(yagot_labels *labels, yagot_gc *gc, int generation, uint32_t label, uint32_t except)
+put_generation(yagot_labels *labels, yagot_gc *gc, int generation, uint32_t label, const kept *except)
 {
     PyObject *list = yagot_gc_objects(gc, generation);
     int result = list != NULL ? 0 : -1;
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++) {
         PyObject *object = PyList_GET_ITEM(list, i);
-        if (except == 0 || yagot_labels_get(labels, object) != except) {
+        if (!is_kept(except, yagot_labels_get(labels, object))) {
             result = yagot_labels_put(labels, object, label);
         }
     }
@@ -37,12 +48,24 @@ put_generation(yagot_labels *labels, yagot_gc *gc, int generation, uint32_t labe
     return result;
 }
 
-int
-yagot_labels_put_young(yagot_labels *labels, yagot_gc *gc, uint32_t label, uint32_t except)
+static int
+put_young(yagot_labels *labels, yagot_gc *gc, uint32_t label, const kept *except)
 {
     int result = 0;
     for (int generation = 0; result == 0 && generation < (gc->state->generations ? 2 : 0); generation++) {
         result = put_generation(labels, gc, generation, label, except);
     }
     return result;
+}
+
+int
+yagot_labels_put_young(yagot_labels *labels, yagot_gc *gc, uint32_t label, uint32_t except)
+{
+    return put_young(labels, gc, label, &(kept){.label = except});
+}
+
+int
+yagot_labels_unlabel_young(yagot_labels *labels, yagot_gc *gc, uint32_t window)
+{
+    return put_young(labels, gc, 0, &(kept){.label = YAGOT_REPORTED, .window = window});
 }

@@ -70,6 +70,15 @@ def test_a_line_for_each_further_test(project, framework):
     assert err.count("=" * 70) == 2 and "failures=4" in err and err.rindex("FAIL: test_4") < err.index("Ran 4 tests")
 
 
+def test_the_headline_has_what_is_described_first(project):
+    """Also where a cause that is known holds more."""
+    project.write("test_many.py", MANY)
+    err = project.yagot("test_many", check=1).stderr
+    third = err.partition("FAIL: test_3 ")[2].partition("FAIL: test_4")[0]
+    assert re.search(r"LeakError: LEAK: list\[0\] → list: .*; 1 more cause\n", third)
+    assert third.index("1. collected: 1 object") < third.index("2. Node.me → Node")
+
+
 def test_each_is_described_with_details(project):
     project.write("test_many.py", MANY)
     err = project.yagot("--details", "test_many", check=1).stderr

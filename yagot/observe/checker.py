@@ -266,7 +266,7 @@ class Checker:
     def error(self, report: TestReport) -> LeakError:
         """The exception that stands for the test's leaks. A cause is described once, or each time with details."""
         known = {} if self.config.details else self._described
-        error = LeakError(f"{headline(report)}\n{describe_report(report, self.config.details, known)}")
+        error = LeakError(f"{headline(report, known)}\n{describe_report(report, self.config.details, known)}")
         error.causes = {finding.signature for finding in described(report, known)} - known.keys()
         error.repeats = says_nothing_new(report, known)
         self._described.update(dict.fromkeys(error.causes - self._described.keys(), report.test.id))

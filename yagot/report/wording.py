@@ -111,15 +111,16 @@ def legend(findings: Iterable[Finding], docs: str | None = None) -> str:
     return "; ".join([*meanings, *more])
 
 
-def headline(report: TestReport) -> str:
-    """One line for all leaks of a test, with the cycle that holds most first."""
-    findings = report.leaks
-    if not findings and report.missing:
+def headline(report: TestReport, known: Container[str] = ()) -> str:
+    """One line for all leaks of a test, with the one that the description has first."""
+    leaks = described(report, known)
+    if not leaks and report.missing:
         return f"LEAK GONE: expected {'; '.join(report.missing)}. Remove the expectation"
-    if not findings:
+    if not leaks:
         return "LEAK: none"
-    more = f"; {plural(len(findings) - 1, 'more cause')}" if len(findings) > 1 else ""
-    return f"LEAK: {summary_text(findings[0])}{more}"
+    others = len(report.leaks) - 1
+    more = f"; {plural(others, 'more cause')}" if others else ""
+    return f"LEAK: {summary_text(leaks[0])}{more}"
 
 
 def _name(step: Step) -> str:
