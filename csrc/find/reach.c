@@ -195,8 +195,21 @@ follow(yagot_reach *r, uintptr_t word)
 
 /* -- stacks of frames ------------------------------------------------------------------------------ */
 
+#if PY_VERSION_HEX >= 0x030B0000
+/* Is this the newest chunk of a thread's frames? They are searched by themselves. */
+static bool
+is_of_a_thread(uintptr_t chunk)
+{
+    PyThreadState *t = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    while (t != NULL && (uintptr_t)t->datastack_chunk != chunk) {
+        t = PyThreadState_Next(t);
+    }
+    return t != NULL;
+}
+#endif
+
 /* Code that is suspended, as in a greenlet, has its variables in a stack that no object shows. It is known by what is
- * kept of it, in a thread's state as elsewhere: its newest chunk, and the ends of what is used of that and of it. */
+ * kept of it, as in a thread's state: its newest chunk, and the ends of what is used of that and of it. */
 static void
 follow_frames(yagot_reach *r, const uintptr_t *words)
 {
@@ -204,7 +217,8 @@ follow_frames(yagot_reach *r, const uintptr_t *words)
     enum { PAGE = 4096, HEAD = offsetof(_PyStackChunk, data), LARGEST = 1 << 26 };
     uintptr_t start = words[0], top = words[1];
     size_t size = words[2] - start;
-    bool fits = start != 0 && start % PAGE == 0 && size % PAGE == 0 && size < LARGEST && top - start <= size;
+    bool fits = start != 0 && start % PAGE == 0 && size % PAGE == 0 && size < LARGEST && top - start <= size
+                && !is_of_a_thread(start);
     while (fits && top - start >= HEAD) {
         _PyStackChunk chunk;
         fits = yagot_memory_read(r->memory, start, &chunk, HEAD) == HEAD && chunk.size == size;

@@ -40,20 +40,20 @@ class Verdicts:
         self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
     ) -> tuple[Finding, ...]:
         """The findings of a test with verdicts and advice; those of one cause in general are one."""
-        with restored:
-            if config is not self.config or rules or config.ignore_types:
-                return merged(self._judged(findings, config, rules, test))
-            if self._version != self._project.version:
-                self._version = self._project.version
-                self._first.clear()
-                self._foreign.clear()
-            return merged(self._by_cause(findings, test))
+        if config is not self.config or rules or config.ignore_types:
+            return merged(self._judged(findings, config, rules, test))
+        if self._version != self._project.version:
+            self._version = self._project.version
+            self._first.clear()
+            self._foreign.clear()
+        return merged(self._by_cause(findings, test))
 
     def _judged(
         self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
     ) -> tuple[Finding, ...]:
-        judged = judge_all(findings, config, rules, self._baseline, self._project, self.used)
-        return advised(judged, test, self._is_foreign) if any(finding.cycle_length for finding in judged) else judged
+        with restored:
+            judged = judge_all(findings, config, rules, self._baseline, self._project, self.used)
+            return advised(judged, test, self._is_foreign) if any(each.cycle_length for each in judged) else judged
 
     def _is_foreign(self, path: str) -> bool:
         """Is a file another package's? That of the project may be installed, too, as tox does it."""
