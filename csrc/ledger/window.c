@@ -70,6 +70,23 @@ open_window(yagot_ledger *self, PyObject *dropped, uint32_t test)
     return self->settings.native ? yagot_tracer_resume(&self->tracer, w->label) : 0;
 }
 
+/* Undoes what open_window() did. Keeps an exception that is set; -1 if there is one, or a new one. */
+static int
+restore(yagot_ledger *self)
+{
+    PyObject *type, *value, *traceback;
+    self->window.open = false;
+    PyErr_Fetch(&type, &value, &traceback);
+    yagot_forget_dropped(&self->window.dropped);
+    Py_CLEAR(self->window.marker);
+    int result = yagot_gc_show_old(&self->gc);
+    if (type != NULL) {
+        PyErr_Restore(type, value, traceback);
+        result = -1;
+    }
+    return result;
+}
+
 int
 yagot_window_begin(yagot_ledger *self, PyObject *dropped, uint32_t test)
 {
@@ -84,12 +101,7 @@ yagot_window_begin(yagot_ledger *self, PyObject *dropped, uint32_t test)
     int result = open_window(self, dropped, test);
     self->looking = false;
     if (result < 0) {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        (void)yagot_gc_show_old(&self->gc);
-        yagot_forget_dropped(&self->window.dropped);
-        Py_CLEAR(self->window.marker);
-        PyErr_Restore(type, value, traceback);
+        (void)restore(self);
         return -1;
     }
     self->window.open = true;
@@ -261,23 +273,6 @@ close_window(yagot_ledger *self)
     }
     self->closing->runs_code = releases;
     return releases && wishes->releaser != NULL ? release_by(self, wishes->releaser) : release(self);
-}
-
-/* Undoes what begin() did. Keeps an exception that is set; -1 if there is one, or a new one. */
-static int
-restore(yagot_ledger *self)
-{
-    PyObject *type, *value, *traceback;
-    self->window.open = false;
-    yagot_forget_dropped(&self->window.dropped);
-    Py_CLEAR(self->window.marker);
-    PyErr_Fetch(&type, &value, &traceback);
-    int result = yagot_gc_show_old(&self->gc);
-    if (type != NULL) {
-        PyErr_Restore(type, value, traceback);
-        result = -1;
-    }
-    return result;
 }
 
 int
