@@ -166,6 +166,20 @@ push(yagot_reach *r, yagot_block block)
     r->pending[r->depth++] = block;
 }
 
+/* Is this the first time that something with this address is met? */
+static bool
+is_new(yagot_reach *r, uintptr_t address)
+{
+    uint32_t *slot = yagot_idtable_slot(&r->visited, (void *)address);
+    if (slot == NULL) {
+        r->failed = true;
+        return false;
+    }
+    bool new = *slot == 0;
+    *slot += new;
+    return new;
+}
+
 /* Does a word lead to a block that is to be searched, and has not been yet? */
 static bool
 leads_on(yagot_reach *r, uintptr_t word, yagot_block *block)
@@ -173,14 +187,7 @@ leads_on(yagot_reach *r, uintptr_t word, yagot_block *block)
     if (word < 1 << 16 || word >> 47 != 0 || is_walked(r, word) || !yagot_memory_block(r->memory, word, block)) {
         return false;
     }
-    uint32_t *slot = yagot_idtable_slot(&r->visited, (void *)block->start);
-    if (slot == NULL) {
-        r->failed = true;
-        return false;
-    }
-    bool new = *slot == 0;
-    *slot += new;
-    return new && !is_known(r, block);
+    return is_new(r, block->start) && !is_known(r, block);
 }
 
 /* Has the block that a word leads to searched later. */
@@ -196,52 +203,53 @@ follow(yagot_reach *r, uintptr_t word)
 /* -- stacks of frames ------------------------------------------------------------------------------ */
 
 #if PY_VERSION_HEX >= 0x030B0000
+enum { HEAD_OF_CHUNK = offsetof(_PyStackChunk, data), CHUNK_PAGE = 4096, LARGEST_CHUNK = 1 << 26 };
+
 /* Is this the newest chunk of a thread's frames? They are searched by themselves. */
 static bool
-is_of_a_thread(uintptr_t chunk)
+is_of_a_thread(uintptr_t start)
 {
     PyThreadState *t = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
-    while (t != NULL && (uintptr_t)t->datastack_chunk != chunk) {
+    while (t != NULL && (uintptr_t)t->datastack_chunk != start) {
         t = PyThreadState_Next(t);
     }
     return t != NULL;
 }
-#endif
+
+/* Reads the head of a chunk, if one can be there. */
+static bool
+read_chunk(yagot_reach *r, uintptr_t start, _PyStackChunk *chunk)
+{
+    return start != 0 && start % CHUNK_PAGE == 0
+           && yagot_memory_read(r->memory, start, chunk, HEAD_OF_CHUNK) == HEAD_OF_CHUNK
+           && chunk->size % CHUNK_PAGE == 0 && chunk->size < LARGEST_CHUNK;
+}
 
 /* Code that is suspended, as in a greenlet, has its variables in a stack that no object shows. It is known by what is
  * kept of it, as in a thread's state: its newest chunk, and the ends of what is used of that and of it. */
 static void
 follow_frames(yagot_reach *r, const uintptr_t *words)
 {
-#if PY_VERSION_HEX >= 0x030B0000
-    enum { PAGE = 4096, HEAD = offsetof(_PyStackChunk, data), LARGEST = 1 << 26 };
-    uintptr_t start = words[0], top = words[1];
-    size_t size = words[2] - start;
-    bool fits = start != 0 && start % PAGE == 0 && size % PAGE == 0 && size < LARGEST && top - start <= size
-                && !is_of_a_thread(start);
-    while (fits && top - start >= HEAD) {
-        _PyStackChunk chunk;
-        fits = yagot_memory_read(r->memory, start, &chunk, HEAD) == HEAD && chunk.size == size;
-        uint32_t *slot = fits ? yagot_idtable_slot(&r->visited, (void *)start) : NULL;
-        r->failed |= fits && slot == NULL;
-        if (slot == NULL || *slot != 0) {
-            return;
-        }
-        *slot = 1;
-        push(r, (yagot_block){start + HEAD, top - start - HEAD});
-        _PyStackChunk below;
+    _PyStackChunk chunk;
+    uintptr_t start = words[0];
+    size_t used = words[1] - start, size = words[2] - start;
+    bool fits = size % CHUNK_PAGE == 0 && size < LARGEST_CHUNK && !is_of_a_thread(start)
+                && read_chunk(r, start, &chunk) && chunk.size == size;
+    while (fits && used >= HEAD_OF_CHUNK && used <= chunk.size && is_new(r, start)) {
+        push(r, (yagot_block){start + HEAD_OF_CHUNK, used - HEAD_OF_CHUNK});
         start = (uintptr_t)chunk.previous;
-        fits = start != 0 && start % PAGE == 0
-               && yagot_memory_read(r->memory, start, &below, HEAD) == HEAD && below.size < LARGEST
-               && below.top * sizeof(PyObject *) <= below.size - HEAD;
-        size = fits ? below.size : 0;
-        top = fits ? start + HEAD + below.top * sizeof(PyObject *) : 0;
+        fits = read_chunk(r, start, &chunk);
+        used = fits ? HEAD_OF_CHUNK + chunk.top * sizeof *chunk.data : 0;
     }
+}
 #else
+static void
+follow_frames(yagot_reach *r, const uintptr_t *words)
+{
     (void)r;
     (void)words;
-#endif
 }
+#endif
 
 /* -- what is found in them ------------------------------------------------------------------------- */
 
