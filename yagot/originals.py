@@ -92,9 +92,9 @@ class _Restored:
     def add(self, *modules: ModuleType) -> None:
         """Those of further modules, as they are now."""
         for module in modules:
-            functions: dict[str, object] = {}
-            functions.update((name, value) for name, value in vars(module).items() if isinstance(value, self._KINDS))
-            self._functions.append((vars(module), functions))
+            names = vars(module)
+            functions: dict[str, object] = {name: names[name] for name in names if isinstance(names[name], self._KINDS)}
+            self._functions.append((names, functions))
 
     def __enter__(self) -> None:
         self._depth += 1
