@@ -216,11 +216,31 @@ core_untrack(PyObject *Py_UNUSED(module), PyObject *args)
     return yagot_untrack_tree(root, type) == 0 ? Py_NewRef(Py_None) : PyErr_NoMemory();
 }
 
+PyDoc_STRVAR(holds_doc,
+"holds($module, dict, items, /)\n--\n\nHas a dict all items of another one: under each key the same object?");
+
+static PyObject *
+core_holds(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *dict, *items, *key, *value;
+    Py_ssize_t position = 0;
+    if (!PyArg_ParseTuple(args, "O!O!:holds", &PyDict_Type, &dict, &PyDict_Type, &items)) {
+        return NULL;
+    }
+    while (PyDict_Next(items, &position, &key, &value)) {
+        if (PyDict_GetItemWithError(dict, key) != value) {
+            return PyErr_Occurred() ? NULL : Py_NewRef(Py_False);
+        }
+    }
+    return Py_NewRef(Py_True);
+}
+
 static PyMethodDef module_methods[] = {
     {"path_to", core_path_to, METH_VARARGS, path_doc},
     {"type_name", core_type_name, METH_O, type_name_doc},
     {"explain", core_explain, METH_O, explain_doc},
     {"untrack", core_untrack, METH_VARARGS, untrack_doc},
+    {"holds", core_holds, METH_VARARGS, holds_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -184,7 +184,7 @@ COSTLY = """
     import time
     import unittest
 
-    HEAP = [[] for _ in range(300_000)]
+    HEAP = [[] for _ in range(200_000)]
     KEPT = []
 
     class Node:
@@ -217,6 +217,40 @@ def test_the_time_that_tests_take_does_not_change_which_looks_take_place(project
     whys = [why for _, why in found[0]]
     assert len(whys) == 9  # one is still alive
     assert 1 < sum("the end of test" in why for why in whys) < 9  # the others were too dear
+
+
+OUTLIVING = """
+    import unittest
+
+    HEAP = [[] for _ in range(OBJECTS)]
+    KEPT = []
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    class TestKeeps(unittest.TestCase):
+        def test(self):
+            KEPT.append(Node())
+
+    def tearDownModule():
+        KEPT.clear()
+    """
+
+
+@needs_generations
+@pytest.mark.parametrize("objects, ended", [(0, "module test_outliving"), (1_000_000, "the run")])
+def test_a_large_heap_is_not_looked_at_before_it_has_been_paid_for(project, objects, ended):
+    project.write("test_outliving.py", OUTLIVING.replace("OBJECTS", str(objects)))
+    project.write("test_simple.py", """
+        import unittest
+
+        class TestSimple(unittest.TestCase):
+            def test(self): pass
+        """)
+    tests = project.tests("test_outliving", "test_simple", check=1)
+    (finding,) = tests["test [later]"]["findings"]
+    assert finding["why"].endswith(f"was garbage by the end of {ended}")
 
 
 AT_EXIT = """

@@ -7,8 +7,10 @@ from support import needs_counts
 
 from yagot.config import Config
 from yagot.judge.judge import judge_all, missing
+from yagot.judge.project import project_of
 from yagot.judge.rules import Rule
-from yagot.model import Finding, Step
+from yagot.judge.verdicts import Verdicts
+from yagot.model import Finding, Step, TestInfo
 
 NODE = Finding(
     "collected",
@@ -409,3 +411,36 @@ def test_default_rules_by_name(project):
         "hidden-references: "
         "did you mean inherent-class?\n"
     )
+
+
+def variant(name):
+    concrete = f"tests.test_a.{name}.me"
+    step = Step(f"tests.test_a.{name}", ".me", kind="instance", module="tests.test_a", qualname=name)
+    cause = "a.Node.me"
+    return Finding("collected", cause, 1, {step.object: 1}, 100, concrete=concrete, cycle_length=1, steps=(step,))
+
+
+@pytest.mark.parametrize(
+    "settings, known, advised",
+    [
+        ({}, (), ["1 A", "1 B"]),
+        ({"json": "out.json"}, (), ["1 A", "1 B", "2 C", "3 D"]),
+        ({"details": True}, (), ["1 A", "1 B", "2 C", "3 D"]),
+        ({}, (variant("A").signature,), []),
+        ({"html": "out.html"}, (variant("A").signature,), ["1 A", "1 B"]),
+    ],
+)
+def test_advice_is_sought_for_what_a_report_shows(monkeypatch, settings, known, advised):
+    """A cause is described with the first test that has it."""
+    sought = []
+
+    def seek(findings, test, is_foreign):
+        sought.extend(f"{test.id} {finding.steps[0].qualname}" for finding in findings)
+        return findings
+
+    monkeypatch.setattr("yagot.judge.verdicts.advised", seek)
+    config = Config(source=("tests",), **settings)
+    judging = Verdicts(config, known, project_of(config.source))
+    for test, names in {"1": "AB", "2": "AC", "3": "D"}.items():
+        judging.of(tuple(map(variant, names)), config, (), TestInfo(test, "tests.test_a", "tests.test_a", test))
+    assert sought == advised

@@ -33,6 +33,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
 from yagot import __builtins__ as __builtins__
+from yagot import _core
 
 
 class originals:
@@ -105,7 +106,7 @@ class _Restored:
             self._replaced.append((vars(sys), {"tracebacklimit": limit}))
             del sys.tracebacklimit
         for now, functions in self._functions:
-            if all(map(operator.is_, map(now.get, functions), functions.values())):
+            if _core.holds(now, functions):
                 continue
             replaced = {name: now.get(name, _ABSENT) for name in functions if now.get(name) is not functions[name]}
             self._replaced.append((now, replaced))

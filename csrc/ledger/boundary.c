@@ -137,13 +137,16 @@ yagot_check_boundary(yagot_ledger *self, bool references, bool report)
     if (yagot_findings_clear(&self->findings) < 0 || yagot_snapshot_init(&all) < 0) {
         return PyErr_NoMemory();
     }
-    bool gc_was_enabled = yagot_begin_look(self);
+    bool gc_was_enabled = yagot_begin_look(self), generations = self->state->generations;
     int result = look_at_all(self, &all, references && !YAGOT_FREE_THREADED, report);
     bool garbage = result == 0 && self->late.count > 0;
+    if (garbage && generations) {
+        yagot_gather_garbage(&all);
+    }
     yagot_snapshot_fini(&all);
     yagot_forget_suspects(self);
     if (garbage) {
-        result = yagot_collect_fully(self);
+        result = generations ? yagot_gc_set_old_aside(&self->gc) : yagot_collect_fully(self);
     }
     yagot_end_look(self, gc_was_enabled);
     return result == 0 ? export_boundary(self) : NULL;

@@ -124,24 +124,23 @@ yagot_after_collection(yagot_ledger *self, PyObject *info)
 
 /* -- our own -------------------------------------------------------------------------------------- */
 
-static int
-count_one(PyObject *object, void *count)
-{
-    (void)object;
-    ++*(Py_ssize_t *)count;
-    return 1;
-}
-
 /* The size of the heap, in blocks: Python's own allocator knows it without going through them. Where another one is in
  * use, in tracked objects: behind a window hardly any are young. */
 static Py_ssize_t
 size_of_heap(yagot_ledger *self)
 {
     Py_ssize_t size = yagot_gc_number(self->state->allocated_blocks);
-    if (size != 0) {
-        return size;
+    return size != 0 ? size : yagot_gc_count_all(&self->gc);
+}
+
+void
+yagot_gather_garbage(yagot_snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < snapshot->count; i++) {
+        if (snapshot->flags[i] & YAGOT_GARBAGE) {
+            yagot_gc_rejuvenate(snapshot->objects[i]);
+        }
     }
-    return yagot_gc_visit_all(&self->gc, count_one, &size) < 0 ? -1 : size;
 }
 
 int

@@ -370,7 +370,15 @@ ledger_suspects(yagot_ledger *self, void *Py_UNUSED(closure))
     return PyLong_FromSsize_t(found != NULL ? PyList_GET_SIZE(found) : 0);
 }
 
+static PyObject *
+ledger_tracked(yagot_ledger *self, void *Py_UNUSED(closure))
+{
+    Py_ssize_t count = yagot_gc_count_all(&self->gc);
+    return count < 0 ? NULL : PyLong_FromSsize_t(count);
+}
+
 static PyGetSetDef ledger_getters[] = {
+    {"tracked", (getter)ledger_tracked, NULL, "About how many objects check() would look at now.", NULL},
     {"suspects", (getter)ledger_suspects, NULL, "How many objects the last look suspects, reported or not.", NULL},
     {0},
 };

@@ -177,6 +177,9 @@ int yagot_label_unjudged(yagot_ledger *self);
 /* Before and after a collection that is not ours; `info` is the callback's. */
 int yagot_before_collection(yagot_ledger *self, PyObject *info);
 int yagot_after_collection(yagot_ledger *self, PyObject *info);
+/* Moves the garbage of a snapshot into the youngest generation, so that collecting that one releases it, and whatever
+ * survives is met in the next. Only where there are generations. */
+void yagot_gather_garbage(yagot_snapshot *snapshot);
 /* A full collection of our own; what earlier tests have left was looked at before. Notes how large the heap is then. */
 int yagot_collect_fully(yagot_ledger *self);
 /* Has the heap grown by a quarter since the last full collection? 1 if so, 0 if not. */

@@ -133,18 +133,6 @@ note_what_was_missed(yagot_ledger *self)
     return 0;
 }
 
-/* Moves the garbage into the youngest generation, so that collecting that one releases it and whatever survives is
- * met in the next. */
-static void
-gather_garbage(yagot_snapshot *births)
-{
-    for (uint32_t i = 0; i < births->count; i++) {
-        if (births->flags[i] & YAGOT_GARBAGE) {
-            yagot_gc_rejuvenate(births->objects[i]);
-        }
-    }
-}
-
 /* Has the garbage collected, and looks for what has survived; unless the suite wants it saved: then it goes where the
  * suite looks for it, and that is all. */
 static int
@@ -167,7 +155,7 @@ examine(yagot_ledger *self, yagot_snapshot *births, const yagot_wishes *wishes, 
     }
     self->window.counts.candidates = yagot_count_candidates(self, births);
     if (self->state->generations) {
-        gather_garbage(births);
+        yagot_gather_garbage(births);
     }
     yagot_describe(self);
     if ((wishes->keep || wishes->references) && yagot_keep_survivors(&self->suspects, births, wishes->arguments) < 0) {

@@ -130,6 +130,21 @@ yagot_gc_visit_all(yagot_gc *gc, int (*visit)(PyObject *, void *), void *arg)
     return 0;
 }
 
+static int
+count_one(PyObject *object, void *count)
+{
+    (void)object;
+    ++*(Py_ssize_t *)count;
+    return 1;
+}
+
+Py_ssize_t
+yagot_gc_count_all(yagot_gc *gc)
+{
+    Py_ssize_t count = 0;
+    return yagot_gc_visit_all(gc, count_one, &count) < 0 ? -1 : count;
+}
+
 typedef struct {
     yagot_idtable *table;
     yagot_objects found;        /* with references that are owned */

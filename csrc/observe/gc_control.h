@@ -73,5 +73,7 @@ Py_ssize_t yagot_gc_read_number(PyObject *info, const char *key);
 /* Visits every tracked object, without a list of them where that is possible. The visitor returns 1 to go on, 0 to
  * end, and may neither make nor release objects of the collector's. */
 int yagot_gc_visit_all(yagot_gc *gc, int (*visit)(PyObject *, void *), void *arg);
+/* How many tracked objects there are. */
+Py_ssize_t yagot_gc_count_all(yagot_gc *gc);
 
 #endif

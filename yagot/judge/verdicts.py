@@ -12,7 +12,7 @@ from yagot.explain.links import installed_module, is_installed
 from yagot.judge.judge import judge_all, merged
 from yagot.judge.project import PROJECT, Project
 from yagot.judge.rules import Rule
-from yagot.model import Finding, TestInfo
+from yagot.model import Finding, TestInfo, changed
 from yagot.originals import restored
 
 _MOST = 10_000
@@ -33,6 +33,8 @@ class Verdicts:
         self.used: set[str] = set()
         """The settings that have matched something."""
         self._first: dict[Hashable, Finding] = {}
+        self._shows_each = bool(config.details or config.json or config.junit_xml)
+        self._described: dict[tuple[str, str, str], str] = {}
         self._version = 0
         self._foreign: dict[str, bool] = {}
 
@@ -55,6 +57,22 @@ class Verdicts:
             judged = judge_all(findings, config, rules, self._baseline, self._project, self.used)
             return advised(judged, test, self._is_foreign) if any(each.cycle_length for each in judged) else judged
 
+    def _judged_variant(self, finding: Finding, test: TestInfo) -> Finding:
+        """By the configuration of the run."""
+        with restored:
+            (judged,) = judge_all([finding], self.config, (), self._baseline, self._project, self.used)
+            shown = self._shows_advice(judged, test)
+            return advised([judged], test, self._is_foreign)[0] if shown else changed(judged, hops=())
+
+    def _shows_advice(self, finding: Finding, test: TestInfo) -> bool:
+        """Does a report show the advice for a finding? A cause is described with the first test that has it, for
+        which all its variants count; JSON and JUnit XML have each finding, and the page what is known, too."""
+        if self._shows_each or finding.verdict == "note":
+            return True
+        cause = finding.verdict, finding.kind, finding.cause
+        is_first = self._described.setdefault(cause, test.id) == test.id
+        return is_first and (finding.verdict != "known" or self.config.html is not None)
+
     def _is_foreign(self, path: str) -> bool:
         """Is a file another package's? That of the project may be installed, too, as tox does it."""
         if path not in self._foreign:
@@ -71,7 +89,7 @@ class Verdicts:
             key = _key(finding)
             first = self._first.get(key)
             if first is None:
-                (first,) = self._judged([finding], self.config, (), test)
+                first = self._judged_variant(finding, test)
                 is_for_all = first.cut is None or first.cut.kind != KIND
                 if is_for_all and len(self._first) < _MOST:
                     self._first[key] = first

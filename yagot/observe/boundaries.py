@@ -19,10 +19,10 @@ from yagot.observe.budget import LookBudget
 from yagot.observe.release import Ledger
 from yagot.originals import dataclasses
 
-FREE_OBJECTS = {"module": 1 << 17, "class": 1 << 20, "test": 1 << 20}
+FREE_OBJECTS = {"module": 1 << 18, "class": 1 << 20, "test": 1 << 20}
 """A look takes about a microsecond for each object. Who asks for more looks than there are by default pays for them."""
 
-OBJECTS_FOR_EACH_TEST = 256
+OBJECTS_FOR_EACH_TEST = 64
 
 PARTS: dict[str, tuple[str, ...]] = {
     "test": ("id",), "class": ("module", "classname"), "module": ("module",), "session": (),
@@ -53,6 +53,11 @@ class Boundaries:
         self._tests: list[Judged] = []
         self._previous: TestInfo | None = None
         self._budget = LookBudget(ledger, FREE_OBJECTS.get(self.at, 0), OBJECTS_FOR_EACH_TEST)
+
+    def start(self) -> None:
+        """The tests are collected."""
+        if self.at in FREE_OBJECTS:
+            self._budget.expect(self._ledger.tracked)
 
     def begin(self, test: TestInfo) -> int:
         """The number of a test that begins."""

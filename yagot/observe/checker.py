@@ -102,6 +102,7 @@ class Checker:
         if not self._started:
             self._started = True
             self._ledger.call(self._ledger.start if self.config.check_at != "never" else originals.collect)
+            self._boundaries.start()
 
     def begin(self, test: TestInfo, dropped: tuple[object, ...] = ()) -> None:
         """Opens the window of a test. *dropped*: see _core.Ledger.begin. Raises RuntimeError if one is open."""

@@ -97,6 +97,11 @@ class Ledger:
         return self._ledger.waiting
 
     @property
+    def tracked(self) -> int:
+        """About how many objects check() would look at now."""
+        return self._ledger.tracked
+
+    @property
     def looked_at(self) -> int:
         """How many objects of the whole heap all looks together have gone through."""
         return self._ledger.looked_at

@@ -157,7 +157,7 @@ class Windows:
         test's."""
         for item in session.items:
             self._asked(item)
-        if session.items:
+        if session.items and not session.config.option.collectonly:
             self.before = self.phases.teardown(self.checker.start, session.items[0], None)
 
     def pytest_unconfigure(self) -> None:
