@@ -48,7 +48,7 @@ class Project:
             text=True,
             encoding="utf-8",
             errors="backslashreplace",
-            timeout=300,
+            timeout=900,
             stdin=subprocess.DEVNULL,
         )
         if check is not None:
