@@ -12,7 +12,7 @@ FUNCTIONS = ["inspect.unwrap", "json.dumps", "os.stat", "os.open", "os.write", "
              "os.path.basename", "os.path.dirname", "os.path.normcase", "signal.pthread_sigmask", "sys.exc_info",
              "dataclasses.replace", "re.compile", "functools.wraps", "builtins.open",
              "builtins.__import__", "ast.parse", "ast.walk", "tokenize.open", "tokenize.detect_encoding",
-             "builtins.isinstance", "builtins.sorted", "builtins.str", "builtins.any", "builtins.repr",
+             "builtins.isinstance", "builtins.sorted", "builtins.repr", "builtins.any",
              "builtins.print", "builtins.tuple", "builtins.sum", "builtins.issubclass", "traceback.TracebackException",
              "traceback.format_exception", "linecache.checkcache", "sys.tracebacklimit"]  # fmt: skip
 OPTIONS = [("--junit-xml", "r.xml", "--markdown", "m.md"), ("--repeat", "0:2", "--repeat-seconds", "1")]
@@ -70,7 +70,8 @@ def test_all_builtins_at_once(project):
         def broken(*args, **keywords):
             raise ZeroDivisionError
 
-        NEEDED = ["getattr", "hasattr", "iter", "len", "next", "map", "super", "type"]  # by unittest between tests
+        # by unittest between tests
+        NEEDED = ["getattr", "hasattr", "iter", "len", "next", "map", "str", "super", "type"]
         AT_EXIT = ["list", "reversed"]
         FUNCTIONS = [name for name, value in vars(builtins).items() if callable(value) and not name.startswith("__")]
 

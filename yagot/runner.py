@@ -11,7 +11,7 @@ from yagot.config import switched_off
 from yagot.files import UnusablePath
 from yagot.model import Problem, TestInfo, TestReport
 from yagot.observe.checker import Checker
-from yagot.originals import restored
+from yagot.restored import restored
 from yagot.testcase import Proxy, _Error, problem_of, report_late, run_checked
 
 __unittest = True

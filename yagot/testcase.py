@@ -19,7 +19,8 @@ from yagot.judge.rules import rules_of
 from yagot.model import Problem, TestInfo, TestReport
 from yagot.observe.checker import Checker, LeakError
 from yagot.observe.references import Again
-from yagot.originals import io, restored
+from yagot.originals import io
+from yagot.restored import restored
 
 __unittest = True  # hides these frames from unittest's tracebacks
 

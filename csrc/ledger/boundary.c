@@ -19,7 +19,8 @@ label_garbage(yagot_labels *labels, const yagot_snapshot *all, uint32_t except)
     return 0;
 }
 
-/* Explains the garbage among objects that earlier windows have left; it is reported once. */
+/* Explains the garbage among objects that earlier windows have left; it is reported once. 1 if there is any, 0 if
+ * not. */
 static int
 look_late(yagot_ledger *self, yagot_snapshot *all)
 {
@@ -31,7 +32,10 @@ look_late(yagot_ledger *self, yagot_snapshot *all)
     };
     int result = yagot_look(self, &self->late, &attribution, all, &found);
     yagot_predictions_forget(&self->predictions);
-    return result == 0 && found.garbage > 0 ? label_garbage(&self->labels, all, attribution.import) : result;
+    if (result == 0 && found.garbage > 0) {
+        result = label_garbage(&self->labels, all, attribution.import) < 0 ? -1 : 1;
+    }
+    return result;
 }
 
 /* Adds the objects of the younger generations up to one. */
@@ -107,7 +111,7 @@ look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references, bool repor
         return -1;
     }
     self->looked_at += all->count;
-    int result = look_late(self, all);
+    int result = look_late(self, all) < 0 ? -1 : 0;
     if (result == 0 && references) {
         choose_put_off(self, all);
         result = yagot_find_suspects(self, all, &(yagot_question){.boundary = true, .report = report});
@@ -146,7 +150,7 @@ yagot_check_boundary(yagot_ledger *self, bool references, bool report)
     yagot_snapshot_fini(&all);
     yagot_forget_suspects(self);
     if (garbage) {
-        result = generations ? yagot_gc_set_old_aside(&self->gc) : yagot_collect_fully(self);
+        result = generations ? yagot_gc_set_old_aside(&self->gc, true) : yagot_collect_fully(self);
     }
     yagot_end_look(self, gc_was_enabled);
     return result == 0 ? export_boundary(self) : NULL;

@@ -61,8 +61,12 @@ look_between(yagot_ledger *self, PyObject *info)
     if (!self->labels.on) {
         return 0;
     }
-    return label_young(self) < 0 ? -1 : is_full(self, info) ? yagot_look_at_labelled(self)
-           : yagot_look_at_young(self, (int)yagot_gc_read_number(info, "generation"));
+    if (label_young(self) < 0) {
+        return -1;
+    }
+    int found = is_full(self, info) ? yagot_look_at_labelled(self)
+                : yagot_look_at_young(self, (int)yagot_gc_read_number(info, "generation"));
+    return found < 0 ? -1 : 0;
 }
 
 /* -- both ----------------------------------------------------------------------------------------- */

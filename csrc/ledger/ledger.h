@@ -208,7 +208,8 @@ PyObject *yagot_tracing(const yagot_ledger *self);
 void yagot_describe(yagot_ledger *self);
 
 /* -- boundary.c -- */
-/* Looks at what earlier windows have left, with what is young, and keeps what is garbage for the next boundary. */
+/* Looks at what earlier windows have left, with what is young, and keeps what is garbage for the next boundary. 1 if
+ * there is any garbage, 0 if not. */
 int yagot_look_at_labelled(yagot_ledger *self);
 /* The same for what is young: a collection of that generation is about to run between windows. */
 int yagot_look_at_young(yagot_ledger *self, int generation);

@@ -34,7 +34,7 @@ yagot_start_labelling(yagot_ledger *self, uint32_t young)
 }
 
 /* What was made since the last window belongs to this one, as made before it; its garbage is looked at before it
- * goes. */
+ * goes. 0 if there is none, 1 if there may be. */
 static int
 label_what_is_there(yagot_ledger *self, uint32_t test)
 {
@@ -42,7 +42,7 @@ label_what_is_there(yagot_ledger *self, uint32_t test)
         return -1;
     }
     if (!self->labels.on) {
-        return 0;
+        return 1;
     }
     self->labels.test = test != 0 ? test - 1 : self->labels.test;
     uint32_t import = yagot_label_of_import(&self->labels, false);
@@ -56,9 +56,12 @@ open_window(yagot_ledger *self, PyObject *dropped, uint32_t test)
     yagot_window *w = &self->window;
     if (yagot_gc_install_callback(&self->gc, (PyObject *)self) < 0
         || yagot_imports_install(&self->imports, (PyObject *)self) < 0
-        || yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0
-        || forget_unseen(self) < 0 || label_what_is_there(self, test) < 0
-        || (w->marker = yagot_gc_new_hidden_list(0)) == NULL || yagot_gc_set_old_aside(&self->gc) < 0
+        || yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0 || forget_unseen(self) < 0) {
+        return -1;
+    }
+    int garbage = label_what_is_there(self, test);
+    if (garbage < 0 || (w->marker = yagot_gc_new_hidden_list(0)) == NULL
+        || yagot_gc_set_old_aside(&self->gc, garbage > 0) < 0
         || (dropped != NULL && yagot_keep_dropped(&w->dropped, dropped) < 0)) {
         return -1;
     }
@@ -215,7 +218,8 @@ release(yagot_ledger *self)
         result = yagot_labels_unlabel_young(&self->labels, &self->gc, yagot_label_window(self->window.label));
     }
     if (result == 0 && self->labels.on) {
-        result = yagot_gc_set_old_aside(&self->gc);     /* so that what is young later was made later */
+        bool garbage = unjudged || self->closing->runs_code;
+        result = yagot_gc_set_old_aside(&self->gc, garbage);    /* so that what is young later was made later */
     }
     return result == 0 && wishes->look && self->closing->gc_was_enabled ? yagot_limit_growth(self) : result;
 }

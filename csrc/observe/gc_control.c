@@ -311,11 +311,24 @@ remember_old(yagot_gc *gc)
     return result;
 }
 
+/* What is young is frozen and thawed, and so old: no collection has to go through it. 1 if that was done, 0 if not. */
+static int
+move_young(yagot_gc *gc)
+{
+    Py_ssize_t frozen = gc->thaws ? 0 : yagot_gc_number(gc->state->gc_get_freeze_count);
+    gc->thaws |= frozen > 0;
+    if (frozen < 0 || gc->thaws) {
+        return frozen < 0 ? -1 : 0;
+    }
+    return call(gc->state->gc_freeze) < 0 || call(gc->state->gc_unfreeze) < 0 ? -1 : 1;
+}
+
 int
-yagot_gc_set_old_aside(yagot_gc *gc)
+yagot_gc_set_old_aside(yagot_gc *gc, bool garbage)
 {
     if (gc->state->generations) {
-        return yagot_gc_collect(gc, 1) < 0 ? -1 : 0;
+        int moved = garbage ? 0 : move_young(gc);
+        return moved < 0 || (moved == 0 && yagot_gc_collect(gc, 1) < 0) ? -1 : 0;
     }
     Py_ssize_t frozen = gc->set_aside ? 0 : yagot_gc_number(gc->state->gc_get_freeze_count);
     if (frozen < 0) {

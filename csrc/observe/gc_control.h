@@ -17,6 +17,7 @@ typedef struct {
     bool own;                   /* the collection under way is ours … */
     bool own_started;           /* … and really began */
     Py_ssize_t own_uncollectable;
+    bool thaws;                 /* the application has frozen objects, which gc.unfreeze() would thaw */
     bool set_aside;             /* without generations: old objects are frozen, by us */
     yagot_idtable old;          /* without generations, where the application has frozen objects: what is old */
     Py_ssize_t seen;            /* collections that the callback has seen since … */
@@ -63,8 +64,9 @@ void yagot_gc_rejuvenate(PyObject *object);
 /* Puts the method _on_collection of an object into gc.callbacks, unless it is there; takes it out. */
 int yagot_gc_install_callback(yagot_gc *gc, PyObject *object);
 int yagot_gc_remove_callback(yagot_gc *gc);
-/* What is there now is old. What the callback learns of this collection is in the fields. */
-int yagot_gc_set_old_aside(yagot_gc *gc);
+/* What is there now is old. `garbage`: there may be garbage among what is young, which a collection releases. What the
+ * callback learns of it is in the fields. */
+int yagot_gc_set_old_aside(yagot_gc *gc, bool garbage);
 /* Where old objects were frozen by us, makes them visible again: all may hold references. */
 int yagot_gc_show_old(yagot_gc *gc);
 

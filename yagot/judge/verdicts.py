@@ -13,7 +13,7 @@ from yagot.judge.judge import judge_all, merged
 from yagot.judge.project import PROJECT, Project
 from yagot.judge.rules import Rule
 from yagot.model import Finding, TestInfo, changed
-from yagot.originals import restored
+from yagot.restored import restored
 
 _MOST = 10_000
 """So many verdicts are remembered."""

@@ -11,8 +11,8 @@ from yagot.config import Config
 from yagot.files import UnusablePath
 from yagot.judge.matches import unmatched
 from yagot.model import BROKEN_OFF, INTERRUPTED, THE_RUN, Problem, TestInfo, TestReport
-from yagot.originals import restored
 from yagot.report.totals import Summary
+from yagot.restored import restored
 
 
 class Reporter(Protocol):
