@@ -94,6 +94,32 @@ def test_what_a_finalizer_makes_is_not_what_had_its_address_before(suite):
 
 
 @needs_generations
+@pytest.mark.parametrize("options", [[], ["--check-at", "test"]], ids=str)
+def test_what_finalizers_make_while_the_next_test_begins_is_nobodys(suite, options):
+    """Each collection releases one object, whose finalizer makes the next one."""
+    tests = suite("""
+    class Chain:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            Chain()
+
+    class A(unittest.TestCase):
+        def test_1_makes(self):
+            Chain()
+
+        def test_2_innocent(self):
+            pass
+
+        def test_3_leaks(self):
+            trees(7)
+    """, *options)
+    found = {name: {f["cause"] for f in tests[name]["findings"]} for name in tests if tests[name]["findings"]}
+    assert found == {"test_1_makes": {"test_whose.Chain.me"}, "test_3_leaks": {"test_whose.Node.me"}}
+
+
+@needs_generations
 def test_a_failed_test_that_collected_is_not_judged_later(suite):
     tests = suite("""
     class A(unittest.TestCase):

@@ -89,12 +89,12 @@ leave_out_old(yagot_gc *gc, PyObject *list)
 {
     Py_ssize_t young = 0, next = 0;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
-        young += yagot_idtable_get(&gc->old, PyList_GET_ITEM(list, i)) == YAGOT_NONE;
+        young += !yagot_gc_passes_for_old(gc, PyList_GET_ITEM(list, i));
     }
     PyObject *kept = yagot_gc_new_hidden_list(young);
     for (Py_ssize_t i = 0; kept != NULL && i < PyList_GET_SIZE(list); i++) {
         PyObject *object = PyList_GET_ITEM(list, i);
-        if (yagot_idtable_get(&gc->old, object) == YAGOT_NONE) {
+        if (!yagot_gc_passes_for_old(gc, object)) {
             PyList_SET_ITEM(kept, next++, Py_NewRef(object));
         }
     }
@@ -103,12 +103,15 @@ leave_out_old(yagot_gc *gc, PyObject *list)
 }
 
 PyObject *
+yagot_gc_generation(yagot_gc *gc, int generation)
+{
+    return hide(PyObject_CallFunction(gc->state->gc_get_objects, "i", generation));
+}
+
+PyObject *
 yagot_gc_objects(yagot_gc *gc, int generation)
 {
-    if (gc->state->generations) {
-        return hide(PyObject_CallFunction(gc->state->gc_get_objects, "i", generation));
-    }
-    PyObject *list = yagot_gc_all_objects(gc);
+    PyObject *list = gc->state->generations ? yagot_gc_generation(gc, generation) : yagot_gc_all_objects(gc);
     return list != NULL && gc->old.pages != NULL ? leave_out_old(gc, list) : list;
 }
 
@@ -223,6 +226,34 @@ collect_without(yagot_gc *gc, int generation, Py_ssize_t debug)
     return collected ? 0 : -1;
 }
 
+/* Steals the list. An object that is made where one of these was passes for old. */
+static int
+remember_old(yagot_gc *gc, PyObject *list)
+{
+    int result = list != NULL ? yagot_idtable_init(&gc->old) : -1;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++) {
+        result = yagot_idtable_put(&gc->old, PyList_GET_ITEM(list, i), 0);
+    }
+    if (result < 0 && list != NULL) {
+        PyErr_NoMemory();
+    }
+    Py_XDECREF(list);
+    return result;
+}
+
+/* What a collection has met is in an older generation now: what is young was made meanwhile, by finalizers. */
+static int
+remember_what_finalizers_made(yagot_gc *gc)
+{
+    PyObject *young = yagot_gc_generation(gc, 0);
+    yagot_idtable_fini(&gc->old);
+    if (young != NULL && PyList_GET_SIZE(young) == 0) {
+        Py_DECREF(young);
+        return 0;
+    }
+    return remember_old(gc, young);
+}
+
 int
 yagot_gc_collect(yagot_gc *gc, int generation)
 {
@@ -235,7 +266,8 @@ yagot_gc_collect(yagot_gc *gc, int generation)
     if (saved && PyList_SetSlice(state->gc_garbage, kept, PY_SSIZE_T_MAX, NULL) < 0) {
         return -1;
     }
-    return gc->own_started;
+    bool leaves_young = gc->own_started && generation > 0 && gc->state->generations;
+    return leaves_young && remember_what_finalizers_made(gc) < 0 ? -1 : gc->own_started;
 }
 
 void
@@ -293,22 +325,12 @@ call(PyObject *function)
     return result != NULL ? 0 : -1;
 }
 
-/* Thawing would thaw what the application has frozen: so what is old is remembered instead. An object that is made
- * where one of those was passes for old. */
+/* Thawing would thaw what the application has frozen: so what is old is remembered instead. */
 static int
-remember_old(yagot_gc *gc)
+remember_all_as_old(yagot_gc *gc)
 {
     yagot_idtable_fini(&gc->old);
-    PyObject *list = yagot_gc_all_objects(gc);
-    int result = list != NULL ? yagot_idtable_init(&gc->old) : -1;
-    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++) {
-        result = yagot_idtable_put(&gc->old, PyList_GET_ITEM(list, i), 0);
-    }
-    if (result < 0 && list != NULL) {
-        PyErr_NoMemory();
-    }
-    Py_XDECREF(list);
-    return result;
+    return remember_old(gc, yagot_gc_all_objects(gc));
 }
 
 /* What is young is frozen and thawed, and so old: no collection has to go through it. 1 if that was done, 0 if not. */
@@ -335,7 +357,7 @@ yagot_gc_set_old_aside(yagot_gc *gc, bool garbage)
         return -1;
     }
     if (frozen > 0) {
-        return remember_old(gc);
+        return remember_all_as_old(gc);
     }
     gc->set_aside = call(gc->state->gc_freeze) == 0;
     return gc->set_aside ? 0 : -1;
@@ -344,6 +366,9 @@ yagot_gc_set_old_aside(yagot_gc *gc, bool garbage)
 int
 yagot_gc_show_old(yagot_gc *gc)
 {
+    if (gc->state->generations) {
+        return 0;
+    }
     yagot_idtable_fini(&gc->old);
     if (!gc->set_aside || call(gc->state->gc_unfreeze) == 0) {
         gc->set_aside = false;

@@ -19,7 +19,8 @@ typedef struct {
     Py_ssize_t own_uncollectable;
     bool thaws;                 /* the application has frozen objects, which gc.unfreeze() would thaw */
     bool set_aside;             /* without generations: old objects are frozen, by us */
-    yagot_idtable old;          /* without generations, where the application has frozen objects: what is old */
+    yagot_idtable old;          /* passes for old: what finalizers have made in our last collection; without
+                                 * generations, where the application has frozen objects, all that is */
     Py_ssize_t seen;            /* collections that the callback has seen since … */
     Py_ssize_t counted;         /* … there were so many */
 } yagot_gc;
@@ -39,14 +40,23 @@ yagot_gc_resume(bool was_enabled)
     }
 }
 
+static inline bool
+yagot_gc_passes_for_old(yagot_gc *gc, const void *object)
+{
+    return gc->old.pages != NULL && yagot_idtable_get(&gc->old, object) != YAGOT_NONE;
+}
+
 /* Calls a function of the gc module without arguments; returns the number that it returns. */
 Py_ssize_t yagot_gc_number(PyObject *function);
 /* Has a collection run since the last call without the callback seeing it? 1 or 0. */
 int yagot_gc_has_missed(yagot_gc *gc);
 /* Are what collections find kept in gc.garbage (DEBUG_SAVEALL)? 1 or 0. */
 int yagot_gc_saves_all(yagot_gc *gc);
-/* Objects of one generation; all that are not set aside where there are none. New reference. */
+/* Objects of one generation, but for those that pass for old; all that are not set aside where there are no
+ * generations. New reference. */
 PyObject *yagot_gc_objects(yagot_gc *gc, int generation);
+/* All objects of one generation, where there are generations. New reference. */
+PyObject *yagot_gc_generation(yagot_gc *gc, int generation);
 /* Every tracked object that is not frozen. New reference. */
 PyObject *yagot_gc_all_objects(yagot_gc *gc);
 /* Every tracked object whose address is in a table. New reference. */
@@ -55,7 +65,8 @@ PyObject *yagot_gc_objects_in(yagot_gc *gc, yagot_idtable *table);
 PyObject *yagot_gc_new_hidden_list(Py_ssize_t size);
 
 /* Collects for ourselves. The debug flags are off meanwhile, and gc.garbage does not grow, unless the suite has asked
- * for DEBUG_SAVEALL: then its garbage goes there as in any collection. 1 if it really ran, 0 if another thread was
+ * for DEBUG_SAVEALL: then its garbage goes there as in any collection. What finalizers make in a collection of more
+ * than the youngest generation passes for old until the next one. 1 if it really ran, 0 if another thread was
  * collecting. */
 int yagot_gc_collect(yagot_gc *gc, int generation);
 /* Moves a tracked object into the youngest generation. */

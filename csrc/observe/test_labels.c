@@ -33,15 +33,17 @@ is_kept(const kept *except, uint32_t label)
     return label != 0 && (label == except->label || yagot_label_window(label) == except->window);
 }
 
+/* What passes for old gets none: an address may have kept that of another object. */
 static int
 put_generation(yagot_labels *labels, yagot_gc *gc, int generation, uint32_t label, const kept *except)
 {
-    PyObject *list = yagot_gc_objects(gc, generation);
+    PyObject *list = yagot_gc_generation(gc, generation);
     int result = list != NULL ? 0 : -1;
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++) {
         PyObject *object = PyList_GET_ITEM(list, i);
-        if (!is_kept(except, yagot_labels_get(labels, object))) {
-            result = yagot_labels_put(labels, object, label);
+        bool old = yagot_gc_passes_for_old(gc, object);
+        if (old || !is_kept(except, yagot_labels_get(labels, object))) {
+            result = yagot_labels_put(labels, object, old ? 0 : label);
         }
     }
     Py_XDECREF(list);
