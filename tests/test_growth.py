@@ -606,6 +606,71 @@ def test_fixtures_that_live_on_are_no_growth(project):
     assert "no leaks in 2 tests" in result.stdout
 
 
+KEPT_BY_PYTEST = """
+    import logging
+    import os
+    import sys
+    import threading
+    import unittest
+    import warnings
+    import pytest
+
+    class Fails:
+        def __del__(self):
+            raise ValueError
+
+    class Warns:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            warnings.warn("released", DeprecationWarning)
+
+    def test_warns():
+        warnings.warn("old", DeprecationWarning)
+
+    @pytest.mark.yagot_expect()
+    def test_warns_when_released():
+        Warns()
+
+    def test_fails_when_released():
+        Fails()
+
+    def test_thread_fails():
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+
+    def test_prints():
+        print("out")
+        os.write(2, b"err")
+
+    def test_logs():
+        logging.getLogger("x").warning("seen")
+
+    def test_has_a_property(record_property):
+        record_property("number", [1])
+
+    def test_is_marked(request):
+        request.node.add_marker("slow")
+        request.node.stash[pytest.StashKey()] = []
+
+    class Subtests(unittest.TestCase):
+        def test_sub(self):
+            with self.subTest(number=1):
+                pass
+"""
+
+
+def test_what_pytest_keeps_of_a_run_is_no_growth(project):
+    project.write("test_kept.py", KEPT_BY_PYTEST)
+    result = project.python(*FRAMEWORKS["pytest"], "test_kept.py")
+    assert result.returncode == 0, result.stdout
+    assert "no leaks in 9 tests" in result.stdout
+    plain = project.python("-m", "pytest", "-q", "test_kept.py").stdout.splitlines()[-1]
+    assert result.stdout.splitlines()[-1].partition(" in ")[0] == plain.partition(" in ")[0]
+
+
 def test_under_the_base_class(project):
     source = HELD.replace("unittest.TestCase", "yagot.TestCase").replace("unittest\n", "unittest, yagot\n", 1)
     project.write("test_held.py", source)

@@ -16,7 +16,8 @@ import pytest
 
 from yagot import __builtins__ as __builtins__
 from yagot.config import OPTIONS
-from yagot.plugins.pytest_items import dropped_of, forget_run, info_of, is_checked, marks_of, rules_of_item
+from yagot.plugins.pytest_again import FurtherRuns
+from yagot.plugins.pytest_items import dropped_of, info_of, is_checked, marks_of, rules_of_item
 from yagot.plugins.pytest_phases import Phases
 from yagot.plugins.pytest_reports import Reports
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from yagot.judge.rules import Rule
     from yagot.model import Problem, TestReport
     from yagot.observe.checker import Checker, LeakError
-    from yagot.observe.references import Again
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -222,25 +222,11 @@ class Windows:
             pytest.fail(text, pytrace=False)
         return result
 
-    def _again(self, item: Any, nextitem: Any) -> Again | None:
-        """Runs a test once more, as pytest-rerunfailures does: with fresh fixtures and a fresh instance."""
-        if not hasattr(item, "_initrequest"):
-            return None
-
-        def again(begin: Callable[[tuple[object, ...]], None]) -> str:
-            from _pytest.runner import runtestprotocol
-
+    def _further_runs(self, item: Any, nextitem: Any) -> FurtherRuns:
+        def begins(begin: Callable[[tuple[object, ...]], None] | None) -> None:
             self.repeat = begin
-            try:
-                item._initrequest()
-                request = item._request
-                reports = runtestprotocol(item, log=False, nextitem=nextitem)
-                forget_run(request)
-            finally:
-                self.repeat = None
-            return "passed" if all(report.passed for report in reports) else "failed"
 
-        return again
+        return FurtherRuns(item, nextitem, begins)
 
     def _close(self, item: Any, nextitem: Any) -> str:
         """The text to fail with: the test's leaks, and what their finalizers make pytest raise."""
@@ -252,16 +238,15 @@ class Windows:
         if settings is None:
             self.checker.skip()
             return ""
-        again = self._again(item, nextitem)
-
         raised: list[str] = []
 
         def within(function: Callable[[], None]) -> None:
             raised.append(self.phases.teardown(function, item, nextitem))
 
-        self.report = self.checker.end(
-            self.outcome, self.problem, settings, self.rules, again, late=True, within=within
-        )
+        with self._further_runs(item, nextitem) as again:
+            self.report = self.checker.end(
+                self.outcome, self.problem, settings, self.rules, again, late=True, within=within
+            )
         self.found.append(as_dict(self.report))
         text = self._text(item, [self.report]) if self.report.fails(settings.report_only) else ""
         if any(raised):
@@ -327,8 +312,8 @@ class Windows:
     def _late(self, item: pytest.Item, nextitem: Any) -> Iterator[tuple[TestReport, bool]]:
         """Reports, and whether they fail."""
         if self.report is not None and self.settings is not None:
-            again = self._again(item, nextitem)
-            further = self.checker.end_late(self.report, self.settings, self.rules, again)
+            with self._further_runs(item, nextitem) as again:
+                further = self.checker.end_late(self.report, self.settings, self.rules, again)
             if further is not None:
                 yield further, further.fails(self.settings.report_only)
         for report in self.checker.boundary(info_of(nextitem) if nextitem is not None else None):
