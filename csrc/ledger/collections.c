@@ -116,9 +116,12 @@ yagot_after_collection(yagot_ledger *self, PyObject *info)
     if (self->window.marker != NULL) {
         yagot_gc_rejuvenate(self->window.marker);       /* what is made from now on is where it is */
     }
+    if (!self->window.open) {
+        return self->labels.on ? yagot_gc_remember_made_meanwhile(&self->gc) : 0;
+    }
     int saves_all = yagot_gc_saves_all(&self->gc);
-    if (saves_all < 0 || !self->window.open) {
-        return saves_all < 0 ? -1 : 0;
+    if (saves_all < 0) {
+        return -1;
     }
     if (saves_all) {
         return yagot_expect_saved(self);

@@ -241,10 +241,13 @@ remember_old(yagot_gc *gc, PyObject *list)
     return result;
 }
 
-/* What a collection has met is in an older generation now: what is young was made meanwhile, by finalizers. */
-static int
-remember_what_finalizers_made(yagot_gc *gc)
+/* What a collection has met is in an older generation now. */
+int
+yagot_gc_remember_made_meanwhile(yagot_gc *gc)
 {
+    if (!gc->state->generations) {
+        return 0;
+    }
     PyObject *young = yagot_gc_generation(gc, 0);
     yagot_idtable_fini(&gc->old);
     if (young != NULL && PyList_GET_SIZE(young) == 0) {
@@ -266,8 +269,7 @@ yagot_gc_collect(yagot_gc *gc, int generation)
     if (saved && PyList_SetSlice(state->gc_garbage, kept, PY_SSIZE_T_MAX, NULL) < 0) {
         return -1;
     }
-    bool leaves_young = gc->own_started && generation > 0 && gc->state->generations;
-    return leaves_young && remember_what_finalizers_made(gc) < 0 ? -1 : gc->own_started;
+    return gc->own_started && generation > 0 && yagot_gc_remember_made_meanwhile(gc) < 0 ? -1 : gc->own_started;
 }
 
 void

@@ -19,7 +19,7 @@ typedef struct {
     Py_ssize_t own_uncollectable;
     bool thaws;                 /* the application has frozen objects, which gc.unfreeze() would thaw */
     bool set_aside;             /* without generations: old objects are frozen, by us */
-    yagot_idtable old;          /* passes for old: what finalizers have made in our last collection; without
+    yagot_idtable old;          /* passes for old: what finalizers have made in the last collection; without
                                  * generations, where the application has frozen objects, all that is */
     Py_ssize_t seen;            /* collections that the callback has seen since … */
     Py_ssize_t counted;         /* … there were so many */
@@ -69,6 +69,8 @@ PyObject *yagot_gc_new_hidden_list(Py_ssize_t size);
  * than the youngest generation passes for old until the next one. 1 if it really ran, 0 if another thread was
  * collecting. */
 int yagot_gc_collect(yagot_gc *gc, int generation);
+/* After a collection: what is young was made meanwhile, by finalizers, and passes for old until the next one. */
+int yagot_gc_remember_made_meanwhile(yagot_gc *gc);
 /* Moves a tracked object into the youngest generation. */
 void yagot_gc_rejuvenate(PyObject *object);
 
