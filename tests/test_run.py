@@ -259,6 +259,36 @@ def test_verbose_and_buffer(suite):
     assert "heard" not in result.stdout + result.stderr
 
 
+BUFFERED = """
+    import sys, unittest
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    class TestBuffered(unittest.TestCase):
+        def test_1_keeps(self):
+            type(self).kept = Node()
+
+        def test_2_drops(self):
+            type(self).kept = None
+            print("said")
+
+        def test_3_replaces(self):
+            sys.stdout = sys.__stdout__
+            Node()
+"""
+
+
+@needs_generations
+def test_a_buffering_result_gets_leaks_that_are_found_later(suite):
+    suite.write("test_buffered.py", BUFFERED)
+    result = suite.yagot("-b", "test_buffered", check=1)
+    assert "Traceback" not in result.stderr, result.stderr
+    assert "FAIL: test_1_keeps [later]" in result.stderr and "FAIL: test_3_replaces" in result.stderr
+    assert result.stdout == ""
+
+
 def test_durations(suite):
     error = suite.yagot("--durations", "2", "test_shapes.TestShapes.test_clean").stderr
     assert "Slowest test durations" in error

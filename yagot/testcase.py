@@ -228,9 +228,16 @@ def _add_leak(result: Any, test: Any, error: LeakError) -> None:
         repeated[before] = in_a_line(error)
 
 
+def _call_if_exists(result: Any, name: str) -> None:
+    """Calls a method that not all results have."""
+    getattr(result, name, lambda: None)()
+
+
 def _add_failure(result: Any, test: Any, error: LeakError) -> None:
-    """With a traceback, which some results insist on. pytest shows its last function, with its arguments."""
+    """With a traceback, which some results insist on. pytest shows its last function, with its arguments. A result that
+    buffers output insists on its own streams, which a test may have replaced, and which are not there after it."""
     __tracebackhide__ = True
+    _call_if_exists(result, "_setupStdout")
 
     def leaked() -> None:
         raise error
@@ -278,6 +285,7 @@ def report_late(result: Any, checker: Checker, following: TestInfo | None = None
     for report in checker.boundary(following):
         if checker.run.fails(report):
             _add_leak(result, LateTest(report), checker.error(report))
+            _call_if_exists(result, "_restoreStdout")
 
 
 @contextlib.contextmanager
