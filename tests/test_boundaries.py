@@ -376,3 +376,46 @@ def test_what_a_thread_of_a_pool_has_in_hand_is_the_tests(project):
     seen = project.tests("test_pool", check=1)
     assert len(seen) == tests
     assert {len(test["findings"]) for test in seen.values()} == {1}
+
+
+# -- what the collector was asked to save -----------------------------------------------------------
+
+
+SAVES = """
+    import gc, unittest
+
+    def garbage():
+        one = []
+        one.append(one)
+
+    class TestSaved(unittest.TestCase):
+        def test_1_clears(self):
+            garbage()
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            gc.garbage.clear()
+            gc.collect()
+            gc.set_debug(0)
+            gc.garbage.clear()
+
+        def test_2_leaves(self):
+            garbage()
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            gc.set_debug(0)
+
+        def test_3_clears_later(self):
+            gc.garbage.clear()
+"""
+
+
+@needs_generations
+@pytest.mark.parametrize("options", [[], ["--check-at", "test"]], ids=str)
+def test_what_a_collection_has_saved_is_counted_once(project, options):
+    project.write("test_saves.py", SAVES)
+    tests = project.tests(*options, "test_saves", check=1)
+    found = {name: test["findings"] for name, test in tests.items() if test["findings"]}
+    assert found.keys() == {"test_1_clears", "test_2_leaves"}
+    for findings in found.values():
+        assert [(f["objects"], f["count"]) for f in findings] == [(1, 1)]
+    assert found["test_1_clears"][0]["held_bytes"] == found["test_2_leaves"][0]["held_bytes"]

@@ -356,6 +356,8 @@ add_members(explainer *x, uint32_t component, uint32_t index, yagot_snapshot *s,
 {
     yagot_graph *g = &x->graph;
     yagot_finding *finding = &x->findings->items[index];
+    yagot_share share = {1, x->bytes[component]};
+    yagot_finding_add_share(finding, &share);
     for (uint32_t i = g->member_start[component]; i < g->member_start[component + 1]; i++) {
         PyObject *object = g->objects[g->members[i]];
         const char *name = x->part[g->members[i]] ? NULL : type_name(x, Py_TYPE(object));
@@ -363,13 +365,12 @@ add_members(explainer *x, uint32_t component, uint32_t index, yagot_snapshot *s,
             return -1;
         }
         if (!(s->flags[g->index[g->members[i]]] & YAGOT_LATER)) {
-            predictions->items[predictions->count++] =
-                (yagot_prediction){.address = object, .type = Py_TYPE(object), .finding = index, .name = name};
+            predictions->items[predictions->count++] = (yagot_prediction){
+                .address = object, .type = Py_TYPE(object), .finding = index, .name = name, .share = share};
+            share = (yagot_share){0};
             predictions->finalizers |= Py_TYPE(object)->tp_finalize != NULL || Py_TYPE(object)->tp_del != NULL;
         }
     }
-    finding->amounts.bytes += x->bytes[component];
-    finding->amounts.count++;
     return 0;
 }
 

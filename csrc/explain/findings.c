@@ -237,6 +237,20 @@ yagot_finding_uncount(yagot_finding *finding, const char *name)
 }
 
 void
+yagot_finding_add_share(yagot_finding *finding, const yagot_share *share)
+{
+    finding->amounts.count += share->count;
+    finding->amounts.bytes += share->bytes;
+}
+
+void
+yagot_finding_take_share(yagot_finding *finding, const yagot_share *share)
+{
+    finding->amounts.count -= share->count;
+    finding->amounts.bytes -= share->bytes;
+}
+
+void
 yagot_findings_describe(yagot_findings *findings, PyObject *describe)
 {
     for (uint32_t i = 0; i < findings->count; i++) {

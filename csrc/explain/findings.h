@@ -36,6 +36,12 @@ typedef struct {
     yagot_type_counts types, survivor_types;
 } yagot_amounts;
 
+/* What goes with a component as a whole. */
+typedef struct {
+    Py_ssize_t count;           /* of components */
+    size_t bytes;
+} yagot_share;
+
 typedef struct {
     char *text[3];              /* owned: object, path, contents */
     char *general, *maker;      /* owned: object and path without indices; the module whose code made the reference */
@@ -104,6 +110,8 @@ void yagot_findings_add_shape(yagot_findings *findings, uint64_t shape, uint32_t
 int yagot_finding_count(yagot_finding *finding, const char *name, bool survivor);
 /* One object less of a type. */
 void yagot_finding_uncount(yagot_finding *finding, const char *name);
+void yagot_finding_add_share(yagot_finding *finding, const yagot_share *share);
+void yagot_finding_take_share(yagot_finding *finding, const yagot_share *share);
 /* Asks `describe` for a text on each object that waits for it, and lets go of them. Runs Python code. */
 void yagot_findings_describe(yagot_findings *findings, PyObject *describe);
 /* A list of dicts, one per finding and kind (new reference), or NULL with an exception set. */

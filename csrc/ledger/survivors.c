@@ -208,9 +208,11 @@ save_for_later(yagot_ledger *self, const yagot_prediction *item)
 static void
 uncount(yagot_ledger *self, const yagot_prediction *item)
 {
+    yagot_finding *finding = &self->findings.items[item->finding];
     if (item->name != NULL) {
-        yagot_finding_uncount(&self->findings.items[item->finding], item->name);
+        yagot_finding_uncount(finding, item->name);
     }
+    yagot_finding_take_share(finding, &item->share);
     self->window.counts.garbage--;
     self->window.counts.born--;
 }
@@ -354,13 +356,18 @@ yagot_expect_saved(yagot_ledger *self)
     return result;
 }
 
-/* The collector has kept it because the suite wanted so. If it is garbage again, it was counted anew. */
-static void
+/* The collector has kept it because the suite wanted so. If it is garbage again, it was counted anew; if it is garbage
+ * later, it is reported already. */
+static int
 settle_collectors(yagot_ledger *self, const yagot_prediction *item, const yagot_snapshot *births, uint32_t index)
 {
     if (index != YAGOT_NONE && births->flags[index] & YAGOT_GARBAGE) {
         uncount(self, item);
     }
+    else if (index != YAGOT_NONE) {
+        return yagot_labels_put(&self->labels, births->objects[index], YAGOT_REPORTED);
+    }
+    return 0;
 }
 
 static int
@@ -372,6 +379,7 @@ settle_resurrected(yagot_ledger *self, const yagot_prediction *item, const yagot
     }
     self->window.counts.garbage++;
     self->window.counts.born++;
+    yagot_finding_add_share(finding, &item->share);
     if (item->name != NULL && yagot_finding_count(finding, item->name, false) < 0) {
         PyErr_NoMemory();
         return -1;
@@ -391,7 +399,7 @@ yagot_settle_saved(yagot_ledger *self, yagot_snapshot *births)
             index = YAGOT_NONE;
         }
         if (item->by_collector) {
-            settle_collectors(self, item, births, index);
+            result = settle_collectors(self, item, births, index);
         }
         else {
             result = settle_resurrected(self, item, births, index);
