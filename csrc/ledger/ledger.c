@@ -101,6 +101,21 @@ ledger_begin(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
     return yagot_window_begin(self, count >= 1 ? args[0] : NULL, (uint32_t)number) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+PyDoc_STRVAR(pause_doc,
+"pause($self, /)\n--\n\n"
+"Closes the window without a look until begin() is called again with the same number. What was made in it so far, and\n"
+"is made meanwhile, was made before it. Raises RuntimeError if no window is open.");
+
+static PyObject *
+ledger_pause(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
+{
+    if (!self->window.open) {
+        PyErr_SetString(PyExc_RuntimeError, "no window is open");
+        return NULL;
+    }
+    return yagot_window_pause(self) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 /* Steals what is in the results. */
 static PyObject *
 export_window(yagot_ledger *self, const yagot_results *results)
@@ -352,6 +367,7 @@ static PyMethodDef ledger_methods[] = {
     {"start", (PyCFunction)ledger_start, METH_NOARGS, start_doc},
     {"begin", (PyCFunction)(void (*)(void))ledger_begin, METH_FASTCALL, begin_doc},
     {"end", (PyCFunction)(void (*)(void))ledger_end, METH_VARARGS | METH_KEYWORDS, end_doc},
+    {"pause", (PyCFunction)ledger_pause, METH_NOARGS, pause_doc},
     {"check", (PyCFunction)(void (*)(void))ledger_check, METH_VARARGS | METH_KEYWORDS, check_doc},
     {"references", (PyCFunction)ledger_references, METH_NOARGS, references_doc},
     {"forget", (PyCFunction)(void (*)(void))ledger_forget, METH_FASTCALL, forget_doc},

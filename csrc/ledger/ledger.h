@@ -145,6 +145,8 @@ yagot_end_look(yagot_ledger *self, bool gc_was_enabled)
 
 /* -- window.c -- */
 int yagot_window_begin(yagot_ledger *self, PyObject *dropped, uint32_t test);
+/* Closes a window in which nothing of the test's own was made yet; begin() opens it again. */
+int yagot_window_pause(yagot_ledger *self);
 /* Closes the window, whatever happens. The results are the caller's, also after an error. */
 int yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results);
 /* Releases what end() has found, unless that is done; for the function that end() calls to have it done. */

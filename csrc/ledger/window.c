@@ -111,6 +111,17 @@ yagot_window_begin(yagot_ledger *self, PyObject *dropped, uint32_t test)
     return 0;
 }
 
+int
+yagot_window_pause(yagot_ledger *self)
+{
+    if (yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0) {
+        return -1;
+    }
+    self->labels.test -= self->window.label != 0;       /* what is made now is made before that test */
+    (void)yagot_tracer_pause(&self->tracer);
+    return restore(self);
+}
+
 void
 yagot_window_fini(yagot_window *window)
 {

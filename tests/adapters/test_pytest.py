@@ -135,7 +135,7 @@ def test_styles(styles):
     result, tests = run_json(styles)
     assert leaking(tests) == {
         "test_leak", "test_fixture_value_leaks", "test_fixture_teardown_leaks", "test_leak_in_self",
-        "test_wide_one [later]",
+        "test_wide_one [before]",
     }  # fmt: skip
     assert "test_unchecked" not in tests
     assert tests["test_marked"]["findings"][0]["verdict"] == "note"
@@ -269,3 +269,70 @@ def test_a_crash_is_in_the_report(project, workers):
     assert cases["test_b"] == ["yagot.Crash"]
     assert cases["test_a [leak]"] == ["yagot.CollectedObjects"]
     assert ("test_c" in cases) is bool(workers)
+
+
+WIDE = """
+    import gc
+    import unittest
+    import pytest
+
+    class Node:
+        pass
+
+    def node(name):
+        made = Node()
+        setattr(made, name, made)
+        return made
+
+    @pytest.fixture(scope="session")
+    def for_the_session():
+        gc.collect()
+        return node("session")
+
+    @pytest.fixture(scope="module", autouse=True)
+    def for_the_module(for_the_session):
+        node("dropped")
+        kept = [node("module") for _ in range(3)]
+        gc.collect(0)
+        yield kept
+        kept.clear()
+
+    @pytest.fixture
+    def for_the_test():
+        return [node("test")]
+
+    def test_first(for_the_test):
+        for_the_test.clear()
+
+    class TestClass(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls):
+            cls.tree = node("tree")
+
+        @classmethod
+        def tearDownClass(cls):
+            del cls.tree
+
+        def setUp(self):
+            self.own = node("own")
+
+        def test_second(self):
+            pass
+"""
+
+
+@needs_generations
+@pytest.mark.parametrize("at", ["test", "class", "module", "session"])
+def test_what_a_wider_fixture_makes_was_made_before_the_test(project, at):
+    project.write("test_wide.py", WIDE)
+    run(project, "--yagot", "--yagot-json=out.json", f"--yagot-check-at={at}", "test_wide.py")
+    found = {}
+    for test in json.loads((project.path / "out.json").read_text())["tests"]:
+        causes = {finding["cause"] for finding in test["findings"] if finding["verdict"] == "leak"}
+        found.setdefault(test["id"].rsplit("::", 1)[-1], set()).update(causes)
+    assert {name: causes for name, causes in found.items() if causes} == {
+        "test_first": {"test_wide.Node.test"},
+        "test_first [before]": {"test_wide.Node.dropped", "test_wide.Node.module", "test_wide.Node.session"},
+        "test_second": {"test_wide.Node.own"},
+        "test_second [before]": {"test_wide.Node.tree"},
+    }

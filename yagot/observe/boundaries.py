@@ -64,6 +64,11 @@ class Boundaries:
         self._previous = test
         self._budget.add_test()
         self._tests.append((test, (), True))
+        return self.number
+
+    @property
+    def number(self) -> int:
+        """The number of the last test that has begun."""
         return len(self._tests)
 
     def end(self, rules: Sequence[Rule], noisy: bool) -> None:

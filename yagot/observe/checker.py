@@ -7,7 +7,7 @@ last test. The checker observes through the core, judges, and informs its report
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from yagot import __builtins__ as __builtins__
@@ -118,6 +118,16 @@ class Checker:
         self._began = originals.perf_counter()
         self._references.begin()
         self._ledger.begin(dropped, self._boundaries.begin(test))
+
+    @contextlib.contextmanager
+    def before(self, dropped: tuple[object, ...]) -> Iterator[None]:
+        """What is made meanwhile is made before the test, of which nothing has run yet: by a fixture that outlives it.
+        *dropped*: as for begin()."""
+        self._ledger.pause()
+        try:
+            yield
+        finally:
+            self._ledger.begin(dropped, self._boundaries.number)
 
     def end(
         self,

@@ -75,7 +75,7 @@ class Ledger:
     def __init__(self, ledger: _core.Ledger) -> None:
         self._ledger = ledger
         # kept: a bound method that is made while a window is open would count as born in it
-        self.start, self.begin, self.close = ledger.start, ledger.begin, ledger.close
+        self.start, self.begin, self.pause, self.close = ledger.start, ledger.begin, ledger.pause, ledger.close
         self.references, self.forget, self.put_off = ledger.references, ledger.forget, ledger.put_off
         self._end, self._check = ledger.end, ledger.check
         self.causes = Causes()

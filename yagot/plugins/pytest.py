@@ -118,6 +118,7 @@ class Windows:
         self.config = config
         self.phases = phases
         self.before = ""
+        self.has_begun = True
         self.aside = aside
         self.checker: Checker = Checker(config)
         self.outcome = "passed"
@@ -175,7 +176,21 @@ class Windows:
         self.settings, self.rules = self._asked(item)
         if not self.checker.watching:
             self.checker.begin(info_of(item), dropped_of(item))
-        return (yield)
+            self.has_begun = False
+        try:
+            return (yield)
+        finally:
+            self.has_begun = True
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, object, object]:
+        """What a fixture of a wider scope makes is not the test's, unless the test is under way already."""
+        if fixturedef.scope == "function":
+            self.has_begun = True
+        if self.has_begun or not self.checker.watching:
+            return (yield)
+        with self.checker.before(dropped_of(request._pyfuncitem)):
+            return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
