@@ -102,7 +102,7 @@ def test_the_same_under_pytest(suite):
     )
     # pytest runs tearDownClass with the last test of the class: what that drops is that test's own garbage
     assert "ERROR test_late.py::TestKeeps::test_keeps - Failed: LEAK" in result.stdout
-    assert "test_late.py::TestKeeps::test_clean [later]\n" in result.stdout
+    assert "test_late.py::TestKeeps::test_clean [before]\n" in result.stdout
     assert "it outlived its test, and was garbage by the end of class test_late.TestKeeps" in result.stdout
 
 

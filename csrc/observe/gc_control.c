@@ -344,6 +344,7 @@ move_young(yagot_gc *gc)
     if (frozen < 0 || gc->thaws) {
         return frozen < 0 ? -1 : 0;
     }
+    yagot_idtable_fini(&gc->old);       /* all that is in it is old now */
     return call(gc->state->gc_freeze) < 0 || call(gc->state->gc_unfreeze) < 0 ? -1 : 1;
 }
 
