@@ -318,6 +318,43 @@ def test_pytest_confirms_too(suite):
     assert result.stdout.count("ERROR test_ext") == 1
 
 
+SUSPENDED_TESTS = """
+    import greenlet
+    import unittest
+    import leaky
+
+    KEPT = []
+
+    def switch():
+        greenlet.getcurrent().parent.switch()
+
+    def setUpModule():
+        KEPT.append(greenlet.greenlet(switch))
+        KEPT[0].switch()
+
+    class TestLeaky(unittest.TestCase):
+        def test_leaky(self):
+            leaky.incref([1, 2])
+
+        def test_suspended(self):
+            def body():
+                local = [object()], {"a": []}
+                switch()
+                return local
+            KEPT.append(greenlet.greenlet(body))
+            KEPT[-1].switch()
+    """
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the interpreter's stack of frames came with 3.11")
+def test_a_leak_beside_suspended_greenlets_whose_stacks_are_read(suite):
+    pytest.importorskip("greenlet")
+    suite.write("test_suspended.py", SUSPENDED_TESTS)
+    tests = suite.tests("--confirm", "test_suspended", env=suite.environment, check=1)
+    found = [(name, f["verdict"], f["types"]) for name, test in tests.items() for f in test["findings"]]
+    assert found == [("test_leaky", "leak", {"list": 1})]
+
+
 def test_contents_that_differ_each_time(suite):
     suite.write(
         "test_keys.py",

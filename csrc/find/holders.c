@@ -105,8 +105,7 @@ yagot_holders_init(yagot_holders *h)
     /* where tracked objects are followed too, none may be walked twice */
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
         PyObject *object = PyList_GET_ITEM(h->tracked, i);
-        bool suspended = !PyObject_IS_GC(object);       /* a greenlet, which does not say that it is tracked */
-        h->stacks |= suspended;
+        bool suspended = yagot_is_suspended(object);
         uint32_t *slot = h->frozen || suspended ? yagot_idtable_slot(&h->walk.seen, object) : NULL;
         if (slot == NULL && !h->frozen && !suspended) {
             continue;

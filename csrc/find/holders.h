@@ -52,6 +52,13 @@ void yagot_holders_note_opaque(yagot_holders *holders, PyObject *object);
 /* A visitproc: one reference to `child`. */
 int yagot_holders_visit(PyObject *child, void *holders);
 
+/* Of a tracked object: is it a suspended greenlet, which does not say that it is tracked? */
+static inline bool
+yagot_is_suspended(PyObject *object)
+{
+    return !PyObject_IS_GC(object);
+}
+
 /* One reference, or NULL. */
 static inline void
 yagot_holders_add(yagot_holders *holders, PyObject *object)

@@ -235,7 +235,10 @@ follow_frames(yagot_reach *r, const uintptr_t *words)
     size_t used = words[1] - start, size = words[2] - start;
     bool fits = size % CHUNK_PAGE == 0 && size < LARGEST_CHUNK && !is_of_a_thread(start)
                 && read_chunk(r, start, &chunk) && chunk.size == size;
+    bool newest = true;
     while (fits && used >= HEAD_OF_CHUNK && used <= chunk.size && is_new(r, start)) {
+        r->frames += newest;
+        newest = false;
         push(r, (yagot_block){start + HEAD_OF_CHUNK, used - HEAD_OF_CHUNK});
         start = (uintptr_t)chunk.previous;
         fits = read_chunk(r, start, &chunk);

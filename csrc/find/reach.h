@@ -22,6 +22,7 @@ typedef struct {
     size_t depth, room;
     yagot_hit *hits;            /* owned array: what the holder under way leads to */
     size_t hit_count, hit_room;
+    size_t frames;              /* stacks of frames that were met, but for those of threads */
     size_t budget;              /* bytes that may still be searched */
     bool failed;                /* memory was short */
 } yagot_reach;

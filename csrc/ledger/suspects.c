@@ -140,15 +140,18 @@ look_into_bodies(memory_look *look, bool garbage)
     return 0;
 }
 
-/* Looks where these lead to. */
+/* Looks where these lead to. What is suspended has a stack of frames: if none is met there, nobody knows what it
+ * holds. */
 static void
 look_beyond_bodies(memory_look *look, bool garbage)
 {
-    const yagot_holders *h = look->reach.h;
+    yagot_holders *h = look->reach.h;
     for (Py_ssize_t i = 0; yagot_reach_wanted(&look->reach) && i < PyList_GET_SIZE(h->tracked); i++) {
         PyObject *object = PyList_GET_ITEM(h->tracked, i);
         if (Py_TYPE(object) != look->ledger->state->ledger_type && is_garbage(look, object) == garbage) {
+            size_t frames = look->reach.frames;
             yagot_reach_object(&look->reach, object);
+            h->stacks |= yagot_is_suspended(object) && look->reach.frames == frames;
         }
     }
 }
