@@ -94,6 +94,34 @@ def test_what_a_finalizer_makes_is_not_what_had_its_address_before(suite):
 
 
 @needs_generations
+def test_what_a_finalizer_makes_is_not_what_a_fixture_had_made_there(suite):
+    tests = suite("""
+    MADE = []
+
+    class Maker:
+        def __del__(self):
+            MADE.extend(object.__new__(Node) for _ in range(1_000))
+
+    class A(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls):
+            KEPT.extend(object.__new__(Node) for _ in range(1_000))
+
+        def test_1_releases(self):
+            KEPT.clear()
+            box = [Maker()]
+            box.append(box)
+
+        def test_2_makes_garbage_of_it(self):
+            self.assertEqual(len(MADE), 1_000)
+            for node in MADE:
+                node.me = node
+            MADE.clear()
+    """)
+    assert {name for name in tests if tests[name]["findings"]} == {"test_1_releases"}
+
+
+@needs_generations
 @pytest.mark.parametrize("options", [[], ["--check-at", "test"], ["--repeat", "1:2"]], ids=str)
 def test_what_finalizers_make_while_the_next_test_begins_is_nobodys(suite, options):
     """Each collection releases one object, whose finalizer makes the next one."""

@@ -22,7 +22,7 @@ yagot_labels_forget(yagot_labels *labels)
     return 0;
 }
 
-/* Which labels stay as they are: one, and those of a window; 0: none. */
+/* Which labels stay as they are: one, and those of what was made in a window; 0: none. */
 typedef struct {
     uint32_t label, window;
 } kept;
@@ -30,7 +30,9 @@ typedef struct {
 static bool
 is_kept(const kept *except, uint32_t label)
 {
-    return label != 0 && (label == except->label || yagot_label_window(label) == except->window);
+    uint32_t origin = yagot_label_origin(label);
+    bool made = yagot_label_window(label) == except->window && (origin == YAGOT_TEST || origin == YAGOT_IMPORT);
+    return label != 0 && (label == except->label || made);
 }
 
 /* What passes for old gets none: an address may have kept that of another object. */

@@ -81,7 +81,7 @@ yagot_labels_get(yagot_labels *labels, const void *address)
 int yagot_labels_put(yagot_labels *labels, const void *address, uint32_t label);
 /* Labels what is in the younger generations, but for what has the label `except`. */
 int yagot_labels_put_young(yagot_labels *labels, yagot_gc *gc, uint32_t label, uint32_t except);
-/* Takes from what is in the younger generations the labels that are of other windows than this one. */
+/* Takes from what is in the younger generations all labels but those of what was made in this window. */
 int yagot_labels_unlabel_young(yagot_labels *labels, yagot_gc *gc, uint32_t window);
 /* Nothing has a label any more. */
 int yagot_labels_forget(yagot_labels *labels);
