@@ -34,7 +34,7 @@ class Config:
     """Leaks are reported, by cause at the end of the run, and fail no test."""
     strict: bool = False
     """Leaks that the project cannot mend, and inherent ones, fail too: this switches off all default rules but
-    ``first-import`` and ``hidden-references``."""
+    ``first-import`` and ``hidden-references``. What the test framework makes between tests stays a note."""
     ignore_types: tuple[str, ...] = ()
     """A test that leaves an object of one of these types (``module.Class``, ``dict``) is not judged at all, as in
     yagot 0.5.0. ``allow`` is mostly the better choice."""

@@ -173,7 +173,7 @@ class Finding:
     suspected: bool = False
     """Not confirmed: some place in C memory may hold them."""
     origin: str = "test"
-    """When the objects on the cycle were made: in the ``test``, or while a module was imported (``import``)."""
+    """When the objects on the cycle were made: in the ``test``, ``before`` it, or by an ``import``."""
     owner: str = ""
     """Whose it is; see yagot.judge.owners."""
     verdict: str = "leak"
@@ -280,7 +280,7 @@ def from_core(found: _Finding) -> Finding:
         hops=tuple(found.get("hops", ())),
         why=found["why"],
         references=found["references"],
-        origin="import" if found["origin"] == "import" else "test",
+        origin=found["origin"],
         reason=UNTRACKED if found["untracked"] else "",
     )
 

@@ -336,3 +336,28 @@ def test_what_a_wider_fixture_makes_was_made_before_the_test(project, at):
         "test_second": {"test_wide.Node.own"},
         "test_second [before]": {"test_wide.Node.tree"},
     }
+
+
+REPORTED = """
+    def test_leaks():
+        kept = []
+        kept.append(kept)
+
+    def test_next():
+        pass
+
+    def test_fails():
+        raise ExceptionGroup("both", [ValueError(), KeyError()])
+
+    def test_passes():
+        pass
+"""
+
+
+@pytest.mark.parametrize("at", ["test", "module"])
+def test_what_pytest_makes_between_tests_is_no_leak(project, at):
+    """It makes a cycle when it shows an exception in a line."""
+    project.write("test_reported.py", REPORTED)
+    result = run(project, "--yagot", "--yagot-strict", f"--yagot-check-at={at}", "test_reported.py", check=1)
+    assert "1 failed, 3 passed, 1 error in" in result.stdout
+    assert "[before]" not in result.stdout

@@ -120,6 +120,8 @@ def _default_rule(finding: Finding, config: Config, project: Project) -> str | N
         return None
     if finding.origin == "import":
         return FIRST_IMPORT  # it leaves that once, and which test comes first is chance
+    if finding.origin == "before" and is_scaffold(finding) and finding.owner not in (PROJECT, BUILTIN):
+        return SCAFFOLD  # no test made it: the framework did between two, as when it reports one
     if config.strict:
         return None
     if is_class_machinery(finding):

@@ -39,7 +39,7 @@ class Causes:
                 subject=found["subject"],
                 why=found["why"],
                 references=found["references"],
-                origin="import" if found["origin"] == "import" else "test",
+                origin=found["origin"],
                 hops=tuple(found.get("hops", ())),
             )
         return from_core(found)
