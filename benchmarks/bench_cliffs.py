@@ -70,9 +70,16 @@ def collections(size):
     return in_test(f"kept = [[number] for number in range(20000)]\nfor _ in range({size}):\n    {made}")
 
 
+def causes(size):
+    """Many classes in a file, each with a leak and a test of its own."""
+    classes = (f"class C{number}:\n    def __init__(self):\n        self.me = self\n" for number in range(size))
+    tests = (f"    def test_{number}(self):\n        C{number}()\n" for number in range(size))
+    return "\n".join([*classes, "class T(unittest.TestCase):", *tests])
+
+
 CASES = {
     variables: 1000, types: 500, frames: 20_000, wide: 100_000, components: 100_000, survivors: 250_000,
-    chain: 100_000, stack: 2_000, collections: 20,
+    chain: 100_000, stack: 2_000, collections: 20, causes: 150,
 }  # fmt: skip
 
 

@@ -270,16 +270,17 @@ class Cycle:
     def everywhere(self, link: Link) -> list[Place]:
         """Where any code may do so, the likeliest first: the class itself, what sets the attribute of a variable that
         has got such an object, then what the test may have run. Objects of other classes do not count."""
-        places = [place for source in self.sources() for place in setters(source, link.attribute, link.is_item)]
+        attribute, item = link.attribute, link.is_item
         classes = {cls.name for _, cls in self.classes(link)} | {link.class_name}
-        ranked: list[tuple[int, Place]] = []
-        for place in places:
-            made = _made_of(place, link.attribute)
-            if made & classes:
-                ranked.append((0, place))
-            elif not any(place.source.class_(name) for name in made):
-                ranked.append((1 if self.run is None or place.function in self.run else 2, place))
-        return [place for _, place in sorted(ranked, key=lambda item: item[0])]
+        ranked: tuple[list[Place], ...] = [], [], []
+        for source in self.sources():
+            places = setters(source, attribute, item)
+            by_class, of_any = _set_of(source, attribute, item)
+            own = {number for name in classes for number in by_class.get(name, ())}
+            ranked[0].extend(places[number] for number in sorted(own))
+            for place in (places[number] for number in of_any if number not in own):
+                ranked[1 if self.run is None or place.function in self.run else 2].append(place)
+        return [*ranked[0], *ranked[1], *ranked[2]]
 
     def cut(self, kind: str, link: Link, place: Place | None, snippet: str, line: int = 0) -> Cut:
         """The cut at a link."""
@@ -310,6 +311,23 @@ def _made_of(place: Place, attribute: str) -> set[str]:
         if any(isinstance(target, ast.Name) and target.id == owner for target in node.targets):
             calls.add(getattr(node.value.func, "id", getattr(node.value.func, "attr", "")))
     return calls
+
+
+def _set_of(source: Source, attribute: str, item: bool) -> tuple[dict[str, list[int]], list[int]]:
+    """The numbers of the places where an attribute is set, by the class whose objects have it, and of those that may be
+    of any class."""
+    places = setters(source, attribute, item)
+    if (attribute, item) not in source.set_of:
+        by_class: dict[str, list[int]] = {}
+        of_any: list[int] = []
+        for number, place in enumerate(places):
+            made = _made_of(place, attribute)
+            for name in made:
+                by_class.setdefault(name, []).append(number)
+            if not any(map(source.class_, made)):
+                of_any.append(number)
+        source.set_of[attribute, item] = by_class, of_any
+    return source.set_of[attribute, item]
 
 
 def tells(place: Place) -> bool:

@@ -110,6 +110,8 @@ class Source:
         self._parsed: dict[int, list[ast.stmt]] = {}
         self.set: dict[tuple[str, bool], tuple[Place, ...]] = {}
         """Where which attributes are set: see setters()."""
+        self.set_of: dict[tuple[str, bool], tuple[dict[str, list[int]], list[int]]] = {}
+        """Which of these are of objects of which class, by its name, and which may be of any."""
         self._classes: dict[str, ast.ClassDef | None] = {}
         self._functions: dict[tuple[ast.stmt, ...], list[tuple[str, Function]]] = {}
         for number, line in enumerate(self.lines):
@@ -140,7 +142,7 @@ class Source:
         pieces = [self._piece(number) for number in range(len(self._starts))] if self._parsed else [None]
         if None in pieces:
             self._starts, self._parsed = [0], {}
-            self._classes, self._functions, self.set = {}, {}, {}
+            self._classes, self._functions, self.set, self.set_of = {}, {}, {}, {}
             pieces = [self._piece(0)]
         return [statement for piece in pieces for statement in piece or ()]
 
