@@ -305,6 +305,35 @@ def test_what_a_thread_holds_that_computes_without_the_gil_is_no_suspect(project
         assert "suspected" not in result.stderr
 
 
+def test_what_lies_on_the_stack_of_a_waiting_frame_is_no_leak(project):
+    """A method that a with statement will call; the thread was there before the test."""
+    project.write("test_waiting.py", """
+        import concurrent.futures
+        import threading
+        import unittest
+
+        DONE = threading.Event()
+        POOL = concurrent.futures.ThreadPoolExecutor(8)
+
+        def setUpModule():
+            barrier = threading.Barrier(9)
+            for _ in range(8):
+                POOL.submit(barrier.wait)
+            barrier.wait()
+
+        def tearDownModule():
+            DONE.set()
+            POOL.shutdown()
+
+        class TestWaiting(unittest.TestCase):
+            def test_waiting(self):
+                started = threading.Event()
+                POOL.submit(lambda: len(([1], {"a": []}, started.set(), DONE.wait())))
+                started.wait()
+        """)
+    assert "yagot: no leaks in 1 test" in project.yagot("--confirm", "test_waiting", check=0).stderr
+
+
 def test_what_another_thread_holds_in_a_call_is_no_suspect(project):
     project.write("test_reader.py", """
         import os

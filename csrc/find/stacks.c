@@ -119,25 +119,40 @@ search_c_stack(long thread, void *reach)
     }
 }
 
-/* From 3.11 on frames lie in memory of their own: in chunks, of which the newest is in use up to its top. */
+#if PY_VERSION_HEX >= 0x030B0000
+/* Frames lie in memory of their own: in chunks, of which the newest is in use up to its top. */
+static void
+search_frames_of(yagot_reach *r, const PyThreadState *t)
+{
+    for (const _PyStackChunk *chunk = t->datastack_chunk; chunk != NULL; chunk = chunk->previous) {
+        PyObject *const *end = chunk == t->datastack_chunk ? t->datastack_top : chunk->data + chunk->top;
+        if (end > chunk->data) {
+            yagot_reach_range(r, chunk->data, (size_t)(end - chunk->data) * sizeof *end, true);
+        }
+    }
+}
+#else
+/* A frame does not say how much of its stack is in use while it runs. */
+static void
+search_frames_of(yagot_reach *r, const PyThreadState *t)
+{
+    for (const PyFrameObject *frame = t->frame; frame != NULL; frame = frame->f_back) {
+        yagot_reach_range(r, frame->f_valuestack, (size_t)frame->f_code->co_stacksize * sizeof(PyObject *), true);
+    }
+}
+#endif
+
+/* What other threads work with. */
 static void
 search_frames(yagot_reach *r)
 {
-#if PY_VERSION_HEX >= 0x030B0000
-    PyInterpreterState *interpreter = PyInterpreterState_Get();
     PyThreadState *self = PyThreadState_Get();
-    for (PyThreadState *t = PyInterpreterState_ThreadHead(interpreter); t != NULL; t = PyThreadState_Next(t)) {
-        const _PyStackChunk *newest = t != self ? t->datastack_chunk : NULL;
-        for (const _PyStackChunk *chunk = newest; chunk != NULL; chunk = chunk->previous) {
-            PyObject *const *end = chunk == newest ? t->datastack_top : chunk->data + chunk->top;
-            if (end > chunk->data) {
-                yagot_reach_range(r, chunk->data, (size_t)(end - chunk->data) * sizeof *end, true);
-            }
+    PyThreadState *t = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    for (; t != NULL; t = PyThreadState_Next(t)) {
+        if (t != self) {
+            search_frames_of(r, t);
         }
     }
-#else
-    (void)r;
-#endif
 }
 
 void
