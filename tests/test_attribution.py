@@ -94,6 +94,22 @@ def test_what_a_finalizer_makes_is_not_what_had_its_address_before(suite):
 
 
 @needs_generations
+def test_the_dict_of_an_older_instance_does_not_make_it_the_tests(suite):
+    tests = suite("""
+    OLD = [object.__new__(Node) for _ in range(10)]
+
+    class A(unittest.TestCase):
+        def test_1_sets_attributes(self):
+            for node in OLD:
+                vars(node)["me"] = node
+
+        def test_2_drops(self):
+            OLD.clear()
+    """)
+    assert not [name for name in tests if tests[name]["findings"]]
+
+
+@needs_generations
 def test_what_a_finalizer_makes_is_not_what_a_fixture_had_made_there(suite):
     tests = suite("""
     MADE = []

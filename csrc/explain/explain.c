@@ -308,7 +308,8 @@ import_label_of(explainer *x, uint32_t component)
 }
 
 /* The label of who made a component: the first that an object of its own has, of a test rather than of an import; else
- * of what hangs off it. 0 if there is nobody to blame. */
+ * of what hangs off it. The dict of an instance goes with that, whoever has set its first attribute. 0 if there is
+ * nobody to blame. */
 static uint32_t
 label_of(explainer *x, uint32_t component)
 {
@@ -317,6 +318,9 @@ label_of(explainer *x, uint32_t component)
     for (uint32_t i = first; i < g->member_start[component + 1]; i++) {
         uint32_t label = yagot_labels_get(x->attribution->labels, g->objects[g->members[i]]);
         bool own = i - first < g->own_size[component];
+        if (x->part[g->members[i]]) {
+            continue;
+        }
         if (label == YAGOT_REPORTED && own) {
             return 0;
         }
