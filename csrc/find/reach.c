@@ -133,15 +133,19 @@ yagot_reach_wanted(const yagot_reach *r)
 
 /* -- blocks --------------------------------------------------------------------------------------- */
 
-/* Strings and numbers lead nowhere. */
+/* Strings and numbers lead nowhere. Nor do the frames without references that code keeps of its last call before 3.11: what
+ * is in them is of then. */
 static bool
 is_leaf(yagot_reach *r, const yagot_block *block)
 {
-    PyTypeObject *head[2];
-    if (block->size < sizeof head || yagot_memory_read(r->memory, block->start, head, sizeof head) < sizeof head) {
+    enum { HEAD = 2, HEAD_OF_COLLECTORS = 4 };
+    PyTypeObject *head[HEAD_OF_COLLECTORS] = {0};
+    size_t size = block->size < sizeof head ? block->size : sizeof head;
+    if (size < HEAD * sizeof *head || yagot_memory_read(r->memory, block->start, head, size) < size) {
         return true;
     }
-    return head[1] == &PyUnicode_Type || head[1] == &PyBytes_Type || head[1] == &PyLong_Type
+    bool idle_frame = PY_VERSION_HEX < 0x030B0000 && head[HEAD] == NULL && head[HEAD + 1] == &PyFrame_Type;
+    return idle_frame || head[1] == &PyUnicode_Type || head[1] == &PyBytes_Type || head[1] == &PyLong_Type
            || head[1] == &PyFloat_Type;
 }
 
