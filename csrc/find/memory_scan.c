@@ -59,13 +59,13 @@ is_dict_of_ctypes(PyObject *object)
 }
 
 /* Types of which there are most: they show all that they hold, and what they no longer hold may lie in their memory. A
- * weak reference knows objects without holding them. */
+ * weak reference knows objects without holding them, and a frame its generator. */
 static bool
 is_open(PyTypeObject *type, PyObject *object)
 {
     return type == &PyDict_Type || type == &PyList_Type || type == &PyTuple_Type || type == &PySet_Type
            || type == &PyFrozenSet_Type || type == &PyFunction_Type || type == &PyCell_Type || type == &PyMethod_Type
-           || type == &PyType_Type || type == &PyBaseObject_Type || PyWeakref_Check(object)
+           || type == &PyType_Type || type == &PyBaseObject_Type || type == &PyFrame_Type || PyWeakref_Check(object)
            || strcmp(type->tp_name, "collections.deque") == 0;
 }
 
