@@ -92,6 +92,12 @@ class Step(NamedTuple):
     def __str__(self) -> str:
         return self.object + self.path
 
+    def in_general(self) -> Step:
+        """What holds for every cycle of the cause: without indices, keys that are data, contents, and lines."""
+        path = self.general.removeprefix(self.object).replace("[]", "[…]")
+        edges = ((kind, "" if kind == "item" and f"['{name}']" not in path else name) for kind, name in self.edges)
+        return self._replace(path=path, contents="", made="", line=0, edges=tuple(edges))
+
 
 def sign(kind: str, cause: str) -> str:
     """Twelve hexadecimal digits that stand for kind and cause (BLAKE2s)."""
@@ -172,6 +178,8 @@ class Finding:
     """References to the objects that are counted and that nobody holds (uncollectable ones)."""
     suspected: bool = False
     """Not confirmed: some place in C memory may hold them."""
+    further: bool = False
+    """Of a cause that the run has described before: steps, advice and cut are those of the first finding."""
     origin: str = "test"
     """When the objects on the cycle were made: in the ``test``, ``before`` it, or by an ``import``."""
     owner: str = ""
@@ -229,6 +237,7 @@ class Finding:
             "why": self.why,
             "references": self.references,
             "suspected": self.suspected,
+            "further": self.further,
             "owner": self.owner,
             "steps": [step._asdict() for step in self.steps],
         }

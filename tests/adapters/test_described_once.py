@@ -154,3 +154,62 @@ def test_other_errors_are_shown_whole(project):
     assert re.findall("ERROR at teardown of (.*?) _", errors) == ["test_1", "test_2", "test_3"]
     assert "printed by test_2" in errors and "ValueError: broken" in errors and "LEAK GONE" in errors
     assert "more error" not in out
+
+
+DIFFERENT = """
+    import unittest
+
+    class Node:
+        def __init__(self, value):
+            self.items = {f"key {value}": self, "value": value}
+
+    def keep(line):
+        try:
+            if line == 1:
+                raise KeyError("one")
+            raise KeyError("two")
+        except KeyError as error:
+            kept = error
+            if line == 1:
+                return
+            return
+
+    class Test(unittest.TestCase):
+        def test_1(self):
+            items = [1]
+            items.append(items)
+            Node(1)
+            keep(1)
+
+        def test_2(self):
+            items = [1, 2]
+            items.append(items)
+            Node(2)
+            keep(2)
+"""
+
+
+def test_a_further_test_says_what_is_true_of_it(project):
+    """Indices, keys, contents and lines are the first one's."""
+    project.write("test_many.py", DIFFERENT)
+    options = ["--json", "out.json", "--junit-xml", "out.xml", "--html", "out.html", "--markdown", "out.md"]
+    err = project.yagot(*options, "test_many", check=1).stderr
+    assert "same causes as in test_many.Test.test_1" in err.partition("FAIL: test_2 ")[2]
+    first, second = json.loads((project.path / "out.json").read_text())["tests"]
+    shown = [{str(finding["cycle"]): finding for finding in test["findings"]} for test in (first, second)]
+    assert {"['list[1]']", """["test_many.Node.items['key 1']"]"""} < shown[0].keys()
+    assert {"['list[…]']", "['test_many.Node.items[…]']"} < shown[1].keys()
+    assert not any(finding["further"] for finding in first["findings"])
+    assert all(finding["further"] for finding in second["findings"])
+    steps = [step for finding in second["findings"] for step in finding["steps"]]
+    assert not any(step["contents"] or step["line"] or step["made"] for step in steps)
+    assert [["attribute", "items"], ["item", ""]] in [step["edges"] for step in steps]
+    text = next(
+        case.find("failure").text
+        for case in ElementTree.parse(project.path / "out.xml").iter("testcase")
+        if case.get("name") == "test_2"
+    )
+    assert "→ frame of keep (test_many.py)" in text and "test_many.py:16 (as for the first test" in text
+    assert "key 1" not in text and "[1]" not in text and "1 item" not in text
+    page, markdown = ((project.path / f"out.{kind}").read_text() for kind in ("html", "md"))
+    assert "key 1" in page and "key 1" in markdown and "key 2" not in page + markdown

@@ -1,4 +1,8 @@
-"""The causes that the core has described: it describes each of them once in a run."""
+"""The causes that the core has described: it describes each of them once in a run.
+
+Findings of a known cause have the description of the first. They are judged by it as it is, and reported with what
+holds for every cycle of the cause.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from yagot import __builtins__ as __builtins__
-from yagot.model import Finding, changed, from_core
+from yagot.model import Finding, Step, changed, from_core
 
 if TYPE_CHECKING:
     from yagot._core import _Finding
@@ -20,14 +24,15 @@ def _key(found: _Finding) -> tuple[str, str, int]:
 
 
 class Causes:
-    """Findings as values: those of a known cause have the description of the first."""
+    """Findings as values."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, str, int], Finding] = {}
+        self._general: dict[tuple[str, str, int], tuple[Step, ...]] = {}
 
     def finding(self, found: _Finding) -> Finding:
         """A finding of the core's, with a description."""
-        first = self._first.get(_key(found)) if found["cycle_length"] else None
+        first = self._first.get(_key(found)) if found["known"] else None
         if first is not None:
             return changed(
                 first,
@@ -41,8 +46,18 @@ class Causes:
                 references=found["references"],
                 origin=found["origin"],
                 hops=tuple(found.get("hops", ())),
+                further=True,
             )
         return from_core(found)
+
+    def reported(self, finding: Finding) -> Finding:
+        """A finding that was judged, with nothing that may be true of the first of its cause alone."""
+        if not finding.further:
+            return finding
+        key = (finding.concrete, finding.cause, finding.cycle_length)
+        if key not in self._general:
+            self._general[key] = tuple(step.in_general() for step in finding.steps)
+        return changed(finding, steps=self._general[key])
 
     def learn(self, findings: Iterable[_Finding]) -> None:
         """Remembers the descriptions, whatever becomes of the findings."""

@@ -262,7 +262,8 @@ class Checker:
         self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
     ) -> tuple[Finding, ...]:
         """With verdicts and advice; those of one cause in general are one."""
-        return self._verdicts.of(findings, config, rules, test) if findings else ()
+        judged = self._verdicts.of(findings, config, rules, test) if findings else ()
+        return tuple(map(self._ledger.causes.reported, judged))
 
     def _newly_used(self) -> tuple[str, ...]:
         """The settings that have matched something since the last report."""

@@ -131,7 +131,8 @@ def _name(step: Step) -> str:
 def _title(step: Step) -> str:
     """An object of the chain; of a frame also where it is."""
     if step.kind == "frame" and step.defined:
-        return f"{_name(step)} ({shown_path(step.defined.rpartition(':')[0])}:{step.line})"
+        line = f":{step.line}" if step.line else ""
+        return f"{_name(step)} ({shown_path(step.defined.rpartition(':')[0])}{line})"
     return step.object
 
 
@@ -202,8 +203,9 @@ def cut_text(finding: Finding) -> str:
     freed = few[cut.frees] if cut.frees < len(few) else f"all {cut.frees:,} objects"
     if 0 < cut.frees < finding.objects:
         freed = f"{cut.frees:,} of {finding.objects:,} objects"
+    freed = "as for the first test that has this cause" if finding.further else f"frees {freed}"
     places = (f"{each.reference} of {each.object}{f', {each.place}' if each.file else ''}" for each in cut.all)
-    return f"{', and '.join(places).replace('[]', '[…]')} (frees {freed})"
+    return f"{', and '.join(places).replace('[]', '[…]')} ({freed})"
 
 
 def snippet_lines(finding: Finding) -> list[str]:
@@ -306,7 +308,8 @@ def describe_report(report: TestReport, details: bool = False, known: Mapping[st
         lines.append(f"  … {plural(len(report.leaks) - len(leaks), 'more cause')} with {plural(more, 'object')}")
     if leaks and report.missing:
         lines.append(f"  expected, and gone: {'; '.join(report.missing)}")
-    if details and leaks and not any(step.made for finding in leaks for step in finding.steps):
+    whole = [finding for finding in leaks if not finding.further]
+    if details and whole and not any(step.made for finding in whole for step in finding.steps):
         lines.append("  (where the objects were made: set trace to 1, e.g. --trace 1)")
     if report.incomplete:
         lines.append(f"  (not all was seen: {report.incomplete})")
