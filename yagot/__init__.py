@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from yagot.config import Config
     from yagot.judge.rules import allow, expect
     from yagot.model import Finding, Step, TestReport
-    from yagot.observe.checker import Checker, LeakError
+    from yagot.observe.checker import Checker
+    from yagot.report.descriptions import LeakError
     from yagot.runner import TextTestRunner
     from yagot.testcase import LeakCheckMixin, TestCase
     from yagot.tracker import GarbageTracker, garbage_checked
@@ -45,7 +46,7 @@ _HOME = {
     "Finding": "model",
     "GarbageTracker": "tracker",
     "LeakCheckMixin": "testcase",
-    "LeakError": "observe.checker",
+    "LeakError": "report.descriptions",
     "Step": "model",
     "TestCase": "testcase",
     "TestReport": "model",

@@ -17,9 +17,10 @@ from yagot.errors import say
 from yagot.files import UnusablePath, file_of_module, shown_path
 from yagot.judge.rules import rules_of
 from yagot.model import Problem, TestInfo, TestReport
-from yagot.observe.checker import Checker, LeakError
+from yagot.observe.checker import Checker
 from yagot.observe.references import Again
 from yagot.originals import io
+from yagot.report.descriptions import LeakError
 from yagot.restored import restored
 
 __unittest = True  # hides these frames from unittest's tracebacks

@@ -122,6 +122,45 @@ def test_between_processes(project):
     assert out.count(WHOLE) == 1 and "7 more errors" in out and "8 errors" in out
 
 
+TWO = """
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    class Other:
+        def __init__(self):
+            self.me = self
+
+    def test_0(): Node()
+    def test_1(): Node()
+    def test_2(): Node(); Other()
+    def test_3(): Node(); Other()
+    def test_4(): Node(); Other()
+    def test_5(): Node(); Other()
+"""
+
+
+def described_in(errors):
+    """The tests whose texts describe a cause, by the first line of the description."""
+    texts = re.split("ERROR at teardown of ", errors)[1:]
+    return {line: text.split()[0] for text in texts for line in re.findall(r"→ the same (test_many\.\w+)", text)}
+
+
+@pytest.mark.parametrize("options", [["-n2"], ["--reruns", "1"]])
+def test_what_is_referred_to_was_shown(project, options):
+    """Whatever another process, or a run of a test that does not count, has described."""
+    pytest.importorskip("xdist" if options == ["-n2"] else "pytest_rerunfailures")
+    project.write("test_many.py", TWO)
+    out = project.python(*PYTEST, *options, "--junitxml=pytest.xml", check=1).stdout
+    errors = out.partition(" ERRORS ")[2].partition(" yagot ")[0]
+    shown = described_in(errors)
+    assert set(shown) == {"test_many.Node", "test_many.Other"} and errors.count("→ the same ") == 2
+    assert out.count("Failed: LEAK: ") == 6
+    texts = [error.text for error in ElementTree.parse(project.path / "pytest.xml").iter("error")]
+    named = re.findall(r"test_many\.py::(\w+)", " ".join(re.findall("same causes? as in .*", " ".join(texts))))
+    assert len(texts) == 6 and named and set(named) <= set(shown.values())
+
+
 FAILING = """
     import pytest
 
@@ -209,7 +248,7 @@ def test_a_further_test_says_what_is_true_of_it(project):
         for case in ElementTree.parse(project.path / "out.xml").iter("testcase")
         if case.get("name") == "test_2"
     )
-    assert "→ frame of keep (test_many.py)" in text and "test_many.py:16 (as for the first test" in text
+    assert "→ frame of keep (test_many.py)" in text and "test_many.py:16 (as for the first finding" in text
     assert "key 1" not in text and "[1]" not in text and "1 item" not in text
     page, markdown = ((project.path / f"out.{kind}").read_text() for kind in ("html", "md"))
     assert "key 1" in page and "key 1" in markdown and "key 2" not in page + markdown

@@ -7,7 +7,7 @@ last test. The checker observes through the core, judges, and informs its report
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from yagot import __builtins__ as __builtins__
@@ -27,22 +27,11 @@ from yagot.observe.release import Ledger, Within
 from yagot.observe.reprs import guarded_repr, interrupted
 from yagot.observe.run import Reporter, Run
 from yagot.originals import dataclasses, originals
-from yagot.report.wording import describe_report, described, headline, says_nothing_new
+from yagot.report.descriptions import Descriptions, LeakError
 
 if TYPE_CHECKING:
     from yagot._core import _Finding
     from yagot.observe.growth import Growth
-
-
-class LeakError(AssertionError):
-    """A test left garbage behind. The text is the whole report."""
-
-    __module__ = "yagot"
-
-    causes: Collection[str] = ()
-    """The signatures of the causes that the text describes, and no text has before."""
-    repeats = False
-    """Does the text say no more than that the causes have been described?"""
 
 
 class Checker:
@@ -60,7 +49,7 @@ class Checker:
         self._project = project_of(self.config.source)
         self._reported_used: set[str] = set()
         self._unknown = list(self.config.source)
-        self._described: dict[str, str] = {}
+        self.descriptions = Descriptions(self.config.details)
         known: Container[str] = ()
         if self.config.baseline is not None and self.config.baseline_mode == "ratchet":
             known = read(self.config.baseline)
@@ -95,6 +84,7 @@ class Checker:
     def show_details(self) -> None:
         """Before the run: reports are to show all, as ``--details`` asks."""
         self.config = self._verdicts.config = dataclasses.replace(self.config, details=True)
+        self.descriptions.details = True
 
     def start(self) -> None:
         """The tests are collected and about to run: what is made from now on has a maker, be it a fixture; what is
@@ -276,13 +266,8 @@ class Checker:
         return new
 
     def error(self, report: TestReport) -> LeakError:
-        """The exception that stands for the test's leaks. A cause is described once, or each time with details."""
-        known = {} if self.config.details else self._described
-        error = LeakError(f"{headline(report, known)}\n{describe_report(report, self.config.details, known)}")
-        error.causes = {finding.signature for finding in described(report, known)} - known.keys()
-        error.repeats = says_nothing_new(report, known)
-        self._described.update(dict.fromkeys(error.causes - self._described.keys(), report.test.id))
-        return error
+        """The exception that stands for the test's leaks."""
+        return self.descriptions.error(report)
 
     def skip(self) -> None:
         """Closes the window without looking: the test is not to be checked, and nothing is reported of it."""

@@ -10,7 +10,8 @@ from nose2.events import Plugin
 from yagot import __builtins__ as __builtins__
 from yagot.config import OPTIONS, Config, ConfigError, load, switched_off
 from yagot.errors import UserError, ending_run
-from yagot.observe.checker import Checker, LeakError
+from yagot.observe.checker import Checker
+from yagot.report.descriptions import LeakError
 from yagot.report.reporters import make_reporters
 from yagot.runner import wrap_tests
 from yagot.testcase import ended, in_a_line, report_late

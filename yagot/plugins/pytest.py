@@ -19,13 +19,13 @@ from yagot.config import OPTIONS
 from yagot.plugins.pytest_again import FurtherRuns
 from yagot.plugins.pytest_items import dropped_of, info_of, is_checked, marks_of, rules_of_item
 from yagot.plugins.pytest_phases import Phases
-from yagot.plugins.pytest_reports import Reports
+from yagot.plugins.pytest_reports import Reports, Told, shown_error, text_of
 
 if TYPE_CHECKING:
     from yagot.config import Config
     from yagot.judge.rules import Rule
     from yagot.model import Problem, TestReport
-    from yagot.observe.checker import Checker, LeakError
+    from yagot.observe.checker import Checker
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -126,7 +126,7 @@ class Windows:
         self.settings: Config | None = None
         self.rules: tuple[Rule, ...] = ()
         self.found: list[dict[str, Any]] = []
-        self.causes: list[str] | None = None
+        self.told: Told | None = None
         self.report: TestReport | None = None
         self.repeat: Callable[[tuple[object, ...]], None] | None = None
 
@@ -172,7 +172,7 @@ class Windows:
         if self.repeat is not None:
             self.repeat(dropped_of(item))
             return (yield)
-        self.outcome, self.problem, self.found, self.causes, self.report = "passed", None, [], None, None
+        self.outcome, self.problem, self.found, self.told, self.report = "passed", None, [], None, None
         self.settings, self.rules = self._asked(item)
         if not self.checker.watching:
             self.checker.begin(info_of(item), dropped_of(item))
@@ -208,7 +208,7 @@ class Windows:
                 self.problem = Problem(kind, message.splitlines()[0] if message else kind, report.longreprtext)
         if report.when == "teardown":
             report.yagot = self.found
-            report.yagot_causes = self.causes
+            report.yagot_told = self.told
         return report
 
     @staticmethod
@@ -230,7 +230,7 @@ class Windows:
             if self.outcome == "passed":
                 self.outcome = "error"
             item.add_report_section("teardown", "yagot", self._close(item, nextitem))
-            self.causes = None
+            self.told = None
             raise
         text = self._close(item, nextitem)
         if text:
@@ -263,28 +263,17 @@ class Windows:
                 self.outcome, self.problem, settings, self.rules, again, late=True, within=within
             )
         self.found.append(as_dict(self.report))
-        text = self._text(item, [self.report]) if self.report.fails(settings.report_only) else ""
-        if any(raised):
-            self.causes = None
-        return "\n".join(filter(None, [text, *raised]))
+        return self._text(item, [self.report] if self.report.fails(settings.report_only) else [], raised)
 
-    def _text(self, item: Any, reports: list[TestReport]) -> str:
-        """The leaks. Keeps the causes that it describes first; None if there are none, and it says something else."""
-        errors = [self.checker.error(report) for report in reports]
-        causes = sorted({cause for error in errors for cause in error.causes})
-        self.causes = causes if causes or all(error.repeats for error in errors) else None
-        return "\n".join(self._text_of(item, *both) for both in zip(reports, errors, strict=True))
-
-    def _text_of(self, item: Any, report: TestReport, error: LeakError) -> str:
-        """The leaks of a report, with the line by which yagot 0.5.0 reported them."""
-        first, _, rest = str(error).partition("\n")
+    def _text(self, item: Any, failing: list[TestReport], raised: list[str]) -> str:
+        """The leaks, and what was raised. Keeps what whoever shows it needs to tell it anew."""
         leaks_only = self.settings is not None and self.settings.leaks_only
         kind = "uncollectable" if leaks_only else "collected or uncollectable"
-        count = sum(finding.objects for finding in report.leaks)
-        where = f"{item.location[0]}::{item.name}"
-        if not report.leaks or error.repeats or report.test.main_id != item.nodeid:
-            return f"{first}\n{rest}"
-        return f"{first}\nThere were {count} {kind} object(s) caused by function {where}:\n{rest}"
+        blamed = f"{kind} object(s) caused by function {item.location[0]}::{item.name}"
+        told: Told = {"test": item.nodeid, "blamed": blamed, "raised": raised, "fails": bool(failing)}
+        text, _ = text_of(self.checker.descriptions, failing, told)
+        self.told = told if text else None
+        return text
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: Any) -> Generator[None, object, object]:
@@ -339,7 +328,7 @@ class Windows:
         item's: the test's name is beside it."""
         from yagot.model import as_dict
 
-        text = "\n".join(filter(None, [self._text(item, reports), raised]))
+        text = self._text(item, reports, [raised])
         path, _, rest = name.partition("::")
         line = next((report.test.line for report in reports if report.test.line), item.location[1])
         late = pytest.TestReport(
@@ -347,11 +336,11 @@ class Windows:
             location=item.location,
             keywords=dict.fromkeys(item.keywords, 1),
             outcome="failed",
-            longrepr=text,
+            longrepr=shown_error(text),
             when="teardown",
         )
         late.yagot = [as_dict(report) for report in reports]  # type: ignore[attr-defined]
-        late.yagot_causes = None if raised else self.causes  # type: ignore[attr-defined]
+        late.yagot_told = self.told  # type: ignore[attr-defined]
         late.yagot_later = [name, [path, line and line - 1, rest.replace("::", ".")]]  # type: ignore[attr-defined]
         item.ihook.pytest_runtest_logreport(report=late)
 

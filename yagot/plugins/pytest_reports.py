@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import pytest
 
@@ -15,7 +15,46 @@ from yagot.report.wording import plural
 
 if TYPE_CHECKING:
     from yagot.config import Config
+    from yagot.model import TestReport
     from yagot.observe.run import Run
+    from yagot.report.descriptions import Descriptions, LeakError
+
+
+class Told(TypedDict):
+    """What a report has beside its findings, to tell them by."""
+
+    test: str
+    """The test that pytest has it of."""
+    blamed: str
+    """The end of the line by which yagot 0.5.0 reported leaks."""
+    raised: list[str]
+    """What pytest's plugins have raised."""
+    fails: bool
+    """Does it fail for the findings?"""
+
+
+def _lines_of(report: TestReport, error: LeakError, told: Told) -> str:
+    first, _, rest = str(error).partition("\n")
+    if report.leaks and not error.repeats and report.test.main_id == told["test"]:
+        first += f"\nThere were {sum(finding.objects for finding in report.leaks)} {told['blamed']}:"
+    return f"{first}\n{rest}"
+
+
+def text_of(descriptions: Descriptions, reports: Sequence[TestReport], told: Told) -> tuple[str, list[str] | None]:
+    """What an error says, and the causes that it describes first; None if it says something else."""
+    errors = [descriptions.error(report) for report in reports]
+    causes = sorted({cause for error in errors for cause in error.causes})
+    lines = [_lines_of(report, error, told) for report, error in zip(reports, errors, strict=True)]
+    only = not any(told["raised"]) and (causes or all(error.repeats for error in errors))
+    return "\n".join(filter(None, [*lines, *told["raised"]])), causes if only else None
+
+
+def shown_error(text: str) -> Any:
+    """An error with this text only, as pytest shows it."""
+    try:
+        pytest.fail(text, pytrace=False)
+    except pytest.fail.Exception:
+        return pytest.ExceptionInfo.from_current().getrepr(style="value")
 
 
 class Errors:
@@ -28,13 +67,11 @@ class Errors:
 
     @staticmethod
     def _shown(reports: list[Any]) -> Iterator[Any]:
-        known: set[str] = set()
         for report in reports:
             causes = getattr(report, "yagot_causes", None)
             if causes is None:
                 yield report
-            elif not known.issuperset(causes):  # another process of xdist's may have described it, too
-                known.update(causes)
+            elif causes:
                 shown = copy.copy(report)
                 shown.sections = []
                 yield shown
@@ -63,8 +100,10 @@ class Reports:
     def __init__(self, config: Config, last_failed: Any) -> None:
         from yagot.errors import ending_run
         from yagot.observe.run import Run
+        from yagot.report.descriptions import Descriptions
 
         self.config = config
+        self.descriptions = Descriptions(config.details)
         self.errors: Errors | None = None if config.details else Errors()
         self.last_failed = last_failed
         self.interrupted: set[str] = set()
@@ -98,8 +137,17 @@ class Reports:
             if main != name:
                 self.later[name] = main
             report.nodeid, report.location = name, tuple(location)
-        for each in report.yagot:
-            self.run.finished(from_dict(each))
+        found = [from_dict(each) for each in report.yagot]
+        told = getattr(report, "yagot_told", None)
+        if told is not None and report.outcome == "failed":  # not to be run again: it is shown
+            self._tell(report, found if told["fails"] else [], told)
+        for each in found:
+            self.run.finished(each)
+
+    def _tell(self, report: Any, found: list[TestReport], told: Told) -> None:
+        """What was shown before is no matter of the process that has run the test."""
+        text, report.yagot_causes = text_of(self.descriptions, found, told)
+        report.longrepr = shown_error(text)
 
     def _name_failed(self) -> None:
         """What --last-failed will select are tests, not lines of what was found later."""

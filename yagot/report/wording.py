@@ -203,7 +203,7 @@ def cut_text(finding: Finding) -> str:
     freed = few[cut.frees] if cut.frees < len(few) else f"all {cut.frees:,} objects"
     if 0 < cut.frees < finding.objects:
         freed = f"{cut.frees:,} of {finding.objects:,} objects"
-    freed = "as for the first test that has this cause" if finding.further else f"frees {freed}"
+    freed = "as for the first finding of this cause" if finding.further else f"frees {freed}"
     places = (f"{each.reference} of {each.object}{f', {each.place}' if each.file else ''}" for each in cut.all)
     return f"{', and '.join(places).replace('[]', '[…]')} ({freed})"
 
