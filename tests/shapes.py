@@ -431,6 +431,27 @@ def a_dataclass():
         x: int
 
 
+Edge = collections.namedtuple("Edge", "start end")
+
+
+@shape
+def named_tuple_items():
+    node = Node()
+    node.edges = [Edge(None, node)]
+
+
+@shape
+def nothing_but_named_tuples():
+    items = []
+    items.append(Edge(items, None))
+
+
+@shape
+def struct_sequence_items():
+    error = ValueError()
+    error.hook = threading.ExceptHookArgs((ValueError, error, None, None))
+
+
 @shape
 def a_namedtuple():
     collections.namedtuple("Pair", "a b")

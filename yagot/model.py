@@ -95,7 +95,8 @@ class Step(NamedTuple):
     def in_general(self) -> Step:
         """What holds for every cycle of the cause: without indices, keys that are data, contents, and lines."""
         path = self.general.removeprefix(self.object).replace("[]", "[…]")
-        edges = ((kind, "" if kind == "item" and f"['{name}']" not in path else name) for kind, name in self.edges)
+        known = {name for _, name in self.edges if f"['{name}']" in path or f".{name}" in path}
+        edges = ((kind, "" if kind == "item" and name not in known else name) for kind, name in self.edges)
         return self._replace(path=path, contents="", made="", line=0, edges=tuple(edges))
 
 

@@ -70,6 +70,15 @@ yagot_name_index(yagot_edge_name *name, Py_ssize_t index)
 }
 
 bool
+yagot_name_item(yagot_edge_name *name, const char *field)
+{
+    add_both(name, ".");
+    size_t start = name->shown.size;
+    add_both(name, field);
+    return note(name, YAGOT_EDGE_ITEM, start, 0);
+}
+
+bool
 yagot_name_attribute(yagot_edge_name *name, PyObject *attribute)
 {
     add_both(name, ".");

@@ -16,6 +16,8 @@ bool yagot_name_member(yagot_edge_name *name, const char *member);
 bool yagot_name_role(yagot_edge_name *name, yagot_edge_kind kind, const char *label);
 /* "[3]" */
 bool yagot_name_index(yagot_edge_name *name, Py_ssize_t index);
+/* ".left": an item of a tuple that its class has a name for */
+bool yagot_name_item(yagot_edge_name *name, const char *field);
 /* ".parent" */
 bool yagot_name_attribute(yagot_edge_name *name, PyObject *attribute);
 /* " local 'x'" */

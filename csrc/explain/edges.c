@@ -11,6 +11,7 @@
 #include "base/describe.h"
 #include "base/frames.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* structmember.h's names for a member that is an object */
@@ -44,14 +45,56 @@ in_dict(yagot_edge_name *name, PyObject *dict, PyObject *to, bool attributes)
 }
 
 static bool
-in_items(yagot_edge_name *name, PyObject **items, Py_ssize_t size, PyObject *to)
+in_list(yagot_edge_name *name, PyObject *list, PyObject *to)
 {
-    for (Py_ssize_t i = 0; i < size; i++) {
-        if (items[i] == to) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        if (PyList_GET_ITEM(list, i) == to) {
             return yagot_name_index(name, i);
         }
     }
     return false;
+}
+
+/* The field of a named tuple that an item is, by what namedtuple() puts into the class; NULL if it is none. */
+static const char *
+named_field(PyObject *tuple, Py_ssize_t index)
+{
+    PyObject *fields = yagot_type_lookup(Py_TYPE(tuple), "_fields");
+    bool named = fields != NULL && PyTuple_CheckExact(fields) && PyTuple_GET_SIZE(fields) == Py_SIZE(tuple);
+    PyObject *field = named ? PyTuple_GET_ITEM(fields, index) : NULL;
+    const char *text = field != NULL && PyUnicode_CheckExact(field) ? PyUnicode_AsUTF8(field) : NULL;
+    PyErr_Clear();
+    return text != NULL && yagot_type_lookup(Py_TYPE(tuple), text) != NULL ? text : NULL;
+}
+
+/* The same of a struct sequence, whose C type declares members in the places of the items. */
+static const char *
+declared_field(PyObject *tuple, Py_ssize_t index)
+{
+    Py_ssize_t offset = (Py_ssize_t)offsetof(PyTupleObject, ob_item) + index * (Py_ssize_t)sizeof(PyObject *);
+    for (PyTypeObject *type = Py_TYPE(tuple); type != NULL; type = type->tp_base) {
+        for (PyMemberDef *m = type->tp_members; m != NULL && m->name != NULL; m++) {
+            if (yagot_is_object_member(m) && m->offset == offset) {
+                return m->name;
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool
+in_tuple(yagot_edge_name *name, PyObject *tuple, PyObject *to)
+{
+    Py_ssize_t i = 0, size = Py_SIZE(tuple);
+    while (i < size && PyTuple_GET_ITEM(tuple, i) != to) {
+        i++;
+    }
+    if (i == size) {
+        return false;
+    }
+    const char *field = PyTuple_CheckExact(tuple) ? NULL : named_field(tuple, i);
+    field = field == NULL && !PyTuple_CheckExact(tuple) ? declared_field(tuple, i) : field;
+    return field != NULL ? yagot_name_item(name, field) : yagot_name_index(name, i);
 }
 
 /* Items of a C sequence that is not exposed as an array: deque, ElementTree's elements. They are asked of the C type:
@@ -85,10 +128,10 @@ in_container(yagot_edge_name *name, PyObject *from, PyObject *to, bool attribute
         return in_dict(name, from, to, attributes);
     }
     if (PyList_Check(from)) {
-        return in_items(name, ((PyListObject *)from)->ob_item, Py_SIZE(from), to);
+        return in_list(name, from, to);
     }
     if (PyTuple_Check(from)) {
-        return in_items(name, ((PyTupleObject *)from)->ob_item, Py_SIZE(from), to);
+        return in_tuple(name, from, to);
     }
     if (PyAnySet_CheckExact(from)) {
         return yagot_name_role(name, YAGOT_EDGE_MEMBER, "{\xE2\x80\xA6}");

@@ -17,7 +17,7 @@ typedef enum {
     YAGOT_EDGE_UNKNOWN,
     YAGOT_EDGE_ATTRIBUTE,
     YAGOT_EDGE_FIELD,           /* of the interpreter's or a C type's own: __mro__, tb_frame */
-    YAGOT_EDGE_ITEM,
+    YAGOT_EDGE_ITEM,            /* of a named tuple, by its field's name */
     YAGOT_EDGE_KEY,             /* is a key of the dict */
     YAGOT_EDGE_MEMBER,          /* of a set */
     YAGOT_EDGE_LOCAL,

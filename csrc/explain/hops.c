@@ -150,6 +150,10 @@ describe_edges(yagot_hop *hops, yagot_plan *plan, const yagot_cycle *cycle, cons
         uint32_t from = cycle->nodes[i], to = cycle->nodes[(i + 1) % cycle->length];
         yagot_edge_name name = {0};
         const char *kind = yagot_plan_kind(plan, from, to, without, &name.skip);
+        if (PyTuple_Check(plan->graph->objects[from])
+            && yagot_is_item(plan->graph->objects[from], plan->graph->objects[to])) {
+            hops[i].kind = "tuple";         /* a named one has no attributes to set */
+        }
         is_part = yagot_add_edge(&name, plan->graph->objects[from], plan->graph->objects[to], is_part);
         yagot_text_fini(&name.shown);
         hops[i].edge = yagot_text_take(&name.general);
