@@ -1,11 +1,10 @@
-"""Paths as people want to see them, and files written so that a reader never meets half of one."""
+"""Files written so that a reader never meets half of one."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import fcntl
-import functools
 import re
 import select
 import stat
@@ -19,34 +18,12 @@ from typing import Any, TypeVar
 from yagot import __builtins__ as __builtins__
 from yagot.errors import UserError
 from yagot.originals import os, signal
+from yagot.places import shown_path
 
 _T = TypeVar("_T")
 
 
-def _working_directory() -> str | None:
-    try:
-        return os.getcwd()
-    except OSError:  # it has been removed
-        return None
-
-
-_START = _working_directory()
-"""Where the run began: a test may change the working directory."""
-
-
 _NAMESPACE: Any = vars(ModuleType)["__dict__"]
-
-
-@functools.cache
-def shown_path(path: str) -> str:
-    """Relative to the directory where the run began, if below it."""
-    if _START is None:
-        return path
-    try:
-        relative = os.path.relpath(os.path.join(_START, path), _START)
-    except OSError:  # a test has removed the working directory
-        return path
-    return path if relative.startswith("..") else relative
 
 
 def text_of(path: str) -> str:
@@ -56,12 +33,6 @@ def text_of(path: str) -> str:
         raise OSError(errno.EINVAL, "a device, not a file")
     with open(path, encoding="utf-8") as file:
         return file.read()
-
-
-def shown_places(places: str) -> str:
-    """``path:line < path:line`` with such paths."""
-    parts = (place.rpartition(":") for place in places.split(" < "))
-    return " < ".join(f"{shown_path(path)}:{line}" if path else line for path, _, line in parts)
 
 
 def namespace_of(module: object) -> dict[str, Any]:

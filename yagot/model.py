@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from yagot import __builtins__ as __builtins__
 from yagot.originals import dataclasses
+from yagot.places import shown_path
 
 try:  # hashlib's own source for it; hashlib itself brings OpenSSL along, 4 MB
     from _blake2 import blake2s
@@ -127,7 +128,7 @@ class Cut(NamedTuple):
     @property
     def place(self) -> str:
         """``file:line``, or empty."""
-        return f"{self.file}:{self.line}" if self.file else ""
+        return f"{shown_path(self.file)}:{self.line}" if self.file else ""
 
     @property
     def all(self) -> tuple[Cut, ...]:
@@ -323,7 +324,8 @@ class TestInfo:
     @property
     def place(self) -> str:
         """``path:line: test``, as far as it is known."""
-        where = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
+        file = shown_path(self.file) if self.file else ""
+        where = f"{file}:{self.line}: " if file and self.line else f"{file}: " if file else ""
         return where + self.id
 
 

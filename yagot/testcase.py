@@ -14,12 +14,13 @@ from typing import Any, ClassVar
 from yagot import __builtins__ as __builtins__
 from yagot.config import load, switched_off
 from yagot.errors import say
-from yagot.files import UnusablePath, file_of_module, shown_path
+from yagot.files import UnusablePath, file_of_module
 from yagot.judge.rules import rules_of
 from yagot.model import Problem, TestInfo, TestReport
 from yagot.observe.checker import Checker
 from yagot.observe.references import Again
 from yagot.originals import io
+from yagot.places import relative
 from yagot.report.descriptions import LeakError
 from yagot.restored import restored
 
@@ -178,7 +179,7 @@ def source_of(function: Any, cls: type) -> tuple[str | None, int | None]:
     code = getattr(_unwrapped(function), "__code__", None)
     if not file:
         return None, None
-    return shown_path(file), code.co_firstlineno if code is not None and code.co_filename == file else None
+    return relative(file), code.co_firstlineno if code is not None and code.co_filename == file else None
 
 
 def info_of(test: Any) -> TestInfo:

@@ -14,9 +14,9 @@ from yagot import __builtins__ as __builtins__
 from yagot.explain import containers, exceptions, functions, generators, ownership, recursion
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, is_installed, is_source
-from yagot.files import shown_path
 from yagot.model import Cut, Finding, TestInfo, changed
 from yagot.originals import without_collections
+from yagot.places import relative
 
 _ADVISED = ("leak", "known", "suspected")
 _MOST = 5000
@@ -136,7 +136,7 @@ def advised(
 def _is_for_all(cut: Cut, test: TestInfo | None) -> bool:
     """Is all that is to be edited for a cause outside of the test's file? Then it is the same for all cycles that have
     this cause, as those of subclasses that each test makes for itself."""
-    own = shown_path(test.file) if test is not None and test.file else ""
+    own = relative(test.file) if test is not None and test.file else ""
     return all(each.file not in ("", own) for each in cut.all)
 
 

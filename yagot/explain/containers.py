@@ -11,9 +11,9 @@ from yagot import __builtins__ as __builtins__
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle
 from yagot.explain.source import ADDING, Function, Source, nodes_of, read, remembered
-from yagot.files import shown_path
 from yagot.model import Cut
-from yagot.originals import ast, os
+from yagot.originals import ast
+from yagot.places import absolute, relative
 
 if TYPE_CHECKING:
     from yagot._core import _Hop
@@ -166,14 +166,14 @@ def advise(cycle: Cycle) -> Advice | None:
         return None
     number = numbers[last.edge]
     owner = cycle.hops[number - 1 if cycle.hops[number - 1]["edge"] == "" else number]["what"]
-    cut = Cut(KIND, owner, last.edge, shown_path(source.path), last.node.lineno, last.release)
+    cut = Cut(KIND, owner, last.edge, relative(source.path), last.node.lineno, last.release)
     return cut, "nothing can refer weakly to a plain container: take out what was put in when it is no longer needed"
 
 
 def _functions(cycle: Cycle) -> Iterator[tuple[Source, Function]]:
     """The function of the test, and those of its file that it calls."""
     test = cycle.test
-    source = read(os.path.abspath(test.file)) if test is not None and test.file else None
+    source = read(absolute(test.file)) if test is not None and test.file else None
     if test is None or source is None:
         return
     name = test.function

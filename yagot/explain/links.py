@@ -22,35 +22,31 @@ from yagot.explain.source import (
     read,
     unmangled,
 )
-from yagot.files import shown_path
 from yagot.model import Cut, TestInfo
 from yagot.originals import ast, os
+from yagot.places import HOME, absolute, in_package, relative
 
 if TYPE_CHECKING:
     from yagot._core import _Hop
 
 _CONTAINERS = ("list", "dict", "tuple", "set", "cell")
-_HOME = os.path.dirname(os.__file__) + os.sep
-_PLACES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
 @functools.cache
 def is_source(path: str) -> bool:
     """Is it source of the project or of a package, not of Python's own library?"""
-    return bool(path) and not path.startswith("<") and (is_installed(path) or not path.startswith(_HOME))
+    return bool(path) and not path.startswith("<") and (is_installed(path) or not path.startswith(HOME))
 
 
 @functools.cache
 def is_installed(path: str) -> bool:
     """Is it source of an installed package?"""
-    return any(place in path for place in _PLACES)
+    return in_package(path) is not None
 
 
 def installed_module(path: str) -> str:
     """The name of the module whose source it is, if it is installed, or empty."""
-    place = next((place for place in _PLACES if place in path), "")
-    name = path.partition(place)[2].removesuffix(".py").replace(os.sep, ".") if place else ""
-    return name.removesuffix(".__init__")
+    return (in_package(path) or "").removesuffix(".py").replace(os.sep, ".").removesuffix(".__init__")
 
 
 def type_of(hop: _Hop) -> str:
@@ -209,7 +205,7 @@ class Cycle:
         """The files of the cycle and of the test."""
         paths = dict.fromkeys(link.file for link in self.links if self.edits(link.file))
         if self.test is not None and self.test.file:
-            paths[os.path.abspath(self.test.file)] = None
+            paths[absolute(self.test.file)] = None
         return [source for source in map(read, paths) if source is not None]
 
     @functools.cached_property
@@ -291,7 +287,7 @@ class Cycle:
             kind=kind,
             object=what,
             reference=link.path.strip() or "→",
-            file=shown_path(place.source.path) if place is not None else "",
+            file=relative(place.source.path) if place is not None else "",
             line=(line or place.line) if place is not None else 0,
             snippet=snippet,
         )

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from yagot import __builtins__ as __builtins__
-from yagot.files import shown_path
 from yagot.judge.containers import closing_packages
 from yagot.judge.project import PROJECT, STANDARD_LIBRARY, Project
 from yagot.model import Finding
 from yagot.originals import os
+from yagot.places import absolute, relative
 
 BUILTIN = "builtins"
 """Nobody's: plain containers do not show who made them."""
@@ -42,14 +42,14 @@ def _files(finding: Finding) -> Iterator[str]:
 def _made_by(finding: Finding, project: Project) -> set[str]:
     """Who made plain containers, if tracemalloc saw all of them being made: by the newest frame of each."""
     places = [step.made.partition(" < ")[0].rpartition(":")[0] for step in finding.steps]
-    return {project.owner_of_file(os.path.abspath(place)) for place in places} if all(places) else set()
+    return {project.owner_of_file(absolute(place)) for place in places} if all(places) else set()
 
 
 def _growing(finding: Finding, project: Project) -> set[str]:
     """Whose classes the objects have that become more, and whose code makes them, where that was seen."""
     places = {step.made.partition(" ")[0].rpartition(":")[0] for step in finding.steps}
     modules = {name.rpartition(".")[0] for name in finding.types} - {"", "builtins"}
-    made = {project.owner_of_file(os.path.abspath(place)) for place in places if place.endswith(".py")}
+    made = {project.owner_of_file(absolute(place)) for place in places if place.endswith(".py")}
     return made | set(map(project.owner_of_module, modules))
 
 
@@ -90,6 +90,6 @@ def is_known_source(source: str) -> bool:
 
 def omitted_by(finding: Finding, patterns: Sequence[str]) -> set[str]:
     """The patterns that between them match all files and names of the cycle; none, if one of these is not matched."""
-    subjects = [*map(shown_path, _files(finding)), *_names(finding)]
+    subjects = [*map(relative, _files(finding)), *_names(finding)]
     found = [{pattern for pattern in patterns if fnmatch.fnmatch(subject, pattern)} for subject in subjects]
     return set().union(*found) if found and all(found) else set()

@@ -17,33 +17,28 @@ from typing import Any
 from yagot import __builtins__ as __builtins__
 from yagot.files import file_of_module, namespace_of
 from yagot.originals import os
+from yagot.places import HOME, PACKAGES, find_root, in_package
 
 STANDARD_LIBRARY = "the standard library"
 PROJECT = "the project"
 
-_PLACES = ("site-packages", "dist-packages")
-_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git", ".hg")
 _NO_PACKAGES = {
     *("setup", "conftest", "noxfile", "tasks"),
     *("docs", "doc", "tests", "test", "examples", "benchmarks", "build"),
 }
-_HOME = os.path.dirname(os.__file__) + os.sep
 
 
 @functools.cache
 def is_standard_file(path: str) -> bool:
     """Is it a file of the standard library?"""
-    return path.startswith(_HOME) and not any(f"{os.sep}{place}{os.sep}" in path for place in _PLACES)
+    return path.startswith(HOME) and in_package(path) is None
 
 
 @functools.cache
 def distribution(path: str) -> str | None:
     """The top-level package of a file that was installed."""
-    for place in _PLACES:
-        _, found, rest = path.partition(f"{os.sep}{place}{os.sep}")
-        if found:
-            return rest.split(os.sep)[0].removesuffix(".py")
-    return None
+    installed = in_package(path)
+    return installed.split(os.sep)[0].removesuffix(".py") if installed is not None else None
 
 
 def _file_of(name: str) -> str:
@@ -63,14 +58,6 @@ def _imported_as(module: str) -> str:
     while name and not _file_of(name).endswith(path):
         name = name.partition(".")[2]
     return name or module
-
-
-def find_root(directory: Path) -> Path:
-    """The nearest directory upwards that has a project's files; the directory itself if there is none."""
-    for candidate in (directory, *directory.parents):
-        if any((candidate / mark).exists() for mark in _MARKS):
-            return candidate
-    return directory
 
 
 def _tables(root: Path) -> dict[str, Any]:
@@ -120,7 +107,7 @@ def _plain(name: str) -> str:
 def _installed_as(name: str) -> Iterator[str]:
     """The top-level packages that a distribution has installed, by its ``top_level.txt`` or ``RECORD``."""
     for place in sys.path:
-        if os.path.basename(place) not in _PLACES:
+        if os.path.basename(place) not in PACKAGES:
             continue
         for directory in Path(place).glob("*.dist-info"):
             if _plain(directory.name.partition("-")[0]) == _plain(name):
@@ -212,9 +199,9 @@ class Project:
 
     def _expect(self) -> None:
         """Sorts what has not been imported, by the place where it will be found."""
-        places = [(name, _HOME + name) for name in sys.stdlib_module_names]
+        places = [(name, HOME + name) for name in sys.stdlib_module_names]
         for directory in sys.path:
-            if os.path.basename(directory) in _PLACES:
+            if os.path.basename(directory) in PACKAGES:
                 with contextlib.suppress(OSError):
                     entries = os.listdir(directory)
                     places += [(entry.partition(".")[0], os.path.join(directory, entry)) for entry in entries]

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from yagot import __builtins__ as __builtins__
 from yagot import _core
-from yagot.files import shown_path
 from yagot.model import BOUNDED, FILLING, Finding, Step
 from yagot.observe import growth_series as series
 from yagot.observe.growth_lines import OWN, AtFirstCall, Lines, Measure, Place, common_place
 from yagot.observe.growth_paths import Way, way_to, ways_to
 from yagot.observe.growth_symbols import function_at
+from yagot.places import relative, shown_places
 
 LASTING = 1000
 """Hardly any cache of a library takes more runs to be full."""
@@ -175,7 +175,7 @@ def _as_left(item: _core._Left) -> Left:
 
 
 def _made(place: Place | None, caller: tuple[str, str | None, int] | None = None) -> str:
-    text = f"{shown_path(place[0])}:{place[1]}" if place is not None and not place[0].startswith(OWN) else ""
+    text = f"{relative(place[0])}:{place[1]}" if place is not None and not place[0].startswith(OWN) else ""
     inside = function_at(*caller) if caller is not None else ""
     return f"{text} in {inside}" if text and inside else text or inside
 
@@ -264,7 +264,7 @@ def _finding(grown: Grown, cause: str, why: list[str], **more: object) -> Findin
 def _places(items: Iterable[Left]) -> str:
     made = sorted({item.made for item in items if item.made})
     more = f" and {len(made) - SHOWN_PLACES} more places" if len(made) > SHOWN_PLACES else ""
-    return f"made at {', '.join(made[:SHOWN_PLACES])}{more}" if made else ""
+    return f"made at {', '.join(map(shown_places, made[:SHOWN_PLACES]))}{more}" if made else ""
 
 
 def _count(items: Iterable[Left]) -> dict[str, int]:
@@ -399,7 +399,8 @@ def _of_rest(grown: Grown, left: list[Left], lines: dict[object, str], found: li
             [
                 f"{by:,} more {series.NAMES[name]} after each run",
                 *(
-                    f"{item.number:,} of {item.size:,} bytes" + (f", allocated at {item.made}" if item.made else "")
+                    f"{item.number:,} of {item.size:,} bytes"
+                    + (f", allocated at {shown_places(item.made)}" if item.made else "")
                     for item in buffers
                 ),
                 f"at {place}" if place else "",

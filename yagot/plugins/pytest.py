@@ -72,7 +72,9 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from yagot.config import load
     from yagot.errors import ending_run
+    from yagot.places import start_from
 
+    start_from(str(config.rootpath))
     options = {name: config.getoption(f"yagot_{name}") for name in OPTIONS}
     if options["ignore_types"]:
         options["ignore_types"] = ",".join(options["ignore_types"])

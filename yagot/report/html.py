@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from yagot import __builtins__ as __builtins__
 from yagot.config import ConfigError
-from yagot.files import Output, shown_places
+from yagot.files import Output
 from yagot.model import TestReport
+from yagot.places import shown_places
 from yagot.report.about import About
 from yagot.report.causes import CauseReport, CauseTotals
 from yagot.report.drawings import dot, draw, one_line

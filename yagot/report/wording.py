@@ -6,8 +6,8 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 
 from yagot import __builtins__ as __builtins__
-from yagot.files import shown_path, shown_places
 from yagot.model import Finding, Step, TestReport
+from yagot.places import shown_path, shown_places
 
 SHOWN_TYPES = 4
 SHOWN_FINDINGS = 5
