@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { MOST_STARTS = 48, STARTS_PER_TYPE = 4, SMALL = 48, MOST_WAYS = 8 };
+enum { MOST_STARTS = 48, STARTS_PER_TYPE = 4, SMALL = 48, MOST_WAYS = 8, LEAST_BUDGET = 20000 };
 
 int
 yagot_search_init(yagot_search *search, yagot_graph *graph, PyObject *modules)
@@ -336,14 +336,17 @@ yagot_cycle_find(yagot_search *s, uint32_t component, yagot_cycle *cycle)
     const uint32_t *members = &g->members[g->member_start[component]];
     uint32_t size = g->own_size[component];
     *cycle = (yagot_cycle){0};
-    s->budget = 4ull * g->edges + 1000;
+    s->budget = 4ull * g->edges + LEAST_BUDGET;
     s->passing = false;
     int result = take_class(s, members, size, cycle);
     if (result == 0 && s->modules != NULL && !has_class(g, members, size)) {
         result = search_all(s, component, true, cycle);
     }
     if (result == 0 && cycle->concrete == NULL) {
+        bool complete = s->budget > 0;
+        s->budget += 4ull * g->edges;       /* enough to find one, whatever the first search has left */
         result = search_all(s, component, false, cycle);
+        s->budget = complete ? s->budget : 0;
     }
     if (result == 0 && cycle->concrete == NULL) {
         result = name_single(g, members[0], cycle);
