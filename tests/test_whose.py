@@ -1280,3 +1280,56 @@ def test_a_misspelt_setting_in_a_file(project):
     project.write("pyproject.toml", "[tool.yagot]\nreport-olny = true\n")
     result = project.python("-m", "yagot", "run", check=2)
     assert "unknown setting 'report-olny' in [tool.yagot]: did you mean report-only?" in result.stderr
+
+
+PASSED_ON = """
+    import pluggy
+
+    class Spec:
+        @pluggy.HookspecMarker("shop")(firstresult=True)
+        def parse(self, depth):
+            pass
+
+    class Plugin:
+        @pluggy.HookimplMarker("shop")
+        def parse(self, depth):
+            return caught(depth)
+
+    MANAGER = pluggy.PluginManager("shop")
+    MANAGER.add_hookspecs(Spec)
+    MANAGER.register(Plugin())
+
+    def caught(depth):
+        if depth:
+            return caught(depth - 1)
+        try:
+            raise ValueError("no")
+        except ValueError as error:
+            return error
+
+    def order(depth):
+        kept = MANAGER.hook.parse(depth=depth)
+    """
+
+
+def test_a_framework_in_the_middle_of_a_long_cycle(project):
+    """The verdict does not depend on how many steps are shown."""
+    project.write("shop.py", PASSED_ON)
+    project.write("test_shop.py", """
+        import unittest, shop
+
+        class Test(unittest.TestCase):
+            def test_short(self):
+                shop.order(0)
+
+            def test_long(self):
+                shop.order(20)
+        """)
+    found = project.tests("test_shop", check=0)
+    assert {name: (f["verdict"], f["reason"]) for name, test in found.items() for f in test["findings"]} == {
+        "test_short": ("note", "framework-scaffold"), "test_long": ("note", "framework-scaffold")
+    }  # fmt: skip
+    ((long,), (short,)) = (found[name]["findings"] for name in ("test_long", "test_short"))
+    assert short["left_out"] == [] and not any("pluggy" in step["module"] for step in long["steps"])
+    assert any(name.startswith("pluggy.") for name in long["left_out"])
+    assert "shop.caught" in long["left_out"] and long["left_out"].count("shop.caught") == 1

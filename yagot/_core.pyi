@@ -37,6 +37,7 @@ class _Hop(TypedDict):
 class _Description(TypedDict, total=False):
     parts: list[str]
     makers: list[str]
+    left_out: list[str]
     hops: list[_Hop]
     steps: list[_Step]
 

@@ -165,6 +165,8 @@ class Finding:
     """The signatures of the concrete causes that the finding stands for."""
     makers: tuple[str, ...] = ()
     """The makers of all steps, those that are not shown included."""
+    left_out: tuple[str, ...] = ()
+    """Module and qualified name of the steps that are not shown."""
     subject: str = ""
     """What the cause says something of, if it is no cycle: ``list of int``."""
     steps: tuple[Step, ...] = ()
@@ -227,6 +229,7 @@ class Finding:
             "concrete": self.concrete,
             "variants": list(self.variants),
             "makers": list(self.makers),
+            "left_out": list(self.left_out),
             "subject": self.subject,
             "objects": self.objects,
             "types": dict(self.types),
@@ -246,6 +249,7 @@ class Finding:
 
 
 _FINDING_FIELDS = tuple(field.name for field in dataclasses.fields(Finding))
+_TEXTS = ("parts", "variants", "makers", "left_out")
 _values_of = operator.attrgetter(*_FINDING_FIELDS)
 
 
@@ -285,6 +289,7 @@ def from_core(found: _Finding) -> Finding:
         count=found["count"],
         parts=tuple(map(lasting, parts)),
         makers=tuple(found.get("makers", ())),
+        left_out=tuple(found.get("left_out", ())),
         subject=found["subject"],
         steps=tuple(map(_step_from_core, found.get("steps", ()))),
         cycle_length=found["cycle_length"],
@@ -415,11 +420,8 @@ def _cut_from_json(data: Mapping[str, Any] | None) -> Cut | None:
 
 def _finding_from_json(data: Mapping[str, Any]) -> Finding:
     kept = {name: value for name, value in data.items() if name in _FINDING_FIELDS}
-    steps = tuple(map(_step_from_json, data["steps"]))
-    parts = tuple(data["parts"] if "parts" in data else data["cause"].split(" → "))
-    cut = _cut_from_json(data.get("cut"))
-    makers = tuple(data.get("makers", ()))
-    texts = {"parts": parts, "makers": makers, "variants": tuple(data.get("variants", ()))}
+    texts = {name: tuple(data.get(name, data["cause"].split(" → ") if name == "parts" else ())) for name in _TEXTS}
+    steps, cut = tuple(map(_step_from_json, data["steps"])), _cut_from_json(data.get("cut"))
     fields = {**kept, **texts, "steps": steps, "cut": None, "hops": ()}
     finding: Finding = Finding(**fields)
     finding = dataclasses.replace(_checked(finding, Finding("", "", 0, {}, 0), _FINDING_FIELDS), cut=cut)
@@ -479,9 +481,7 @@ def from_dict(data: Mapping[str, Any]) -> TestReport:
                 Finding(
                     **{
                         **finding,
-                        "parts": tuple(finding["parts"]),
-                        "makers": tuple(finding["makers"]),
-                        "variants": tuple(finding["variants"]),
+                        **{name: tuple(finding[name]) for name in _TEXTS},
                         "steps": tuple(map(_step_from_json, finding["steps"])),
                         "cut": _cut_from_json(finding["cut"]),
                     }

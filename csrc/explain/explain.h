@@ -39,8 +39,6 @@ typedef struct {
 int yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, const yagot_attribution *attribution,
                   PyObject *get_traceback, yagot_predictions *predictions);
 
-/* Describes a finding's one object, which is on no cycle. */
-int yagot_describe_object(yagot_findings *findings, yagot_finding *finding, PyObject *object, PyObject *get_traceback);
 /* Counts one more object that will not be released. */
 int yagot_finding_count_object(yagot_findings *findings, yagot_finding *finding, PyObject *object);
 

@@ -9,10 +9,10 @@ typedef enum {
     KEY_KIND, KEY_CONCRETE, KEY_CAUSE, KEY_SUBJECT, KEY_OBJECTS, KEY_COUNT, KEY_HELD_BYTES, KEY_REFERENCES,
     KEY_UNTRACKED, KEY_WINDOW, KEY_ORIGIN, KEY_CYCLE_LENGTH, KEY_WHY, KEY_TYPES, KEY_KNOWN, KEY_HOPS, KEY_PARTS,
     KEY_MAKERS, KEY_STEPS, KEY_OBJECT, KEY_PATH, KEY_CONTENTS, KEY_GENERAL, KEY_DEFINED, KEY_MADE, KEY_MAKER,
-    KEY_MODULE, KEY_QUALNAME, KEY_LINE, KEY_EDGES,
+    KEY_MODULE, KEY_QUALNAME, KEY_LINE, KEY_EDGES, KEY_LEFT_OUT,
 } key_number;
 
-_Static_assert(KEY_EDGES + 1 == YAGOT_KEYS, "each key has a place among the findings' keys");
+_Static_assert(KEY_LEFT_OUT + 1 == YAGOT_KEYS, "each key has a place among the findings' keys");
 
 static const char *const key_names[YAGOT_KEYS] = {
     [KEY_KIND] = "kind", [KEY_CONCRETE] = "concrete", [KEY_CAUSE] = "cause", [KEY_SUBJECT] = "subject",
@@ -22,7 +22,7 @@ static const char *const key_names[YAGOT_KEYS] = {
     [KEY_HOPS] = "hops", [KEY_PARTS] = "parts", [KEY_MAKERS] = "makers", [KEY_STEPS] = "steps",
     [KEY_OBJECT] = "object", [KEY_PATH] = "path", [KEY_CONTENTS] = "contents", [KEY_GENERAL] = "general",
     [KEY_DEFINED] = "defined", [KEY_MADE] = "made", [KEY_MAKER] = "maker", [KEY_MODULE] = "module",
-    [KEY_QUALNAME] = "qualname", [KEY_LINE] = "line", [KEY_EDGES] = "edges",
+    [KEY_QUALNAME] = "qualname", [KEY_LINE] = "line", [KEY_EDGES] = "edges", [KEY_LEFT_OUT] = "left_out",
 };
 
 /* One string of each name serves all findings of a run. */
@@ -183,6 +183,7 @@ export_description(PyObject *const *keys, PyObject *dict, const yagot_finding *f
     return set_item(keys, dict, KEY_HOPS, yagot_hops_export(finding->hops, uncollectable ? 0 : finding->hop_count)) < 0
            || set_item(keys, dict, KEY_PARTS, export_parts(finding->cause.parts)) < 0
            || set_item(keys, dict, KEY_MAKERS, export_parts(finding->makers)) < 0
+           || set_item(keys, dict, KEY_LEFT_OUT, export_parts(finding->left_out)) < 0
            || set_item(keys, dict, KEY_STEPS, export_steps(keys, finding)) < 0 ? -1 : 0;
 }
 

@@ -38,6 +38,7 @@ finding_fini(yagot_finding *finding)
     PyMem_RawFree(finding->steps);
     PyMem_RawFree(finding->concrete);
     PyMem_RawFree(finding->makers);
+    PyMem_RawFree(finding->left_out);
     PyMem_RawFree(finding->cause.text);
     PyMem_RawFree(finding->cause.parts);
     yagot_hops_free(finding->hops, finding->hop_count);

@@ -56,6 +56,7 @@ typedef struct {
     char *concrete;             /* owned; the cause with the classes and keys of this cycle */
     yagot_cause cause;          /* owned; NULL if it is no cycle */
     char *makers;               /* owned; those of all steps, a line each; NULL if it is no cycle */
+    char *left_out;             /* owned; the names of the steps that are not among `steps`, likewise */
     size_t subject;             /* so many bytes of `concrete` name an object of which it says something, or 0 */
     yagot_hop *hops;            /* owned; of the first component */
     uint32_t hop_count;
@@ -63,14 +64,14 @@ typedef struct {
     uint32_t step_count, cycle_length;
     yagot_amounts amounts;
     uint32_t label;             /* of who made the objects, or 0 */
-    bool known;                 /* described before: hops, makers, steps and cause.parts are not exported */
+    bool known;                 /* described before: what is the same for a cause is not exported */
     bool untracked;             /* of objects that the collector does not track */
     bool resurrects;            /* one of the survivors has a finalizer */
     const char *why;            /* why objects survived; static */
     const char *kind;           /* other than collected and uncollectable; static, or NULL */
 } yagot_finding;
 
-enum { YAGOT_KEYS = 30 };       /* of the dicts that findings are exported as */
+enum { YAGOT_KEYS = 31 };       /* of the dicts that findings are exported as */
 
 typedef struct {
     yagot_finding *items;       /* owned */

@@ -2,6 +2,7 @@
 #include "ledger/suspects.h"
 
 #include "base/describe.h"
+#include "explain/description.h"
 #include "explain/sizes.h"
 
 #include <string.h>

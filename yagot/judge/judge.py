@@ -61,9 +61,9 @@ def is_module_machinery(finding: Finding) -> bool:
 
 def is_scaffold(finding: Finding) -> bool:
     """Is a framework's own object on the cycle, as in ``with pytest.raises(…) as info``, or what a mock recorded?"""
-    modules = (*finding.makers, *(step.name for step in finding.steps))
+    names = (*finding.makers, *finding.left_out, *(step.name for step in finding.steps))
     recorded = any(step.path.startswith(_RECORDS) for step in finding.steps)
-    return recorded or any(is_within(name, FRAMEWORKS) for name in modules)
+    return recorded or any(is_within(name, FRAMEWORKS) for name in names)
 
 
 def _is_handed_to_a_test(finding: Finding, project: Project) -> bool:
