@@ -293,6 +293,31 @@ def test_no_test_gets_the_advice_for_another_tests_code(project, command):
     assert cuts["test_b"] == [None]
 
 
+KEYED = """
+    import unittest
+
+    def listed(whole):
+        items = []
+        if whole:
+            items.append(items)
+        return items
+
+    class TestKeyed(unittest.TestCase):
+        def test(self):
+            key = "me too"
+            names = {}
+            names[key] = names
+            self.assertEqual(len(names) + len(listed(False)), 1)
+"""
+
+
+def test_advice_for_a_dict_is_not_that_for_a_list(project):
+    project.write("test_keyed.py", KEYED)
+    project.yagot("--json", "yagot.json", "test_keyed", check=1)
+    cut = first_cut(project.saved().values())
+    assert (cut["object"], cut["line"], cut["snippet"]) == ("dict", 14, "names.clear()")
+
+
 RUNNER = """
     import sys
 

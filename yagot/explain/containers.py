@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from yagot import __builtins__ as __builtins__
@@ -40,7 +40,19 @@ class _Store(NamedTuple):
     release: str
     """What undoes it."""
     edge: str
-    """What the reference is called in a cycle."""
+    """What the reference is called in a cycle; empty if the key is computed."""
+    kinds: Sequence[str]
+    """Of the containers that can have such a reference."""
+
+    def makes(self, edge: str, kind: str) -> bool:
+        """May it have made such a reference of a container of this kind?"""
+        return kind in self.kinds and (self.edge or edge) == edge and (self.edge != "" or edge.startswith("["))
+
+
+_LISTS, _INDEXED = ("list", "object"), ("list", "dict", "object")
+_ATTRIBUTES = ("dict", "object")
+_KINDS_OF = {"append": _LISTS, "insert": _LISTS, "extend": _LISTS, "add": ("set", "object"), "setdefault": ("dict",)}
+"""Which containers have a method."""
 
 
 def _names_in(value: ast.expr) -> set[str]:
@@ -74,18 +86,22 @@ def _stores(source: Source, function: Function) -> Iterator[_Store]:
             func = node.value.func
             if isinstance(func, ast.Attribute) and func.attr in ADDING and _root(func.value):
                 release = f"{source.text(func.value)}.clear()"
-                yield _Store(_root(func.value), node.value.args[-1], node, release, "[]")
+                kinds = _KINDS_OF.get(func.attr, ("object",))
+                yield _Store(_root(func.value), node.value.args[-1], node, release, "[]", kinds)
         elif isinstance(node, ast.AugAssign) and isinstance(node.value, _DISPLAYS) and _root(node.target):
-            yield _Store(_root(node.target), node.value, node, f"{source.text(node.target)}.clear()", "[]")
+            yield _Store(_root(node.target), node.value, node, f"{source.text(node.target)}.clear()", "[]", _LISTS)
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = node.targets[0]
             if _is_slice(target) and isinstance(node.value, _DISPLAYS) and _root(target):
-                yield _Store(_root(target), node.value, node, f"del {source.text(target)}", "[]")
+                yield _Store(_root(target), node.value, node, f"del {source.text(target)}", "[]", _LISTS)
             elif isinstance(target, ast.Subscript) and _root(target) and isinstance(target.slice, ast.Constant):
                 edge = f"[{target.slice.value!r}]" if isinstance(target.slice.value, str) else "[]"
-                yield _Store(_root(target), node.value, node, f"del {source.text(target)}", edge)
+                yield _Store(_root(target), node.value, node, f"del {source.text(target)}", edge, _INDEXED)
+            elif isinstance(target, ast.Subscript) and _root(target):
+                yield _Store(_root(target), node.value, node, f"{source.text(target.value)}.clear()", "", _INDEXED)
             elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
-                yield _Store(target.value.id, node.value, node, f"del {source.text(target)}", f".{target.attr}")
+                edge = f".{target.attr}"
+                yield _Store(target.value.id, node.value, node, f"del {source.text(target)}", edge, _ATTRIBUTES)
 
 
 def _bindings(function: Function) -> Iterator[tuple[str, set[str]]]:
@@ -108,9 +124,9 @@ def _reaches(edges: dict[str, set[str]], start: str, end: str) -> bool:
     return False
 
 
-def _closing(source: Source, function: Function, shown: set[str]) -> list[_Store]:
-    """The stores that close a cycle of containers with references as they are shown; none if they close several."""
-    stores = [store for store in _stores(source, function) if store.edge in shown]
+def _closing(source: Source, function: Function, wanted: Callable[[_Store], bool]) -> list[_Store]:
+    """The stores, of those that are *wanted*, that close a cycle of containers; none if they close several."""
+    stores = [store for store in _stores(source, function) if wanted(store)]
     if not stores:
         return []
     edges: dict[str, set[str]] = {}
@@ -143,7 +159,7 @@ def closes(path: str, shown: frozenset[str], whole: bool) -> bool:
         return False
     edges = {_edge(edge) for edge in shown}
     functions = (function for _, function in source.functions) if whole else source.functions_at(lines)
-    return any(_closing(source, function, edges) for function in functions)
+    return any(_closing(source, function, lambda store: store.edge in edges) for function in functions)
 
 
 def is_plain(hops: Sequence[_Hop]) -> bool:
@@ -155,18 +171,22 @@ def advise(cycle: Cycle) -> Advice | None:
     """Taking out what was put in, where one function that the test runs is seen to close such a cycle."""
     if not is_plain(cycle.hops):
         return None
-    shown = {_edge(hop["edge"]) for hop in cycle.hops}
-    found = [(*place, stores) for place in _functions(cycle) if (stores := _closing(*place, shown))]
+    shown = [(_edge(hop["edge"]), hop["kind"]) for hop in cycle.hops]
+
+    def made(store: _Store) -> list[int]:
+        return [number for number, reference in enumerate(shown) if store.makes(*reference)]
+
+    found = [(*place, stores) for place in _functions(cycle) if (stores := _closing(*place, lambda s: bool(made(s))))]
     if len(found) != 1:
         return None
     source, _, stores = found[0]
-    numbers = {_edge(hop["edge"]): number for number, hop in enumerate(cycle.hops) if hop["breaks"]}
-    last = next((store for store in reversed(stores) if store.edge in numbers and source.text(store.node)), None)
+    breaking = {id(store): [n for n in made(store) if cycle.hops[n]["breaks"]] for store in stores}
+    last = next((store for store in reversed(stores) if breaking[id(store)] and source.text(store.node)), None)
     if last is None:
         return None
-    number = numbers[last.edge]
+    number = breaking[id(last)][-1]
     owner = cycle.hops[number - 1 if cycle.hops[number - 1]["edge"] == "" else number]["what"]
-    cut = Cut(KIND, owner, last.edge, relative(source.path), last.node.lineno, last.release)
+    cut = Cut(KIND, owner, shown[number][0], relative(source.path), last.node.lineno, last.release)
     return cut, "nothing can refer weakly to a plain container: take out what was put in when it is no longer needed"
 
 
