@@ -139,6 +139,7 @@ pytestmark = pytest.mark.skipif(FREE_THREADED, reason="free-threaded builds defe
 def test_the_advice_works(found, mended, name):
     leak, cut = LEAKS[name], first_cut(found[name])
     assert passed(found[name]) and leaks_of(found[name])
+    assert cut is None or cut["file"]
     assert (cut["kind"] if cut is not None else "none") == leak.kind, cut
     if cut is not None and cut["kind"] in NAMED and cut["file"].startswith("test_"):
         reference = re.search(r"\w+", re.sub("^(local|variable) ", "", cut["reference"]))[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from yagot import __builtins__ as __builtins__
 from yagot.explain.source import Source, read
@@ -63,15 +63,52 @@ def _named_bases(module: str, cls: ast.ClassDef) -> Iterator[tuple[Any, str]]:
             yield module, dotted
 
 
+class Call(NamedTuple):
+    """A call of type() that makes a class, and gives it to a variable."""
+
+    variable: str
+    line: int
+    """Where the statement ends."""
+    names: frozenset[str]
+    """What the class has by its dict."""
+
+
+def made_by_call(source: Source, qualname: str) -> Call | None:
+    """How a class is made that has no class statement, if the file says so in one place."""
+    name = qualname.rpartition(".")[2]
+    found = [
+        Call(node.targets[0].id, node.end_lineno or 0, frozenset(str(key.value) for key in keys))
+        for statement in source.statements
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        and (keys := _keys_of_class(node.value, name)) is not None
+    ]  # fmt: skip
+    return found[0] if len(found) == 1 else None
+
+
+def _keys_of_class(value: ast.expr, name: str) -> list[ast.Constant] | None:
+    """The keys of ``{…}`` in ``type("Name", bases, {…})``; None if it is something else, or if a key is computed."""
+    if not isinstance(value, ast.Call) or getattr(value.func, "id", "") != "type" or len(value.args) != 3:
+        return None
+    given, _, namespace = value.args
+    if not isinstance(given, ast.Constant) or given.value != name or not isinstance(namespace, ast.Dict):
+        return None
+    keys = [key for key in namespace.keys if isinstance(key, ast.Constant)]
+    return keys if len(keys) == len(namespace.keys) else None
+
+
 def class_places(module: str, qualname: str, file: str) -> Iterator[tuple[Source, ast.ClassDef]]:
-    """The sources of a class and of its bases, as far as they are found."""
+    """The sources of a class and of its bases, as far as they are found. A class that a call has made has none itself,
+    but its bases have."""
     source = read(file or _source_of_module(module))
     cls = source.class_(qualname) if source is not None else None
-    if source is None or cls is None:
-        return
-    yield source, cls
     live = _live(module, qualname)
-    for name, base_qualname in list(_bases(live))[1:] if live is not None else _named_bases(module, cls):
+    if source is not None and cls is not None:
+        yield source, cls
+    elif live is None:
+        return
+    named = _named_bases(module, cls) if cls is not None else ()
+    for name, base_qualname in list(_bases(live))[1:] if live is not None else named:
         if isinstance(name, str) and name != "builtins":
             base_source = read(_source_of_module(name) or (file if name == module else ""))
             base_class = base_source.class_(base_qualname) if base_source is not None else None

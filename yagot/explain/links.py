@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from yagot import __builtins__ as __builtins__
 from yagot.explain.attributes import field as field_of
 from yagot.explain.attributes import own_setters, setters
-from yagot.explain.classes import class_places
+from yagot.explain.classes import Call, class_places, made_by_call
 from yagot.explain.source import (
     MOST,
     Function,
@@ -246,6 +246,16 @@ class Cycle:
     def own_classes(self, link: Link) -> list[tuple[Source, ast.ClassDef]]:
         """Those of them whose files may be changed."""
         return [(source, cls) for source, cls in self.classes(link) if self.edits(source.path)]
+
+    def call_for(self, link: Link) -> Call | None:
+        """The call that makes a link's class, if it has no class statement and the file is seen to make it so."""
+        source = read(link.file)
+        return made_by_call(source, link.source["name"]) if source is not None and not self.is_stated(link) else None
+
+    def is_stated(self, link: Link) -> bool:
+        """Is there a class statement for a link's class?"""
+        source = read(link.file)
+        return source is not None and source.class_(link.source["name"]) is not None
 
     def setters(self, link: Link) -> list[Place]:
         """Where the attribute of a link is set, or its container gets an item: in the class, else anywhere."""

@@ -6,7 +6,7 @@ import re
 
 from yagot import __builtins__ as __builtins__
 from yagot.explain.attributes import as_written, own_setters, releases, written
-from yagot.explain.classes import inherits, lacks
+from yagot.explain.classes import Call, inherits, lacks
 from yagot.explain.exceptions import Advice, around
 from yagot.explain.functions import cached_attributes, is_made, is_method, is_own_container
 from yagot.explain.holders import is_kept
@@ -81,7 +81,11 @@ def weak(cycle: Cycle) -> Advice | None:
 
 
 def _is_fixed(cycle: Cycle, link: Link) -> bool:
-    """Can the class not have a property of this name: has it slots or one already, or are its fields declared?"""
+    """Can the class not have a property of this name: has it slots or one already, are its fields declared, or is it
+    unknown how it is made?"""
+    call = cycle.call_for(link)
+    if not cycle.is_stated(link) and (call is None or call.names & {"__slots__", link.attribute}):
+        return True
     for _, cls in cycle.classes(link):
         declared = {n.target.id for n in cls.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
         if "__slots__" in _assigned(cls) or link.attribute in declared | {m.name for m in methods(cls)}:
@@ -128,9 +132,11 @@ def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
         read = f"getattr(self, '{hidden}', lambda: None)()" if default else f"self.{hidden}()"
         setter = f"_set_{name.lstrip('_')}"
         instead = f", instead of `{default}`" if default else ""
+        call = cycle.call_for(link) if home == link.class_name else None
+        owner_class, where = ("", f"in class {home}{instead}") if call is None else _behind(call)
         return (
             f"def {setter}(self, it): self.{hidden} = weakref.ref(it) if it is not None else lambda: None\n"
-            f"{name} = property(lambda self: {read}, {setter})  # both in class {home}{instead}"
+            f"{owner_class}{name} = property(lambda self: {read}, {setter})  # both {where}"
         )
     weak_value = f"weakref.ref({value.id})"
     if may_be_none(place.function, value.id):
@@ -139,6 +145,11 @@ def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
     # The rest of the statement stays as it is: it may set other attributes, too.
     hidden_owner = f"{place.source.text(owner.value)}.{hidden}"
     return f"{_replaced(place, (owner, hidden_owner), (value, weak_value))}\n{read}"
+
+
+def _behind(call: Call) -> tuple[str, str]:
+    """How a class without a statement of its own gets an attribute, and where."""
+    return f"{call.variable}.", f"after line {call.line}"
 
 
 def _replaced(place: Place, *new: tuple[ast.expr, str]) -> str:
@@ -286,13 +297,15 @@ _ENDS = re.compile(r"close|unlink|dispose|shutdown|cleanup|clean_up|teardown|tea
 """What methods are called after which an object is not used any more."""
 
 
-def _closing(cycle: Cycle, link: Link, place: Place | None, body: str, what: str) -> Advice:
+def _closing(cycle: Cycle, link: Link, place: Place | None, body: str, what: str) -> Advice | None:
     """A method that lets go: of those that end an object's use the one that is called, if it can be changed; else a new
     one, which does what the one does that the class inherits."""
     classes = cycle.classes(link)
     at = next((n for n, (source, cls) in enumerate(classes) if place is not None and _is_in(place, source, cls)), 0)
-    name = classes[at][1].name if classes else link.class_name
     used = f"and call it on each {link.class_name} that is no longer needed"
+    if not classes or not cycle.edits(classes[at][0].path):
+        return _closing_made(cycle, link, place, body, f"{what}, {used}")
+    name = classes[at][1].name
     existing: Place | None = None
     its_class: ast.ClassDef | None = None
     for source, cls in classes[: at + 1]:
@@ -309,10 +322,19 @@ def _closing(cycle: Cycle, link: Link, place: Place | None, body: str, what: str
     if inherited is not None or inherits(link.module, link.source["name"], "close"):
         cut = cycle.cut("close", link, place, _extended(inherited, body))
         return cut, f"let close() of the {name} also let go of {what}, {used}"
-    if classes:
-        body, what = (as_written(classes[at][1], link.attribute, text) for text in (body, what))
-    cut = cycle.cut("close", link, place, f"def close(self): {body}")
+    body, what = (as_written(classes[at][1], link.attribute, text) for text in (body, what))
+    cut = cycle.cut("close", link, place or Place(*classes[at], None), f"def close(self): {body}")
     return cut, f"give {name} a close() that lets go of {what}, {used}"
+
+
+def _closing_made(cycle: Cycle, link: Link, place: Place | None, body: str, what: str) -> Advice | None:
+    """The same for a class that a call of type() makes, and nothing else."""
+    call = cycle.call_for(link)
+    if call is None or call.names & {"close", "__slots__"} or inherits(link.module, link.source["name"], "close"):
+        return None
+    variable, where = _behind(call)
+    snippet = f"def _close(self): {body}\n{variable}close = _close  # both {where}"
+    return cycle.cut("close", link, place, snippet), f"give {link.class_name} a close() that lets go of {what}"
 
 
 def _is_in(place: Place, source: Source, cls: ast.ClassDef) -> bool:
@@ -388,6 +410,9 @@ def close_all(cycle: Cycle) -> Advice | None:
         if any("__slots__" in _assigned(cls) for cls in classes):
             continue
         place = _telling(cycle, link)
-        cut, sentence = _closing(cycle, link, place, "self.__dict__.clear()", "all it has")
+        closing = _closing(cycle, link, place, "self.__dict__.clear()", "all it has")
+        if closing is None:
+            continue
+        cut, sentence = closing
         return cut, f"several references lead back to the {cut.object.rpartition('.')[2]}: {sentence}"
     return None
