@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from yagot import __builtins__ as __builtins__
 from yagot.explain.exceptions import Advice, around
 from yagot.explain.links import Cycle, Link
-from yagot.explain.source import Function, Place, Source, names_in, nodes_of, parameters
+from yagot.explain.source import SHOWN, Function, Place, Source, names_in, nodes_of, parameters
 from yagot.originals import ast
 
 
@@ -55,7 +55,12 @@ def advise(cycle: Cycle) -> Advice | None:
     for link in links:
         found = cycle.function(link) if link.breaks or len(links) > 1 else None
         group = _group(*found) if found is not None else []
-        if found is None or not group or any(_has_attributes(found[0], function) for function in group):
+        if found is None or not group:
+            continue
+        if any(_has_attributes(found[0], function) for function in group):
+            advice = _found_weakly(cycle, link, *found) if len(group) == 1 else None
+            if advice is not None:
+                return advice
             continue
         if len(group) > 1:
             return _as_methods(cycle, link, found[0], group)
@@ -169,6 +174,41 @@ def _recursive(cycle: Cycle, link: Link, source: Source, function: Function) -> 
         text += _bound(source, function, given)
     sentence = f"the function refers to itself by the variable '{link.variable}': {what}{tail}"
     return cycle.cut("function", link, Place(source, function, function), text), sentence
+
+
+def _found_weakly(cycle: Cycle, link: Link, source: Source, function: Function) -> Advice | None:
+    """A function that keeps something in attributes of its own: it finds itself by a weak reference. It is there as
+    long as a call of it is running; a generator or a function that it has made may be there longer."""
+    name, outer = link.variable, _outer(source, function)
+    uses = _loads(nodes_of(function), name)
+    suspends = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes_of(function))
+    if not isinstance(function, ast.FunctionDef) or function.name != name or outer is None or suspends:
+        return None
+    lines = sorted({use.lineno for use in uses})
+    binds = sum(getattr(node, "name", "") == name for node in nodes_of(outer)) + len(_stores_in(outer, name))
+    reference = f"{name}_ref"
+    if len(uses) != len(_loads(nodes_of(function, nested=True), name)) or not 0 < len(lines) <= SHOWN or binds != 1:
+        return None
+    if reference in names_in(outer) | set(parameters(outer)):
+        return None
+    texts = []
+    for number in lines:
+        text = source.lines[number - 1].encode()
+        for use in sorted((use for use in uses if use.lineno == number), key=lambda use: -use.col_offset):
+            text = text[: use.col_offset] + f"{reference}()".encode() + text[use.end_col_offset :]
+        texts.append(f"{text.decode().strip()}{f'  # line {number}' if number != lines[0] else ''}")
+    texts.append(f"{reference} = weakref.ref({name})  # after line {function.end_lineno}, behind the function")
+    sentence = f"the function is there as long as it is running: let it find itself by a weak reference to '{name}'"
+    return cycle.cut("captured", link, Place(source, uses[0], function), "\n".join(texts), lines[0]), sentence
+
+
+def _loads(nodes: Iterable[ast.AST], name: str) -> list[ast.Name]:
+    return [node for node in nodes if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)]
+
+
+def _stores_in(function: Function, name: str) -> list[ast.Name]:
+    nodes = (node for node in nodes_of(function, nested=True) if isinstance(node, ast.Name) and node.id == name)
+    return [node for node in nodes if not isinstance(node.ctx, ast.Load)]
 
 
 def _emptied(cycle: Cycle, link: Link, source: Source, function: Function) -> Advice | None:
