@@ -167,20 +167,6 @@ describe_edges(yagot_hop *hops, yagot_plan *plan, const yagot_cycle *cycle, cons
     return 0;
 }
 
-/* Nobody can change what a traceback or a tuple refers to, and a raised exception gets its traceback again. */
-static bool
-any_breaks(const yagot_hop *hops, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        bool is_fixed = strcmp(hops[i].kind, "traceback") == 0 || strcmp(hops[i].kind, "tuple") == 0
-                        || (strcmp(hops[i].kind, "exception") == 0 && strcmp(hops[i].edge, ".__traceback__") == 0);
-        if (hops[i].breaks && !is_fixed) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Finds what is left without a hop's kind. */
 static int
 add_rest(yagot_hop *hop, yagot_plan *plan)
@@ -203,12 +189,12 @@ add_rest(yagot_hop *hop, yagot_plan *plan)
     return 0;
 }
 
-/* If no single kind takes the component apart: which two do? */
+/* Which two kinds take the component apart? Also where one does: it may be none that the project can do without. */
 static int
 add_rests(yagot_hop *hops, yagot_plan *plan, uint32_t count)
 {
     int result = 0;
-    bool needed = count <= MOST_HOPS_OF_TWO && !any_breaks(hops, count);
+    bool needed = count <= MOST_HOPS_OF_TWO;
     for (uint32_t i = 0; i < count && needed && result == 0; i++) {
         result = add_rest(&hops[i], plan);
     }

@@ -37,6 +37,7 @@ RULES: Sequence[Callable[[Cycle], Advice | None]] = (
     functions.captured,
     ownership.weak,
     generators.generator,
+    functions.of_test,
     ownership.close,
 )
 

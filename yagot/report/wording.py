@@ -199,11 +199,11 @@ def cut_text(finding: Finding) -> str:
     cut = finding.cut
     if cut is None:
         return ""
-    few = ("a part of them", "the object", "both objects")
-    freed = few[cut.frees] if cut.frees < len(few) else f"all {cut.frees:,} objects"
+    few = ("leaves a cycle that is not the project's", "frees the object", "frees both objects")
+    freed = few[cut.frees] if cut.frees < len(few) else f"frees all {cut.frees:,} objects"
     if 0 < cut.frees < finding.objects:
-        freed = f"{cut.frees:,} of {finding.objects:,} objects"
-    freed = "as for the first finding of this cause" if finding.further else f"frees {freed}"
+        freed = f"frees {cut.frees:,} of {finding.objects:,} objects"
+    freed = "as for the first finding of this cause" if finding.further else freed
     places = (f"{each.reference} of {each.object}{f', {each.place}' if each.file else ''}" for each in cut.all)
     return f"{', and '.join(places).replace('[]', '[…]')} ({freed})"
 
