@@ -405,3 +405,27 @@ def test_sources_in_archives_are_read(project, then):
     else:
         assert cut["file"].replace("\\", "/") == "library.zip/library.py"
         assert (cut["line"], cut["snippet"]) == (8, "try: return str(error)\nfinally: error = None")
+
+
+SET_TWICE = """
+    import functools, unittest
+
+    class Service:
+        def __init__(self):
+            self.callback = self.handle
+
+        def handle(self):
+            pass
+
+    class Test(unittest.TestCase):
+        def test(self):
+            service = Service()
+            service.callback = functools.partial(print, service)
+"""
+
+
+def test_the_line_is_that_which_sets_what_leaks(project):
+    project.write("test_twice.py", SET_TWICE)
+    project.yagot("--json", "yagot.json", "test_twice", check=1)
+    cut = first_cut(project.saved().values())
+    assert (cut["reference"], cut["file"], cut["line"]) == (".callback", "test_twice.py", 14)

@@ -250,9 +250,22 @@ def _is_stored_unseen(cycle: Cycle, link: Link, place: Place | None) -> bool:
 
 
 def _telling(cycle: Cycle, link: Link) -> Place | None:
-    """Where the attribute is set: a line that does not set it to None, if there is one."""
+    """Where the attribute is set: a line that makes what it has, if there is one, be it elsewhere; else one that does
+    not set it to None."""
     places = cycle.setters(link)
-    return next((place for place in places if tells(place)), next(iter(places), None))
+    making = (place for place in (*places, *cycle.everywhere(link)) if not link.is_item and _makes(place, link))
+    return next(making, next((place for place in places if tells(place)), next(iter(places), None)))
+
+
+def _makes(place: Place, link: Link) -> bool:
+    """Is what a statement stores of the kind of a link's target: a call of its class, its method, its function?"""
+    value, kind, name = place.value, link.target["kind"], link.target["name"].rpartition(".")[2]
+    if kind == "function":
+        return isinstance(value, ast.Lambda) if name == "<lambda>" else getattr(value, "id", "") == name
+    if kind == "method":
+        return isinstance(value, ast.Attribute) and value.attr == name
+    called = value.func if isinstance(value, ast.Call) else None
+    return name != "" and name in (getattr(called, "id", ""), getattr(called, "attr", ""))
 
 
 def _close_first(cycle: Cycle, link: Link) -> str:
