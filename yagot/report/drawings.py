@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from yagot import __builtins__ as __builtins__
 from yagot.model import Finding
+from yagot.report.wording import in_words
 
 NAME_LIMIT = 200
 
@@ -38,7 +39,7 @@ def _edges(finding: Finding) -> Iterator[tuple[int, int, str]]:
     left_out = finding.cycle_length - len(finding.steps)
     for number, step in enumerate(finding.steps):
         gap = f" … {left_out:,} more steps …" if left_out > 0 and number == last - 1 else ""
-        yield number, number + 1 if number < last else 0, step.path + gap
+        yield number, number + 1 if number < last else 0, in_words(step.path) + gap
 
 
 def mermaid(finding: Finding) -> Iterator[str]:

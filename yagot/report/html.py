@@ -17,7 +17,17 @@ from yagot.places import shown_places
 from yagot.report.about import About
 from yagot.report.causes import CauseReport, CauseTotals
 from yagot.report.drawings import dot, draw, one_line
-from yagot.report.wording import cut_text, gist_text, plural, size, snippet_lines, summary_text, types_text
+from yagot.report.wording import (
+    chain_lines,
+    cut_text,
+    gist_text,
+    in_words,
+    plural,
+    size,
+    snippet_lines,
+    summary_text,
+    types_text,
+)
 
 DRAWN = 200
 """At most so many cycles are drawn: some kilobytes each."""
@@ -64,7 +74,7 @@ class HTMLReport(CauseReport):
         environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
         environment.filters.update(
             cut=cut_text, size=size, plural=plural, types=types_text, line=one_line, places=_places, gist=gist_text,
-            summary=summary_text, snippet=snippet_lines,
+            summary=summary_text, snippet=snippet_lines, chain=chain_lines, words=in_words,
         )
         self._template = environment.get_template("page.html")
         self._previous: CauseReport | None = None

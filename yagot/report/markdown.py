@@ -10,7 +10,17 @@ from yagot.files import Output
 from yagot.originals import os
 from yagot.report.causes import CauseReport, CauseTotals, suspected_text
 from yagot.report.drawings import fenced, inert, mermaid
-from yagot.report.wording import cut_text, gist_text, legend, plural, size, snippet_lines, summary_text, types_text
+from yagot.report.wording import (
+    cut_text,
+    gist_text,
+    in_words,
+    legend,
+    plural,
+    size,
+    snippet_lines,
+    summary_text,
+    types_text,
+)
 
 SHOWN_CAUSES = 20
 SHOWN_TESTS = 5
@@ -47,7 +57,7 @@ class MarkdownReport(CauseReport):
         yield "|---|---:|---:|---:|---|"
         for cause in ranked[:SHOWN_CAUSES]:
             numbers = f"{len(cause.tests):,} | {cause.objects:,} | {size(cause.held_bytes)}"
-            yield f"| {inert(cause.finding.cause)} | {numbers} | {cause.finding.signature} |"
+            yield f"| {inert(in_words(cause.finding.cause))} | {numbers} | {cause.finding.signature} |"
         if len(ranked) > SHOWN_CAUSES:
             yield f"\n… {plural(len(ranked) - SHOWN_CAUSES, 'more cause')}"
         for cause in ranked[:SHOWN_CAUSES]:
@@ -57,7 +67,7 @@ class MarkdownReport(CauseReport):
     def _details(cause: CauseTotals) -> Iterator[str]:
         finding = cause.finding
         yield ""
-        yield f"<details><summary>{inert(finding.cause)}</summary>"
+        yield f"<details><summary>{inert(in_words(finding.cause))}</summary>"
         yield ""
         yield inert(summary_text(finding))
         yield f"\n{inert(gist_text(finding))} ({inert(types_text(finding.types))})"

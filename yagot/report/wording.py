@@ -58,7 +58,7 @@ def cycle_text(finding: Finding) -> str:
         return finding.subject or finding.cause
     parts: list[str] = []
     for step in steps:
-        path = _path(step.path).removesuffix("(inside C)").rstrip()
+        path = path_in_words(step.path).removesuffix("(inside C)").rstrip()
         if step.kind == "instance" and step.qualname == "traceback" and parts:
             parts[-1] += path if "__traceback__" not in parts[-1] else ""
         else:
@@ -137,14 +137,18 @@ def _title(step: Step) -> str:
 
 
 _TRACED = re.compile(r"\.__traceback__(?:\.tb_next)*\.tb_frame")
-_CAPTURED = re.compile(r"\.__closure__\[\d+\]\.cell_contents \((\w+)\)")
+_CAPTURED = re.compile(r"\.__closure__\[[\d…]*\]\.cell_contents \((\w+)\)")
 
 
-def _path(path: str) -> str:
-    """A reference in words of the language: captured variables by their names, tracebacks as one."""
+def in_words(text: str) -> str:
+    """A reference, or a cause, with captured variables by their names only."""
     # a function: the first template of this kind would be an import
-    path = _CAPTURED.sub(lambda found: f" variable '{found[1]}'", path).replace("→", " (inside C) ")
-    return _TRACED.sub(".__traceback__", path).strip()
+    return _CAPTURED.sub(lambda found: f" variable '{found[1]}'", text)
+
+
+def path_in_words(path: str) -> str:
+    """A reference in words of the language: tracebacks as one, too."""
+    return _TRACED.sub(".__traceback__", in_words(path).replace("→", " (inside C) ")).strip()
 
 
 def chain_lines(finding: Finding, most: int = SHOWN_STEPS) -> Iterator[str]:
@@ -169,7 +173,7 @@ def chain_lines(finding: Finding, most: int = SHOWN_STEPS) -> Iterator[str]:
         if following is not None and following.object == "traceback":
             continue
         end = f"the same {_name(steps[0])} (back to the start)" if following is None else _title(following)
-        lines.append(f"  {_path(path)} → {end}")
+        lines.append(f"  {path_in_words(path)} → {end}")
         path = ""
     left_out = finding.cycle_length - len(steps) + max(0, len(lines) - most)
     if left_out > 0:
