@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from yagot import __builtins__ as __builtins__
-from yagot.explain import containers, exceptions, functions, generators, ownership, recursion
+from yagot.explain import containers, exceptions, functions, generators, ownership, recursion, tests
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, is_installed, is_source
 from yagot.model import Cut, Finding, TestInfo, changed
@@ -37,7 +37,7 @@ RULES: Sequence[Callable[[Cycle], Advice | None]] = (
     functions.captured,
     ownership.weak,
     generators.generator,
-    functions.of_test,
+    tests.side_effect,
     ownership.close,
 )
 
