@@ -11,6 +11,7 @@ from yagot.judge.project import project_of
 from yagot.judge.rules import Rule
 from yagot.judge.verdicts import Verdicts
 from yagot.model import Finding, Step, TestInfo
+from yagot.observe.causes import in_general
 
 NODE = Finding(
     "collected",
@@ -411,6 +412,18 @@ def test_default_rules_by_name(project):
         "hidden-references: "
         "did you mean inherent-class?\n"
     )
+
+
+def test_a_step_in_general():
+    edges = (("attribute", "rows"), ("item", "3"), ("item", "key"), ("item", "x 1"), ("item", "field"))
+    general = "function a.<lambda>.rows[]['key'][].field"
+    step = Step("function a.<lambda>", ".rows[3]['key']['x 1'].field", "3 items", "a.py:7", "b.py:1", line=8,
+                qualname="<lambda>", general=general, edges=edges)  # fmt: skip
+    found = in_general(step)
+    assert str(found) == "function a.<lambda>.rows[…]['key'][…].field"
+    assert [name for _, name in found.edges] == ["rows", "", "key", "", "field"]
+    assert (found.contents, found.defined, found.made, found.line) == ("", "", "", 0)
+    assert in_general(step._replace(qualname="f")).defined == "a.py:7"
 
 
 def variant(name):

@@ -93,13 +93,6 @@ class Step(NamedTuple):
     def __str__(self) -> str:
         return self.object + self.path
 
-    def in_general(self) -> Step:
-        """What holds for every cycle of the cause: without indices, keys that are data, contents, and lines."""
-        path = self.general.removeprefix(self.object).replace("[]", "[…]")
-        known = {name for _, name in self.edges if f"['{name}']" in path or f".{name}" in path}
-        edges = ((kind, "" if kind == "item" and name not in known else name) for kind, name in self.edges)
-        return self._replace(path=path, contents="", made="", line=0, edges=tuple(edges))
-
 
 def sign(kind: str, cause: str) -> str:
     """Twelve hexadecimal digits that stand for kind and cause (BLAKE2s)."""

@@ -23,6 +23,16 @@ def _key(found: _Finding) -> tuple[str, str, int]:
     return found["concrete"], found["cause"], found["cycle_length"]
 
 
+def in_general(step: Step) -> Step:
+    """What holds for every cycle of the cause: without indices, keys that are data, contents, and lines. A function
+    without a name may be another one."""
+    path = step.general.removeprefix(step.object).replace("[]", "[…]")
+    known = {name for _, name in step.edges if f"['{name}']" in path or f".{name}" in path}
+    edges = ((kind, "" if kind == "item" and name not in known else name) for kind, name in step.edges)
+    defined = "" if step.qualname.endswith("<lambda>") else step.defined
+    return step._replace(path=path, contents="", made="", line=0, defined=defined, edges=tuple(edges))
+
+
 class Causes:
     """Findings as values."""
 
@@ -56,7 +66,7 @@ class Causes:
             return finding
         key = (finding.concrete, finding.cause, finding.cycle_length)
         if key not in self._general:
-            self._general[key] = tuple(step.in_general() for step in finding.steps)
+            self._general[key] = tuple(map(in_general, finding.steps))
         return changed(finding, steps=self._general[key])
 
     def learn(self, findings: Iterable[_Finding]) -> None:
