@@ -272,10 +272,10 @@ class Windows:
         leaks_only = self.settings is not None and self.settings.leaks_only
         kind = "uncollectable" if leaks_only else "collected or uncollectable"
         blamed = f"{kind} object(s) caused by function {item.location[0]}::{item.name}"
-        told: Told = {"test": item.nodeid, "blamed": blamed, "raised": raised, "fails": bool(failing)}
-        text, _ = text_of(self.checker.descriptions, failing, told)
-        self.told = told if text else None
-        return text
+        told: Told = {"test": item.nodeid, "blamed": blamed, "raised": raised, "fails": bool(failing), "text": ""}
+        told["text"], _ = text_of(self.checker.descriptions, failing, told)
+        self.told = told if told["text"] else None
+        return told["text"]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: Any) -> Generator[None, object, object]:

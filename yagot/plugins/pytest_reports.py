@@ -31,6 +31,8 @@ class Told(TypedDict):
     """What pytest's plugins have raised."""
     fails: bool
     """Does it fail for the findings?"""
+    text: str
+    """What the process that ran the test makes of all this."""
 
 
 def _lines_of(report: TestReport, error: LeakError, told: Told) -> str:
@@ -147,7 +149,8 @@ class Reports:
     def _tell(self, report: Any, found: list[TestReport], told: Told) -> None:
         """What was shown before is no matter of the process that has run the test."""
         text, report.yagot_causes = text_of(self.descriptions, found, told)
-        report.longrepr = shown_error(text)
+        if text != told["text"]:
+            report.longrepr = shown_error(text)
 
     def _name_failed(self) -> None:
         """What --last-failed will select are tests, not lines of what was found later."""
