@@ -429,3 +429,40 @@ def test_the_line_is_that_which_sets_what_leaks(project):
     project.yagot("--json", "yagot.json", "test_twice", check=1)
     cut = first_cut(project.saved().values())
     assert (cut["reference"], cut["file"], cut["line"]) == (".callback", "test_twice.py", 14)
+
+
+PANEL = """
+    class Panel:
+        def __init__(self, emitter):
+            self.emitter = emitter
+            emitter.on(self.refresh)
+
+        def refresh(self):
+            pass
+"""
+FAKE = """
+    import unittest
+    from panel import Panel
+
+    class FakeEmitter:
+        def __init__(self):
+            self.handlers = []
+
+        def on(self, handler):
+            self.handlers.append(handler)
+
+    class Test(unittest.TestCase):
+        def test(self):
+            emitter = FakeEmitter()
+            panel = Panel(emitter)
+            self.assertEqual(len(emitter.handlers), 1)
+"""
+
+
+def test_nothing_gets_weak_because_a_test_holds_what_stands_for_it(project):
+    """Nobody may hold the real one."""
+    project.write("panel.py", PANEL)
+    project.write("test_fake.py", FAKE)
+    project.yagot("--json", "yagot.json", "test_fake", check=1)
+    cut = first_cut(project.saved().values())
+    assert (cut["kind"], cut["object"], cut["reference"]) == ("close", "Panel", ".emitter")

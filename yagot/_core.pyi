@@ -32,6 +32,7 @@ class _Hop(TypedDict):
     weak: bool
     breaks: bool
     apart: bool
+    others: bool
     rest: list[_Hop]
 
 class _Description(TypedDict, total=False):

@@ -137,7 +137,7 @@ describe_finding(explainer *x, uint32_t component, yagot_cycle *cycle, yagot_fin
         return 0;
     }
     if (!known) {
-        finding->hops = yagot_hops(&x->graph, component, cycle, &finding->hop_count);
+        finding->hops = yagot_hops(&x->graph, component, cycle, findings->modules, &finding->hop_count);
     }
     return known || finding->hops != NULL ? yagot_describe_steps(findings, x->get_traceback, cycle, finding) : -1;
 }

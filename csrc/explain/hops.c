@@ -4,6 +4,7 @@
 #include "base/describe.h"
 #include "base/identity.h"
 #include "explain/edges.h"
+#include "explain/makers.h"
 #include "explain/simulate.h"
 
 #include <string.h>
@@ -167,9 +168,23 @@ describe_edges(yagot_hop *hops, yagot_plan *plan, const yagot_cycle *cycle, cons
     return 0;
 }
 
+/* Is no object of the component that may be the project's on a cycle that is left without a kind? */
+static bool
+leaves_others(yagot_plan *plan, const char *kind, PyObject *modules)
+{
+    const uint32_t *members = &plan->graph->members[plan->first];
+    for (uint32_t i = 0; i < plan->size; i++) {
+        if (yagot_may_be_projects(modules, plan->graph->objects[members[i]])
+            && yagot_plan_is_on_rest(plan, kind, members[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Finds what is left without a hop's kind. */
 static int
-add_rest(yagot_hop *hop, yagot_plan *plan)
+add_rest(yagot_hop *hop, yagot_plan *plan, PyObject *modules)
 {
     uint32_t nodes[MOST_HOPS_OF_TWO];
     uint32_t length = hop->cut[0] != '\0' ? yagot_plan_rest(plan, hop->cut, nodes, MOST_HOPS_OF_TWO) : 0;
@@ -184,6 +199,7 @@ add_rest(yagot_hop *hop, yagot_plan *plan)
         yagot_hops_free(rest, rest != NULL ? length : 0);
         return result;
     }
+    hop->others = leaves_others(plan, hop->cut, modules);
     hop->rest = rest;
     hop->rest_count = length;
     return 0;
@@ -191,18 +207,18 @@ add_rest(yagot_hop *hop, yagot_plan *plan)
 
 /* Which two kinds take the component apart? Also where one does: it may be none that the project can do without. */
 static int
-add_rests(yagot_hop *hops, yagot_plan *plan, uint32_t count)
+add_rests(yagot_hop *hops, yagot_plan *plan, uint32_t count, PyObject *modules)
 {
     int result = 0;
     bool needed = count <= MOST_HOPS_OF_TWO;
     for (uint32_t i = 0; i < count && needed && result == 0; i++) {
-        result = add_rest(&hops[i], plan);
+        result = add_rest(&hops[i], plan, modules);
     }
     return result;
 }
 
 yagot_hop *
-yagot_hops(yagot_graph *graph, uint32_t component, const yagot_cycle *cycle, uint32_t *count)
+yagot_hops(yagot_graph *graph, uint32_t component, const yagot_cycle *cycle, PyObject *modules, uint32_t *count)
 {
     yagot_plan plan;
     yagot_hop *hops = PyMem_RawCalloc(cycle->length + 1u, sizeof *hops);
@@ -216,7 +232,7 @@ yagot_hops(yagot_graph *graph, uint32_t component, const yagot_cycle *cycle, uin
         return hops;
     }
     int result = describe_objects(hops, graph, cycle) < 0 || describe_edges(hops, &plan, cycle, NULL) < 0
-                 || add_rests(hops, &plan, cycle->length) < 0 ? -1 : 0;
+                 || add_rests(hops, &plan, cycle->length, modules) < 0 ? -1 : 0;
     yagot_plan_fini(&plan);
     if (result < 0) {
         yagot_hops_free(hops, cycle->length);
@@ -232,11 +248,11 @@ yagot_hops_export(const yagot_hop *hops, uint32_t count)
     PyObject *list = PyList_New(0);
     for (uint32_t i = 0; list != NULL && i < count; i++) {
         const yagot_hop *hop = &hops[i];
-        PyObject *item = Py_BuildValue("{ss ss ss ss ss ss ss ss si sO sO sO}", "kind", hop->kind, "what", hop->what,
+        PyObject *item = Py_BuildValue("{ss ss ss ss ss ss ss ss si sO sO sO sO}", "kind", hop->kind, "what", hop->what,
             "module", hop->module, "name", hop->name, "defined", hop->defined, "state", hop->state, "edge", hop->edge,
             "cut", hop->cut, "line", hop->line, "weak", hop->weak ? Py_True : Py_False,
             "breaks", hop->breaks ? Py_True : Py_False,
-            "apart", hop->apart ? Py_True : Py_False);
+            "apart", hop->apart ? Py_True : Py_False, "others", hop->others ? Py_True : Py_False);
         PyObject *rest = item != NULL ? yagot_hops_export(hop->rest, hop->rest_count) : NULL;
         if (rest == NULL || PyDict_SetItemString(item, "rest", rest) < 0 || PyList_Append(list, item) < 0) {
             Py_CLEAR(list);

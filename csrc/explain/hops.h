@@ -18,12 +18,15 @@ typedef struct yagot_hop {
     bool weak;                  /* can it be referred to weakly? */
     bool breaks;                /* is no cycle left without this kind of reference? */
     bool apart;                 /* … without any reference of the objects of its class? */
+    bool others;                /* is nothing of the project's on what is left without this kind of reference? */
     struct yagot_hop *rest;     /* owned; where two kinds have to go, a cycle that is left without this one, whose */
     uint32_t rest_count;        /* `breaks` are together with this one; NULL if one is enough, or two are not */
 } yagot_hop;
 
-/* The hops of a cycle (owned; their number in `count`); none if it is too long. NULL when memory is short. */
-yagot_hop *yagot_hops(yagot_graph *graph, uint32_t component, const yagot_cycle *cycle, uint32_t *count);
+/* The hops of a cycle (owned; their number in `count`); none if it is too long. NULL when memory is short. `modules`:
+ * see makers.h. */
+yagot_hop *yagot_hops(yagot_graph *graph, uint32_t component, const yagot_cycle *cycle, PyObject *modules,
+                      uint32_t *count);
 void yagot_hops_free(yagot_hop *hops, uint32_t count);
 /* A list of dicts (new reference), or NULL with an exception set. */
 PyObject *yagot_hops_export(const yagot_hop *hops, uint32_t count);

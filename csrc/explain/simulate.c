@@ -346,12 +346,41 @@ search_rest(yagot_plan *p, uint32_t start, const yagot_gone *gone, uint32_t most
     return 0;
 }
 
+static bool
+is_searched(const yagot_plan *p)
+{
+    return p->size <= MOST_NODES_OF_REST && p->edges <= MOST_EDGES_OF_REST;
+}
+
+/* The kind of a frame's reference to its caller's; NULL if it has none. Borrowed. */
+static const char *
+call_of(const yagot_plan *p, uint32_t node)
+{
+    const yagot_graph *g = p->graph;
+    uint32_t label = p->local[position_of(p, node)];
+    PyObject *frame = g->objects[node];
+    for (uint32_t e = g->start[node]; PyFrame_Check(frame) && e < g->start[node + 1]; e++, label++) {
+        const char *kind = p->labels[label], *back = kind != NULL ? strrchr(kind, '.') : NULL;
+        if (back != NULL && strcmp(back, ".f_back") == 0) {
+            return kind;
+        }
+    }
+    return NULL;
+}
+
+bool
+yagot_plan_is_on_rest(yagot_plan *plan, const char *kind, uint32_t node)
+{
+    yagot_gone gone = {.kind = kind, .other = call_of(plan, node)};
+    return !is_searched(plan) || search_rest(plan, position_of(plan, node), &gone, plan->size) > 0;
+}
+
 uint32_t
 yagot_plan_rest(yagot_plan *p, const char *kind, uint32_t *nodes, uint32_t most)
 {
     yagot_gone gone = {.kind = kind};
     uint32_t best = 0;
-    if (p->size > MOST_NODES_OF_REST || p->edges > MOST_EDGES_OF_REST) {
+    if (!is_searched(p)) {
         return 0;
     }
     for (uint32_t start = 0; start < p->size; start++) {

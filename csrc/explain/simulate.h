@@ -33,6 +33,8 @@ bool yagot_plan_breaks(yagot_plan *plan, const char *kind, const char *other);
 /* Writes the nodes of the shortest cycle that is left without a kind. Returns its length; 0 if the component is too
  * large, or there is none of at most `most` nodes. */
 uint32_t yagot_plan_rest(yagot_plan *plan, const char *kind, uint32_t *nodes, uint32_t most);
+/* Is a node on a cycle that is left without a kind, a frame by more than its call? Also said if nobody knows. */
+bool yagot_plan_is_on_rest(yagot_plan *plan, const char *kind, uint32_t node);
 /* Is it without cycles once a node and all others of its class have no references? */
 bool yagot_plan_falls_apart(yagot_plan *plan, uint32_t node);
 

@@ -87,7 +87,7 @@ def _choose_two(cycle: Cycle) -> Advice | None:
 def _choose_own(cycle: Cycle) -> Advice | None:
     """Where a cycle is left that is not the project's: the reference that is."""
     for link in cycle.links if not cycle.is_others else ():
-        rest = cycle.without(link) if link.rest else None
+        rest = cycle.without(link) if link.others else None
         advice = _by_rules(cycle.only(link)) if rest is not None and rest.links and rest.is_others else None
         if advice is not None and rest is not None:
             cut, sentence = advice

@@ -52,6 +52,13 @@ def inherits(module: str, qualname: str, name: str) -> bool:
     return any(name in _dict_of(base) for base in bases)
 
 
+def has(module: str, qualname: str, name: str) -> bool:
+    """Has a class, or a base of it, an attribute of this name?"""
+    live = _live(module, qualname)
+    mro = type.__dict__["__mro__"].__get__(live) if live is not None else ()
+    return any(name in _dict_of(base) for base in mro)
+
+
 def _named_bases(module: str, cls: ast.ClassDef) -> Iterator[tuple[Any, str]]:
     """The same of a class that only its source shows."""
     for base in cls.bases:

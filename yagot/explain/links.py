@@ -69,7 +69,9 @@ class Link(NamedTuple):
     inner: tuple[str, ...] = ()
     """The kinds of the containers that it leads through."""
     rest: tuple[_Hop, ...] = ()
-    """If no reference alone takes all apart, a cycle that is left without this one."""
+    """A cycle that is left without this one."""
+    others: bool = False
+    """Is nothing of the project's on the cycles that are left?"""
 
     @property
     def file(self) -> str:
@@ -141,10 +143,12 @@ def links_of(hops: Sequence[_Hop]) -> list[Link]:
         path = re.sub(r"^( local '[^']+')\.cell_contents", r"\1", path)
         captured = inner[1:] if inner[0]["kind"] == "function" and cell is not None else inner
         breaks, set_ = any(hop["breaks"] for hop in captured), _set_to_none(inner)
-        left = next((hop["rest"] for hop in set_ if hop["rest"]), [])
+        left = next((hop for hop in set_ if hop["rest"]), None)
+        remaining = tuple(left["rest"]) if left is not None else ()
+        others = left is not None and left["others"]
         kinds = tuple(hop["kind"] for hop in inner[1:])
         drops = any(hop["breaks"] for hop in set_)
-        found.append(Link(hops[head], hops[end % count], path, breaks, drops, kinds, tuple(left)))
+        found.append(Link(hops[head], hops[end % count], path, breaks, drops, kinds, remaining, others))
     return found
 
 

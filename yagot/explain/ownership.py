@@ -6,7 +6,7 @@ import re
 
 from yagot import __builtins__ as __builtins__
 from yagot.explain.attributes import as_written, own_setters, releases, written
-from yagot.explain.classes import Call, inherits, lacks
+from yagot.explain.classes import Call, has, inherits, lacks
 from yagot.explain.exceptions import Advice, around
 from yagot.explain.functions import cached_attributes, is_made, is_method, is_own_container
 from yagot.explain.holders import is_kept
@@ -24,6 +24,7 @@ from yagot.explain.source import (
     unmangled,
 )
 from yagot.originals import ast
+from yagot.places import absolute
 
 _BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "outer", "manager", "controller", "proxy")
 
@@ -68,7 +69,7 @@ def weak(cycle: Cycle) -> Advice | None:
         if not can or not link.breaks or link.attribute in cached_attributes(cycle):
             continue
         how = _goes_back(cycle, link)
-        if how and not _is_fixed(cycle, link) and _is_kept(cycle, link, how):
+        if how and not _is_fixed(cycle, link) and not _is_double(cycle, link) and _is_kept(cycle, link, how):
             found.append((not any(word in link.attribute for word in _BACK), len(found), link))
     if not found:
         return None
@@ -78,6 +79,15 @@ def weak(cycle: Cycle) -> Advice | None:
         f"make `.{unmangled(link.attribute)}` a weak reference (weakref.ref), read through a property: something else "
         f"holds the {link.target['name'].rpartition('.')[2]}"
     )
+
+
+def _is_double(cycle: Cycle, link: Link) -> bool:
+    """Does what a link leads to stand in a test for something else, which nobody may hold otherwise? Others' objects
+    that answer to any name do, and those of a class of the test's file, for a class that is elsewhere."""
+    target, file = link.target, link.target["defined"].rpartition(":")[0]
+    test = absolute(cycle.test.file) if cycle.test is not None and cycle.test.file else ""
+    answers = not cycle.edits(file) and has(target["module"], target["name"], "__getattr__")
+    return answers or file == test != link.file
 
 
 def _is_fixed(cycle: Cycle, link: Link) -> bool:
