@@ -168,6 +168,37 @@ describe_edges(yagot_hop *hops, yagot_plan *plan, const yagot_cycle *cycle, cons
     return 0;
 }
 
+/* Whose reference is a hop's? Of containers, that of the object that has them. */
+static PyObject *
+holder_at(const yagot_graph *graph, const yagot_cycle *cycle, uint32_t index)
+{
+    for (uint32_t i = 0; i < cycle->length; i++) {
+        uint32_t before = (index + cycle->length - i) % cycle->length;
+        PyObject *object = graph->objects[cycle->nodes[before]];
+        if (!yagot_is_plain_container(object)) {
+            return object;
+        }
+    }
+    return graph->objects[cycle->nodes[index]];
+}
+
+/* Is a reference that can go of the project's making? Nobody can change what a traceback or a tuple refers to, and a
+ * raised exception gets its traceback again. */
+static bool
+any_breaks(const yagot_hop *hops, const yagot_graph *graph, const yagot_cycle *cycle, PyObject *modules)
+{
+    for (uint32_t i = 0; i < cycle->length; i++) {
+        bool is_fixed = strcmp(hops[i].kind, "traceback") == 0 || strcmp(hops[i].kind, "tuple") == 0
+                        || (strcmp(hops[i].kind, "exception") == 0 && strcmp(hops[i].edge, ".__traceback__") == 0);
+        PyObject *holder = holder_at(graph, cycle, i);
+        if (hops[i].breaks && !is_fixed
+            && (yagot_is_plain_container(holder) || yagot_may_be_projects(modules, holder))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Is no object of the component that may be the project's on a cycle that is left without a kind? */
 static bool
 leaves_others(yagot_plan *plan, const char *kind, PyObject *modules)
@@ -205,13 +236,13 @@ add_rest(yagot_hop *hop, yagot_plan *plan, PyObject *modules)
     return 0;
 }
 
-/* Which two kinds take the component apart? Also where one does: it may be none that the project can do without. */
+/* If no single kind of the project's takes the component apart: which two do? */
 static int
-add_rests(yagot_hop *hops, yagot_plan *plan, uint32_t count, PyObject *modules)
+add_rests(yagot_hop *hops, yagot_plan *plan, const yagot_cycle *cycle, PyObject *modules)
 {
     int result = 0;
-    bool needed = count <= MOST_HOPS_OF_TWO;
-    for (uint32_t i = 0; i < count && needed && result == 0; i++) {
+    bool needed = cycle->length <= MOST_HOPS_OF_TWO && !any_breaks(hops, plan->graph, cycle, modules);
+    for (uint32_t i = 0; i < cycle->length && needed && result == 0; i++) {
         result = add_rest(&hops[i], plan, modules);
     }
     return result;
@@ -232,7 +263,7 @@ yagot_hops(yagot_graph *graph, uint32_t component, const yagot_cycle *cycle, PyO
         return hops;
     }
     int result = describe_objects(hops, graph, cycle) < 0 || describe_edges(hops, &plan, cycle, NULL) < 0
-                 || add_rests(hops, &plan, cycle->length, modules) < 0 ? -1 : 0;
+                 || add_rests(hops, &plan, cycle, modules) < 0 ? -1 : 0;
     yagot_plan_fini(&plan);
     if (result < 0) {
         yagot_hops_free(hops, cycle->length);
