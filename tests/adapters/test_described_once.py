@@ -242,6 +242,7 @@ def test_a_further_test_says_what_is_true_of_it(project):
     assert all(finding["further"] for finding in second["findings"])
     steps = [step for finding in second["findings"] for step in finding["steps"]]
     assert not any(step["contents"] or step["line"] or step["made"] for step in steps)
+    assert {finding["cut"] and finding["cut"]["frees"] for finding in second["findings"]} == {None, 0}
     assert [["attribute", "items"], ["item", ""]] in [step["edges"] for step in steps]
     text = next(
         case.find("failure").text

@@ -202,7 +202,8 @@ def _sum(findings: Sequence[Finding]) -> Finding:
     types: dict[str, int] = {}
     cut = findings[0].cut
     if cut is not None and cut.frees:
-        cuts = [finding.cut for finding in findings if finding.cut is not None]
+        looked_at = [findings[0], *(finding for finding in findings[1:] if not finding.further)]
+        cuts = [finding.cut for finding in looked_at if finding.cut is not None]
         same = [each.frees for each in cuts if (each.place, each.reference) == (cut.place, cut.reference)]
         cut = cut._replace(frees=sum(same))
     for finding in findings:

@@ -67,7 +67,8 @@ class Causes:
         key = (finding.concrete, finding.cause, finding.cycle_length)
         if key not in self._general:
             self._general[key] = tuple(map(in_general, finding.steps))
-        return changed(finding, steps=self._general[key])
+        cut = finding.cut._replace(frees=0) if finding.cut is not None else None
+        return changed(finding, steps=self._general[key], cut=cut)
 
     def learn(self, findings: Iterable[_Finding]) -> None:
         """Remembers the descriptions, whatever becomes of the findings."""
