@@ -38,14 +38,21 @@ typedef struct {
     void *previous;
     PyObject *function, *globals, *builtins, *locals;
     PyFrameObject *object;
+    void *instruction;
+    int stack_top;
+    uint16_t return_offset;
+    char owner;
 } call_of_3_12;
+
+enum { FRAME_HAS_IT = 2 };      /* an owner: the call has ended, and the frame object kept its variables */
 
 PyObject *
 yagot_frame_copy(PyFrameObject *frame)
 {
     PyCodeObject *code = PyFrame_GetCode(frame);
     const call_of_3_12 *call = ((void **)((PyObject *)frame + 1))[1];
-    bool copied = call != NULL && call->code == code && call->object == frame && code->co_flags & CO_OPTIMIZED;
+    bool belongs = call != NULL && call->code == code && (call->object == frame || call->owner == FRAME_HAS_IT);
+    bool copied = belongs && code->co_flags & CO_OPTIMIZED;
     Py_DECREF(code);
     return copied ? call->locals : NULL;
 }
