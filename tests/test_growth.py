@@ -5,6 +5,8 @@ import sys
 import pytest
 from support import FREE_THREADED
 
+from yagot.observe import growth_series
+
 KINDS = {
     "type": "class leaky.Open",
     "list": "list",
@@ -676,6 +678,29 @@ def test_under_the_base_class(project):
     project.write("test_held.py", source)
     result = project.python("-m", "unittest", "test_held", env={"YAGOT_REPEAT": "2:3", "YAGOT_REPEAT_SECONDS": "2"})
     assert result.returncode == 1 and "more str each time" in result.stderr
+
+
+def test_what_the_interpreter_keeps_for_good_is_no_growth(project):
+    """Strings that are interned, in 3.12; pathlib does it with the names of directories."""
+    project.write("test_interned.py", """
+        import itertools
+        import pathlib
+        import sys
+        import unittest
+
+        NUMBERS = itertools.count()
+
+        class TestInterned(unittest.TestCase):
+            def test(self):
+                sys.intern(f"name {next(NUMBERS)}")
+                pathlib.PurePath(f"a/name-{next(NUMBERS)}").parts
+        """)
+    project.yagot("--repeat", "1:2", "test_interned", check=0)
+
+
+@pytest.mark.parametrize("by, text", [(1, "1 more byte of the C heap"), (2, "2 more bytes of the C heap")])
+def test_numbers_in_words(by, text):
+    assert growth_series.more(growth_series.HEAP, by) == text
 
 
 def test_wrong_seconds(project):

@@ -1,7 +1,8 @@
 /* blocks.c - observe: what the blocks are that were allocated in each of some runs and are still there.
  *
  * A block is taken for an object if a known type's address is where an object has it, its reference count is a
- * plausible one and the block is large enough for the type. Who asks looks twice, with a run in between.
+ * plausible one (of an immortal object, a very large one) and the block is large enough for the type. Who asks looks
+ * twice, with a run in between.
  */
 #include "observe/gc_control.h"
 #include "observe/growth.h"
@@ -36,7 +37,7 @@ object_at(yagot_idtable *types, const yagot_block *block, size_t offset, bool co
     Py_ssize_t references = Py_REFCNT(object);
     bool known = yagot_idtable_get(types, type) != YAGOT_NONE;      /* only then is it a type at all */
     bool fits = known && PyType_IS_GC(type) == collected && block->size >= offset + least_size(type);
-    return fits && references > 0 && references < YAGOT_IMMORTAL ? object : NULL;
+    return fits && references > 0 ? object : NULL;
 }
 
 /* In front of an object are the collector's head, if it is the collector's, and from 3.11 on, for some types, two words

@@ -22,6 +22,8 @@ from yagot.places import relative, shown_places
 
 LASTING = 1000
 """Hardly any cache of a library takes more runs to be full."""
+IMMORTAL = 1 << 28
+"""Reference counts from this one on mean nothing."""
 SHOWN_TYPES = 5
 SHOWN_REFERENCES = 5
 SHOWN_PLACES = 3
@@ -83,6 +85,7 @@ def name_all(grown: Grown, run: Run, counted: int, go_on: GoOn) -> list[Finding]
     left: list[Left] = []
     if grown.memory or references:
         left, references = _left(run, counted, references)
+        grown, left = _mortal(grown, left)
     lines = _lines(run, grown, references) if grown.numbers or references else {}
     objects = _without_parts([item for item in left if item.sample is not None]) if grown.memory else []
     risen: list[Mapping[int, int]] = []
@@ -91,6 +94,14 @@ def name_all(grown: Grown, run: Run, counted: int, go_on: GoOn) -> list[Finding]
     held, leaked = _split(objects, ways) if grown.memory else ({}, [])
     found = [*_of_held(grown, held, leaked), *_of_leaked(grown, leaked), *_of_references(grown, references, lines)]
     return [*found, *_of_rest(grown, left, lines, found)]
+
+
+def _mortal(grown: Grown, left: list[Left]) -> tuple[Grown, list[Left]]:
+    """Without what the interpreter never releases, as strings that were interned in 3.12: nobody leaks that."""
+    mortal = [item for item in left if item.sample is None or _references(item.sample) < IMMORTAL]
+    kept = sum(item.number for item in left) - sum(item.number for item in mortal)
+    numbers = {name: by - kept if name == series.BLOCKS else by for name, by in grown.numbers.items()}
+    return grown._replace(numbers={name: by for name, by in numbers.items() if by > 0}), mortal
 
 
 def _still(grown: Grown, risen: Mapping[int, int], runs: int) -> Grown:
@@ -397,7 +408,7 @@ def _of_rest(grown: Grown, left: list[Left], lines: dict[object, str], found: li
             grown,
             f"more {series.NAMES[name]} each time",
             [
-                f"{by:,} more {series.NAMES[name]} after each run",
+                f"{series.more(name, by)} after each run",
                 *(
                     f"{item.number:,} of {item.size:,} bytes"
                     + (f", allocated at {shown_places(item.made)}" if item.made else "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import re
 import sys
 import threading
 from array import array
@@ -21,6 +22,14 @@ from yagot.originals import os
 BLOCKS, HEAP, MAPPED, DESCRIPTORS, THREADS = range(5)
 NAMES = ("allocated blocks", "bytes of the C heap", "bytes of mapped memory", "file descriptors", "threads")
 MEMORY = (BLOCKS, HEAP, MAPPED)
+
+
+
+def more(name: int, by: int) -> str:
+    """``2 more allocated blocks``, ``1 more byte of the C heap``."""
+    what = NAMES[name] if by != 1 else re.sub("s( of |$)", r"\1", NAMES[name])
+    return f"{by:,} more {what}"
+
 
 ROWS = 256
 HARMFUL = {DESCRIPTORS: 32, THREADS: 32, HEAP: 1 << 28, MAPPED: 1 << 28, BLOCKS: 1 << 22}
