@@ -133,8 +133,8 @@ yagot_reach_wanted(const yagot_reach *r)
 
 /* -- blocks --------------------------------------------------------------------------------------- */
 
-/* Strings and numbers lead nowhere. Nor do the frames without references that code keeps of its last call before 3.11: what
- * is in them is of then. */
+/* Strings and numbers lead nowhere. Nor do the frames without references that code keeps of its last call before 3.11:
+ * what is in them is of then. */
 static bool
 is_leaf(yagot_reach *r, const yagot_block *block)
 {
