@@ -160,7 +160,7 @@ def test_what_grows_is_named(project):
     assert "held: test_grows.Session by test_grows.SESSIONS[" in why
     ((cause, why),) = growth(tests["test_descriptors"])
     assert cause == "more file descriptors each time"
-    assert why.startswith("1 more file descriptors after each run; at test_grows.py:16; ")
+    assert why.startswith("1 more file descriptor after each run; at test_grows.py:16; ")
     ((cause, why),) = growth(tests["test_tasks"])
     assert cause == "more asyncio tasks each time" and why.startswith("held: _asyncio.Task by test_grows.LOOP.")
     assert growth(tests["test_clean"]) == growth(tests["test_once"]) == []
