@@ -119,7 +119,7 @@ def _let_go_of_both(cut: Cut, other: Cut) -> Advice:
     release = other.snippet.splitlines()[-1].removeprefix("finally: ")
     joined = cut._replace(snippet=f"{cut.snippet}; {release}", also=other._replace(snippet=""))
     names = " and ".join(re.findall(r"^local ('[^']+')", f"{cut.reference}\n{other.reference}", re.MULTILINE))
-    return joined, f"in a `finally`, let go of the variables {names}, by which the frame keeps what leads to it"
+    return joined, f"in a `finally`, let go of the variables {names}: they lead back to this frame"
 
 
 def _first(cut: Cut) -> str:

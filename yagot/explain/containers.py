@@ -179,7 +179,7 @@ def advise(cycle: Cycle) -> Advice | None:
     found = [(*place, stores) for place in _functions(cycle) if (stores := _closing(*place, lambda s: bool(made(s))))]
     if len(found) != 1:
         return None
-    source, _, stores = found[0]
+    source, function, stores = found[0]
     breaking = {id(store): [n for n in made(store) if cycle.hops[n]["breaks"]] for store in stores}
     last = next((store for store in reversed(stores) if breaking[id(store)] and source.text(store.node)), None)
     if last is None:
@@ -187,7 +187,10 @@ def advise(cycle: Cycle) -> Advice | None:
     number = breaking[id(last)][-1]
     owner = cycle.hops[number - 1 if cycle.hops[number - 1]["edge"] == "" else number]["what"]
     cut = Cut(KIND, owner, shown[number][0], relative(source.path), last.node.lineno, last.release)
-    return cut, "nothing can refer weakly to a plain container: take out what was put in when it is no longer needed"
+    name = getattr(function, "name", "")
+    where = f", in what calls {name}()" if name and (cycle.test is None or name != cycle.test.function) else ""
+    sentence = f"take out what was put in when it is no longer needed{where}"
+    return cut, f"nothing can refer weakly to a plain container: {sentence}"
 
 
 def _functions(cycle: Cycle) -> Iterator[tuple[Source, Function]]:

@@ -224,9 +224,7 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
     if not whole and isinstance(leaving, ast.Assign) and any(mentions(target, name) for target in leaving.targets):
         return _dropped(cycle, frame, place, name)
     body = _whole_body(function, name) if whole else _body(source, leaving)
-    is_exception = any(link.source["kind"] == "exception" for link in cycle.links)
-    what = "the exception that leads to it" if is_exception else "what leads to it"
-    sentence = f"in a `finally`, let go of the variable '{name}', by which the frame keeps {what}"
+    sentence = f"in a `finally`, let go of the variable '{name}': it leads back to this frame"
     return cycle.cut("local", frame, place, f"try:{body}\nfinally: {release}"), sentence
 
 
