@@ -253,3 +253,30 @@ def test_a_further_test_says_what_is_true_of_it(project):
     assert "key 1" not in text and "[1]" not in text and "1 item" not in text
     page, markdown = ((project.path / f"out.{kind}").read_text() for kind in ("html", "md"))
     assert "key 1" in page and "key 1" in markdown and "key 2" not in page + markdown
+
+
+VARIANTS = """
+    import unittest
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    class Test(unittest.TestCase):
+        def test_1(self):
+            class First(Node):
+                pass
+            First()
+
+        def test_2(self):
+            class Second(Node):
+                pass
+            Second()
+"""
+
+
+@pytest.mark.parametrize("options, cuts", [([], 1), (["-v"], 2)])
+def test_with_details_each_variant_has_its_advice(project, options, cuts):
+    project.write("test_variants.py", VARIANTS)
+    result = project.yagot(*options, "test_variants", check=1)
+    assert result.stderr.count("Cut: .me of ") == cuts

@@ -33,7 +33,6 @@ class Verdicts:
         self.used: set[str] = set()
         """The settings that have matched something."""
         self._first: dict[Hashable, Finding] = {}
-        self._shows_each = bool(config.details or config.json or config.junit_xml)
         self._described: dict[tuple[str, str, str], str] = {}
         self._version = 0
         self._foreign: dict[str, bool] = {}
@@ -67,11 +66,12 @@ class Verdicts:
     def _shows_advice(self, finding: Finding, test: TestInfo) -> bool:
         """Does a report show the advice for a finding? A cause is described with the first test that has it, for
         which all its variants count; JSON and JUnit XML have each finding, and the page what is known, too."""
-        if self._shows_each or finding.verdict == "note":
+        config = self.config
+        if config.details or config.json or config.junit_xml or finding.verdict == "note":
             return True
         cause = finding.verdict, finding.kind, finding.cause
         is_first = self._described.setdefault(cause, test.id) == test.id
-        return is_first and (finding.verdict != "known" or self.config.html is not None)
+        return is_first and (finding.verdict != "known" or config.html is not None)
 
     def _is_foreign(self, path: str) -> bool:
         """Is a file another package's? That of the project may be installed, too, as tox does it."""
