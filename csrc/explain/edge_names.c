@@ -44,13 +44,19 @@ yagot_name_field(yagot_edge_name *name, const char *label)
     return note(name, YAGOT_EDGE_FIELD, start + 1, 0);
 }
 
-bool
-yagot_name_member(yagot_edge_name *name, const char *member)
+static bool
+name_behind_dot(yagot_edge_name *name, yagot_edge_kind kind, const char *text)
 {
     add_both(name, ".");
     size_t start = name->shown.size;
-    add_both(name, member);
-    return note(name, YAGOT_EDGE_ATTRIBUTE, start, 0);
+    add_both(name, text);
+    return note(name, kind, start, 0);
+}
+
+bool
+yagot_name_member(yagot_edge_name *name, const char *member)
+{
+    return name_behind_dot(name, YAGOT_EDGE_ATTRIBUTE, member);
 }
 
 bool
@@ -72,10 +78,7 @@ yagot_name_index(yagot_edge_name *name, Py_ssize_t index)
 bool
 yagot_name_item(yagot_edge_name *name, const char *field)
 {
-    add_both(name, ".");
-    size_t start = name->shown.size;
-    add_both(name, field);
-    return note(name, YAGOT_EDGE_ITEM, start, 0);
+    return name_behind_dot(name, YAGOT_EDGE_ITEM, field);
 }
 
 bool

@@ -23,14 +23,6 @@ BLOCKS, HEAP, MAPPED, DESCRIPTORS, THREADS = range(5)
 NAMES = ("allocated blocks", "bytes of the C heap", "bytes of mapped memory", "file descriptors", "threads")
 MEMORY = (BLOCKS, HEAP, MAPPED)
 
-
-
-def more(name: int, by: int) -> str:
-    """``2 more allocated blocks``, ``1 more byte of the C heap``."""
-    what = NAMES[name] if by != 1 else re.sub("s( of |$)", r"\1", NAMES[name])
-    return f"{by:,} more {what}"
-
-
 ROWS = 256
 HARMFUL = {DESCRIPTORS: 32, THREADS: 32, HEAP: 1 << 28, MAPPED: 1 << 28, BLOCKS: 1 << 22}
 """So much growth is believed: more of it could hurt."""
@@ -41,6 +33,12 @@ _collect = gc.collect
 _listdir = os.listdir
 _blocks = sys.getallocatedblocks
 _threads = threading.active_count
+
+
+def more(name: int, by: int) -> str:
+    """``2 more allocated blocks``, ``1 more byte of the C heap``."""
+    what = NAMES[name] if by != 1 else re.sub("s( of |$)", r"\1", NAMES[name])
+    return f"{by:,} more {what}"
 
 
 def collect() -> None:
