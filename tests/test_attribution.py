@@ -66,15 +66,18 @@ def test_what_takes_an_address_anew_is_not_the_old_ones(suite, way):
     assert objects(tests["test_b [before]"]) >= 30_000
 
 
-@needs_generations
-def test_what_a_finalizer_makes_is_not_what_had_its_address_before(suite):
-    tests = suite("""
+MAKER = """
     MADE = []
 
     class Maker:
         def __del__(self):
             MADE.extend(object.__new__(Node) for _ in range(1_000))
+    """
 
+
+@needs_generations
+def test_what_a_finalizer_makes_is_not_what_had_its_address_before(suite):
+    tests = suite(MAKER + """
     class A(unittest.TestCase):
         def test_1_innocent(self):
             KEPT.extend(object.__new__(Node) for _ in range(1_000))
@@ -111,13 +114,7 @@ def test_the_dict_of_an_older_instance_does_not_make_it_the_tests(suite):
 
 @needs_generations
 def test_what_a_finalizer_makes_is_not_what_a_fixture_had_made_there(suite):
-    tests = suite("""
-    MADE = []
-
-    class Maker:
-        def __del__(self):
-            MADE.extend(object.__new__(Node) for _ in range(1_000))
-
+    tests = suite(MAKER + """
     class A(unittest.TestCase):
         @classmethod
         def setUpClass(cls):
