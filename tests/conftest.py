@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from lxml import etree
 
 HERE = Path(__file__).parent
@@ -19,6 +20,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_threa
     # started in the background of a shell: the processes of the tests would ignore Ctrl-C, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# The same examples on every run: a change is judged by what it changes. --hypothesis-profile=default draws new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 # variables by which a CI system or a surrounding runner changes what runners print
 FROM_OUTSIDE = ("YAGOT", "PYTEST", "TOX", "CI", "BUILD_NUMBER", "GITHUB_", "FORCE_COLOR", "NO_COLOR", "COLUMNS")

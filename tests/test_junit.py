@@ -9,11 +9,11 @@ import time
 
 import junitparser
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from yagot.model import Problem, TestInfo, TestReport
+from yagot.model import BROKEN_OFF, Problem, TestInfo, TestReport
 from yagot.report.junit import JUnitReport
 
 FAMILIES = {"xunit2": "junit-10.xsd", "xunit1": "junit-10-2014.xsd", "ant": "ant.xsd"}
@@ -298,6 +298,7 @@ def shown(text):
 
 
 @given(st.lists(st.tuples(ANY_TEXT, ANY_TEXT, ANY_TEXT, ANY_TEXT, ANY_TEXT), max_size=12))
+@example([("", "", BROKEN_OFF, "", "0")])
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_any_text_is_written_so_that_it_can_be_read(tmp_path, schema, family, rows):

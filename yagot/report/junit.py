@@ -231,8 +231,8 @@ class JUnitReport:
             words = legend(report.leaks, self._docs)
             text = f"{message}\n{describe_report(report, details=True)}\n{words and f'  {words}{chr(10)}'}"
         elif report.problem is not None and report.problem.type in (CRASH, BROKEN_OFF):
-            kind, type_ = "error", report.problem.type
-            message = text = report.problem.message
+            kind, problem = "error", report.problem
+            type_, message, text = problem.type, problem.message, problem.text or problem.message
         elif report.outcome != "passed" and self._leaks:
             reason = report.outcome.replace("_", " ")
             message = text = f"not leak-checked: the test's outcome is '{reason}' (a traceback keeps objects alive)"
