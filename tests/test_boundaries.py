@@ -100,8 +100,7 @@ def test_the_same_under_pytest(suite):
     result = suite.python(
         "-m", "pytest", "-q", "--yagot", "--yagot-check-at=class", "--yagot-json=out.json", "test_late.py", check=1
     )
-    # pytest runs tearDownClass with the last test of the class: what that drops is that test's own garbage
-    assert "ERROR test_late.py::TestKeeps::test_keeps - Failed: LEAK" in result.stdout
+    assert "ERROR test_late.py::TestKeeps::test_keeps [later] - Failed: LEAK" in result.stdout
     assert "test_late.py::TestKeeps::test_clean [before]\n" in result.stdout
     assert "it outlived its test, and was garbage by the end of class test_late.TestKeeps" in result.stdout
 

@@ -337,6 +337,95 @@ def test_what_a_wider_fixture_makes_was_made_before_the_test(project, at):
         "test_second [before]": {"test_wide.Node.tree"},
     }
 
+TORN_DOWN = """
+    import unittest
+    import pytest
+
+    class Node:
+        pass
+
+    def node(name):
+        made = Node()
+        setattr(made, name, made)
+        return made
+
+    KEPT = []
+
+    @pytest.fixture(scope="module", params=["one", "two"])
+    def parameter(request):
+        yield
+        node(request.param)
+
+    @pytest.fixture(scope="module")
+    def for_the_module():
+        yield
+        node("module")
+
+    @pytest.fixture
+    def for_the_test():
+        yield
+        node("test")
+
+    def test_a(parameter):
+        pass
+
+    class TestClass(unittest.TestCase):
+        @classmethod
+        def tearDownClass(cls):
+            node("cls")
+            KEPT.clear()
+
+        def test_b(self):
+            pass
+
+        def test_c(self):
+            KEPT.append(node("kept"))
+
+    def test_d(for_the_module, for_the_test):
+        pass
+"""
+
+
+@needs_generations
+@pytest.mark.parametrize("at", ["test", "class", "module", "session"])
+def test_what_a_wider_fixture_makes_in_its_teardown_is_not_the_last_tests(project, at):
+    project.write("test_torn.py", TORN_DOWN)
+    result = run(project, "--yagot", "--yagot-json=out.json", f"--yagot-check-at={at}", "test_torn.py")
+    found = {}
+    for test in json.loads((project.path / "out.json").read_text())["tests"]:
+        for finding in test["findings"]:
+            if finding["verdict"] == "leak":
+                name, cause = test["id"].rsplit("::", 1)[-1], finding["cause"].rsplit(".", 1)[-1]
+                found.setdefault(name, set()).add(cause)
+    assert found == {
+        "test_a[two] [before]": {"one"},
+        "test_c [later]": {"kept"},
+        "test_d [before]": {"cls"},
+        "test_d": {"test"},
+        "test_d [after]": {"module", "two"},
+    }, result.stdout
+
+
+FAILS_LATE = """
+    import pytest
+
+    @pytest.fixture(scope="module")
+    def wide():
+        yield
+        raise KeyError("wide")
+
+    def test_leaks(wide):
+        kept = []
+        kept.append(kept)
+"""
+
+
+def test_a_wider_fixture_that_fails_in_its_teardown_fails_the_last_test(project):
+    project.write("test_late.py", FAILS_LATE)
+    result, tests = run_json(project, "test_late.py", check=1)
+    assert "KeyError: 'wide'" in result.stdout and "1 passed, 1 error in" in result.stdout
+    assert (tests["test_leaks"]["outcome"], tests["test_leaks"]["findings"]) == ("error", [])
+
 
 REPORTED = """
     def test_leaks():

@@ -101,7 +101,8 @@ class Boundaries:
         for item in found:
             finding = self._ledger.causes.finding(item)
             if finding.kind == "collected":
-                finding = changed(finding, why=f"it outlived its test, and was garbage by the end of {ended}")
+                made = "it outlived its test" if item["origin"] == "test" else "it was made outside of tests"
+                finding = changed(finding, why=f"{made}, and was garbage by the end of {ended}")
             if item["origin"] != "import":  # nobody's: an import leaves them once
                 by_window[item["window"], item["origin"]].append(finding)
         return [

@@ -30,7 +30,7 @@ from yagot.originals import dataclasses, originals
 from yagot.report.descriptions import Descriptions, LeakError
 
 if TYPE_CHECKING:
-    from yagot._core import _Finding
+    from yagot._core import _Finding, _Observation
     from yagot.observe.growth import Growth
 
 
@@ -74,8 +74,9 @@ class Checker:
             native=self.config.native,
         )
         self._test: TestInfo | None = None
-        self._interrupted = self._started = False
-        self._began = 0.0
+        self._interrupted = self._started = self._closed = False
+        self._began = self._ended = self._look_seconds = 0.0
+        self._seen: _Observation | None = None
         if self.config.trace:
             import tracemalloc
 
@@ -100,7 +101,7 @@ class Checker:
             raise RuntimeError("a test is being watched already")
         self.start()
         self._project.add_test(test.module)
-        self._interrupted = False
+        self._interrupted = self._closed = False
         self._test = test  # first: from now on an interrupt finds it here
         Checker.watching = True
         self.run.started(test)
@@ -119,6 +120,16 @@ class Checker:
         finally:
             self._ledger.begin(dropped, self._boundaries.number)
 
+    def close(self, outcome: str, late: bool = False, within: Within | None = None) -> None:
+        """Closes the window, and looks at what the test has made: what is made from now on is not the test's. end()
+        does so, if nobody has; the arguments are as there."""
+        self._ended = originals.perf_counter()
+        self._project.refresh()
+        self._seen = self._references.end(outcome == "passed", not late, within)
+        self._stop_if_interrupted()
+        self._look_seconds = originals.perf_counter() - self._ended
+        self._closed = True
+
     def end(
         self,
         outcome: str,
@@ -135,14 +146,14 @@ class Checker:
         more, should that be needed to confirm a leak. *late*: end_late() will follow, from where no call in
         progress holds what the test has made. *within*: calls what releases garbage, if there is any.
         """
-        ended = originals.perf_counter()
-        seconds = ended - self._began
         test = self._test
         if test is None:
             raise RuntimeError("no test is being watched")
-        self._project.refresh()
-        seen = self._references.end(outcome == "passed", not late, within)
-        self._stop_if_interrupted()
+        if not self._closed:
+            self.close(outcome, late, within)
+        judging = originals.perf_counter()
+        seconds = self._ended - self._began
+        seen, self._seen = self._seen if outcome == "passed" else None, None
         findings = self._reported(seen["findings"], again) if seen is not None else []
         if seen is not None and self._growth is not None:
             findings += self._growth.findings(again)
@@ -156,7 +167,7 @@ class Checker:
                 outcome,
                 seconds,
                 checked=True,
-                check_seconds=originals.perf_counter() - ended,
+                check_seconds=self._look_seconds + originals.perf_counter() - judging,
                 born=seen["born"],
                 survivors=seen["survivors"],
                 incomplete=seen["incomplete"],

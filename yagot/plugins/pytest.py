@@ -6,6 +6,7 @@ to the controller, which alone writes the reports and the summary.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from yagot.judge.rules import Rule
     from yagot.model import Problem, TestReport
     from yagot.observe.checker import Checker
+    from yagot.observe.release import Within
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -131,6 +133,8 @@ class Windows:
         self.told: Told | None = None
         self.report: TestReport | None = None
         self.repeat: Callable[[tuple[object, ...]], None] | None = None
+        self.raised: list[str] = []
+        """What pytest's plugins have raised while garbage was released."""
 
     def _settings(self, item: pytest.Item) -> Config | None:
         """The test's own settings; None: it is not to be checked. Raises UsageError."""
@@ -174,7 +178,8 @@ class Windows:
         if self.repeat is not None:
             self.repeat(dropped_of(item))
             return (yield)
-        self.outcome, self.problem, self.found, self.told, self.report = "passed", None, [], None, None
+        self.outcome, self.problem, self.told, self.report = "passed", None, None, None
+        self.found, self.raised = [], []
         self.settings, self.rules = self._asked(item)
         if not self.checker.watching:
             self.checker.begin(info_of(item), dropped_of(item))
@@ -193,6 +198,12 @@ class Windows:
             return (yield)
         with self.checker.before(dropped_of(request._pyfuncitem)):
             return (yield)
+
+    def pytest_fixture_post_finalizer(self, request: Any) -> None:
+        """Nor is what one makes in its teardown, which makes way for one with the test's parameter."""
+        if not self.has_begun and self.checker.watching:
+            with self.checker.before(dropped_of(request._pyfuncitem)):
+                pass
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
@@ -224,6 +235,11 @@ class Windows:
         """Closes the window after all of the test's teardown; a leak is an error there."""
         if self.repeat is not None:
             return (yield)
+        parent = item.parent
+        if parent is not None and (nextitem is None or parent not in nextitem.listchain()):
+            # its finalizers are called last in, first out: this one before those of fixtures that outlive the test
+            with contextlib.suppress(AssertionError, KeyError):  # its setup has not begun
+                parent.addfinalizer(lambda: self._close_window(item, nextitem))
         try:
             result = yield
         except (KeyboardInterrupt, pytest.exit.Exception):
@@ -238,6 +254,17 @@ class Windows:
         if text:
             pytest.fail(text, pytrace=False)
         return result
+
+    def _within(self, item: Any, nextitem: Any) -> Within:
+        def within(function: Callable[[], None]) -> None:
+            self.raised.append(self.phases.teardown(function, item, nextitem))
+
+        return within
+
+    def _close_window(self, item: Any, nextitem: Any) -> None:
+        """What is torn down from now on outlives the test: what it makes is not the test's."""
+        if self.checker.watching and self.settings is not None:
+            self.checker.close(self.outcome, False, self._within(item, nextitem))
 
     def _further_runs(self, item: Any, nextitem: Any) -> FurtherRuns:
         def begins(begin: Callable[[tuple[object, ...]], None] | None) -> None:
@@ -255,17 +282,12 @@ class Windows:
         if settings is None:
             self.checker.skip()
             return ""
-        raised: list[str] = []
-
-        def within(function: Callable[[], None]) -> None:
-            raised.append(self.phases.teardown(function, item, nextitem))
-
         with self._further_runs(item, nextitem) as again:
             self.report = self.checker.end(
-                self.outcome, self.problem, settings, self.rules, again, late=True, within=within
+                self.outcome, self.problem, settings, self.rules, again, True, self._within(item, nextitem)
             )
         self.found.append(as_dict(self.report))
-        return self._text(item, [self.report] if self.report.fails(settings.report_only) else [], raised)
+        return self._text(item, [self.report] if self.report.fails(settings.report_only) else [], self.raised)
 
     def _text(self, item: Any, failing: list[TestReport], raised: list[str]) -> str:
         """The leaks, and what was raised. Keeps what whoever shows it needs to tell it anew."""
