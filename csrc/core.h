@@ -40,6 +40,7 @@ typedef struct {
     PyTypeObject *ledger_type;
     PyTypeObject *junit_type;
     PyTypeObject *merger_type;
+    PyTypeObject *watch_type;
     PyObject *gc_collect, *gc_get_objects, *gc_get_stats, *gc_get_freeze_count;
     PyObject *allocated_blocks;     /* sys.getallocatedblocks */
     PyObject *gc_freeze, *gc_unfreeze, *gc_get_threshold, *gc_set_threshold, *gc_get_debug, *gc_set_debug;

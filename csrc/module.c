@@ -3,6 +3,7 @@
 #include "explain/explain.h"
 #include "explain/paths.h"
 #include "observe/growth.h"
+#include "observe/watch.h"
 
 #include <libxml/xmlversion.h>
 
@@ -57,6 +58,7 @@ module_exec(PyObject *module)
         && (s->allocated_blocks = Py_XNewRef(PySys_GetObject("getallocatedblocks"))) != NULL
         && (s->python_class = PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "plain")) != NULL
         && yagot_ledger_ready(module, s) == 0
+        && yagot_watch_ready(module, s) == 0
         && yagot_junit_ready(module, s) == 0
         && yagot_merger_ready(module, s) == 0
         && PyModule_AddFunctions(module, yagot_growth_methods) == 0
@@ -77,7 +79,7 @@ for_each_reference(yagot_state *s, int (*action)(PyObject **, void *, visitproc)
         &s->gc_collect, &s->gc_get_objects, &s->gc_get_stats, &s->gc_get_freeze_count, &s->gc_freeze,
         &s->gc_unfreeze, &s->gc_get_threshold, &s->gc_set_threshold, &s->gc_get_debug, &s->gc_set_debug,
         &s->gc_callbacks, &s->gc_garbage, &s->allocated_blocks, &s->python_class, (PyObject **)&s->ledger_type,
-        (PyObject **)&s->junit_type, (PyObject **)&s->merger_type,
+        (PyObject **)&s->junit_type, (PyObject **)&s->merger_type, (PyObject **)&s->watch_type,
     };
     for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
         int result = action(references[i], arg, visit);

@@ -450,14 +450,19 @@ def test_saveall_by_the_test_is_respected(ledger):
     gc.garbage.clear()
 
 
-def test_cleared_callbacks_are_told(ledger):
+@pytest.mark.parametrize("generation", [0, 1, 2])
+def test_cleared_callbacks_are_told(ledger, generation):
     def body():
+        callbacks = gc.callbacks[:]
         gc.callbacks.clear()
         self_list()
-        gc.collect()
+        gc.collect(generation)
+        gc.callbacks[:] = callbacks
 
-    assert "gc.callbacks was cleared" in look(ledger, body)["incomplete"]
-    assert look(ledger, self_list)["incomplete"] is None
+    for _ in range(2):
+        assert look(ledger, lambda: [self_list() for _ in range(10)])["incomplete"] is None
+        assert look(ledger, lambda: None)["incomplete"] is None
+        assert "gc.callbacks was cleared" in look(ledger, body)["incomplete"]
 
 
 def _collect_first():

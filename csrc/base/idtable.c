@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { PAGE_BITS = 11, LEAF_SLOTS = 1 << (PAGE_BITS - 4), FIRST_PAGES = 16, FIRST_LEAVES = 4, MOST_LEAVES = 64 };
+enum { LEAF_SLOTS = YAGOT_LEAF_SLOTS, FIRST_PAGES = 16, FIRST_LEAVES = 4, MOST_LEAVES = 64 };
 
 struct yagot_chunk {
     yagot_chunk *next;
@@ -79,18 +79,6 @@ yagot_idtable_fini(yagot_idtable *table)
     memset(table, 0, sizeof *table);
 }
 
-/* The place of a page: its own or the free one where it belongs. There always is a free one. Pages in use come
- * in long runs: multiplying by 2^64 / golden ratio keeps those from filling neighbouring places. */
-static yagot_page *
-find_page(yagot_page *pages, size_t mask, uintptr_t page)
-{
-    size_t i = (size_t)(((uint64_t)page * 0x9E3779B97F4A7C15u) >> 32) & mask;
-    while (pages[i].page != 0 && pages[i].page != page) {
-        i = (i + 1) & mask;
-    }
-    return &pages[i];
-}
-
 static int
 grow(yagot_idtable *table)
 {
@@ -101,7 +89,7 @@ grow(yagot_idtable *table)
     }
     for (size_t i = 0; i <= table->mask; i++) {
         if (table->pages[i].page != 0) {
-            *find_page(pages, mask, table->pages[i].page) = table->pages[i];
+            *yagot_idtable_page(pages, mask, table->pages[i].page) = table->pages[i];
         }
     }
     give_back(table->pages, (table->mask + 1) * sizeof *table->pages);
@@ -133,13 +121,13 @@ new_leaf(yagot_idtable *table)
 static uint32_t *
 page_slots(yagot_idtable *table, uintptr_t page)
 {
-    yagot_page *entry = find_page(table->pages, table->mask, page);
+    yagot_page *entry = yagot_idtable_page(table->pages, table->mask, page);
     if (entry->page == 0) {
         if (table->used * 2 > table->mask) {
             if (grow(table) < 0) {
                 return NULL;
             }
-            entry = find_page(table->pages, table->mask, page);
+            entry = yagot_idtable_page(table->pages, table->mask, page);
         }
         uint32_t *leaf = new_leaf(table);
         if (leaf == NULL) {
@@ -151,16 +139,10 @@ page_slots(yagot_idtable *table, uintptr_t page)
     return entry->slots;
 }
 
-static inline size_t
-slot_of(const void *address)
-{
-    return ((uintptr_t)address >> 4) & (LEAF_SLOTS - 1);
-}
-
 uint32_t *
 yagot_idtable_slot(yagot_idtable *table, const void *address)
 {
-    uintptr_t page = (uintptr_t)address >> PAGE_BITS;
+    uintptr_t page = (uintptr_t)address >> YAGOT_PAGE_BITS;
     if (page != table->last_page || table->last_slots == NULL) {
         uint32_t *slots = page_slots(table, page);
         if (slots == NULL) {
@@ -169,20 +151,5 @@ yagot_idtable_slot(yagot_idtable *table, const void *address)
         table->last_page = page;
         table->last_slots = slots;
     }
-    return &table->last_slots[slot_of(address)];
-}
-
-uint32_t
-yagot_idtable_get(yagot_idtable *table, const void *address)
-{
-    uintptr_t page = (uintptr_t)address >> PAGE_BITS;
-    if (page != table->last_page || table->last_slots == NULL) {
-        yagot_page *entry = find_page(table->pages, table->mask, page);
-        if (entry->page == 0) {
-            return YAGOT_NONE;
-        }
-        table->last_page = page;
-        table->last_slots = entry->slots;
-    }
-    return table->last_slots[slot_of(address)] - 1;     /* 0 - 1 is YAGOT_NONE */
+    return &table->last_slots[yagot_idtable_slot_of(address)];
 }

@@ -15,6 +15,8 @@
 
 #include "core.h"
 
+enum { YAGOT_PAGE_BITS = 11, YAGOT_LEAF_SLOTS = 1 << (YAGOT_PAGE_BITS - 4) };
+
 typedef struct {
     uintptr_t page;         /* address / page size; 0: free */
     uint32_t *slots;        /* index + 1; 0: none */
@@ -37,8 +39,40 @@ void yagot_idtable_fini(yagot_idtable *table);
 size_t yagot_idtables_bytes(void);
 /* The slot of an address, made if need be; NULL when memory is short. Valid for the table's life. */
 uint32_t *yagot_idtable_slot(yagot_idtable *table, const void *address);
-/* The index stored for an address, or YAGOT_NONE. */
-uint32_t yagot_idtable_get(yagot_idtable *table, const void *address);
+
+/* The place of a page: its own or the free one where it belongs. There always is a free one. Pages in use come
+ * in long runs: multiplying by 2^64 / golden ratio keeps those from filling neighbouring places. */
+static inline yagot_page *
+yagot_idtable_page(yagot_page *pages, size_t mask, uintptr_t page)
+{
+    size_t i = (size_t)(((uint64_t)page * 0x9E3779B97F4A7C15u) >> 32) & mask;
+    while (pages[i].page != 0 && pages[i].page != page) {
+        i = (i + 1) & mask;
+    }
+    return &pages[i];
+}
+
+static inline size_t
+yagot_idtable_slot_of(const void *address)
+{
+    return ((uintptr_t)address >> 4) & (YAGOT_LEAF_SLOTS - 1);
+}
+
+/* The index stored for an address, or YAGOT_NONE. Here, as it is what all walks do most. */
+static inline uint32_t
+yagot_idtable_get(yagot_idtable *table, const void *address)
+{
+    uintptr_t page = (uintptr_t)address >> YAGOT_PAGE_BITS;
+    if (page != table->last_page || table->last_slots == NULL) {
+        const yagot_page *entry = yagot_idtable_page(table->pages, table->mask, page);
+        if (entry->page == 0) {
+            return YAGOT_NONE;
+        }
+        table->last_page = page;
+        table->last_slots = entry->slots;
+    }
+    return table->last_slots[yagot_idtable_slot_of(address)] - 1;       /* 0 - 1 is YAGOT_NONE */
+}
 
 /* The same table with numbers instead of indices; 0: none. */
 static inline uint32_t

@@ -19,6 +19,7 @@ typedef struct {
     uint32_t *stack, depth;     /* each object is pushed at most once */
     uint32_t *seen, visitor;    /* the visitor that saw an object last, where frames borrow */
     uint8_t set;                /* flag to set */
+    uint32_t left;              /* so many objects may still be marked: with none, there is nowhere to go */
 } walk;
 
 static int
@@ -94,6 +95,7 @@ visit_mark(PyObject *child, void *arg)
     if (index != YAGOT_NONE && !(s->flags[index] & (YAGOT_REACHABLE | w->set))) {
         s->flags[index] |= w->set;
         w->stack[w->depth++] = index;
+        w->left--;
     }
     return 0;
 }
@@ -101,9 +103,10 @@ visit_mark(PyObject *child, void *arg)
 static void
 mark_from_stack(walk *w)
 {
-    while (w->depth > 0) {
+    while (w->depth > 0 && w->left > 0) {
         yagot_traverse(w->snapshot->objects[w->stack[--w->depth]], visit_mark, w);
     }
+    w->depth = 0;
 }
 
 static void
@@ -111,10 +114,15 @@ mark_reachable(walk *w)
 {
     yagot_snapshot *s = w->snapshot;
     w->set = YAGOT_REACHABLE;
+    w->left = s->count;
     for (uint32_t i = 0; i < s->count; i++) {
-        bool root = s->refs[i] > 0 || !PyObject_IS_GC(s->objects[i]);   /* the collector passes over those, too */
-        if (root && !(s->flags[i] & YAGOT_REACHABLE)) {
+        if (s->refs[i] > 0 || !PyObject_IS_GC(s->objects[i])) {     /* the collector passes over the latter, too */
             s->flags[i] |= YAGOT_REACHABLE;
+            w->left--;
+        }
+    }
+    for (uint32_t i = 0; i < s->count && w->left > 0; i++) {
+        if (s->refs[i] > 0 || !PyObject_IS_GC(s->objects[i])) {
             w->stack[w->depth++] = i;
             mark_from_stack(w);
         }
@@ -200,6 +208,7 @@ mark_later(walk *w)
 {
     yagot_snapshot *s = w->snapshot;
     w->set = YAGOT_LATER;
+    w->left = s->count;
     for (uint32_t i = 0; i < s->count; i++) {
         if (is_unreachable_dropped(s, i) && !(s->flags[i] & YAGOT_LATER)) {
             s->flags[i] |= YAGOT_LATER;

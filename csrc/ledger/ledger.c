@@ -116,25 +116,6 @@ ledger_pause(yagot_ledger *self, PyObject *Py_UNUSED(ignored))
     return yagot_window_pause(self) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-/* Steals what is in the results. */
-static PyObject *
-export_window(yagot_ledger *self, const yagot_results *results)
-{
-    const yagot_counts *n = &self->window.counts;
-    PyObject *findings = yagot_findings_export(&self->findings);
-    PyObject *recurring = results->recurring != NULL ? results->recurring : PyDict_New();
-    PyObject *alive = results->alive != NULL ? results->alive : PyList_New(0);
-    if (findings == NULL || recurring == NULL || alive == NULL) {
-        Py_XDECREF(findings);
-        Py_XDECREF(recurring);
-        Py_XDECREF(alive);
-        return NULL;
-    }
-    return Py_BuildValue("{s:N,s:n,s:n,s:n,s:n,s:N,s:z,s:N}", "alive", alive, "candidates", n->candidates,
-                         "born", n->born, "survivors", n->survivors, "garbage", n->garbage, "recurring", recurring,
-                         "incomplete", self->window.incomplete, "findings", findings);
-}
-
 PyDoc_STRVAR(end_doc,
 "end($self, /, look=True, references=False, alive=False, keep=False, releaser=None)\n--\n\n"
 "Closes the window. Returns a dict: born, survivors, candidates, garbage (numbers of objects), incomplete (why the\n"
@@ -149,30 +130,70 @@ PyDoc_STRVAR(end_doc,
 "under it. What it raises is raised when the window is closed.\n"
 "With look=False nothing is examined, and None returned. Raises RuntimeError if no window is open.");
 
-static PyObject *
-ledger_end(yagot_ledger *self, PyObject *args, PyObject *keywords)
+enum { LOOK, REFERENCES, ALIVE, KEEP, RELEASER, WISHES };
+
+/* The wish of a name, or WISHES. */
+static int
+wish_of(PyObject *name)
 {
-    static char *names[] = {"look", "references", "alive", "keep", "releaser", NULL};
-    int look = 1, references = 0, keep_alive = 0, keep = 0;
-    PyObject *releaser = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|ppppO:end", names, &look, &references, &keep_alive, &keep,
-                                     &releaser)) {
+    static const char *const names[WISHES] = {"look", "references", "alive", "keep", "releaser"};
+    int wish = 0;
+    while (wish < WISHES && PyUnicode_CompareWithASCIIString(name, names[wish]) != 0) {
+        wish++;
+    }
+    return wish;
+}
+
+/* Without a dict of the arguments, which would be among the births. Borrowed. */
+static int
+read_wishes(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject *given[WISHES])
+{
+    Py_ssize_t named = names != NULL ? PyTuple_GET_SIZE(names) : 0;
+    bool wrong = count > WISHES;
+    for (Py_ssize_t i = 0; i < count && !wrong; i++) {
+        given[i] = args[i];
+    }
+    for (Py_ssize_t i = 0; i < named && !wrong; i++) {
+        int wish = wish_of(PyTuple_GET_ITEM(names, i));
+        wrong = wish == WISHES || given[wish] != NULL;
+        if (!wrong) {
+            given[wish] = args[count + i];
+        }
+    }
+    if (wrong) {
+        PyErr_SetString(PyExc_TypeError, "end() takes look, references, alive, keep, releaser");
+    }
+    return wrong ? -1 : 0;
+}
+
+static PyObject *
+ledger_end(yagot_ledger *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    PyObject *given[WISHES] = {NULL};
+    int truth[WISHES] = {[LOOK] = 1};
+    if (read_wishes(args, count, names, given) < 0) {
         return NULL;
+    }
+    for (int i = 0; i < RELEASER; i++) {
+        truth[i] = given[i] != NULL ? PyObject_IsTrue(given[i]) : truth[i];
+        if (truth[i] < 0) {
+            return NULL;
+        }
     }
     if (!self->window.open) {
         PyErr_SetString(PyExc_RuntimeError, "no window is open");
         return NULL;
     }
-    const yagot_wishes wishes = {.look = look, .references = references && !YAGOT_FREE_THREADED, .alive = keep_alive,
-                                 .keep = keep && !YAGOT_FREE_THREADED, .arguments = keywords,
-                                 .releaser = releaser != Py_None ? releaser : NULL};
+    const yagot_wishes wishes = {.look = truth[LOOK], .references = truth[REFERENCES] && !YAGOT_FREE_THREADED,
+                                 .alive = truth[ALIVE], .keep = truth[KEEP] && !YAGOT_FREE_THREADED,
+                                 .releaser = given[RELEASER] != Py_None ? given[RELEASER] : NULL};
     yagot_results results = {0};
     if (yagot_window_end(self, &wishes, &results) < 0) {
         Py_XDECREF(results.alive);
         Py_XDECREF(results.recurring);
         return NULL;
     }
-    return look ? export_window(self, &results) : Py_NewRef(Py_None);
+    return wishes.look ? yagot_window_export(self, &results) : Py_NewRef(Py_None);
 }
 
 PyDoc_STRVAR(release_doc,
@@ -353,7 +374,11 @@ ledger_dealloc(yagot_ledger *self)
     yagot_findings_fini(&self->findings);
     yagot_findings_fini(&self->late);
     yagot_window_fini(&self->window);
+    for (size_t i = 0; i < YAGOT_WINDOW_KEYS; i++) {
+        Py_CLEAR(self->keys[i]);
+    }
     yagot_idtable_fini(&self->gc.old);
+    Py_CLEAR(self->gc.watch);
     yagot_imports_fini(&self->imports);
     yagot_tracer_fini(&self->tracer);
     yagot_idtable_fini(&self->labels.table);
@@ -366,7 +391,7 @@ ledger_dealloc(yagot_ledger *self)
 static PyMethodDef ledger_methods[] = {
     {"start", (PyCFunction)ledger_start, METH_NOARGS, start_doc},
     {"begin", (PyCFunction)(void (*)(void))ledger_begin, METH_FASTCALL, begin_doc},
-    {"end", (PyCFunction)(void (*)(void))ledger_end, METH_VARARGS | METH_KEYWORDS, end_doc},
+    {"end", (PyCFunction)(void (*)(void))ledger_end, METH_FASTCALL | METH_KEYWORDS, end_doc},
     {"pause", (PyCFunction)ledger_pause, METH_NOARGS, pause_doc},
     {"check", (PyCFunction)(void (*)(void))ledger_check, METH_VARARGS | METH_KEYWORDS, check_doc},
     {"references", (PyCFunction)ledger_references, METH_NOARGS, references_doc},

@@ -57,7 +57,7 @@ typedef struct {
     yagot_promoted promoted;
     yagot_predictions saved;    /* alive after a collection in the window: looked at again at its end (survivors.c) */
     yagot_counts counts;
-    PyObject *marker;           /* owned: made as the first of the births, and none of them; or NULL */
+    PyObject *marker;           /* owned: the first of what is young, and none of the births; or NULL */
     bool met;                   /* the marker was where births are taken from */
     bool collecting;            /* a collection has begun, and is not over: nobody knows where births are */
     const char *incomplete;     /* why the window was not seen whole; static, or NULL */
@@ -87,7 +87,6 @@ typedef struct {
 typedef struct {
     bool look, references, alive, keep;
     PyObject *releaser;         /* borrowed: called with a function that releases what is garbage; or NULL */
-    PyObject *arguments;        /* borrowed: the call's keyword arguments are none of the births */
 } yagot_wishes;
 
 /* What it returns beside the findings and the window's counts. */
@@ -104,6 +103,8 @@ typedef struct {
     bool gc_was_enabled, released;
     bool runs_code;             /* the caller's releaser, and maybe finalizers */
 } yagot_closing;
+
+enum { YAGOT_WINDOW_KEYS = 8 };         /* of the dicts that end() returns */
 
 typedef struct {
     PyObject_HEAD
@@ -124,6 +125,7 @@ typedef struct {
     yagot_put_off put_off;
     Py_ssize_t looked_at;       /* objects of the whole heap, by all looks together (boundary.c, suspects.c) */
     yagot_closing *closing;     /* borrowed from end(), or NULL */
+    PyObject *keys[YAGOT_WINDOW_KEYS];  /* owned, of the dicts that end() returns; NULL before the first (window.c) */
     bool looking;               /* yagot_begin_look() */
 } yagot_ledger;
 
@@ -149,6 +151,8 @@ int yagot_window_begin(yagot_ledger *self, PyObject *dropped, uint32_t test);
 int yagot_window_pause(yagot_ledger *self);
 /* Closes the window, whatever happens. The results are the caller's, also after an error. */
 int yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results);
+/* What end() returns: a dict. Steals what is in the results. */
+PyObject *yagot_window_export(yagot_ledger *self, const yagot_results *results);
 /* Releases what end() has found, unless that is done; for the function that end() calls to have it done. */
 int yagot_window_release(yagot_ledger *self);
 /* Closes a window without a look and without labels, as at the end of the process. */

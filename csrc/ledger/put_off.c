@@ -79,14 +79,14 @@ yagot_put_off_again(yagot_ledger *self)
 }
 
 int
-yagot_keep_survivors(yagot_suspects *suspects, const yagot_snapshot *births, const PyObject *except)
+yagot_keep_survivors(yagot_suspects *suspects, const yagot_snapshot *births)
 {
     Py_XSETREF(suspects->kept, PyList_New(0));
     for (uint32_t i = 0; suspects->kept != NULL && i < births->count; i++) {
         const uint8_t flags = births->flags[i];
         PyObject *object = births->objects[i];
         bool alive = flags & YAGOT_REACHABLE && !(flags & (YAGOT_DROPPED | YAGOT_BY_DROPPED | YAGOT_LATER));
-        if (alive && object != except && PyList_Append(suspects->kept, object) < 0) {
+        if (alive && PyList_Append(suspects->kept, object) < 0) {
             return -1;
         }
     }

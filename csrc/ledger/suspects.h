@@ -35,8 +35,8 @@ int yagot_label_suspects(yagot_ledger *self);
 void yagot_forget_suspects(yagot_ledger *self);
 
 /* -- put_off.c -- */
-/* Keeps the births that are alive, but for one object, to look at them when the window's garbage is gone. */
-int yagot_keep_survivors(yagot_suspects *suspects, const yagot_snapshot *births, const PyObject *except);
+/* Keeps the births that are alive, to look at them when the window's garbage is gone. */
+int yagot_keep_survivors(yagot_suspects *suspects, const yagot_snapshot *births);
 /* Looks at those for references that nobody holds, and adds findings; `recurring` as in a question. */
 int yagot_look_at_kept(yagot_ledger *self, PyObject **recurring);
 /* The same; a list of findings. */

@@ -60,7 +60,7 @@ open_window(yagot_ledger *self, PyObject *dropped, uint32_t test)
         return -1;
     }
     int garbage = label_what_is_there(self, test);
-    if (garbage < 0 || (w->marker = yagot_gc_new_hidden_list(0)) == NULL
+    if (garbage < 0 || (w->marker = yagot_gc_new_marker(&self->gc)) == NULL
         || yagot_gc_set_old_aside(&self->gc, garbage > 0) < 0
         || (dropped != NULL && yagot_keep_dropped(&w->dropped, dropped) < 0)) {
         return -1;
@@ -68,7 +68,9 @@ open_window(yagot_ledger *self, PyObject *dropped, uint32_t test)
     if (test != 0) {
         self->labels.test = test;
     }
-    PyObject_GC_Track(w->marker);
+    if (!yagot_is_tracked(w->marker)) {
+        PyObject_GC_Track(w->marker);
+    }
     w->label = test != 0 ? yagot_label_of_window(test, YAGOT_TEST) : 0;
     return self->settings.native ? yagot_tracer_resume(&self->tracer, w->label) : 0;
 }
@@ -172,7 +174,7 @@ examine(yagot_ledger *self, yagot_snapshot *births, const yagot_wishes *wishes, 
         yagot_gather_garbage(births);
     }
     yagot_describe(self);
-    if ((wishes->keep || wishes->references) && yagot_keep_survivors(&self->suspects, births, wishes->arguments) < 0) {
+    if ((wishes->keep || wishes->references) && yagot_keep_survivors(&self->suspects, births) < 0) {
         return -1;
     }
     results->alive = wishes->alive ? yagot_list_alive(births) : NULL;
@@ -299,6 +301,47 @@ yagot_window_end(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *
         PyErr_NoMemory();
     }
     return restore(self);
+}
+
+/* -- the result ----------------------------------------------------------------------------------- */
+
+static const char *const key_names[YAGOT_WINDOW_KEYS] = {
+    "alive", "recurring", "findings", "incomplete", "candidates", "born", "survivors", "garbage",
+};
+
+/* One string of each name serves all windows. */
+static int
+make_keys(PyObject **keys)
+{
+    for (size_t i = 0; i < YAGOT_WINDOW_KEYS; i++) {
+        if (keys[i] == NULL && (keys[i] = PyUnicode_InternFromString(key_names[i])) == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+PyObject *
+yagot_window_export(yagot_ledger *self, const yagot_results *results)
+{
+    const yagot_counts *n = &self->window.counts;
+    const char *incomplete = self->window.incomplete;
+    PyObject *const values[YAGOT_WINDOW_KEYS] = {
+        results->alive != NULL ? results->alive : PyList_New(0),
+        results->recurring != NULL ? results->recurring : PyDict_New(),
+        yagot_findings_export(&self->findings),
+        incomplete != NULL ? PyUnicode_FromString(incomplete) : Py_NewRef(Py_None),
+        PyLong_FromSsize_t(n->candidates), PyLong_FromSsize_t(n->born), PyLong_FromSsize_t(n->survivors),
+        PyLong_FromSsize_t(n->garbage),
+    };
+    PyObject *dict = make_keys(self->keys) == 0 ? PyDict_New() : NULL;
+    for (size_t i = 0; i < YAGOT_WINDOW_KEYS; i++) {
+        if (dict != NULL && (values[i] == NULL || PyDict_SetItem(dict, self->keys[i], values[i]) < 0)) {
+            Py_CLEAR(dict);
+        }
+        Py_XDECREF(values[i]);
+    }
+    return dict;
 }
 
 int

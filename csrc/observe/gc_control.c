@@ -2,6 +2,7 @@
 #include "observe/gc_control.h"
 
 #include "base/array.h"
+#include "observe/watch.h"
 
 enum { SAVE_ALL = 32 };         /* gc.DEBUG_SAVEALL */
 
@@ -39,9 +40,19 @@ count_collections(const yagot_gc *gc)
     return count;
 }
 
+/* Counting takes as long as all else that is done for a test that leaves nothing. */
+static bool
+none_has_run(const yagot_gc *gc)
+{
+    return gc->watch != NULL && gc->seen == 0 && !gc->thaws && !yagot_watch_was_met(gc->watch);
+}
+
 int
 yagot_gc_has_missed(yagot_gc *gc)
 {
+    if (none_has_run(gc)) {
+        return 0;
+    }
     Py_ssize_t collections = count_collections(gc);
     if (collections < 0) {
         return -1;
@@ -49,6 +60,7 @@ yagot_gc_has_missed(yagot_gc *gc)
     bool missed = collections - gc->counted > gc->seen;
     gc->counted = collections;
     gc->seen = 0;
+    gc->just_counted = true;
     return missed;
 }
 
@@ -281,6 +293,12 @@ yagot_gc_rejuvenate(PyObject *object)
     }
 }
 
+PyObject *
+yagot_gc_new_marker(yagot_gc *gc)
+{
+    return gc->watch != NULL ? Py_NewRef(gc->watch) : yagot_gc_new_hidden_list(0);
+}
+
 /* -- around a window ------------------------------------------------------------------------------ */
 
 static Py_ssize_t
@@ -303,6 +321,9 @@ yagot_gc_install_callback(yagot_gc *gc, PyObject *object)
         if (gc->callback == NULL) {
             return -1;
         }
+    }
+    if (gc->watch == NULL && gc->state->generations && (gc->watch = yagot_watch_new(gc->state)) == NULL) {
+        return -1;
     }
     return find_callback(gc) < 0 ? PyList_Append(gc->state->gc_callbacks, gc->callback) : 0;
 }
@@ -353,7 +374,15 @@ yagot_gc_set_old_aside(yagot_gc *gc, bool garbage)
 {
     if (gc->state->generations) {
         int moved = garbage ? 0 : move_young(gc);
-        return moved < 0 || (moved == 0 && yagot_gc_collect(gc, 1) < 0) ? -1 : 0;
+        int result = moved < 0 || (moved == 0 && yagot_gc_collect(gc, 1) < 0) ? -1 : 0;
+        if (gc->watch != NULL) {
+            yagot_gc_rejuvenate(gc->watch);
+        }
+        if (gc->watch != NULL && gc->just_counted && !garbage) {    /* nothing has run any code since */
+            yagot_watch_reset(gc->watch);
+        }
+        gc->just_counted = false;
+        return result;
     }
     Py_ssize_t frozen = gc->set_aside ? 0 : yagot_gc_number(gc->state->gc_get_freeze_count);
     if (frozen < 0) {

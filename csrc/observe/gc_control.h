@@ -23,6 +23,8 @@ typedef struct {
                                  * generations, where the application has frozen objects, all that is */
     Py_ssize_t seen;            /* collections that the callback has seen since … */
     Py_ssize_t counted;         /* … there were so many */
+    bool just_counted;
+    PyObject *watch;            /* owned: young, and met if they are to be counted again; NULL without generations */
 } yagot_gc;
 
 /* No automatic collection runs until yagot_gc_resume() is called with what this returns. */
@@ -73,6 +75,8 @@ int yagot_gc_collect(yagot_gc *gc, int generation);
 int yagot_gc_remember_made_meanwhile(yagot_gc *gc);
 /* Moves a tracked object into the youngest generation. */
 void yagot_gc_rejuvenate(PyObject *object);
+/* A hidden object that no test has made, to be tracked at the beginning of a window. New reference. */
+PyObject *yagot_gc_new_marker(yagot_gc *gc);
 
 /* Puts the method _on_collection of an object into gc.callbacks, unless it is there; takes it out. */
 int yagot_gc_install_callback(yagot_gc *gc, PyObject *object);
