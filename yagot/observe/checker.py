@@ -41,9 +41,10 @@ class Checker:
     """Is any checker's window open? Tests that run inside a test are left alone."""
 
     def __init__(
-        self, config: Config | None = None, reporters: Sequence[Reporter] = (), endless: bool = False
+        self, config: Config | None = None, reporters: Sequence[Reporter] | None = (), endless: bool = False
     ) -> None:
-        """*endless*: nobody knows when the run is over, so that all must be reported with its test."""
+        """*reporters*: None if somebody else keeps the totals of the run. *endless*: nobody knows when the run is over,
+        so that all must be reported with its test."""
         self.config = config or Config()
         self.run = Run(self.config, reporters)
         self._project = project_of(self.config.source)
@@ -67,9 +68,11 @@ class Checker:
 
             self._growth = Growth(self._ledger, *repeat, self.config.repeat_seconds, originals.perf_counter)
         self._boundaries = Boundaries(self._ledger, self.config, endless)
+        self.runs_again = self.config.confirm or repeat is not None
+        """May a test be run once more?"""
         self._references = References(
             self._ledger,
-            confirm=self.config.confirm or repeat is not None,
+            confirm=self.runs_again,
             last=endless or self._boundaries.at == "never",
             native=self.config.native,
         )
@@ -241,7 +244,9 @@ class Checker:
     def _reported(self, found: list[_Finding], again: Again | None) -> list[Finding]:
         """The findings without references that have turned out to be held, or are to be looked at again."""
         reported = self._references.report(found, again)
-        findings = []
+        findings: list[Finding] = []
+        if not found and not reported.further:
+            return findings
         for item in [*found, *reported.further]:
             cause = item["concrete"]
             finding = self._ledger.causes.finding(item)
@@ -263,7 +268,9 @@ class Checker:
         self, findings: Sequence[Finding], config: Config, rules: Sequence[Rule], test: TestInfo
     ) -> tuple[Finding, ...]:
         """With verdicts and advice; those of one cause in general are one."""
-        judged = self._verdicts.of(findings, config, rules, test) if findings else ()
+        if not findings:
+            return ()
+        judged = self._verdicts.of(findings, config, rules, test)
         return tuple(map(self._ledger.causes.reported, judged))
 
     def _newly_used(self) -> tuple[str, ...]:

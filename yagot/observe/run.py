@@ -61,9 +61,11 @@ class Run:
     A forked child that returns from its test runs the rest of the suite, too: there nothing is reported.
     """
 
-    def __init__(self, config: Config, reporters: Sequence[Reporter] = ()) -> None:
+    def __init__(self, config: Config, reporters: Sequence[Reporter] | None = ()) -> None:
+        """*reporters*: None if nobody is to hear of anything."""
         self.config = config
-        self.reporters = list(reporters)
+        self.reporters = list(reporters or ())
+        self._is_heard = reporters is not None
         self.summary = Summary(config.show_slowest, config.details, config.docs)
         self._under_way: TestInfo | tuple[TestReport, list[Reporter]] | None = None
         self._unwritten: list[Reporter] = []
@@ -77,7 +79,7 @@ class Run:
 
     def started(self, test: TestInfo) -> None:
         """A test is about to run."""
-        if self.is_copy:
+        if not self._is_heard or self.is_copy:
             return
         self._under_way = test
         for reporter in self.reporters:
@@ -86,7 +88,7 @@ class Run:
     def finished(self, report: TestReport) -> None:
         """A test is through, or something outside of tests failed, e.g. setUpClass. What comes after the end is not
         reported: unittest's own generators are closed with a run that broke off."""
-        if self.is_copy or self._closed:
+        if not self._is_heard or self.is_copy or self._closed:
             return
         self._under_way = (report, list(self.reporters))
         self.summary.add(report)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from yagot.judge.rules import Rule
     from yagot.model import Problem, TestReport
     from yagot.observe.checker import Checker
-    from yagot.observe.release import Within
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -93,8 +93,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(windows, "yagot-windows")
     if reports is not None:
         config.pluginmanager.register(reports, "yagot-reports")
-        if reports.errors is not None:
-            config.pluginmanager.register(reports.errors, "yagot-errors")
+        for name, further in (("yagot-errors", reports.errors), ("yagot-under-way", reports.under_way)):
+            if further is not None:
+                config.pluginmanager.register(further, name)
 
 
 def _aside(config: Any) -> Callable[[TestReport], None]:
@@ -108,6 +109,7 @@ def _aside(config: Any) -> Callable[[TestReport], None]:
     return pass_on
 
 
+_T = TypeVar("_T")
 _Asked = tuple["Config | None", "tuple[Rule, ...]"]
 _ASKED = pytest.StashKey[_Asked]()
 
@@ -124,7 +126,8 @@ class Windows:
         self.before = ""
         self.has_begun = True
         self.aside = aside
-        self.checker: Checker = Checker(config)
+        self.asked: _Asked = (config, ())
+        self.checker: Checker = Checker(config, None)
         self.outcome = "passed"
         self.problem: Problem | None = None
         self.settings: Config | None = None
@@ -135,11 +138,18 @@ class Windows:
         self.repeat: Callable[[tuple[object, ...]], None] | None = None
         self.raised: list[str] = []
         """What pytest's plugins have raised while garbage was released."""
+        self.item: Any = None
+        self.nextitem: Any = None
+        # kept: bound methods that are made while a window is open would count as born in it
+        self._end, self._within, self._closing = self._end_window, self._release, self._close_window
 
     def _settings(self, item: pytest.Item) -> Config | None:
         """The test's own settings; None: it is not to be checked. Raises UsageError."""
         changes: dict[str, Any] = {}
-        for mark in marks_of(item):
+        marks = marks_of(item)
+        if not marks:
+            return self.config
+        for mark in marks:
             if mark.name == "yagot":
                 changes = {**mark.kwargs, **changes}
         changes.pop("check", None)
@@ -156,7 +166,8 @@ class Windows:
         """What the markers of a test ask for. Raises UsageError."""
         asked = item.stash.get(_ASKED, None)
         if asked is None:
-            asked = item.stash[_ASKED] = self._settings(item), rules_of_item(item)
+            asked = self._settings(item), rules_of_item(item)
+            item.stash[_ASKED] = asked = self.asked if asked == self.asked else asked  # one for most tests
         return asked
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -235,11 +246,12 @@ class Windows:
         """Closes the window after all of the test's teardown; a leak is an error there."""
         if self.repeat is not None:
             return (yield)
+        self.item, self.nextitem = item, nextitem
         parent = item.parent
         if parent is not None and (nextitem is None or parent not in nextitem.listchain()):
             # its finalizers are called last in, first out: this one before those of fixtures that outlive the test
             with contextlib.suppress(AssertionError, KeyError):  # its setup has not begun
-                parent.addfinalizer(lambda: self._close_window(item, nextitem))
+                parent.addfinalizer(self._closing)
         try:
             result = yield
         except (KeyboardInterrupt, pytest.exit.Exception):
@@ -255,22 +267,21 @@ class Windows:
             pytest.fail(text, pytrace=False)
         return result
 
-    def _within(self, item: Any, nextitem: Any) -> Within:
-        def within(function: Callable[[], None]) -> None:
-            self.raised.append(self.phases.teardown(function, item, nextitem))
-
-        return within
-
-    def _close_window(self, item: Any, nextitem: Any) -> None:
+    def _close_window(self) -> None:
         """What is torn down from now on outlives the test: what it makes is not the test's."""
         if self.checker.watching and self.settings is not None:
-            self.checker.close(self.outcome, False, self._within(item, nextitem))
+            self.checker.close(self.outcome, False, self._within)
 
-    def _further_runs(self, item: Any, nextitem: Any) -> FurtherRuns:
+    def _with_further_runs(self, item: Any, nextitem: Any, function: Callable[[FurtherRuns | None], _T]) -> _T:
+        """Calls it with what runs the test once more, where that may be needed."""
+        if not self.checker.runs_again:
+            return function(None)
+
         def begins(begin: Callable[[tuple[object, ...]], None] | None) -> None:
             self.repeat = begin
 
-        return FurtherRuns(item, nextitem, begins)
+        with FurtherRuns(item, nextitem, begins) as again:
+            return function(again)
 
     def _close(self, item: Any, nextitem: Any) -> str:
         """The text to fail with: the test's leaks, and what their finalizers make pytest raise."""
@@ -282,12 +293,19 @@ class Windows:
         if settings is None:
             self.checker.skip()
             return ""
-        with self._further_runs(item, nextitem) as again:
-            self.report = self.checker.end(
-                self.outcome, self.problem, settings, self.rules, again, True, self._within(item, nextitem)
-            )
-        self.found.append(as_dict(self.report))
-        return self._text(item, [self.report] if self.report.fails(settings.report_only) else [], self.raised)
+        report = self.report = self._with_further_runs(item, nextitem, self._end)
+        self.found.append(as_dict(report))
+        failing = [report] if report.fails(settings.report_only) else []
+        return self._text(item, failing, self.raised) if failing or self.raised else ""
+
+    def _end_window(self, again: FurtherRuns | None) -> TestReport:
+        return self.checker.end(
+            self.outcome, self.problem, self.settings, self.rules, again, late=True, within=self._within
+        )
+
+    def _release(self, function: Callable[[], None]) -> None:
+        """Within the teardown of the test whose window is closed."""
+        self.raised.append(self.phases.teardown(function, self.item, self.nextitem))
 
     def _text(self, item: Any, failing: list[TestReport], raised: list[str]) -> str:
         """The leaks, and what was raised. Keeps what whoever shows it needs to tell it anew."""
@@ -340,8 +358,8 @@ class Windows:
     def _late(self, item: pytest.Item, nextitem: Any) -> Iterator[tuple[TestReport, bool]]:
         """Reports, and whether they fail."""
         if self.report is not None and self.settings is not None:
-            with self._further_runs(item, nextitem) as again:
-                further = self.checker.end_late(self.report, self.settings, self.rules, again)
+            late = functools.partial(self.checker.end_late, self.report, self.settings, self.rules)
+            further = self._with_further_runs(item, nextitem, late)
             if further is not None:
                 yield further, further.fails(self.settings.report_only)
         for report in self.checker.boundary(info_of(nextitem) if nextitem is not None else None):

@@ -37,27 +37,33 @@ def info_of(item: pytest.Item) -> TestInfo:
 _MARKS = pytest.StashKey["list[pytest.Mark]"]()
 
 
-def marks_of(item: pytest.Item) -> list[pytest.Mark]:
-    """The markers of ours that a test has, the nearest first; looked for once."""
-    marks = item.stash.get(_MARKS, None)
+def marks_of(node: pytest.Item | pytest.Collector) -> list[pytest.Mark]:
+    """The markers of ours that a test has, the nearest first; looked for once in each class and module."""
+    marks = node.stash.get(_MARKS, None)
     if marks is None:
-        marks = item.stash[_MARKS] = [mark for mark in item.iter_markers() if mark.name.startswith("yagot")]
+        own = [mark for mark in node.own_markers if mark.name.startswith("yagot")]
+        further = marks_of(node.parent) if node.parent is not None else []
+        marks = node.stash[_MARKS] = own + further if own else further
     return marks
 
 
 def is_checked(item: pytest.Item) -> bool:
     """Does no marker say that it is not to be checked?"""
     asked = [mark.kwargs["check"] for mark in marks_of(item) if mark.name == "yagot" and "check" in mark.kwargs]
-    return bool(asked[0]) if asked else True
+    return not asked or bool(asked[0])
 
 
 def rules_of_item(item: Any) -> tuple[Rule, ...]:
     """The test's rules: from decorators, and the markers yagot_allow and yagot_expect."""
     from yagot.judge.rules import Rule, rules_of
 
-    rules = list(rules_of(getattr(item, "function", None), getattr(item, "cls", None)))
+    found = rules_of(getattr(item, "function", None), getattr(item, "cls", None))
+    marks = marks_of(item)
+    if not marks:
+        return found
+    rules = list(found)
     for name, expected in (("yagot_allow", False), ("yagot_expect", True)):
-        for mark in marks_of(item):
+        for mark in marks:
             if mark.name != name:
                 continue
             wrong = mark.kwargs.keys() - {"reason", "type", "edge", "signature", "kind"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 
+import pluggy
 import pytest
 
 from yagot import __builtins__ as __builtins__
@@ -26,52 +27,50 @@ class Phases:
     """Calls a function as if it were a part of a test's phase: pytest's plugins attribute to it what it warns of, and
     the exceptions that finalizers and threads raise meanwhile; with ``-W error`` those are raised.
 
-    The hook is called for these plugins only, and for this one, whose part in it is the function.
+    The hook is called for these plugins only, and for this one, whose part in it is the function: pytest's own calls do
+    not come here.
     """
 
     _NAMES = ("warnings", "unraisableexception", "threadexception")
 
     def __init__(self, config: pytest.Config) -> None:
-        self._manager = config.pluginmanager
-        self._manager.register(self, "yagot-phases")
-        self._function: Callable[[], None] | None = None
+        self._all = config.pluginmanager
         self._plugins: set[object] = set()
-        self._callers: dict[str, Callable[..., object]] = {}
+        self._manager = pluggy.PluginManager("pytest")
+        self._manager.register(self)
+        self._function: Callable[[], None] | None = None
         self._called = False
 
-    def _turn(self) -> bool | None:
+    def _turn(self) -> None:
         function, self._function = self._function, None
-        if function is None:
-            return None  # pytest's own call
+        assert function is not None
         function()
         self._called = True
-        return True
 
+    @pytest.hookimpl
     def pytest_runtest_teardown(self) -> None:
         """Calls the function as a part of the teardown."""
         self._turn()
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self) -> bool | None:
+    def pytest_runtest_protocol(self) -> None:
         """Calls the function as a part of what is done for a test."""
-        return self._turn()
+        self._turn()
 
-    def _caller(self, hook: str) -> Callable[..., object]:
-        """The hook for those plugins only; made anew when others have come or gone."""
-        plugins = self._manager.get_plugins()
-        if plugins != self._plugins:
-            self._plugins = plugins
-            self._callers.clear()
-        if hook not in self._callers:
-            wanted = (self, *map(self._manager.get_plugin, self._NAMES))
-            others = [plugin for plugin in plugins if plugin not in wanted]
-            self._callers[hook] = self._manager.subset_hook_caller(hook, others)
-        return self._callers[hook]
+    def _refresh(self) -> None:
+        """Plugins may come and go."""
+        plugins = {plugin for plugin in map(self._all.get_plugin, self._NAMES) if plugin is not None}
+        for plugin in self._plugins - plugins:
+            self._manager.unregister(plugin)
+        for plugin in plugins - self._plugins:
+            self._manager.register(plugin)
+        self._plugins = plugins
 
     def _call(self, hook: str, function: Callable[[], None], item: pytest.Item, nextitem: pytest.Item | None) -> None:
         self._function = function
+        self._refresh()
         try:
-            self._caller(hook)(item=item, nextitem=nextitem)
+            getattr(self._manager.hook, hook)(item=item, nextitem=nextitem)
         finally:
             self._function = None
 

@@ -96,6 +96,22 @@ class Errors:
             self._all = None
 
 
+class UnderWay:
+    """Informs the reporters which test is about to run, in case the process dies."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Around all that is done for a test."""
+        if is_checked(item):
+            self._run.started(info_of(item))
+        result = yield
+        self._run.passed_over()
+        return result
+
+
 class Reports:
     """Writes the reports and the summary; in the process that the user sees."""
 
@@ -115,15 +131,7 @@ class Reports:
         with ending_run(pytest.UsageError):
             self.run: Run = Run(config, make_reporters(config))
         self.run.summary.confirm_command = "pytest --yagot --yagot-confirm {test}"
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Informs the reporters which test is about to run, in case the process dies."""
-        if self.run.reporters and is_checked(item):
-            self.run.started(info_of(item))
-        result = yield
-        self.run.passed_over()
-        return result
+        self.under_way = UnderWay(self.run) if self.run.reporters else None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
