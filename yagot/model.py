@@ -310,6 +310,11 @@ class TestInfo:
     line: int | None = None
 
     @property
+    def is_main(self) -> bool:
+        """Does this stand for the test itself, not for what was reported later?"""
+        return not self.id.endswith((LATER, BEFORE, AFTER))
+
+    @property
     def main_id(self) -> str:
         """The id of the test itself, where this stands for what was reported later."""
         return self.id.removesuffix(LATER).removesuffix(BEFORE).removesuffix(AFTER)
@@ -370,7 +375,8 @@ class TestReport:
 
     def fails(self, report_only: bool) -> bool:
         """Do the leaks make the test fail? Expected ones that are gone do in any case."""
-        return bool(self.missing) or (not report_only and any(finding.verdict == "leak" for finding in self.findings))
+        leaks = self.findings and not report_only and any(finding.verdict == "leak" for finding in self.findings)
+        return bool(leaks or self.missing)
 
     def as_json(self) -> dict[str, Any]:
         """The test as the JSON report has it."""

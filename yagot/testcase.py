@@ -345,7 +345,7 @@ def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], A
             noted.outcome or "passed",
             noted.problem,
             rules=rules_of(method, test.__class__),
-            again=again_of(test),
+            again=again_of(test) if checker.runs_again else None,
         )
     except BaseException:
         checker.abort()

@@ -19,6 +19,12 @@ _Target = TypeVar("_Target", bound=Callable[..., Any])
 ATTRIBUTE = "__yagot_rules__"
 
 
+class _Given:
+    """Has anything been marked with a rule in this process?"""
+
+    any = False
+
+
 class Rule(NamedTuple):
     """Which findings; all that is given must match. Patterns are those of fnmatch: ``*``, ``?``, ``[…]``."""
 
@@ -48,6 +54,8 @@ class Rule(NamedTuple):
 
 
 def _marker(rule: Rule) -> Callable[[_Target], _Target]:
+    _Given.any = True
+
     def mark(target: _Target) -> _Target:
         setattr(target, ATTRIBUTE, (*vars(target).get(ATTRIBUTE, ()), rule))
         return target
@@ -81,6 +89,8 @@ def expect(
 
 def rules_of(function: Any, cls: Any = None) -> tuple[Rule, ...]:
     """The rules of a test: its own, then those of its class and the classes it inherits from."""
+    if not _Given.any:
+        return ()
     rules = [*getattr(function, ATTRIBUTE, ())]
     for base in getattr(cls, "__mro__", ()):
         rules += vars(base).get(ATTRIBUTE, ())

@@ -7,6 +7,7 @@ garbage.
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -52,6 +53,7 @@ class Boundaries:
         self.at = config.check_at if _core.GENERATIONS else "never"
         self._tests: list[Judged] = []
         self._previous: TestInfo | None = None
+        self._place = operator.attrgetter(*PARTS.get(self.at) or ("__class__",))  # which is the same for all tests
         self._budget = LookBudget(ledger, FREE_OBJECTS.get(self.at, 0), OBJECTS_FOR_EACH_TEST)
 
     def start(self) -> None:
@@ -84,9 +86,7 @@ class Boundaries:
             return False
         if following is None:
             return True
-        if all(getattr(previous, part) == getattr(following, part) for part in PARTS[self.at]):
-            return False
-        return self._budget.is_left
+        return bool(self._place(previous) != self._place(following)) and self._budget.is_left
 
     def look(self, following: TestInfo | None) -> list[tuple[Judged, list[Finding]]]:
         """What has become garbage, by the test that made it. References that nobody holds are reported at the end of

@@ -58,6 +58,9 @@ class Reported(NamedTuple):
     """Findings that only further runs have shown."""
 
 
+_NOTHING = Reported()
+
+
 class Recurrence(NamedTuple):
     """What has become of all suspects of one cause after a further run."""
 
@@ -173,7 +176,7 @@ class References:
     def report(self, found: list[_Finding], again: Again | None) -> Reported:
         """What is reported of the suspects: those that are certainly leaks. The others are looked at again at
         the next boundary, if there is any."""
-        reported = Reported()
+        reported = _NOTHING
         try:
             if not self._ledger.suspects or originals.registered_at_exit() > self._at_exit:
                 return reported  # the interpreter holds what is called at its exit
@@ -188,7 +191,7 @@ class References:
     def _unconfirmed(self, found: list[_Finding]) -> Reported:
         if not self._last:
             self._ledger.put_off()
-            return Reported()
+            return _NOTHING
         return Reported(suspected={item["concrete"] for item in found if item["references"]}, unseen=self.unseen())
 
     def _confirmed(self, found: list[_Finding], again: Again) -> Reported:

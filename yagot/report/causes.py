@@ -52,7 +52,7 @@ class Causes:
 
     def add(self, report: TestReport) -> None:
         """Adds a test."""
-        self.tests += report.test.main_id == report.test.id
+        self.tests += report.test.is_main
         for finding in report.findings:
             if finding.verdict == "leak":
                 self._leaking.add(report.test.main_id)

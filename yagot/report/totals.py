@@ -49,7 +49,8 @@ class Summary(Causes):
         if report.incomplete:
             self.incomplete += 1
             self.first_incomplete = self.first_incomplete or f"{report.test.id}: {report.incomplete}"
-        self.used.update(report.used)
+        if report.used:
+            self.used.update(report.used)
 
     def lines(self, report_only: bool = False) -> Iterator[str]:
         """The totals."""
