@@ -121,14 +121,13 @@ yagot_reach_fini(yagot_reach *r)
 }
 
 bool
-yagot_reach_wanted(const yagot_reach *r)
+yagot_reach_wanted(yagot_reach *r)
 {
-    for (uint32_t i = 0; i < r->h->wanted->count; i++) {
-        if (r->h->wanted->refs[i] > 0) {
-            return true;
-        }
+    const yagot_snapshot *wanted = r->h->wanted;
+    while (r->settled < wanted->count && wanted->refs[r->settled] <= 0) {
+        r->settled++;
     }
-    return false;
+    return r->settled < wanted->count;
 }
 
 /* -- blocks --------------------------------------------------------------------------------------- */
