@@ -1,5 +1,6 @@
 """--repeat: what grows is named, what ends is no growth, and the allocators are left as they were."""
 
+import fnmatch
 import sys
 
 import pytest
@@ -315,11 +316,12 @@ def test_a_bound_that_growth_is_far_from(project):
     found = {name: [(f["verdict"], f["reason"]) for f in growth(test)] for name, test in tests.items()}
     note = [("note", "bounded-cache")]
     assert found.pop("test_events") == [("leak", "")]
-    assert found == {"test_vast": note, "test_wrapped": note, "test_of_a_library": note}
-    why = {name: growth(test)[0]["why"] for name, test in tests.items()}
+    is_vast = fnmatch._compile_pattern.cache_parameters()["maxsize"] > 1000  # 256 on 3.10: growth has ended
+    assert found == {"test_vast": note, "test_wrapped": note, "test_of_a_library": note if is_vast else []}
+    why = {name: growth(test)[0]["why"] for name, test in tests.items() if growth(test)}
     assert "inside a collections.deque of maxlen 10000000" in why["test_events"]
     assert "test_far.wrapped.__closure__[0].cell_contents" in why["test_wrapped"]
-    assert "by fnmatch._compile_pattern →, inside a functools.lru_cache of maxsize" in why["test_of_a_library"]
+    assert not is_vast or "by fnmatch._compile_pattern →, inside a functools.lru_cache" in why["test_of_a_library"]
 
 
 LIBRARIES = """
@@ -701,6 +703,22 @@ def test_what_the_interpreter_keeps_for_good_is_no_growth(project):
 @pytest.mark.parametrize("by, text", [(1, "1 more byte of the C heap"), (2, "2 more bytes of the C heap")])
 def test_numbers_in_words(by, text):
     assert growth_series.more(growth_series.HEAP, by) == text
+
+
+@pytest.mark.parametrize(
+    ("steps", "runs", "by"),
+    [
+        ([16, 17, 16, 16], 16, 1),
+        ([33, 38, 34, 100], 32, 1),
+        ([33, 100, 34, 100], 32, 0),
+        ([100, 50, 25, 13], 16, 0),
+        ([0, 16, 16, 16], 16, 0),
+        ([0, 1, 1, 1], 1, 1),
+    ],
+)
+def test_memory_that_grows_in_each_step_grows(steps, runs, by):
+    assert growth_series.rate(steps, runs, exact=False) == by
+    assert not growth_series.rate(steps, runs, exact=True)
 
 
 def test_wrong_seconds(project):

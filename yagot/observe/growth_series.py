@@ -60,7 +60,8 @@ def rate(steps: Sequence[int], runs: int, exact: bool) -> int:
     """By how much something grows in each run, if it grows in each of the steps, of so many runs each; else 0.
 
     What is counted *exactly* has to grow by the same amount. Memory may differ, as other things take and give back a
-    block now and then, but not by half; and in steps of one run, where one block is much, one step in four may be 0."""
+    block now and then, but not by half; one step in four may hold more, as where a dict grows beside. In steps of one
+    run, where one block is much, one in four may be 0."""
     ranked = sorted(steps)
     middle = ranked[len(ranked) // 2]
     if exact:
@@ -68,7 +69,7 @@ def rate(steps: Sequence[int], runs: int, exact: bool) -> int:
     elif runs == 1:
         even = ranked[0] >= 0 and ranked[len(ranked) // 4] > 0
     else:
-        even = ranked[0] * 2 >= middle > 0 and ranked[-1] <= middle * 2
+        even = ranked[0] * 2 >= middle > 0 and ranked[-1 - len(ranked) // 4] <= middle * 2
     return max(1, round(middle / runs)) if even and middle * 2 > runs else 0
 
 
