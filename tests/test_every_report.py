@@ -11,6 +11,7 @@ from yagot.model import from_json
 from yagot.report.wording import cut_text, gist_text, legend, references_text, snippet_lines, summary_text
 
 SUITE = """
+    import functools
     import unittest
 
     class Basket:
@@ -31,10 +32,18 @@ SUITE = """
         def __init__(self):
             self.by_name, self.elements = {}, []
 
+    class Panel:
+        def __init__(self):
+            self.show = functools.partial(print, self)
+
     class Test(unittest.TestCase):
         def test_method(self):
             basket = Basket()
             basket.update()
+
+        def test_call(self):
+            panel = Panel()
+            self.assertTrue(panel.show)
 
         def test_two_references(self):
             section, document = Owner(), Owner()
@@ -79,16 +88,18 @@ REPORTS = ("text", "junit", "html", "markdown", "annotations")
 
 
 @pytest.mark.parametrize("report", REPORTS)
-@pytest.mark.parametrize("name", ["test_method", "test_two_references"])
+@pytest.mark.parametrize("name", ["test_call", "test_method", "test_two_references"])
 def test_cut_line_and_snippet(written, report, name):
     texts, findings, _, _ = written
     cut = findings[name]["cut"]
     lines = [line.strip() for line in texts[report].splitlines()]
     while cut is not None:
         assert f"{cut['reference']} of {cut['object']}, test_shop.py:{cut['line']}" in texts[report]
-        assert all(line in lines for line in cut["snippet"].splitlines())
+        assert all(line in lines for line in f"{cut['snippet']}\n{cut['call']}".splitlines())
         cut = cut["also"]
     assert (findings[name]["cut"]["also"] is not None) == (name == "test_two_references")
+    called = "self.addCleanup(panel.close)  # after line 33"
+    assert findings[name]["cut"]["call"] == (called if name == "test_call" else "")
 
 
 def test_the_cut_is_data(written):
@@ -99,8 +110,9 @@ def test_the_cut_is_data(written):
         "object": "Basket",
         "reference": ".on_change",
         "file": "test_shop.py",
-        "line": 6,
-        "snippet": "self.on_change = weakref.WeakMethod(self.update)",
+        "line": 7,
+        "snippet": "self.on_change = weakref.WeakMethod(self.update)\nimport weakref  # at the top of the file",
+        "call": "",
         "also": None,
     }
 
@@ -110,13 +122,14 @@ def test_messages_have_the_cycle(written):
         "Basket.update.__self__ → Basket.on_change → Basket.update",
         "Element.document → Owner.elements[0] → Element",
         "list_iterator over [0] → list_iterator",
+        "partial.args[0] → Panel.show → partial",
     ]
 
 
 def test_annotations_are_at_the_line_to_edit(written):
     _, findings, _, commands = written
     lines = {int(re.search(r"file=test_shop\.py,line=(\d+)", command)[1]) for command in commands}
-    assert len(commands) == 3 and {f["cut"]["line"] for f in findings.values() if f["cut"]} <= lines
+    assert len(commands) == 4 and {f["cut"]["line"] for f in findings.values() if f["cut"]} <= lines
 
 
 @pytest.mark.parametrize("report", REPORTS)

@@ -11,7 +11,7 @@ import pytest
 
 from yagot import _core
 from yagot.model import TestInfo, TestReport, from_core
-from yagot.report.wording import describe_report, headline, size
+from yagot.report.wording import counts_text, describe_report, gist_text, headline, size
 
 
 @pytest.fixture
@@ -64,6 +64,33 @@ def test_held_memory_counts_shared_objects_once(ledger):
 
     (finding,) = findings_of(ledger, body)
     assert 1_000_000 <= finding.held_bytes < 1_010_000
+
+
+@pytest.mark.parametrize(
+    "links, cyclic, cycles, text",
+    [
+        ([("a", "b"), ("b", "a")], 2, 1, "2 objects in a cycle, 1 more held"),
+        ([("a", "b"), ("b", "a"), ("c", "d"), ("d", "c")], 4, 2, "4 objects in 2 cycles, 1 more held"),
+        ([("a", "b"), ("b", "a"), ("a", "c"), ("c", "a")], 3, 0, "3 objects in cycles, 1 more held"),
+        ([("a", "a")], 1, 1, "1 object in a cycle, 1 more held"),
+        ([("a", "list"), ("list", "a")], 2, 1, "2 objects in a cycle, 1 more held"),
+    ],
+)
+def test_what_is_in_cycles_is_told_from_what_hangs_off(ledger, links, cyclic, cycles, text):
+    def body():
+        nodes = {name: Node() if name != "list" else [] for pair in links for name in pair}
+        nodes["a"].tail = Node()
+        for one, other in links:
+            if one == "list":
+                nodes[one].append(nodes[other])
+            else:
+                setattr(nodes[one], other if links[-1] != ("d", "c") else "next", nodes[other])
+
+    (finding,) = findings_of(ledger, body)
+    assert (finding.cyclic, finding.cycles) == (cyclic, cycles)
+    assert counts_text(finding).startswith(text)
+    where = text.partition(",")[0].partition(" in ")[2]
+    assert gist_text(finding).endswith(f"({cyclic} in {where})")
 
 
 def test_held_memory_of_suspended_code(ledger):

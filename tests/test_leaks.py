@@ -3,7 +3,8 @@ that applies it.
 
 An entry begins with ``### name | kind``, the kind of the cut or ``none``. Lines that begin with ``- `` are only in the
 program before, ``+ `` only after the advice was applied. Entries without such lines are patched by the snippet itself,
-put in the place of the line that the report names. Published leaks begin with a comment on how they were mended:
+put in the place of the line that the report names. Published leaks begin with a comment on how they were mended.
+Of those in projects.txt each printed line is in the patch.
 """
 
 import json
@@ -50,21 +51,23 @@ class Leak:
         if self.by_hand:
             lines = [line for line in self.lines if not line.startswith("- ")]
             return HEAD + "".join(f"{line.removeprefix('+ ')}\n" for line in lines)
-        lines = self.before.splitlines()
+        lines, head = self.before.splitlines(), ""
         cuts = [cut] if cut["also"] is None or not cut["also"]["snippet"] else [cut, cut["also"]]
         for cut in sorted(cuts, key=lambda cut: -cut["line"]):
             old = lines[cut["line"] - 1]
             indent = old[: len(old) - len(old.lstrip())]
             new = [indent + line for line in cut["snippet"].splitlines()]
-            if around := re.match(r"try:  # around lines? (\d+)(?: to (\d+))?\n", cut["snippet"]):
-                first, last = int(around[1]), int(around[2] or around[1])
-                indent = lines[first - 1][: -len(lines[first - 1].lstrip())]
+            imports = [line.strip() for line in new if line.strip().startswith("import ")]
+            new = [line for line in new if line.strip() not in imports]
+            if around := re.search(r"\.\.\.  # lines? (?:\d+ to )?(\d+), as (?:they are|it is)\n", cut["snippet"]):
+                first, last = cut["line"], int(around[1])
                 inside = [f"    {line}" for line in lines[first - 1 : last]]
-                lines[first - 1 : last] = [f"{indent}try:", *inside, indent + new[-1].lstrip()]
+                lines[first - 1 : last] = [f"{indent}try:", *inside, new[-1]]
                 continue
             replaced = len(new) - 1 if cut["kind"] == "served" else len(new) - 2 if new[0].endswith("try:") else 1
             lines[cut["line"] - 1 : cut["line"] - 1 + replaced] = new
-        return "\n".join(lines) + "\n"
+            head += "".join(f"{line}\n" for line in imports)
+        return head + "\n".join(lines) + "\n"
 
 
 def read():
@@ -146,6 +149,9 @@ def test_the_advice_works(found, mended, name):
         assert reference in shown(leak, cut) or cut["snippet"].splitlines()[0] in leak.after(cut)
     if cut is not None and cut["snippet"].startswith("def ") and cut["kind"] == "function":
         assert all(line.partition("  # ")[0] in leak.after(cut) for line in cut["snippet"].splitlines())
+    if name.startswith("projects_") and leak.by_hand and cut is not None:
+        texts = [text for each in (cut, cut["also"] or cut) for text in (*each["snippet"].splitlines(), each["call"])]
+        assert [t for t in texts if t.partition("  # ")[0] not in leak.after(cut)] == []
     assert passed(mended[name])
     assert [finding["cause"] for finding in leaks_of(mended[name])] == []
 
@@ -254,7 +260,7 @@ def test_advice_is_sought_once_for_all_variants_of_a_cause(project):
     assert len({finding["concrete"] for finding in found}) == len(found) == 3
     assert len({finding["cause"] for finding in found}) == 1
     assert [finding["cut"]["object"].rpartition(".")[2] for finding in found] == ["Node", "Node", "C"]
-    assert {(finding["cut"]["file"], finding["cut"]["line"]) for finding in found} == {("tree.py", 4)}
+    assert {(finding["cut"]["file"], finding["cut"]["line"]) for finding in found} == {("tree.py", 7)}
 
 
 def test_most_leaks_get_advice():
@@ -429,6 +435,106 @@ def test_the_line_is_that_which_sets_what_leaks(project):
     project.yagot("--json", "yagot.json", "test_twice", check=1)
     cut = first_cut(project.saved().values())
     assert (cut["reference"], cut["file"], cut["line"]) == (".callback", "test_twice.py", 14)
+
+
+SET_BY_TESTS = """
+    import unittest
+
+    class Shop:
+        def __init__(self):
+            self.best = None
+
+    class Test(unittest.TestCase):
+        def test_first(self):
+            shop = Shop()
+            shop.best = shop
+
+        def test_second(self):
+            self.assertTrue(True)
+            other = Shop()
+            other.best = other
+"""
+
+
+def test_what_is_to_be_edited_in_a_test_is_not_said_of_others(project):
+    project.write("test_set.py", SET_BY_TESTS)
+    project.yagot("--json", "yagot.json", "test_set", check=1)
+    tests = project.saved()
+    (first,), (second,) = ([f["cut"] for f in test["findings"]] for test in tests.values())
+    assert (first["reference"], first["line"]) == (second["reference"], 11) == (".best", 11)
+    assert first["snippet"] == "shop.best = shop\nself.addCleanup(setattr, shop, 'best', None)"
+    assert (second["file"], second["line"], second["snippet"]) == ("", 0, "")
+    advice = [finding["advice"] for test in tests.values() for finding in test["findings"]]
+    assert advice[1] == f"{advice[0]} (as advised for test_set.Test.test_first)"
+
+
+HELD = """
+    import unittest
+
+    class Pricing:
+        def __init__(self, order):
+            self.order = order
+
+    class Order:
+        def __init__(self):
+            self.pricing = Pricing(self)
+
+    class Test(unittest.TestCase):
+        def test(self):
+            {}
+"""
+
+
+@pytest.mark.parametrize(
+    "code, holder",
+    [("order = Order(); order.pricing", "variable 'order' of test()"),
+     ("self.order = Order()", "`self.order`, set in test(),"),
+     ("[len(repr(each)) for each in [id(Order())]]", "")],
+)  # fmt: skip
+def test_who_holds_the_object_is_named_or_nothing_is_said(project, code, holder):
+    project.write("test_held.py", HELD.format(code))
+    project.yagot("--json", "yagot.json", "test_held", check=1)
+    (advice,) = [finding["advice"] for finding in leaks_of(project.saved().values())]
+    assert "something else" not in advice
+    assert advice.endswith(f": {holder} holds the Order" if holder else "read through a property")
+
+
+PYTEST_STYLE = """
+    import pytest
+
+    class Pump:
+        def __init__(self, parts):
+            self.parts = {part: self for part in parts}
+
+    def pump_of(*parts):
+        return Pump(parts)
+
+    @pytest.fixture
+    def pump():
+        return pump_of("a")
+
+    def test_fixture(pump):
+        assert pump.parts
+
+    def test_variable():
+        mine = pump_of("a")
+        if mine.parts:
+            assert mine.parts["a"] is mine
+        assert True
+"""
+
+
+@pytest.mark.parametrize(
+    "test, call",
+    [("test_fixture", 'pump = pump_of("a"); yield pump; pump.close()  # instead of line 13'),
+     ("test_variable", "mine.close()  # after line 21")],
+)  # fmt: skip
+def test_a_test_in_pytests_style_closes_after_the_last_use(project, test, call):
+    project.write("test_style.py", PYTEST_STYLE)
+    options = ["-q", "--yagot", "--yagot-json", "yagot.json"]
+    project.python("-m", "pytest", *options, f"test_style.py::{test}", check=1)
+    cut = first_cut(project.saved().values())
+    assert (cut["kind"], cut["call"]) == ("close", call)
 
 
 PANEL = """

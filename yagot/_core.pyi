@@ -50,6 +50,8 @@ class _Finding(_Description):
     subject: str
     objects: int
     count: int
+    cyclic: int
+    cycles: int
     held_bytes: int
     cycle_length: int
     why: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 import re
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,10 +29,8 @@ INTERRUPTED = "yagot.Interrupted"
 
 BROKEN_OFF = "yagot.BrokenOff"
 """The type of the problem of a run that an exception has ended."""
-
 THE_RUN = "the run"
 """Stands for a test where something is reported of the whole run."""
-
 UNTRACKED = "untracked"
 """Why a suspect is unsure: many caches in C hold objects that the collector does not track, and all look alike."""
 
@@ -115,6 +112,8 @@ class Cut(NamedTuple):
     """What to write there, or next to it; may have several lines."""
     frees: int = 0
     """How many of the finding's objects go without the reference; 0: some; what is left is not the project's."""
+    call: str = ""
+    """What calls the snippet's method in the test, and where; empty if the test has no variable for the object."""
     also: Cut | None = None
     """A second reference that has to go, too; without a snippet if the first one's is for both."""
 
@@ -138,8 +137,7 @@ class Finding:
     """One cause: a reference cycle and what hangs off it. A value: changed() makes another one."""
 
     kind: str
-    """``collected``, ``uncollectable``, ``growth`` (see
-    yagot.observe.growth) or ``hidden``: a C type that does not show what it holds."""
+    """``collected``, ``uncollectable``, ``growth``, or ``hidden``: a C type that does not show what it holds."""
     cause: str
     """The cycle in general, the same on every run: attributes by the class that sets them, no indices and keys."""
     objects: int
@@ -150,6 +148,10 @@ class Finding:
     """Memory that goes with them, untracked objects included."""
     count: int = 1
     """Components of this structure."""
+    cyclic: int = 0
+    """Objects that are on cycles themselves; the others hang off them. 0: unknown."""
+    cycles: int = 0
+    """How many cycles these are; 0 if some have objects in common, or if it is unknown."""
     parts: tuple[str, ...] = ()
     """The steps that the cause consists of; none if it is no cycle."""
     concrete: str = ""
@@ -230,6 +232,8 @@ class Finding:
             "cycle": list(self.cycle),
             "cycle_length": self.cycle_length,
             "count": self.count,
+            "cyclic": self.cyclic,
+            "cycles": self.cycles,
             "advice": self.advice,
             "cut": self.cut.as_json() if self.cut is not None else None,
             "why": self.why,
@@ -280,6 +284,8 @@ def from_core(found: _Finding) -> Finding:
         types=found["types"],
         held_bytes=found["held_bytes"],
         count=found["count"],
+        cyclic=found["cyclic"],
+        cycles=found["cycles"],
         parts=tuple(map(lasting, parts)),
         makers=tuple(found.get("makers", ())),
         left_out=tuple(found.get("left_out", ())),
@@ -489,11 +495,3 @@ def from_dict(data: Mapping[str, Any]) -> TestReport:
             ),
         }
     )
-
-
-def count_types(findings: Sequence[Finding]) -> Counter[str]:
-    """Objects of all findings by type."""
-    total: Counter[str] = Counter()
-    for finding in findings:
-        total.update(finding.types)
-    return total

@@ -15,7 +15,7 @@ typedef struct {
     const void *address, *type;
     uint32_t finding;
     const char *name;           /* of the type, interned by the findings; NULL: it is not counted */
-    yagot_share share;          /* the first of a component has all of it, the others nothing */
+    yagot_share share;          /* the first of a component has all of it, but for the other objects */
     bool stored;                /* it survived: something older than the collection holds it */
     bool by_collector;          /* it survived because the suite has the collector save all (DEBUG_SAVEALL) */
 } yagot_prediction;

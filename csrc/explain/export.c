@@ -9,10 +9,10 @@ typedef enum {
     KEY_KIND, KEY_CONCRETE, KEY_CAUSE, KEY_SUBJECT, KEY_OBJECTS, KEY_COUNT, KEY_HELD_BYTES, KEY_REFERENCES,
     KEY_UNTRACKED, KEY_WINDOW, KEY_ORIGIN, KEY_CYCLE_LENGTH, KEY_WHY, KEY_TYPES, KEY_KNOWN, KEY_HOPS, KEY_PARTS,
     KEY_MAKERS, KEY_STEPS, KEY_OBJECT, KEY_PATH, KEY_CONTENTS, KEY_GENERAL, KEY_DEFINED, KEY_MADE, KEY_MAKER,
-    KEY_MODULE, KEY_QUALNAME, KEY_LINE, KEY_EDGES, KEY_LEFT_OUT,
+    KEY_MODULE, KEY_QUALNAME, KEY_LINE, KEY_EDGES, KEY_LEFT_OUT, KEY_CYCLIC, KEY_CYCLES,
 } key_number;
 
-_Static_assert(KEY_LEFT_OUT + 1 == YAGOT_KEYS, "each key has a place among the findings' keys");
+_Static_assert(KEY_CYCLES + 1 == YAGOT_KEYS, "each key has a place among the findings' keys");
 
 static const char *const key_names[YAGOT_KEYS] = {
     [KEY_KIND] = "kind", [KEY_CONCRETE] = "concrete", [KEY_CAUSE] = "cause", [KEY_SUBJECT] = "subject",
@@ -23,6 +23,7 @@ static const char *const key_names[YAGOT_KEYS] = {
     [KEY_OBJECT] = "object", [KEY_PATH] = "path", [KEY_CONTENTS] = "contents", [KEY_GENERAL] = "general",
     [KEY_DEFINED] = "defined", [KEY_MADE] = "made", [KEY_MAKER] = "maker", [KEY_MODULE] = "module",
     [KEY_QUALNAME] = "qualname", [KEY_LINE] = "line", [KEY_EDGES] = "edges", [KEY_LEFT_OUT] = "left_out",
+    [KEY_CYCLIC] = "cyclic", [KEY_CYCLES] = "cycles",
 };
 
 /* One string of each name serves all findings of a run. */
@@ -203,6 +204,8 @@ export_finding(PyObject *const *keys, const yagot_finding *finding, bool uncolle
         || set_item(keys, dict, KEY_SUBJECT, new_part(finding->concrete, finding->subject)) < 0
         || set_item(keys, dict, KEY_OBJECTS, PyLong_FromSsize_t(objects)) < 0
         || set_item(keys, dict, KEY_COUNT, PyLong_FromSsize_t(a->count)) < 0
+        || set_item(keys, dict, KEY_CYCLIC, PyLong_FromSsize_t(whole ? a->cyclic : 0)) < 0
+        || set_item(keys, dict, KEY_CYCLES, PyLong_FromSsize_t(whole && a->entangled == 0 ? a->count : 0)) < 0
         || set_item(keys, dict, KEY_HELD_BYTES, PyLong_FromSize_t(whole || uncollectable ? a->bytes : 0)) < 0
         || set_item(keys, dict, KEY_REFERENCES, PyLong_FromSsize_t(a->unheld)) < 0
         || set_item(keys, dict, KEY_UNTRACKED, PyBool_FromLong(finding->untracked)) < 0

@@ -241,6 +241,8 @@ void
 yagot_finding_add_share(yagot_finding *finding, const yagot_share *share)
 {
     finding->amounts.count += share->count;
+    finding->amounts.entangled += share->entangled;
+    finding->amounts.cyclic += share->cyclic;
     finding->amounts.bytes += share->bytes;
 }
 
@@ -248,6 +250,8 @@ void
 yagot_finding_take_share(yagot_finding *finding, const yagot_share *share)
 {
     finding->amounts.count -= share->count;
+    finding->amounts.entangled -= share->entangled;
+    finding->amounts.cyclic -= share->cyclic;
     finding->amounts.bytes -= share->bytes;
 }
 

@@ -29,16 +29,19 @@ typedef struct {
 /* How much a finding is: grows with every object that belongs to it. */
 typedef struct {
     Py_ssize_t count;           /* components of this structure */
+    Py_ssize_t entangled;       /* of these, such as are more than one cycle */
     Py_ssize_t objects;
+    Py_ssize_t cyclic;          /* of these, on cycles themselves; the others hang off them */
     Py_ssize_t survivors;       /* of these, still alive after a collection */
     Py_ssize_t unheld;          /* references that nobody holds */
     size_t bytes;
     yagot_type_counts types, survivor_types;
 } yagot_amounts;
 
-/* What goes with a component as a whole. */
+/* What goes with a component as a whole, or with an object of it. */
 typedef struct {
-    Py_ssize_t count;           /* of components */
+    uint32_t count, entangled;  /* of components */
+    uint32_t cyclic;            /* of objects */
     size_t bytes;
 } yagot_share;
 
@@ -71,7 +74,7 @@ typedef struct {
     const char *kind;           /* other than collected and uncollectable; static, or NULL */
 } yagot_finding;
 
-enum { YAGOT_KEYS = 31 };       /* of the dicts that findings are exported as */
+enum { YAGOT_KEYS = 33 };       /* of the dicts that findings are exported as */
 
 typedef struct {
     yagot_finding *items;       /* owned */

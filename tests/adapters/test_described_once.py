@@ -249,7 +249,7 @@ def test_a_further_test_says_what_is_true_of_it(project):
         for case in ElementTree.parse(project.path / "out.xml").iter("testcase")
         if case.get("name") == "test_2"
     )
-    assert "→ frame of keep (test_many.py)" in text and "test_many.py:16 (as for the first finding" in text
+    assert "→ frame of keep (test_many.py)" in text and "test_many.py:9 (as for the first finding" in text
     assert "key 1" not in text and "[1]" not in text and "1 item" not in text
     page, markdown = ((project.path / f"out.{kind}").read_text() for kind in ("html", "md"))
     assert "key 1" in page and "key 1" in markdown and "key 2" not in page + markdown

@@ -151,7 +151,9 @@ def field(source: Source, cls: ast.ClassDef, attribute: str) -> Place | None:
     """The field of a dataclass."""
     for node in cls.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == attribute:
-            return Place(source, node, None, None)
+            keywords = {keyword.arg for keyword in getattr(node.value, "keywords", ())}
+            makes = bool(keywords & {"default_factory", "factory"})
+            return Place(source, node, None, node.value if makes else None)
     return None
 
 
@@ -210,8 +212,18 @@ def removers(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
         if method.name.startswith("_") or len(parameters(method)) < 2:
             continue
         me = parameters(method)[0]
-        if any(_is_call(node, _TAKING, attribute, me) for node in nodes_of(method)):
+        if any(_takes_out(node, attribute, me) for node in nodes_of(method)):
             yield method.name
+
+
+def _takes_out(node: ast.AST, attribute: str, owner: str) -> bool:
+    """Is it ``owner.attribute.remove(…)``, or the same of an item: ``owner.attribute[key].remove(…)``?"""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in _TAKING:
+        return False
+    receiver = node.func.value
+    while isinstance(receiver, ast.Subscript):
+        receiver = receiver.value
+    return _is_attribute(receiver, attribute, owner)
 
 
 def reads(cls: ast.ClassDef, attribute: str) -> Iterator[tuple[Function, ast.Attribute]]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from yagot import __builtins__ as __builtins__
 from yagot.explain.links import Cycle, Link
-from yagot.explain.source import SHOWN, Function, Place, Source, attributes_in, is_captured, mentions, nodes_of
+from yagot.explain.snippets import first_line, guarded
+from yagot.explain.source import Function, Place, Source, attributes_in, is_captured, mentions, nodes_of
 from yagot.model import Cut
 from yagot.originals import ast
 
@@ -178,6 +179,16 @@ def _stores_of(function: Function, name: str) -> list[ast.Name]:
     return [node for node in nodes if isinstance(node.ctx, ast.Store)]
 
 
+def _set_at(function: Function, name: str) -> int:
+    """The last line that sets the variable to something that is no constant; 0 if there is none."""
+    constant = {
+        target
+        for node in nodes_of(function) if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+    }  # fmt: skip
+    return next((store.lineno for store in reversed(_stores_of(function, name)) if store not in constant), 0)
+
+
 def _leaves_elsewhere(function: Function, name: str, leaving: ast.stmt) -> bool:
     """Does the function return or raise in other places, too, when the variable has been set?"""
     stores = _stores_of(function, name)[-1:]
@@ -223,40 +234,26 @@ def _local(cycle: Cycle, frame: Link, source: Source, function: Function) -> Adv
     place = Place(source, leaving, function)
     if not whole and isinstance(leaving, ast.Assign) and any(mentions(target, name) for target in leaving.targets):
         return _dropped(cycle, frame, place, name)
-    body = _whole_body(function, name) if whole else _body(source, leaving)
-    sentence = f"in a `finally`, let go of the variable '{name}': it leads back to this frame"
-    return cycle.cut("local", frame, place, f"try:{body}\nfinally: {release}"), sentence
+    body = _whole_body(function, name) if whole else [leaving]
+    line = first_line(body[0])
+    set_at = _set_at(function, name)
+    where = f" (set in line {set_at})" if set_at not in (0, line) else ""
+    sentence = f"in a `finally`, let go of the variable '{name}'{where}: it leads back to this frame"
+    return cycle.cut("local", frame, place, guarded(source, body, release), line), sentence
 
 
-def _body(source: Source, node: ast.stmt) -> str:
-    """A statement in a ``try``: a short one itself, else where it is."""
-    last = node.end_lineno or node.lineno
-    if isinstance(node, ast.Return | ast.Raise | ast.Expr | ast.Assign | ast.Assert):
-        text, lines = source.text(node), source.lines[node.lineno - 1 : last]
-        if text:
-            return f" {text}"
-        if len(lines) <= SHOWN and not any(line[: node.col_offset].strip() for line in lines):
-            return "".join(f"\n    {line[node.col_offset :]}" for line in lines)
-    return around(node.lineno, last)
-
-
-def around(first: int, last: int) -> str:
-    """Where the ``try`` begins and ends."""
-    return f"  # around line {last}" if last == first else f"  # around lines {first} to {last}"
-
-
-def _whole_body(function: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> str:
+def _whole_body(function: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> list[ast.stmt]:
     """All that the function does once the variable has been set; it may be left in several places."""
     stores = [store.lineno for store in _stores_of(function, name)]
     body = [n for n in function.body if not isinstance(n, ast.Expr) or not isinstance(n.value, ast.Constant)]
     first = next(
         (
-            node.lineno for node in body
+            number for number, node in enumerate(body)
             if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant))
             and any(node.lineno <= line <= (node.end_lineno or 0) for line in stores)
-        ), body[0].lineno,
+        ), 0,
     )  # fmt: skip
-    return around(first, body[-1].end_lineno or 0)
+    return body[first:]
 
 
 def _unpacked(function: Function, name: str) -> list[str]:

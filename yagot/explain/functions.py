@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from yagot import __builtins__ as __builtins__
-from yagot.explain.attributes import is_handed_out, own_setters, reads, removers, written
+from yagot.explain import calls
+from yagot.explain.attributes import field, is_handed_out, own_setters, reads, removers, written
 from yagot.explain.exceptions import Advice
 from yagot.explain.holders import is_kept
 from yagot.explain.links import Cycle, Link, sets_whole, type_of
@@ -125,12 +126,7 @@ def _passed(cycle: Cycle, link: Link) -> int | None:
 
 def _calls_with(method: Function, attribute: str, me: str) -> Iterator[int]:
     """The positions of ``self`` in the calls that a method makes of what is in the attribute."""
-    names = set()
-    for node in nodes_of(method):
-        if isinstance(node, ast.For | ast.comprehension) and attribute in attributes_in(node.iter):
-            names |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
-        if isinstance(node, ast.Assign) and attribute in attributes_in(node.value):
-            names |= {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+    names = _named_from(method, attribute)
     for node in nodes_of(method):
         if not isinstance(node, ast.Call):
             continue
@@ -313,6 +309,8 @@ def _own(cycle: Cycle, link: Link) -> Advice | None:
 
 def _calls_of(cycle: Cycle, link: Link) -> list[str]:
     """The lines that call what is in an attribute, as they are to be; none if there are many, or other uses."""
+    if link.is_item:
+        return _calls_of_items(cycle, link)
     found: list[str] = []
     uses = 0
     for source, cls in cycle.own_classes(link):
@@ -322,7 +320,47 @@ def _calls_of(cycle: Cycle, link: Link) -> list[str]:
                 if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == link.attribute:
                     line, called = source.lines[node.lineno - 1].strip(), source.text(node.func)
                     found.append(f"{line.replace(f'{called}(', f'{called}()(')}  # line {node.lineno}")
-    return found if not link.is_item and uses == len(found) <= _MOST_CALLS else []
+    return found if uses == len(found) <= _MOST_CALLS else []
+
+
+def _calls_of_items(cycle: Cycle, link: Link, may_be_gone: bool = False) -> list[str]:
+    """The lines that call what is in a container of weak methods. *may_be_gone*: then nothing is called."""
+    found: list[str] = []
+    for source, cls in cycle.own_classes(link):
+        name = written(cls, link.attribute)
+        for function in methods(cls):
+            expressions = (n for n in nodes_of(function) if isinstance(n, ast.Expr))
+            alone = {node.value for node in expressions if source.lines[node.lineno - 1][: node.col_offset].isspace()}
+            for node, func in _calls_from(function, name):
+                if func.lineno != func.end_lineno or (may_be_gone and (node not in alone or not source.text(node))):
+                    return []
+                line, end = source.lines[func.lineno - 1].encode(), func.end_col_offset or 0
+                text = f"{line[:end].decode()}(){line[end:].decode()}".strip()
+                check = f"if {source.text(func)}() is not None: " if may_be_gone else ""
+                found.append(f"{check}{text}  # line {func.lineno}")
+    return found if len(found) <= _MOST_CALLS else []
+
+
+def _calls_from(function: Function, attribute: str) -> Iterator[tuple[ast.Call, ast.expr]]:
+    """The calls that a method makes of what is in the container of an attribute, and what is called."""
+    names = _named_from(function, attribute)
+    for node in nodes_of(function, nested=True):
+        func = node.func if isinstance(node, ast.Call) else None
+        by_name = isinstance(func, ast.Name) and func.id in names
+        from_it = isinstance(func, ast.Subscript | ast.Call) and attribute in attributes_in(func)
+        if isinstance(node, ast.Call) and func is not None and (by_name or from_it):
+            yield node, func
+
+
+def _named_from(function: Function, attribute: str) -> set[str]:
+    """The variables that get something out of an attribute."""
+    names = set()
+    for node in nodes_of(function):
+        if isinstance(node, ast.For | ast.comprehension) and attribute in attributes_in(node.iter):
+            names |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
+        if isinstance(node, ast.Assign) and attribute in attributes_in(node.value):
+            names |= {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+    return names
 
 
 def is_method(cycle: Cycle, link: Link) -> bool:
@@ -342,6 +380,8 @@ def is_own_container(cycle: Cycle, link: Link) -> bool:
     if link.inner not in (("list",), ("dict",), ("set",), ("object",)) or "over" in link.path:
         return False
     places = [p for source, cls in cycle.classes(link) for p in own_setters(source, cls, link.attribute, item=False)]
+    fields = (field(source, cls, link.attribute) for source, cls in cycle.classes(link))
+    places = places or [place for place in fields if place is not None]
     made = ast.List | ast.Dict | ast.Set | ast.Call | ast.ListComp | ast.DictComp | ast.SetComp
     if any(is_handed_out(cls, link.attribute) for _, cls in cycle.classes(link)):
         return False
@@ -360,12 +400,11 @@ def _registered(cycle: Cycle, registry: Link, link: Link) -> Advice | None:
     name = link.target["name"].rpartition(".")[2]
     made = owner is not None and is_made(cycle, owner)
     kept = is_kept(name, registry.class_name, cycle.sources(), by_parameter=False)
-    if not made and kept is not True:
+    if not made and not kept:
         return None
-    if not made and owner is not None and _is_parameter(cycle, owner):
-        holder = is_kept(registry.class_name, name, cycle.sources())
-        if holder is True:
-            return None         # the object can refer to the registry weakly, and callbacks stay as they are
+    is_given = not made and owner is not None and is_parameter(cycle, owner)
+    if is_given and is_kept(registry.class_name, name, cycle.sources()):
+        return None             # the object can refer to the registry weakly, and callbacks stay as they are
     if kept is False:
         return _unregister(cycle, registry, link, owner, made)
     place = next((p for p in cycle.setters(registry) if p.value is not None), None)
@@ -381,6 +420,7 @@ def _registered(cycle: Cycle, registry: Link, link: Link) -> Advice | None:
         f"keep bound methods in `.{registry.attribute}` as weakref.WeakMethod, call `reference()()`, and skip those "
         "whose object is gone"
     )
+    snippet = "\n".join([snippet, *_calls_of_items(cycle, registry, may_be_gone=True)] if snippet else [])
     return cycle.cut("method", registry, place, snippet, line), sentence
 
 
@@ -407,10 +447,11 @@ def _unregister(cycle: Cycle, registry: Link, link: Link, owner: Link | None, ma
         f"give {owner.class_name} a close() that takes its method out of `.{registry.attribute}`{how}, and call it "
         "when it is no longer needed; or, if something else holds it, keep a weakref.WeakMethod there"
     )
-    return cycle.cut("close", registry, place, f"def close(self): {release}"), sentence
+    cut = cycle.cut("close", registry, place, f"def close(self): {release}")
+    return cut._replace(call=calls.call(cycle, owner, "close", cut.file)), sentence
 
 
-def _is_parameter(cycle: Cycle, link: Link) -> bool:
+def is_parameter(cycle: Cycle, link: Link) -> bool:
     places = cycle.setters(link)
     return bool(places) and all(
         isinstance(p.value, ast.Name) and p.value.id in parameters(p.function) for p in places if p.value is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from yagot import __builtins__ as __builtins__
+from yagot.explain import calls
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, Link
 from yagot.explain.source import Place, nodes_of
@@ -26,7 +27,13 @@ def generator(cycle: Cycle) -> Advice | None:
             call = f"async def aclose(self): {call}" if call.startswith("await") else f"def close(self): {call}"
         place = place or made or _keeping(cycle, link)
         sentence = f"a suspended {what} keeps its variables: run it to its end, or close it when it is no longer needed"
-        return cycle.cut("generator", link, place, call), sentence
+        cut = cycle.cut("generator", link, place, call)
+        if call.startswith(("def ", "async def ")):
+            method = call.partition("(")[0].rpartition(" ")[2]
+            return cut._replace(
+                call=calls.call(cycle, before, method, cut.file, is_async=method == "aclose")
+            ), f"{sentence}; give {before.class_name} a method for it"
+        return cut, sentence
     return None
 
 

@@ -4,10 +4,25 @@ code that they use: one whose result is bound to a name, an attribute or a conta
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import Literal, NamedTuple
 
 from yagot import __builtins__ as __builtins__
 from yagot.explain.source import ADDING, Function, Source, nodes_of
 from yagot.originals import ast
+
+_LONGEST = 40
+"""Of the names of what holds an object."""
+
+
+class Kept(NamedTuple):
+    """An object is held."""
+
+    by: str = ""
+    """``variable 'shop' of test_order()``; empty if it is not known."""
+
+
+_Verdict = Kept | Literal[False] | None
+"""What holds an object; False: nothing does, None: nobody knows."""
 
 
 def _name(node: ast.expr) -> str:
@@ -44,6 +59,18 @@ def _outlived(function: Function, name: str) -> bool:
     return False
 
 
+def _called(function: Function) -> str:
+    return "a lambda" if isinstance(function, ast.Lambda) else f"{function.name}()"
+
+
+def _holder(target: ast.expr, function: Function) -> str:
+    """What has got an object, in words."""
+    if isinstance(target, ast.Name):
+        return f"variable '{target.id}' of {_called(function)}"
+    found = ast.unparse(target)
+    return f"`{found}`, set in {_called(function)}," if len(found) <= _LONGEST else ""
+
+
 def _hands_over(function: Function, name: str) -> bool:
     """Does the function return a variable?"""
     returned = (node.value for node in nodes_of(function) if isinstance(node, ast.Return))
@@ -67,14 +94,14 @@ class _Calls:
         self.helpers: set[str] = set()
         """Functions that return such an object."""
 
-    def verdicts(self, function: Function, name: str) -> Iterator[bool | None]:
+    def verdicts(self, function: Function, name: str) -> Iterator[_Verdict]:
         """For each call in a function: is the object held?"""
         made = [n for n in nodes_of(function) if isinstance(n, ast.Call) and _name(n.func) == name]
         parents = _parents(function) if made else {}
         for node in made:
             yield self._held(node, parents, function)
 
-    def _held(self, node: ast.AST, parents: dict[ast.AST, ast.AST], function: Function) -> bool | None:
+    def _held(self, node: ast.AST, parents: dict[ast.AST, ast.AST], function: Function) -> _Verdict:
         parent = parents.get(node)
         inside = ast.Await | ast.Starred | ast.List | ast.Tuple | ast.Set | ast.Dict | ast.IfExp | ast.keyword
         while isinstance(parent, inside | ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp):
@@ -85,7 +112,7 @@ class _Calls:
             case ast.AnnAssign(target=target) | ast.NamedExpr(target=target):
                 return self._bound([target], node, function)
             case ast.withitem():
-                return True
+                return Kept(f"the `with` statement of {_called(function)}")
             case ast.Return():
                 self.helpers.add(getattr(function, "name", ""))
                 return None
@@ -97,7 +124,7 @@ class _Calls:
                 return None if self._of == self._holder else False
         return None
 
-    def _bound(self, targets: Sequence[ast.expr], value: ast.AST, function: Function) -> bool:
+    def _bound(self, targets: Sequence[ast.expr], value: ast.AST, function: Function) -> _Verdict:
         """Assigned: held, unless the name is used again for what was made from it: ``node = Node(node)``; what the
         function returns, its callers hold, or not."""
         for target in targets:
@@ -105,17 +132,18 @@ class _Calls:
                 return False
             if isinstance(target, ast.Name) and _hands_over(function, target.id):
                 self.helpers.add(getattr(function, "name", ""))
-        return True
+                return Kept()
+        return Kept(_holder(targets[0], function))
 
-    def _passed(self, func: ast.expr, call: ast.Call, parents: dict[ast.AST, ast.AST]) -> bool | None:
+    def _passed(self, func: ast.expr, call: ast.Call, parents: dict[ast.AST, ast.AST]) -> _Verdict:
         """An argument: whoever gets it as a parameter of the weak reference holds it no longer."""
         if isinstance(func, ast.Attribute) and func.attr in ADDING:
-            return True
+            return Kept()
         if _name(func) == self._holder:
             return False if self._by_parameter else None
-        return not (self._by_parameter and _name(func) in self._setting)
+        return False if self._by_parameter and _name(func) in self._setting else Kept()
 
-    def _received(self, attribute: ast.Attribute, parents: dict[ast.AST, ast.AST]) -> bool:
+    def _received(self, attribute: ast.Attribute, parents: dict[ast.AST, ast.AST]) -> _Verdict:
         """``Tree().run()`` holds it while it runs; ``Tree().first.name`` does not, nor ``x = Tree().first``. Who
         hands itself over in a method is to stay longer."""
         parent = parents.get(attribute)
@@ -123,10 +151,11 @@ class _Calls:
             return False
         if not self._by_parameter or attribute.attr == self._attribute:
             return False
-        return not isinstance(parents.get(parent), ast.Attribute | ast.Assign | ast.AnnAssign | ast.NamedExpr)
+        is_used = isinstance(parents.get(parent), ast.Attribute | ast.Assign | ast.AnnAssign | ast.NamedExpr)
+        return False if is_used else Kept()
 
 
-def _verdicts(calls: _Calls, sources: Sequence[Source], name: str) -> Iterator[tuple[Function, bool | None]]:
+def _verdicts(calls: _Calls, sources: Sequence[Source], name: str) -> Iterator[tuple[Function, _Verdict]]:
     for source in sources:
         for function in source.functions_with(f"{name}("):
             yield from ((function, verdict) for verdict in calls.verdicts(function, name))
@@ -140,7 +169,7 @@ def is_kept(
     attribute: str = "",
     run: Collection[Function] | None = None,
     setting: Collection[str] = (),
-) -> bool | None:
+) -> _Verdict:
     """Is every object of the class *of* that is made in the *sources* held by something other than a *holder*? None: no
     such object is made there. *by_parameter*: holders get it as an argument. *attribute*: called as a method, it
     does not hold the object. *setting*: the functions that store what they get. *run*: those that may have made the
@@ -151,7 +180,11 @@ def is_kept(
     while waiting := sorted(calls.helpers - asked):
         asked.update(waiting)
         for helper in waiting:
-            verdicts += _verdicts(calls, sources, helper)
+            for source in sources:
+                known = helper in source.named      # else another function may have this name
+                found = _verdicts(calls, [source], helper)
+                verdicts += [(function, Kept() if each and not known else each) for function, each in found]
     if any(verdict is False for _, verdict in verdicts):
         return False
-    return True if any(verdict and (run is None or function in run) for function, verdict in verdicts) else None
+    kept = [verdict for function, verdict in verdicts if verdict and (run is None or function in run)]
+    return next((verdict for verdict in kept if verdict.by), next(iter(kept), None))

@@ -11,6 +11,7 @@ from yagot import __builtins__ as __builtins__
 from yagot.explain.attributes import field as field_of
 from yagot.explain.attributes import own_setters, setters
 from yagot.explain.classes import Call, class_places, made_by_call
+from yagot.explain.snippets import import_lines
 from yagot.explain.source import (
     MOST,
     Function,
@@ -206,8 +207,10 @@ class Cycle:
         return self.links[self.links.index(link) - 1]
 
     def sources(self) -> list[Source]:
-        """The files of the cycle and of the test."""
+        """The files of the cycle, those of the bases of its classes, and that of the test."""
         paths = dict.fromkeys(link.file for link in self.links if self.edits(link.file))
+        instances = (link for link in self.links if link.source["kind"] == "instance")
+        paths |= dict.fromkeys(source.path for link in instances for source, _ in self.own_classes(link))
         if self.test is not None and self.test.file:
             paths[absolute(self.test.file)] = None
         return [source for source in map(read, paths) if source is not None]
@@ -297,13 +300,14 @@ class Cycle:
         word, _, dotted = link.source["what"].partition(" ")
         what = f"{word} {link.source['name']}" if dotted else word
         what = link.source["name"] if link.source["kind"] == "instance" else what
+        imports = import_lines(place.source, snippet) if place is not None else []
         return Cut(
             kind=kind,
             object=what,
             reference=link.path.strip() or "→",
             file=relative(place.source.path) if place is not None else "",
             line=(line or place.line) if place is not None else 0,
-            snippet=snippet,
+            snippet="\n".join([snippet, *imports]),
         )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from yagot import __builtins__ as __builtins__
-from yagot.explain.exceptions import Advice, around
+from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, Link
+from yagot.explain.snippets import first_line, guarded
 from yagot.explain.source import SHOWN, Function, Place, Source, names_in, nodes_of, parameters
 from yagot.originals import ast
 
@@ -33,10 +34,15 @@ def _captures(link: Link) -> str:
     return f" variable '{link.variable}'"
 
 
+def _by_keyword(arguments: ast.arguments) -> bool:
+    """Does it matter where further parameters are?"""
+    return bool(arguments.defaults or arguments.vararg or arguments.kwonlyargs or arguments.kwarg)
+
+
 def _with_parameters(arguments: ast.arguments, extra: Sequence[str]) -> str:
     """Parameters, with more of them: by keyword where it matters where they are."""
     more = [name for name in extra if name != "self"]
-    by_keyword = arguments.defaults or arguments.vararg or arguments.kwonlyargs or arguments.kwarg
+    by_keyword = _by_keyword(arguments)
     if by_keyword:
         new = [ast.arg(name) for name in more]
         arguments = ast.arguments(
@@ -161,6 +167,27 @@ def _bound(source: Source, function: ast.FunctionDef, given: Sequence[str]) -> s
     return f"\n{(line[:start] + partial + line[start + len(name.encode()):]).decode().strip()}  # line {uses[0].lineno}"
 
 
+def _called_with(source: Source, function: ast.FunctionDef, given: Sequence[str]) -> str:
+    """The lines on which a function is called, with what it gets now; empty if there are many."""
+    nodes = nodes_of(_outer(source, function) or function, nested=True) if given else ()
+    calls = [n for n in nodes if isinstance(n, ast.Call) and getattr(n.func, "id", "") == function.name]
+    lines = dict.fromkeys(node.lineno for node in calls)
+    if len(lines) > SHOWN or any(node.lineno != node.end_lineno for node in calls):
+        return ""
+    text = ""
+    for number in sorted(lines):
+        line = source.lines[number - 1].encode()
+        for node in sorted((n for n in calls if n.lineno == number), key=lambda n: -(n.end_col_offset or 0)):
+            end = (node.end_col_offset or 0) - 1
+            comma = ", " if node.args or node.keywords else ""
+            starred = any(isinstance(each, ast.Starred) for each in node.args)
+            plain = len(node.args) == len(parameters(function)) and not starred and not _by_keyword(function.args)
+            more = comma + ", ".join(each if plain else f"{each}={each}" for each in given)
+            line = line[:end] + more.encode() + line[end:]
+        text += f"\n{line.decode().strip()}  # line {number}"
+    return text
+
+
 def _recursive(cycle: Cycle, link: Link, source: Source, function: Function) -> Advice:
     """A function that calls itself."""
     name = getattr(function, "name", "<lambda>")
@@ -171,6 +198,7 @@ def _recursive(cycle: Cycle, link: Link, source: Source, function: Function) -> 
     text = source.lines[function.lineno - 1].strip()
     if isinstance(function, ast.FunctionDef):
         text = f"def {name}({_with_parameters(function.args, extra)}):"
+        text += _called_with(source, function, given)
         text += _bound(source, function, given)
     sentence = f"the function refers to itself by the variable '{link.variable}': {what}{tail}"
     return cycle.cut("function", link, Place(source, function, function), text), sentence
@@ -227,6 +255,6 @@ def _emptied(cycle: Cycle, link: Link, source: Source, function: Function) -> Ad
     if not following or any(id(use) not in called for use in uses):
         return None
     place = Place(source, following[0], outer)
-    snippet = f"try:{around(following[0].lineno, following[-1].end_lineno or 0)}\nfinally: {name} = None"
+    snippet, line = guarded(source, following, f"{name} = None"), first_line(following[0])
     sentence = f"the function refers to itself by the variable '{name}': let go of it in a `finally` after its last use"
-    return cycle.cut("function", link, place, snippet), sentence
+    return cycle.cut("function", link, place, snippet, line), sentence

@@ -93,6 +93,11 @@ def _parse(text: str) -> list[ast.stmt] | None:
     return tree.body
 
 
+def is_python(text: str) -> bool:
+    """Can it stand in a source file?"""
+    return _parse(text) is not None
+
+
 _TOP = re.compile(r"(?:(?:class|def|async +def) +(\w+)|@)")
 
 

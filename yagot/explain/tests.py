@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from yagot import __builtins__ as __builtins__
 from yagot.explain.classes import class_places
-from yagot.explain.exceptions import Advice, around
+from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle
+from yagot.explain.snippets import first_line, guarded
 from yagot.explain.source import Function, Place, Source, methods, names_in, nodes_of, parameters
 from yagot.originals import ast
 
-_CALLED_LATER = {"addCleanup", "addClassCleanup", "addModuleCleanup", "addfinalizer", "enterContext", "finalize"}
+CALLED_LATER = {"addCleanup", "addClassCleanup", "addModuleCleanup", "addfinalizer", "enterContext", "finalize"}
 """By these a test says what is to be done after it."""
 _TEARING = {"tearDown", "asyncTearDown", "tearDownClass", "teardown_method", "teardown_class", "teardown"}
 
@@ -24,14 +25,14 @@ def side_effect(cycle: Cycle) -> Advice | None:
             continue
         source, name = found[0], link.variable
         made = _made_for(outer, name)
-        if made is None or names_in(outer) & _CALLED_LATER or _is_torn_down(cycle, source, outer):
+        if made is None or names_in(outer) & CALLED_LATER or is_torn_down(cycle, source, outer):
             continue
         first = next(s for s in outer.body if s.lineno <= made.lineno <= (s.end_lineno or 0))
         following = outer.body[outer.body.index(first) + 1 :]
         if not following or first is not made:
             continue
-        body = around(following[0].lineno, following[-1].end_lineno or 0)
-        cut = cycle.cut("captured", link, Place(source, following[0], outer), f"try:{body}\nfinally: {name} = None")
+        place, snippet = Place(source, following[0], outer), guarded(source, following, f"{name} = None")
+        cut = cycle.cut("captured", link, place, snippet, first_line(following[0]))
         return cut, f"a function of the test captures '{name}': let go of it in a `finally` when the test is over"
     return None
 
@@ -45,7 +46,7 @@ def _test_around(cycle: Cycle, source: Source, function: Function) -> ast.Functi
     return None
 
 
-def _is_torn_down(cycle: Cycle, source: Source, test: Function) -> bool:
+def is_torn_down(cycle: Cycle, source: Source, test: Function) -> bool:
     """May code that knows what the test has made run after it: a tearDown(), or what ends a fixture?"""
     name, module = source.class_of(test), cycle.test.module if cycle.test is not None else ""
     own = (cls for place, cls in class_places(module, name, source.path) if cycle.edits(place.path))

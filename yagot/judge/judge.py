@@ -216,6 +216,8 @@ def _sum(findings: Sequence[Finding]) -> Finding:
         types=types,
         held_bytes=sum(finding.held_bytes for finding in findings),
         count=sum(finding.count for finding in findings),
+        cyclic=sum(finding.cyclic for finding in findings),
+        cycles=sum(finding.cycles for finding in findings) if all(finding.cycles for finding in findings) else 0,
         variants=tuple(dict.fromkeys(variant for finding in findings for variant in finding.variants)),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Container, Hashable, Iterable, Sequence
 
 from yagot import __builtins__ as __builtins__
 from yagot.config import Config
-from yagot.explain.advice import advised  # loaded from the start, before tests change what imports need
+from yagot.explain.advice import advised, for_others  # loaded from the start, before tests change what imports need
 from yagot.explain.containers import KIND
 from yagot.explain.links import installed_module, is_installed
 from yagot.judge.judge import judge_all, merged
@@ -92,11 +92,19 @@ class Verdicts:
                 first = self._judged_variant(finding, test)
                 is_for_all = first.cut is None or first.cut.kind != KIND
                 if is_for_all and len(self._first) < _MOST:
-                    self._first[key] = first
+                    self._first[key] = _for_others(first, test)
                 judged.append(first)
             else:
                 judged.append(_like(first, finding))
         return judged
+
+
+def _for_others(first: Finding, test: TestInfo) -> Finding:
+    """The first finding of a cause, with the advice for further tests."""
+    if first.cut is None or not (first.cut.call or first.cut.file):
+        return first
+    cut, advice = for_others(first.cut, first.advice, test)
+    return changed(first, cut=cut, advice=advice)
 
 
 def _like(first: Finding, finding: Finding) -> Finding:

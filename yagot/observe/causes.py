@@ -51,6 +51,8 @@ class Causes:
                 types=found["types"],
                 held_bytes=found["held_bytes"],
                 count=found["count"],
+                cyclic=found["cyclic"],
+                cycles=found["cycles"],
                 subject=found["subject"],
                 why=found["why"],
                 references=found["references"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from yagot import __builtins__ as __builtins__
 from yagot.model import Finding, Step, TestReport
@@ -16,6 +16,9 @@ SHOWN_PARTS = 6
 SHOWN_STEPS = 5
 SHOWN_STEPS_OF_TWO = 3
 """Where there are two references to cut."""
+SHOWN_STEPS_AT_LEAST = 2
+SHOWN_LINES = 3
+"""Of a snippet, beside so many steps; a longer one takes the place of steps."""
 SHOWN_CONTENTS = 60
 
 
@@ -71,14 +74,18 @@ def cycle_text(finding: Finding) -> str:
 
 
 def counts_text(finding: Finding) -> str:
-    """What is on the cycle, and what only it holds: ``3 objects in a cycle, 97 more held (18 kB)``."""
-    if not finding.cycle_length:
-        return f"{plural(finding.objects, 'object')} ({size(finding.held_bytes)})"
-    inside = plural(finding.cycle_length, "object")
-    cycles = f"{inside} in a cycle" if finding.count == 1 else f"{finding.count:,} cycles of {inside}"
-    more = finding.objects - finding.cycle_length * finding.count
-    stuck = ", never released" if finding.kind == "uncollectable" else ""
-    return f"{cycles}{f', {more:,} more held' if more > 0 else ''} ({size(finding.held_bytes)}){stuck}"
+    """What is on cycles, and what only they hold: ``3 objects in a cycle, 97 more held (18 kB)``."""
+    stuck = ", never released" if finding.kind == "uncollectable" and finding.cycle_length else ""
+    more = finding.objects - finding.cyclic
+    if not finding.cyclic or more < 0:
+        return f"{plural(finding.objects, 'object')} ({size(finding.held_bytes)}){stuck}"
+    held = f", {more:,} more held" if more else ""
+    return f"{plural(finding.cyclic, 'object')} in {_cycles_text(finding)}{held} ({size(finding.held_bytes)}){stuck}"
+
+
+def _cycles_text(finding: Finding) -> str:
+    """``a cycle``, ``3 cycles``; the number of cycles that have objects in common is not known."""
+    return {0: "cycles", 1: "a cycle"}.get(finding.cycles, f"{finding.cycles:,} cycles")
 
 
 def summary_text(finding: Finding) -> str:
@@ -93,7 +100,7 @@ _MEANINGS = {
     "collected": "only the garbage collector can release the objects",
     "uncollectable": "not even the garbage collector can release the objects",
     "growth": "there is more after each run of the test",
-    "held": "not on the cycle itself, but released only with it",
+    "held": "not in a cycle itself, but released only with one",
     "suspected": "a reference seems to have no holder; running with confirm makes sure",
 }
 
@@ -104,7 +111,7 @@ def legend(findings: Iterable[Finding], docs: str | None = None) -> str:
     words = set()
     for finding in findings:
         words.add("suspected" if finding.verdict == "suspected" else finding.kind)
-        if finding.cycle_length and finding.objects > finding.cycle_length * finding.count:
+        if 0 < finding.cyclic < finding.objects:
             words.add("held")
     meanings = [f"{word}: {meaning}" for word, meaning in _MEANINGS.items() if word in words]
     more = [f"more: {docs.rstrip('/')}/guide/reading.html"] if docs and meanings else []
@@ -219,21 +226,20 @@ def snippet_lines(finding: Finding) -> list[str]:
     lines = []
     for cut in cuts:
         first, *rest = cut.snippet.splitlines() or [""]
-        lines += [f"{first}  # {cut.place}" if several and first and cut.file else first, *rest]
-    return [line for line in lines if line]
+        lines += [f"{first}  # {cut.place}" if several and first and cut.file else first, *rest, cut.call]
+    return [line for number, line in enumerate(lines) if line and not _is_import_again(lines[:number], line)]
 
 
-def _cycles_text(finding: Finding) -> str:
-    if not finding.cycle_length:
-        return ""
-    return f" ({plural(finding.count, 'cycle')} of {finding.cycle_length:,})"
+def _is_import_again(before: Sequence[str], line: str) -> bool:
+    return line.startswith("import ") and line in before
 
 
 def gist_text(finding: Finding) -> str:
-    """What it is, in numbers: ``collected: 11 objects, 1.9 kB (1 cycle of 3)``."""
+    """What it is, in numbers: ``collected: 11 objects, 1.9 kB (3 in a cycle)``."""
     if finding.kind == "growth":
         return f"growth: {finding.cause}"
-    return f"{finding.kind}: {plural(finding.objects, 'object')}, {size(finding.held_bytes)}{_cycles_text(finding)}"
+    inside = f" ({finding.cyclic:,} in {_cycles_text(finding)})" if 0 < finding.cyclic <= finding.objects else ""
+    return f"{finding.kind}: {plural(finding.objects, 'object')}, {size(finding.held_bytes)}{inside}"
 
 
 def references_text(finding: Finding) -> str:
@@ -250,7 +256,9 @@ def describe(finding: Finding, details: bool = False) -> Iterator[str]:
     if finding.why:
         yield f"  why: {finding.why}"
     two = finding.cut is not None and finding.cut.also is not None
-    yield from (f"  {line}" for line in chain_lines(finding, SHOWN_STEPS_OF_TWO if two else SHOWN_STEPS))
+    most = SHOWN_STEPS_OF_TWO if two else SHOWN_STEPS
+    most -= max(0, len(snippet_lines(finding)) - SHOWN_LINES)
+    yield from (f"  {line}" for line in chain_lines(finding, max(most, SHOWN_STEPS_AT_LEAST)))
     if not finding.steps and finding.kind != "growth":
         yield f"  {finding.cause}"
     if finding.cut is not None:
