@@ -99,12 +99,20 @@ choose_put_off(yagot_ledger *self, yagot_snapshot *all)
     }
 }
 
+int
+yagot_label_young(yagot_ledger *self)
+{
+    if (yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0) {
+        return -1;
+    }
+    return yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(&self->labels),
+                                  yagot_label_of_import(&self->labels, false));
+}
+
 static int
 look_at_all(yagot_ledger *self, yagot_snapshot *all, bool references, bool report)
 {
-    if (yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0
-        || yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(&self->labels),
-                               yagot_label_of_import(&self->labels, false)) < 0) {
+    if (yagot_label_young(self) < 0) {
         return -1;
     }
     if (yagot_take_list(all, yagot_gc_all_objects(&self->gc)) < 0) {

@@ -245,8 +245,8 @@ ledger_check(yagot_ledger *self, PyObject *args, PyObject *keywords)
 
 PyDoc_STRVAR(references_doc,
 "references($self, /)\n--\n\n"
-"After end() with keep: a list of findings, as end() with references has them. Raises RuntimeError if a window\n"
-"is open.");
+"After end() with keep, and perhaps put_off(): a list of findings, as end() with references has them. Raises\n"
+"RuntimeError if a window is open.");
 
 static PyObject *
 ledger_references(yagot_ledger *self, PyObject *Py_UNUSED(ignored))

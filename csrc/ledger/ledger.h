@@ -214,6 +214,8 @@ PyObject *yagot_tracing(const yagot_ledger *self);
 void yagot_describe(yagot_ledger *self);
 
 /* -- boundary.c -- */
+/* Labels what is young, between windows. */
+int yagot_label_young(yagot_ledger *self);
 /* Looks at what earlier windows have left, with what is young, and keeps what is garbage for the next boundary. 1 if
  * there is any garbage, 0 if not. */
 int yagot_look_at_labelled(yagot_ledger *self);

@@ -24,6 +24,17 @@ add(yagot_put_off *put_off, PyObject *object, uint32_t label)
     return 0;
 }
 
+/* It is not put off any more, if it was. */
+static int
+take_off(yagot_put_off *put_off, PyObject *object)
+{
+    if (yagot_idtable_number(&put_off->table, object) == 0) {
+        return 0;
+    }
+    put_off->count--;
+    return yagot_idtable_set_number(&put_off->table, object, 0);
+}
+
 static int
 add_list(yagot_ledger *self, PyObject *list)
 {
@@ -123,6 +134,35 @@ yagot_look_at_kept(yagot_ledger *self, PyObject **recurring)
     return result;
 }
 
+/* Keeps what was put off of the last window, for which no boundary is to wait then. */
+static int
+keep_put_off(yagot_ledger *self)
+{
+    const uint32_t label = self->window.label;
+    if (yagot_label_young(self) < 0) {
+        return -1;
+    }
+    PyObject *list = yagot_gc_objects_in(&self->gc, &self->put_off.table);
+    PyObject *kept = list != NULL ? PyList_New(0) : NULL;
+    int result = kept != NULL ? 0 : -1;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++) {
+        PyObject *object = PyList_GET_ITEM(list, i);
+        if (yagot_labels_get(&self->labels, object) == label && yagot_is_put_off(&self->put_off, object, label)) {
+            result = PyList_Append(kept, object) < 0 ? -1 : take_off(&self->put_off, object);
+        }
+    }
+    for (size_t i = 0; result == 0 && i < self->tracer.count; i++) {
+        const yagot_made *made = &self->tracer.made[i];
+        result = made->window == label ? take_off(&self->put_off, made->object) : 0;
+    }
+    if (result == 0) {
+        self->suspects.kept = Py_NewRef(kept);
+    }
+    Py_XDECREF(kept);
+    Py_XDECREF(list);
+    return result;
+}
+
 PyObject *
 yagot_late_references(yagot_ledger *self)
 {
@@ -130,7 +170,8 @@ yagot_late_references(yagot_ledger *self)
         return PyErr_NoMemory();
     }
     bool gc_was_enabled = yagot_begin_look(self);
-    int result = yagot_look_at_kept(self, NULL);
+    int result = self->suspects.kept == NULL && self->put_off.count > 0 ? keep_put_off(self) : 0;
+    result = result == 0 ? yagot_look_at_kept(self, NULL) : result;
     yagot_end_look(self, gc_was_enabled);
     return result == 0 ? yagot_findings_export(&self->findings) : NULL;
 }

@@ -406,6 +406,50 @@ def test_what_a_wider_fixture_makes_in_its_teardown_is_not_the_last_tests(projec
     }, result.stdout
 
 
+LAST_TESTS = """
+    import weakref
+    import leaky
+    import pytest
+
+    KEPT = []
+
+    class Object:
+        pass
+
+    @pytest.fixture(scope="module")
+    def cache():
+        yield
+        dies = weakref.ref(KEPT[0])
+        KEPT.clear()
+        assert dies() is None
+
+    class TestClass:
+        def test_clean(self, cache):
+            print("runs")
+            KEPT.append(Object())
+
+    def test_forgets(cache):
+        KEPT.append(Object())
+        leaky.incref(Object())
+"""
+
+
+@needs_generations
+@pytest.mark.parametrize("option", ["--yagot-confirm", "--yagot-check-at=never", "--yagot-check-at=module"])
+def test_references_of_the_last_tests_are_looked_for_when_all_is_torn_down(project, leaky_directory, option):
+    project.write("test_last.py", LAST_TESTS)
+    environment = {"PYTHONPATH": str(leaky_directory)}
+    check = 1 if option == "--yagot-confirm" else 0
+    result, tests = run_json(project, "-s", option, "test_last.py", env=environment, check=check)
+    found = [
+        (name, finding["cause"].partition(" ")[0], finding["verdict"])
+        for name, each in tests.items()
+        for finding in each["findings"]
+    ]
+    assert found == [("test_forgets [later]", "test_last.Object", "leak" if check else "suspected")], result.stdout
+    assert result.stdout.count("runs") == 1  # nothing of the clean one was suspected
+
+
 FAILS_LATE = """
     import pytest
 

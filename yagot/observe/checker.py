@@ -123,12 +123,14 @@ class Checker:
         finally:
             self._ledger.begin(dropped, self._boundaries.number)
 
-    def close(self, outcome: str, late: bool = False, within: Within | None = None) -> None:
+    def close(
+        self, outcome: str, late: bool = False, within: Within | None = None, early: bool = False
+    ) -> None:
         """Closes the window, and looks at what the test has made: what is made from now on is not the test's. end()
-        does so, if nobody has; the arguments are as there."""
+        does so, if nobody has; the arguments are as there. *early*: it is not end() that does."""
         self._ended = originals.perf_counter()
         self._project.refresh()
-        self._seen = self._references.end(outcome == "passed", not late, within)
+        self._seen = self._references.end(outcome == "passed", not late, within, early)
         self._stop_if_interrupted()
         self._look_seconds = originals.perf_counter() - self._ended
         self._closed = True

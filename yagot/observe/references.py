@@ -137,16 +137,17 @@ class References:
             return self._confirm
         return self._budget.looks < FREE_LOOKS or self._budget.is_left
 
-    def end(self, look: bool, now: bool, within: Within | None) -> _Observation | None:
+    def end(self, look: bool, now: bool, within: Within | None, early: bool = False) -> _Observation | None:
         """Closes the ledger's window. *now*: where calls in progress hold nothing that was born in it; else
-        late() is called where that is so. *within*: see Ledger.end()."""
+        late() is called where that is so. *early*: before the suite lets go of what must not live on until then.
+        *within*: see Ledger.end()."""
         wanted = self.wanted()
         references = look and now and wanted
         self._budget.begin()
         seen = self._ledger.end(look=look, references=references, keep=look and not references, within=within)
         self._is_late = seen is not None and seen["candidates"] > 0 and not now and wanted
         self._budget.end()
-        if not references and not self._is_late:
+        if early or not (references or self._is_late):
             self._ledger.put_off()
         return seen
 

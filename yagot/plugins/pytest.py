@@ -270,7 +270,7 @@ class Windows:
     def _close_window(self) -> None:
         """What is torn down from now on outlives the test: what it makes is not the test's."""
         if self.checker.watching and self.settings is not None:
-            self.checker.close(self.outcome, False, self._within)
+            self.checker.close(self.outcome, True, self._within, early=True)
 
     def _with_further_runs(self, item: Any, nextitem: Any, function: Callable[[FurtherRuns | None], _T]) -> _T:
         """Calls it with what runs the test once more, where that may be needed."""
