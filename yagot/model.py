@@ -29,8 +29,10 @@ INTERRUPTED = "yagot.Interrupted"
 
 BROKEN_OFF = "yagot.BrokenOff"
 """The type of the problem of a run that an exception has ended."""
+
 THE_RUN = "the run"
 """Stands for a test where something is reported of the whole run."""
+
 UNTRACKED = "untracked"
 """Why a suspect is unsure: many caches in C hold objects that the collector does not track, and all look alike."""
 
