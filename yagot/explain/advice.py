@@ -64,7 +64,7 @@ class _Known(NamedTuple):
 
 
 _known: dict[str, _Known] = {}
-_of_all: dict[tuple[str, str], Advice] = {}
+_of_all: dict[tuple[str, str, bool], Advice] = {}
 """Those that are the same for all cycles of a cause."""
 _waiting: dict[str, Finding] = {}
 """Findings that have not counted so far."""
@@ -162,9 +162,14 @@ def _is_for_all(cut: Cut, test: TestInfo | None) -> bool:
     return all(each.file not in ("", own) for each in cut.all)
 
 
+def _cause(finding: Finding) -> tuple[str, str, bool]:
+    """A ring of objects has the same cause as one that refers to itself, but not the same advice."""
+    return finding.kind, finding.cause, finding.cycle_length == 1
+
+
 def _for_all(finding: Finding) -> Advice | None:
     """The advice for all cycles of a cause, if it speaks of what is on this one."""
-    advice = _of_all.get((finding.kind, finding.cause))
+    advice = _of_all.get(_cause(finding))
     names = {step.qualname for step in finding.steps}
     return advice if advice is not None and all(_name(each) in names for each in advice[0].all) else None
 
@@ -204,7 +209,7 @@ def _is_in_test(cut: Cut, test: TestInfo) -> bool:
 
 
 def _advised(finding: Finding, test: TestInfo | None, is_foreign: Callable[[str], bool]) -> Finding:
-    key = f"{finding.kind} {finding.concrete or finding.cause}"
+    key = f"{finding.kind} {finding.cycle_length == 1} {finding.concrete or finding.cause}"
     if test is not None and finding.hops and containers.is_plain(finding.hops):
         key += f" {test.id}"
     if finding.verdict not in _ADVISED:
@@ -223,7 +228,7 @@ def _advised(finding: Finding, test: TestInfo | None, is_foreign: Callable[[str]
         if len(_known) < _MOST:
             _known[key] = _Known(_id(test), advice, others)
         if advice is not None and others is not None and _is_for_all(advice[0], test):
-            _of_all.setdefault((finding.kind, finding.cause), others)
+            _of_all.setdefault(_cause(finding), others)
     if advice is None:
         return changed(finding, hops=())
     cut, sentence = advice

@@ -67,8 +67,8 @@ def _holder(target: ast.expr, function: Function) -> str:
     """What has got an object, in words."""
     if isinstance(target, ast.Name):
         return f"variable '{target.id}' of {_called(function)}"
-    found = ast.unparse(target)
-    return f"`{found}`, set in {_called(function)}," if len(found) <= _LONGEST else ""
+    found = ast.unparse(target) if isinstance(target, ast.Attribute | ast.Subscript) else ""
+    return f"`{found}`, set in {_called(function)}," if 0 < len(found) <= _LONGEST else ""
 
 
 def _hands_over(function: Function, name: str) -> bool:

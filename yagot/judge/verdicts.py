@@ -103,7 +103,8 @@ def _for_others(first: Finding, test: TestInfo) -> Finding:
     """The first finding of a cause, with the advice for further tests."""
     if first.cut is None or not (first.cut.call or first.cut.file):
         return first
-    cut, advice = for_others(first.cut, first.advice, test)
+    with restored:
+        cut, advice = for_others(first.cut, first.advice, test)
     return changed(first, cut=cut, advice=advice)
 
 
