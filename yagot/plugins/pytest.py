@@ -201,9 +201,9 @@ class Windows:
             self.has_begun = True
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, object, object]:
-        """What a fixture of a wider scope makes is not the test's, unless the test is under way already."""
-        if fixturedef.scope == "function":
+    def pytest_fixture_setup(self, request: Any) -> Generator[None, object, object]:
+        """What a fixture that outlives the test makes is not the test's, unless the test is under way already."""
+        if request.node is request._pyfuncitem:  # also one for a class where there is none
             self.has_begun = True
         if self.has_begun or not self.checker.watching:
             return (yield)
