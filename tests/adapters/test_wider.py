@@ -235,3 +235,42 @@ def test_a_fixture_for_a_class_is_a_functions_own_where_there_is_no_class(projec
         "test_method [before]": {"setup"},
         "test_method [after]": {"teardown"},
     }
+
+
+NESTED = """
+    import pytest
+
+    class Node:
+        pass
+
+    def node(name):
+        made = Node()
+        setattr(made, name, made)
+
+    @pytest.fixture(scope="session")
+    def inner():
+        node("inner")
+        yield
+        node("torn")
+
+    @pytest.fixture(scope="module", params=[1, 2])
+    def outer(request):
+        node("early")
+        request.getfixturevalue("inner")
+        node("late")
+
+    def test_first(outer):
+        node("own")
+"""
+
+
+@needs_generations
+def test_a_wider_fixture_may_ask_for_another_one_while_it_is_set_up(project):
+    _, found = run(project, NESTED, check=1)
+    assert found == {
+        "test_first[1]": {"own"},
+        "test_first[1] [before]": {"early", "inner", "late"},
+        "test_first[2]": {"own"},
+        "test_first[2] [before]": {"early", "late"},
+        "test_first[2] [after]": {"torn"},
+    }

@@ -77,7 +77,7 @@ class Checker:
             native=self.config.native,
         )
         self._test: TestInfo | None = None
-        self._interrupted = self._started = self._closed = False
+        self._interrupted = self._started = self._closed = self._paused = False
         self._began = self._ended = self._look_seconds = 0.0
         self._seen: _Observation | None = None
         if self.config.trace:
@@ -115,12 +115,17 @@ class Checker:
 
     @contextlib.contextmanager
     def before(self, dropped: tuple[object, ...]) -> Iterator[None]:
-        """What is made meanwhile is made before the test, of which nothing has run yet: by a fixture that outlives it.
-        *dropped*: as for begin()."""
+        """What is made meanwhile is made before the test, of which nothing has run yet: by a fixture that outlives it,
+        and perhaps asks for another one. *dropped*: as for begin()."""
+        if self._paused:
+            yield
+            return
         self._ledger.pause()
+        self._paused = True
         try:
             yield
         finally:
+            self._paused = False
             self._ledger.begin(dropped, self._boundaries.number)
 
     def close(
