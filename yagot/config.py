@@ -194,16 +194,26 @@ def _nearest(word: str, words: Iterable[str], written: str = "") -> str:
     return f": did you mean {shown}?"
 
 
-def misspelt(arguments: Iterable[str], prefix: str = "--") -> str | None:
-    """What to say of the first argument that is nearly an option of ours, and is none; *prefix*: how ours begin."""
+def misspelt(arguments: Iterable[str], prefix: str = "--", abbreviated: bool = False) -> str | None:
+    """What to say of the first argument that is nearly an option of ours, and is none; *prefix*: how ours begin.
+    *abbreviated*: options may be."""
     for argument in arguments:
         option = argument.partition("=")[0]
         name = option.removeprefix(prefix).replace("-", "_")
-        if option.startswith(prefix) and len(option) > 4 and name not in OPTIONS:
+        is_ours = name in OPTIONS or (abbreviated and any(each.startswith(name) for each in OPTIONS))
+        if option.startswith(prefix) and len(option) > 4 and not is_ours:
             near = _nearest(name, OPTIONS, "-")
             if near:
                 return f"unknown option {option}{near.replace('mean ', f'mean {prefix}')}"
     return None
+
+
+def refuse_misspelt() -> None:
+    """The same for a framework whose own parser would only say that it does not know the option. Raises ConfigError."""
+    arguments = sys.argv[1:]
+    wrong = misspelt(arguments[: arguments.index("--")] if "--" in arguments else arguments, "--yagot-", True)
+    if wrong is not None:
+        raise ConfigError(wrong)
 
 
 def _expected(name: str, value: object, source: str, what: str) -> ConfigError:

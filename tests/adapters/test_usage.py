@@ -47,6 +47,16 @@ def test_wrong_settings(project, name, env, complaint):
     assert "Traceback" not in result.stderr and "Ran " not in result.stderr
 
 
+@pytest.mark.parametrize("name", ["nose", "nose2"])
+def test_misspelt_options_of_nose(project, name):
+    project.write("test_leaky.py", LEAKY)
+    result = project.python(*COMMANDS[name], "--yagot-reprot-only", check=2)
+    assert result.stderr == "yagot: unknown option --yagot-reprot-only: did you mean --yagot-report-only?\n"
+    project.python(*COMMANDS[name], "--yagot-report", check=0)  # their parsers take abbreviations
+    other = project.python(*COMMANDS[name], "--yagot-nonsense", check=2)
+    assert "--yagot-nonsense" in other.stderr and "did you mean" not in other.stderr
+
+
 @pytest.mark.parametrize("key", ["report-onyl", "report_only"])
 def test_wrong_settings_in_nose2s_configuration(project, key):
     project.write("test_leaky.py", LEAKY)

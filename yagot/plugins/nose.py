@@ -11,7 +11,7 @@ from nose.plugins import Plugin
 from nose.proxy import ResultProxy
 
 from yagot import __builtins__ as __builtins__
-from yagot.config import OPTIONS, load, switched_off
+from yagot.config import OPTIONS, load, refuse_misspelt, switched_off
 from yagot.errors import UserError, ending_run
 from yagot.observe.checker import Checker
 from yagot.report.reporters import make_reporters
@@ -39,6 +39,8 @@ class Yagot(Plugin):  # type: ignore[misc]
     def options(self, parser: Any, env: Any) -> None:
         """Adds --with-yagot and the settings under --yagot-."""
         super().options(parser, env)
+        with ending_run():
+            refuse_misspelt()
         for name, (metavar, text) in OPTIONS.items():
             keywords = {"metavar": metavar} if metavar else {"action": "store_true"}
             parser.add_option(

@@ -8,7 +8,7 @@ from typing import Any
 from nose2.events import Plugin
 
 from yagot import __builtins__ as __builtins__
-from yagot.config import OPTIONS, Config, ConfigError, load, switched_off
+from yagot.config import OPTIONS, Config, ConfigError, load, refuse_misspelt, switched_off
 from yagot.errors import UserError, ending_run
 from yagot.observe.checker import Checker
 from yagot.report.descriptions import LeakError
@@ -46,6 +46,8 @@ class Yagot(Plugin):  # type: ignore[misc]
         self.checker: Checker | None = None
         self.failed_to_report = False
         self._failures: list[Any] = []
+        with ending_run():
+            refuse_misspelt()
         for name, (metavar, text) in OPTIONS.items():
             option = f"yagot-{name.replace('_', '-')}"
             if metavar:
