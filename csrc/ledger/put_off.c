@@ -134,7 +134,8 @@ yagot_look_at_kept(yagot_ledger *self, PyObject **recurring)
     return result;
 }
 
-/* Keeps what was put off of the last window, for which no boundary is to wait then. */
+/* Keeps what was put off of the last window, for which no boundary is to wait then. Without generations nobody knows
+ * what has an address anew. */
 static int
 keep_put_off(yagot_ledger *self)
 {
@@ -170,7 +171,8 @@ yagot_late_references(yagot_ledger *self)
         return PyErr_NoMemory();
     }
     bool gc_was_enabled = yagot_begin_look(self);
-    int result = self->suspects.kept == NULL && self->put_off.count > 0 ? keep_put_off(self) : 0;
+    bool resumes = self->suspects.kept == NULL && self->put_off.count > 0 && self->state->generations;
+    int result = resumes ? keep_put_off(self) : 0;
     result = result == 0 ? yagot_look_at_kept(self, NULL) : result;
     yagot_end_look(self, gc_was_enabled);
     return result == 0 ? yagot_findings_export(&self->findings) : NULL;

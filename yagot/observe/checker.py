@@ -133,6 +133,8 @@ class Checker:
     ) -> None:
         """Closes the window, and looks at what the test has made: what is made from now on is not the test's. end()
         does so, if nobody has; the arguments are as there. *early*: it is not end() that does."""
+        if early and self.config.confirm and not _core.GENERATIONS:
+            return  # nobody could tell later which objects are still the test's
         self._ended = originals.perf_counter()
         self._project.refresh()
         self._seen = self._references.end(outcome == "passed", not late, within, early)
