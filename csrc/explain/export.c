@@ -1,6 +1,8 @@
 /* export.c - findings as Python objects. See findings.h. */
 #include "explain/findings.h"
 
+#include "base/keys.h"
+
 #include <string.h>
 
 /* -- keys ------------------------------------------------------------------------------------------- */
@@ -26,25 +28,11 @@ static const char *const key_names[YAGOT_KEYS] = {
     [KEY_CYCLIC] = "cyclic", [KEY_CYCLES] = "cycles",
 };
 
-/* One string of each name serves all findings of a run. */
-static int
-make_keys(PyObject **keys)
-{
-    for (size_t i = 0; i < YAGOT_KEYS; i++) {
-        if (keys[i] == NULL && (keys[i] = PyUnicode_InternFromString(key_names[i])) == NULL) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 /* Steals the value, which may be NULL with an exception set. */
 static int
 set_item(PyObject *const *keys, PyObject *dict, key_number name, PyObject *value)
 {
-    int result = value != NULL ? PyDict_SetItem(dict, keys[name], value) : -1;
-    Py_XDECREF(value);
-    return result;
+    return yagot_keys_set(dict, keys[name], value);
 }
 
 /* -- parts ------------------------------------------------------------------------------------------ */
@@ -224,7 +212,7 @@ export_finding(PyObject *const *keys, const yagot_finding *finding, bool uncolle
 PyObject *
 yagot_findings_export(yagot_findings *findings)
 {
-    PyObject *list = make_keys(findings->keys) == 0 ? PyList_New(0) : NULL;
+    PyObject *list = yagot_keys_init(findings->keys, key_names, YAGOT_KEYS) == 0 ? PyList_New(0) : NULL;
     for (uint32_t i = 0; list != NULL && i < findings->count; i++) {
         const yagot_finding *finding = &findings->items[i];
         const bool wanted[] = {finding->amounts.objects > finding->amounts.survivors, finding->amounts.survivors > 0};

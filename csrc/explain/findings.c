@@ -2,6 +2,7 @@
 #include "explain/findings.h"
 
 #include "base/array.h"
+#include "base/keys.h"
 
 #include <string.h>
 
@@ -61,9 +62,7 @@ yagot_findings_fini(yagot_findings *findings)
         xmlHashFree(findings->by_cause, NULL);
     }
     Py_XDECREF(findings->modules);
-    for (size_t i = 0; i < YAGOT_KEYS; i++) {
-        Py_XDECREF(findings->keys[i]);
-    }
+    yagot_keys_fini(findings->keys, YAGOT_KEYS);
     if (findings->known != NULL) {
         xmlHashFree(findings->known, NULL);
     }

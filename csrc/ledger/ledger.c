@@ -1,6 +1,8 @@
 /* ledger.c - the Python type: arguments in, dicts out. See ledger.h. */
 #include "ledger/suspects.h"
 
+#include "base/keys.h"
+
 #include <structmember.h>
 
 /* -- called back ---------------------------------------------------------------------------------- */
@@ -374,9 +376,7 @@ ledger_dealloc(yagot_ledger *self)
     yagot_findings_fini(&self->findings);
     yagot_findings_fini(&self->late);
     yagot_window_fini(&self->window);
-    for (size_t i = 0; i < YAGOT_WINDOW_KEYS; i++) {
-        Py_CLEAR(self->keys[i]);
-    }
+    yagot_keys_fini(self->keys, YAGOT_WINDOW_KEYS);
     yagot_idtable_fini(&self->gc.old);
     Py_CLEAR(self->gc.watch);
     yagot_imports_fini(&self->imports);

@@ -6,6 +6,8 @@
  */
 #include "ledger/suspects.h"
 
+#include "base/keys.h"
+
 /* -- begin ---------------------------------------------------------------------------------------- */
 
 /* Did a collection run that the callback has not seen? Then what has grown old is not labelled, and no label can be
@@ -309,18 +311,6 @@ static const char *const key_names[YAGOT_WINDOW_KEYS] = {
     "alive", "recurring", "findings", "incomplete", "candidates", "born", "survivors", "garbage",
 };
 
-/* One string of each name serves all windows. */
-static int
-make_keys(PyObject **keys)
-{
-    for (size_t i = 0; i < YAGOT_WINDOW_KEYS; i++) {
-        if (keys[i] == NULL && (keys[i] = PyUnicode_InternFromString(key_names[i])) == NULL) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 PyObject *
 yagot_window_export(yagot_ledger *self, const yagot_results *results)
 {
@@ -334,12 +324,15 @@ yagot_window_export(yagot_ledger *self, const yagot_results *results)
         PyLong_FromSsize_t(n->candidates), PyLong_FromSsize_t(n->born), PyLong_FromSsize_t(n->survivors),
         PyLong_FromSsize_t(n->garbage),
     };
-    PyObject *dict = make_keys(self->keys) == 0 ? PyDict_New() : NULL;
+    bool has_keys = yagot_keys_init(self->keys, key_names, YAGOT_WINDOW_KEYS) == 0;
+    PyObject *dict = has_keys ? PyDict_New() : NULL;
     for (size_t i = 0; i < YAGOT_WINDOW_KEYS; i++) {
-        if (dict != NULL && (values[i] == NULL || PyDict_SetItem(dict, self->keys[i], values[i]) < 0)) {
+        if (dict == NULL) {
+            Py_XDECREF(values[i]);
+        }
+        else if (yagot_keys_set(dict, self->keys[i], values[i]) < 0) {
             Py_CLEAR(dict);
         }
-        Py_XDECREF(values[i]);
     }
     return dict;
 }
