@@ -288,15 +288,17 @@ share_of(const explainer *x, uint32_t component)
     const yagot_graph *g = &x->graph;
     const uint32_t *members = &g->members[g->member_start[component]];
     yagot_share share = {.count = 1, .bytes = x->bytes[component]};
-    uint32_t inside = 0;
+    uint32_t most = 0;
     for (uint32_t i = 0; i < g->own_size[component]; i++) {
-        share.cyclic += !x->part[members[i]];
-        for (uint32_t e = g->start[members[i]]; inside <= i + 1 && e < g->start[members[i] + 1]; e++) {
+        uint32_t inside = 0;
+        for (uint32_t e = g->start[members[i]]; inside < 2 && e < g->start[members[i] + 1]; e++) {
             inside += g->component[g->target[e]] == component;
         }
+        share.cyclic += !x->part[members[i]];
+        most = inside > most ? inside : most;
     }
-    share.cyclic = inside > 0 ? share.cyclic : 0;
-    share.entangled = inside > g->own_size[component];
+    share.cyclic = most > 0 ? share.cyclic : 0;
+    share.entangled = most > 1;
     return share;
 }
 
@@ -306,6 +308,7 @@ add_members(explainer *x, uint32_t component, uint32_t index, yagot_snapshot *s,
     yagot_graph *g = &x->graph;
     yagot_finding *finding = &x->findings->items[index];
     yagot_share share = share_of(x, component);
+    const bool has_cycle = share.cyclic > 0;
     uint32_t own = g->member_start[component] + g->own_size[component];
     yagot_finding_add_share(finding, &share);
     for (uint32_t i = g->member_start[component]; i < g->member_start[component + 1]; i++) {
@@ -315,7 +318,7 @@ add_members(explainer *x, uint32_t component, uint32_t index, yagot_snapshot *s,
             return -1;
         }
         if (!(s->flags[g->index[g->members[i]]] & YAGOT_LATER)) {
-            share.cyclic = i < own && !x->part[g->members[i]];
+            share.cyclic = has_cycle && i < own && !x->part[g->members[i]];
             predictions->items[predictions->count++] = (yagot_prediction){
                 .address = object, .type = Py_TYPE(object), .finding = index, .name = name, .share = share};
             share = (yagot_share){0};
