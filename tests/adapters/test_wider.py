@@ -5,10 +5,20 @@ import json
 import pytest
 from support import needs_generations
 
+NODE = """
+    class Node:
+        pass
+
+    def node(name):
+        made = Node()
+        setattr(made, name, made)
+        return made
+"""
+
 
 def run(project, text, *options, **keywords):
     """Runs the tests. Returns the process, and what was found of each test: the last parts of causes, by verdict."""
-    project.write("test_wide.py", text)
+    project.write("test_wide.py", NODE + text)
     command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--yagot", "--yagot-json=out.json", *options)
     result = project.python(*command, "test_wide.py", **keywords)
     found = {}
@@ -24,14 +34,6 @@ WIDE = """
     import gc
     import unittest
     import pytest
-
-    class Node:
-        pass
-
-    def node(name):
-        made = Node()
-        setattr(made, name, made)
-        return made
 
     @pytest.fixture(scope="session")
     def for_the_session():
@@ -85,14 +87,6 @@ def test_what_a_wider_fixture_makes_was_made_before_the_test(project, at):
 TORN_DOWN = """
     import unittest
     import pytest
-
-    class Node:
-        pass
-
-    def node(name):
-        made = Node()
-        setattr(made, name, made)
-        return made
 
     KEPT = []
 
@@ -205,13 +199,6 @@ def test_a_wider_fixture_that_fails_in_its_teardown_fails_the_last_test(project)
 OF_A_FUNCTION = """
     import pytest
 
-    class Node:
-        pass
-
-    def node(name):
-        made = Node()
-        setattr(made, name, made)
-
     @pytest.fixture(scope="class")
     def for_the_class():
         node("setup")
@@ -239,13 +226,6 @@ def test_a_fixture_for_a_class_is_a_functions_own_where_there_is_no_class(projec
 
 NESTED = """
     import pytest
-
-    class Node:
-        pass
-
-    def node(name):
-        made = Node()
-        setattr(made, name, made)
 
     @pytest.fixture(scope="session")
     def inner():
