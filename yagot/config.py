@@ -9,7 +9,7 @@ import dataclasses
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -208,10 +208,15 @@ def misspelt(arguments: Iterable[str], prefix: str = "--", abbreviated: bool = F
     return None
 
 
+def misspelt_of_framework(arguments: Sequence[str], abbreviated: bool = False) -> str | None:
+    """The same of a framework's arguments, of which ours begin with ``--yagot-`` and stand before ``--``."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return misspelt(options, "--yagot-", abbreviated)
+
+
 def refuse_misspelt() -> None:
     """The same for a framework whose own parser would only say that it does not know the option. Raises ConfigError."""
-    arguments = sys.argv[1:]
-    wrong = misspelt(arguments[: arguments.index("--")] if "--" in arguments else arguments, "--yagot-", True)
+    wrong = misspelt_of_framework(sys.argv[1:], abbreviated=True)
     if wrong is not None:
         raise ConfigError(wrong)
 

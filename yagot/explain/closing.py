@@ -116,11 +116,13 @@ def set_by_test(cycle: Cycle) -> Advice | None:
 
 
 def _set_by_test(cycle: Cycle, link: Link) -> Advice | None:
+    if not link.drops or link.is_item:
+        return None
     name, places = link.attribute, [place for place in cycle.setters(link) if tells(place)]
     tests = [function for _, function in calls.functions_of_test(cycle)]
     own = [place for place in places if place.function in tests]
     others = [place for place in places if place not in own and not calls.is_test(place)]
-    if not link.drops or len(own) != 1 or others or not own[0].text or link.is_item:
+    if len(own) != 1 or others or not own[0].text:
         return None
     place = own[0]
     targets = place.node.targets if isinstance(place.node, ast.Assign) else []

@@ -128,13 +128,14 @@ class Checker:
             self._paused = False
             self._ledger.begin(dropped, self._boundaries.number)
 
-    def close(
-        self, outcome: str, late: bool = False, within: Within | None = None, early: bool = False
-    ) -> None:
-        """Closes the window, and looks at what the test has made: what is made from now on is not the test's. end()
-        does so, if nobody has; the arguments are as there. *early*: it is not end() that does."""
-        if early and self.config.confirm and not _core.GENERATIONS:
-            return  # nobody could tell later which objects are still the test's
+    def close(self, outcome: str, within: Within | None = None) -> None:
+        """Closes the window before end(late=True) does: what is made from now on is not the test's. The arguments are
+        as there."""
+        if _core.GENERATIONS or not self.config.confirm:  # else nobody could tell later which objects are the test's
+            self._look(outcome, True, within, early=True)
+
+    def _look(self, outcome: str, late: bool, within: Within | None, early: bool = False) -> None:
+        """Closes the window, and looks at what the test has made."""
         self._ended = originals.perf_counter()
         self._project.refresh()
         self._seen = self._references.end(outcome == "passed", not late, within, early)
@@ -162,7 +163,7 @@ class Checker:
         if test is None:
             raise RuntimeError("no test is being watched")
         if not self._closed:
-            self.close(outcome, late, within)
+            self._look(outcome, late, within)
         judging = originals.perf_counter()
         seconds = self._ended - self._began
         seen, self._seen = self._seen if outcome == "passed" else None, None

@@ -47,9 +47,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(args: list[str]) -> None:
     """Says which option a misspelt one of ours may stand for; pytest itself says only that it does not know it."""
     if any(argument.startswith("--yagot-") for argument in args):
-        from yagot.config import misspelt
+        from yagot.config import misspelt_of_framework
 
-        wrong = misspelt(args[: args.index("--")] if "--" in args else args, "--yagot-")
+        wrong = misspelt_of_framework(args)
         if wrong is not None:
             raise pytest.UsageError(f"yagot: {wrong}")
 
@@ -270,7 +270,7 @@ class Windows:
     def _close_window(self) -> None:
         """What is torn down from now on outlives the test: what it makes is not the test's."""
         if self.checker.watching and self.settings is not None:
-            self.checker.close(self.outcome, True, self._within, early=True)
+            self.checker.close(self.outcome, self._within)
 
     def _with_further_runs(self, item: Any, nextitem: Any, function: Callable[[FurtherRuns | None], _T]) -> _T:
         """Calls it with what runs the test once more, where that may be needed."""
