@@ -16,7 +16,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, PAGES = 256, POOLS = 64, ALIGNMENT = 16, POOL_HEADER = 48, SMALL_SIZES = 32, MOST_BLOCKS = 1024 };
+enum { PAGE = 4096, PAGES = 1024, POOLS = 4096 };
+enum { ALIGNMENT = 16, POOL_HEADER = 48, SMALL_SIZES = 32, MOST_BLOCKS = 1024 };
 
 typedef struct {
     uintptr_t address;          /* 0: none */
@@ -37,7 +38,7 @@ struct yagot_memory {
     uint64_t cached;            /* what malloc writes into the second word of a block that a thread keeps for later */
     uintptr_t tags[PAGES];      /* the pages' addresses + 1 if there is a copy, + 2 if they cannot be read */
     unsigned char (*pages)[PAGE];       /* owned */
-    pool pools[POOLS];
+    pool *pools;                /* owned; POOLS */
 };
 
 /* -- reading -------------------------------------------------------------------------------------- */
@@ -233,7 +234,8 @@ chunk_of_malloc(yagot_memory *m, uintptr_t address, yagot_block *block)
 static bool
 is_ours(const yagot_memory *m, const yagot_block *block)
 {
-    return block->start == (uintptr_t)m || block->start == (uintptr_t)m->pages;
+    return block->start == (uintptr_t)m || block->start == (uintptr_t)m->pages
+           || block->start == (uintptr_t)m->pools;
 }
 
 bool
@@ -260,7 +262,7 @@ learn_pools(yagot_memory *m)
     static const size_t sizes[] = {1 << 14, 1 << 12};
     for (size_t i = 0; small != NULL && i < 2; i++) {
         yagot_block block;
-        memset(m->pools, 0, sizeof m->pools);
+        memset(m->pools, 0, POOLS * sizeof *m->pools);
         m->pool_size = sizes[i];
         if (yagot_memory_block(m, (uintptr_t)small, &block) && block.size <= 8 * ALIGNMENT) {
             break;
@@ -330,11 +332,16 @@ yagot_memory_open(void)
 {
     yagot_memory *m = PyMem_RawCalloc(1, sizeof *m);
     uint64_t word;
-    if (m == NULL || (m->pages = PyMem_RawMalloc(PAGES * sizeof *m->pages)) == NULL) {
-        PyMem_RawFree(m);
+    if (m == NULL) {
         return NULL;
     }
     m->file = -1;
+    m->pages = PyMem_RawMalloc(PAGES * sizeof *m->pages);
+    m->pools = PyMem_RawCalloc(POOLS, sizeof *m->pools);
+    if (m->pages == NULL || m->pools == NULL) {
+        yagot_memory_close(m);
+        return NULL;
+    }
     m->process = getpid();
     if (yagot_memory_read(m, (uintptr_t)&word, &word, 1) == 0) {        /* a sandbox may not allow it */
         m->file = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
@@ -348,7 +355,7 @@ yagot_memory_open(void)
     memset(m->tags, 0, sizeof m->tags);         /* pages have changed since */
     learn_pools(m);
     memset(m->tags, 0, sizeof m->tags);
-    memset(m->pools, 0, sizeof m->pools);
+    memset(m->pools, 0, POOLS * sizeof *m->pools);
     return m;
 }
 
@@ -365,6 +372,7 @@ yagot_memory_close(yagot_memory *m)
         (void)close(m->file);
     }
     PyMem_RawFree(m->starts);
+    PyMem_RawFree(m->pools);
     PyMem_RawFree(m->pages);
     PyMem_RawFree(m);
 }

@@ -339,6 +339,9 @@ ledger_traverse(yagot_ledger *self, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->module);
     Py_VISIT(self->gc.callback);
+    Py_VISIT(self->gc.watch);
+    Py_VISIT(self->findings.modules);
+    Py_VISIT(self->late.modules);
     Py_VISIT(self->imports.importlib);
     Py_VISIT(self->imports.original);
     Py_VISIT(self->imports.replacement);

@@ -148,3 +148,59 @@ def test_growth_releases_for_the_test(project):
     result = project.python("-W", "default", "-m", "yagot", "run", "--repeat", "1:2", "test_all")
     assert "unclosed file" in result.stderr
     assert not re.search(r"yagot/(observe|plugins|runner)", result.stderr), result.stderr
+
+
+LEAKS = """
+    class Holder:
+        def __init__(self):
+            self.me = self
+
+    def test_leaks():
+        Holder()
+
+    def test_clean():
+        pass
+    """
+
+
+def test_a_leak_that_fails_a_test_leaves_no_garbage_of_pytest(project):
+    project.write("test_leaks.py", LEAKS)
+    project.write(
+        "conftest.py",
+        """
+        import gc
+        import pytest
+
+        def pytest_runtest_protocol():
+            gc.disable()
+            raised = [o for o in gc.get_objects() if isinstance(o, pytest.ExceptionInfo)]
+            functions = [o for o in gc.get_objects() if getattr(o, "__name__", "") == "_get_single_subexc"]
+            print(f"left: {len(raised)}, {len(functions)}")
+        """,
+    )
+    result = project.python("-m", "pytest", "-q", "-s", "-p", "no:rerunfailures", "--yagot")
+    assert "LEAK: Holder.me" in result.stdout
+    assert result.stdout.count("left: 0, 0") == 2
+
+
+def test_at_exit_the_session_dies_when_it_does_without_yagot(project):
+    """The interpreter would collect twice more with all tests alive."""
+    project.write("test_leaks.py", LEAKS)
+    project.write(
+        "conftest.py",
+        """
+        import os
+        import sys
+
+        class Last:
+            def __del__(self, sys=sys, write=os.write):
+                write(2, b"too late" if sys.flags is None else b"in time")
+
+        def pytest_sessionstart(session):
+            session.last = Last()
+        """,
+    )
+    others = ["-p", "no:rerunfailures", "-p", "no:anyio", "-p", "no:hypothesispytest", "-p", "no:xdist"]
+    plain, checked = (project.python("-m", "pytest", "-s", *others, *more) for more in ((), ("--yagot",)))
+    assert "LEAK: Holder.me" in checked.stdout
+    assert plain.stderr == checked.stderr

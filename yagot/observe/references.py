@@ -141,10 +141,11 @@ class References:
         """Closes the ledger's window. *now*: where calls in progress hold nothing that was born in it; else
         late() is called where that is so. *early*: before the suite lets go of what must not live on until then.
         *within*: see Ledger.end()."""
-        wanted = self.wanted()
+        wanted = self.wanted() and not self._is_in_vain()
         references = look and now and wanted
+        keep = look and not references and not self._is_in_vain()
         self._budget.begin()
-        seen = self._ledger.end(look=look, references=references, keep=look and not references, within=within)
+        seen = self._ledger.end(look=look, references=references, keep=keep, within=within)
         self._is_late = seen is not None and seen["candidates"] > 0 and not now and wanted
         self._budget.end()
         if early or not (references or self._is_late):
@@ -169,6 +170,10 @@ class References:
         """Could the test have made a place that nobody can look into? Imports do, and the list of what is called at
         exit is one."""
         return len(sys.modules) != self._modules or originals.registered_at_exit() > self._at_exit
+
+    def _is_in_vain(self) -> bool:
+        """Would nothing be said of what a look finds?"""
+        return originals.registered_at_exit() > self._at_exit or (self.noisy() and not self._confirm)
 
     def unseen(self) -> bool:
         """Did the last look meet a place that cannot be seen, as a suspended greenlet's stack?"""

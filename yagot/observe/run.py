@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -42,17 +43,13 @@ def broken_report(error: str) -> TestReport:
     return TestReport(TestInfo(THE_RUN, "yagot", "yagot", THE_RUN), "error", 0.0, problem=problem)
 
 
-class _forks:
-    """How many forks have led to this process. To ask the kernel after each test takes longer than all else here."""
+_forks: list[None] = []
+"""As long as the line of forks that has led to this process. To ask the kernel after each test takes longer than all
+else here."""
 
-    count = 0
-
-
-def _count_fork() -> None:
-    _forks.count += 1
-
-
-os.register_at_fork(after_in_child=_count_fork)
+# The interpreter keeps this to its very end: a function of this module would keep the module, its loader and, as that
+# is pytest's, all tests, through two more collections.
+os.register_at_fork(after_in_child=functools.partial(_forks.append, None))
 
 
 class Run:
@@ -70,12 +67,12 @@ class Run:
         self._under_way: TestInfo | tuple[TestReport, list[Reporter]] | None = None
         self._unwritten: list[Reporter] = []
         self._closed = False
-        self._forks = _forks.count
+        self._forks = len(_forks)
 
     @property
     def is_copy(self) -> bool:
         """Is this a forked child's copy of the run?"""
-        return _forks.count != self._forks
+        return len(_forks) != self._forks
 
     def started(self, test: TestInfo) -> None:
         """A test is about to run."""

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import functools
 import os
+import traceback
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +22,7 @@ from yagot.config import OPTIONS
 from yagot.plugins.pytest_again import FurtherRuns
 from yagot.plugins.pytest_items import dropped_of, info_of, is_checked, marks_of, rules_of_item
 from yagot.plugins.pytest_phases import Phases
-from yagot.plugins.pytest_reports import Reports, Told, shown_error, text_of
+from yagot.plugins.pytest_reports import Raised, Reports, Told, shown_error, text_of
 
 if TYPE_CHECKING:
     from yagot.config import Config
@@ -109,6 +110,16 @@ def _aside(config: Any) -> Callable[[TestReport], None]:
     return pass_on
 
 
+def _shortened(raised: pytest.ExceptionInfo[BaseException]) -> pytest.ExceptionInfo[BaseException]:
+    """The same exception, without the calls that were in progress: pytest would look at the files of all of them, and
+    one of these calls holds what was raised."""
+    last = raised.tb
+    traceback.clear_frames(last)
+    while last.tb_next is not None:
+        last = last.tb_next
+    return Raised.from_exception(raised.value.with_traceback(last))
+
+
 _T = TypeVar("_T")
 _Asked = tuple["Config | None", "tuple[Rule, ...]"]
 _ASKED = pytest.StashKey[_Asked]()
@@ -136,6 +147,8 @@ class Windows:
         self.told: Told | None = None
         self.report: TestReport | None = None
         self.repeat: Callable[[tuple[object, ...]], None] | None = None
+        self.failure: Any = None
+        """pytest's call that has failed for leaks."""
         self.raised: list[str] = []
         """What pytest's plugins have raised while garbage was released."""
         self.item: Any = None
@@ -219,6 +232,8 @@ class Windows:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
         """Notes the outcome, and sends the findings along with the teardown's report."""
+        if call.when == "teardown" and self._is_ours(call.excinfo):
+            self.failure, call.excinfo = call, _shortened(call.excinfo)
         report = yield
         if self.repeat is not None:
             return report
@@ -234,6 +249,10 @@ class Windows:
             report.yagot = self.found
             report.yagot_told = self.told
         return report
+
+    def _is_ours(self, raised: pytest.ExceptionInfo[BaseException] | None) -> bool:
+        """Is this what a test fails with for its leaks?"""
+        return raised is not None and self.told is not None and getattr(raised.value, "msg", "") == self.told["text"]
 
     @staticmethod
     def _outcome_of(report: Any) -> str:
@@ -264,7 +283,7 @@ class Windows:
             raise
         text = self._close(item, nextitem)
         if text:
-            pytest.fail(text, pytrace=False)
+            raise pytest.fail.Exception(text, pytrace=False)
         return result
 
     def _close_window(self) -> None:
@@ -333,6 +352,9 @@ class Windows:
                 self.checker.abort()
                 self.aside(interrupted_report(info_of(item)))
             raise
+        finally:
+            if self.failure is not None:
+                self.failure.excinfo = self.failure = None  # the calls in progress hold it, and it holds them
         return result
 
     def _later(self, item: Any, nextitem: Any) -> None:
