@@ -92,6 +92,17 @@ yagot_inline_dict(PyObject *object)
 }
 
 PyObject *
+yagot_subclasses_dict(PyTypeObject *type)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    if (type->tp_flags & (1u << 1)) {       /* static and built in: the field is an index */
+        return NULL;
+    }
+#endif
+    return (PyObject *)type->tp_subclasses;
+}
+
+PyObject *
 yagot_instance_dict(PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);

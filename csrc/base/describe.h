@@ -37,6 +37,8 @@ PyObject *yagot_instance_dict(PyObject *object);
 /* 3.13+: the dict that has been made of an instance's inline values (borrowed), or NULL. Before 3.13.3 traversals show
  * the values, but not the dict. */
 PyObject *yagot_inline_dict(PyObject *object);
+/* The dict of a class's subclasses (borrowed), which no traversal shows, or NULL. */
+PyObject *yagot_subclasses_dict(PyTypeObject *type);
 /* Is an object shown as a part of another: an instance's __dict__, a generator's frame? Newer Pythons often have
  * no such objects. */
 bool yagot_is_part(PyObject *whole, PyObject *part);

@@ -11,6 +11,7 @@
  */
 #include "find/garbage.h"
 #include "base/describe.h"
+#include "find/memory_scan.h"
 
 #include <string.h>
 
@@ -218,15 +219,22 @@ mark_later(walk *w)
     mark_from_stack(w);
 }
 
-/* The dict of an instance goes with it, though traversals may not show that they belong together: nobody is to keep it,
- * for it holds what the instance holds. */
+/* Traversals may not show the dict that an instance or a class has for itself. One of what is alive is held by it; that
+ * of anything else goes with it, and nobody is to keep it, for it holds what the instance holds. */
 static void
-mark_dicts(yagot_snapshot *s)
+settle_dicts(yagot_snapshot *s)
 {
     for (uint32_t i = 0; i < s->count; i++) {
-        PyObject *dict = s->flags[i] & YAGOT_REACHABLE ? NULL : yagot_inline_dict(s->objects[i]);
+        PyObject *owner = s->objects[i];
+        PyObject *dict = PyType_Check(owner) ? yagot_subclasses_dict((PyTypeObject *)owner) : yagot_inline_dict(owner);
         uint32_t index = dict != NULL ? yagot_snapshot_find(s, dict) : YAGOT_NONE;
-        if (index != YAGOT_NONE && s->flags[index] & YAGOT_REACHABLE && s->refs[index] == 1) {
+        if (index == YAGOT_NONE || !(s->flags[index] & YAGOT_REACHABLE)) {
+            continue;
+        }
+        if (s->flags[i] & YAGOT_REACHABLE) {
+            s->refs[index] -= yagot_count_shown(owner, dict) == 0;
+        }
+        else if (s->refs[index] == 1) {
             s->flags[index] |= YAGOT_LATER;
         }
     }
@@ -269,7 +277,7 @@ yagot_find_garbage(yagot_snapshot *s, yagot_found *found)
         release_dropped(&w);
         mark_later(&w);
     }
-    mark_dicts(s);
+    settle_dicts(s);
     count_found(s, found);
     walk_fini(&w);
     return 0;

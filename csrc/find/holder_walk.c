@@ -35,22 +35,11 @@ walk_code(yagot_holders *h, PyCodeObject *code)
 #endif
 }
 
-static void
-walk_subclasses(yagot_holders *h, PyTypeObject *type)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    if (type->tp_flags & (1u << 1)) {       /* static and built in: the field is an index */
-        return;
-    }
-#endif
-    yagot_holders_add(h, (PyObject *)type->tp_subclasses);
-}
-
 /* What the traverse function of types leaves out; a static type has none to call. */
 static void
 walk_type(yagot_holders *h, PyTypeObject *type)
 {
-    walk_subclasses(h, type);
+    yagot_holders_add(h, yagot_subclasses_dict(type));
     if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
         yagot_holders_add(h, ((PyHeapTypeObject *)type)->ht_slots);
         yagot_holders_add(h, ((PyHeapTypeObject *)type)->ht_name);
