@@ -45,7 +45,8 @@ search_hidden_list(yagot_reach *r, uintptr_t word)
     bool list_of_ours = yagot_memory_block(r->memory, word, &block) && word == block.start + 2 * sizeof word
                         && yagot_memory_read(r->memory, word, &list, sizeof list) == sizeof list
                         && Py_TYPE(&list) == &PyList_Type && Py_REFCNT(&list) > 0 && Py_SIZE(&list) > 0;
-    if (list_of_ours && yagot_idtable_get(&r->h->walk.seen, (void *)word) == YAGOT_NONE) {
+    if (list_of_ours && !yagot_is_tracked((PyObject *)word)
+        && yagot_idtable_get(&r->h->walk.seen, (void *)word) == YAGOT_NONE) {
         yagot_reach_range(r, list.ob_item, (size_t)Py_SIZE(&list) * sizeof word, false);
     }
 }

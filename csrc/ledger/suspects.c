@@ -369,6 +369,30 @@ look_for_holders(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wan
     return report ? yagot_report_suspects(self, births, wanted, question->boundary) : result;
 }
 
+/* Does the data of the interpreter and of libraries hold all that the tracked objects do not? At a boundary all of them
+ * have been looked at, so that nothing has to be walked again. The counts are of no use afterwards. 1, 0, or -1 when
+ * memory is short. */
+static int
+are_held_by_statics(yagot_snapshot *births, yagot_snapshot *wanted)
+{
+    yagot_holders h = {.wanted = wanted, .tracked = PyList_New(0)};
+    yagot_reach reach = {0};
+    int result = h.tracked != NULL && yagot_holders_init(&h) == 0 ? 0 : -1;
+    for (uint32_t i = 0; i < wanted->count && result == 0; i++) {
+        uint32_t index = yagot_snapshot_find(births, wanted->objects[i]);
+        wanted->refs[i] = index != YAGOT_NONE ? births->refs[index] : Py_REFCNT(wanted->objects[i]);
+    }
+    int opened = result == 0 ? yagot_reach_init(&reach, &h) : 1;
+    if (opened == 0) {
+        yagot_reach_statics(&reach);
+        result = !yagot_reach_wanted(&reach);
+    }
+    yagot_reach_fini(&reach);
+    yagot_holders_fini(&h);
+    Py_XDECREF(h.tracked);
+    return opened < 0 || reach.failed ? -1 : result;
+}
+
 int
 yagot_find_suspects(yagot_ledger *self, yagot_snapshot *births, const yagot_question *question)
 {
@@ -378,9 +402,15 @@ yagot_find_suspects(yagot_ledger *self, yagot_snapshot *births, const yagot_ques
         return -1;
     }
     (void)yagot_tracer_pause(&self->tracer);
+    bool all_held = false;
     int result = yagot_snapshot_init(&wanted);
     result = result == 0 ? choose(self, births, &wanted, question->boundary) : result;
-    if (result == 0 && wanted.count > 0) {
+    if (result == 0 && wanted.count > 0 && question->boundary) {
+        int held = are_held_by_statics(births, &wanted);
+        result = held < 0 ? -1 : 0;
+        all_held = held > 0;
+    }
+    if (result == 0 && wanted.count > 0 && !all_held) {
         h.tracked = yagot_gc_all_objects(&self->gc);
         self->looked_at += h.tracked != NULL ? PyList_GET_SIZE(h.tracked) : 0;
         result = h.tracked != NULL ? look_for_holders(self, births, &wanted, &h, question) : -1;
