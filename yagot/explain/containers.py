@@ -26,9 +26,11 @@ _DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict
 
 _ITEM = r"\[[^]\n]*\]"
 _INTO_ITSELF = re.compile(
-    rf"^[ \t]*(\w+)(?:(?:{_ITEM})*(?:\.(?:{'|'.join(ADDING)})\(| *\+=)|(?:{_ITEM})+ *=).*\b\1\b", re.MULTILINE
+    rf"^[ \t]*(\w+)(?:(?:{_ITEM})*(?:\.(?:{'|'.join(ADDING)})\(| *\+=)|(?:{_ITEM})+ *=)"
+    r"(?:[^(\n]|(?<![\w)\]])\()*?\b\1\b(?! *[.(\[])",
+    re.MULTILINE,
 )
-"""A line on which something may be put into itself: ``end += [None, end, end]``."""
+"""A line on which something may be put into itself: ``end += [None, end, end]``; not what a call makes of it."""
 
 
 class _Store(NamedTuple):

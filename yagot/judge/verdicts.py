@@ -19,8 +19,10 @@ _MOST = 10_000
 """So many verdicts are remembered."""
 
 
-def _key(finding: Finding) -> Hashable:
-    """All that a verdict depends on, with the configuration and the project."""
+def _key(finding: Finding) -> Hashable | None:
+    """All that a verdict depends on, with the configuration and the project; None if each is judged by itself."""
+    if finding.kind != "collected" or finding.suspected:
+        return None
     types = tuple(finding.types)
     return finding.concrete, finding.cause, finding.cycle_length, finding.origin, finding.why, finding.subject, types
 
@@ -58,10 +60,9 @@ class Verdicts:
 
     def _judged_variant(self, finding: Finding, test: TestInfo) -> Finding:
         """By the configuration of the run."""
-        with restored:
-            (judged,) = judge_all([finding], self.config, (), self._baseline, self._project, self.used)
-            shown = self._shows_advice(judged, test)
-            return advised([judged], test, self._is_foreign)[0] if shown else changed(judged, hops=())
+        (judged,) = judge_all([finding], self.config, (), self._baseline, self._project, self.used)
+        shown = self._shows_advice(judged, test)
+        return advised([judged], test, self._is_foreign)[0] if shown else changed(judged, hops=())
 
     def _shows_advice(self, finding: Finding, test: TestInfo) -> bool:
         """Does a report show the advice for a finding? A cause is described with the first test that has it, for
@@ -81,30 +82,29 @@ class Verdicts:
         return self._foreign[path]
 
     def _by_cause(self, findings: Iterable[Finding], test: TestInfo) -> list[Finding]:
-        judged: list[Finding] = []
-        for finding in findings:
-            if finding.kind != "collected" or finding.suspected:
-                judged += self._judged([finding], self.config, (), test)
-                continue
-            key = _key(finding)
-            first = self._first.get(key)
-            if first is None:
-                first = self._judged_variant(finding, test)
-                is_for_all = first.cut is None or first.cut.kind != KIND
-                if is_for_all and len(self._first) < _MOST:
-                    self._first[key] = _for_others(first, test)
-                judged.append(first)
-            else:
-                judged.append(_like(first, finding))
-        return judged
+        keyed = [(_key(finding), finding) for finding in findings]
+        if all(key in self._first for key, _ in keyed):
+            return [_like(self._first[key], finding) for key, finding in keyed]
+        with restored:
+            return [each for key, finding in keyed for each in self._judged_or_known(key, finding, test)]
+
+    def _judged_or_known(self, key: Hashable | None, finding: Finding, test: TestInfo) -> Sequence[Finding]:
+        if key in self._first:
+            return [_like(self._first[key], finding)]
+        if key is None:
+            return self._judged([finding], self.config, (), test)
+        first = self._judged_variant(finding, test)
+        is_for_all = first.cut is None or first.cut.kind != KIND
+        if is_for_all and len(self._first) < _MOST:
+            self._first[key] = _for_others(first, test)
+        return [first]
 
 
 def _for_others(first: Finding, test: TestInfo) -> Finding:
     """The first finding of a cause, with the advice for further tests."""
     if first.cut is None or not (first.cut.call or first.cut.file):
         return first
-    with restored:
-        cut, advice = for_others(first.cut, first.advice, test)
+    cut, advice = for_others(first.cut, first.advice, test)
     return changed(first, cut=cut, advice=advice)
 
 
