@@ -50,7 +50,8 @@ class Baseline:
         self._written = False
         self.output = Output(config.baseline) if self._update else None
         self._ran: set[str] = set()
-        self._seen: dict[str, dict[str, object]] = {}
+        self._seen: dict[str, tuple[dict[str, object], set[str]]] = {}
+        """By signatures: what the baseline has of them, and the tests."""
         self._new = 0
 
     def started(self, test: object) -> None:
@@ -65,11 +66,8 @@ class Baseline:
                 continue
             signature = finding.signature
             self._new += signature not in self._known and signature not in self._seen
-            entry = self._seen.setdefault(signature, {"cause": finding.cause, "kind": finding.kind, "tests": []})
-            tests = entry["tests"]
-            assert isinstance(tests, list)
-            if report.test.id not in tests:
-                tests.append(report.test.id)
+            _, tests = self._seen.setdefault(signature, ({"cause": finding.cause, "kind": finding.kind}, set()))
+            tests.add(report.test.id)
 
     def _fixed(self) -> list[str]:
         """Known leaks whose tests all ran, and that none of them has any more."""
@@ -101,9 +99,7 @@ class Baseline:
             return
         fixed = set(self._fixed())
         entries = {signature: entry for signature, entry in self._known.items() if signature not in fixed}
-        for signature, entry in self._seen.items():
-            tests = entry["tests"]
-            assert isinstance(tests, list)
+        for signature, (entry, tests) in self._seen.items():
             old = entries.get(signature, {}).get("tests", [])
             assert isinstance(old, list)
             kept = [test for test in old if test not in self._ran]

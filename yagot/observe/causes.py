@@ -39,6 +39,8 @@ class Causes:
     def __init__(self) -> None:
         self._first: dict[tuple[str, str, int], Finding] = {}
         self._general: dict[tuple[str, str, int], tuple[Step, ...]] = {}
+        self._new: dict[int, tuple[_Finding, Finding]] = {}
+        """Those of the last look that have a description of their own, as the core has them and as values."""
 
     def finding(self, found: _Finding) -> Finding:
         """A finding of the core's, with a description."""
@@ -60,7 +62,8 @@ class Causes:
                 hops=tuple(found.get("hops", ())),
                 further=True,
             )
-        return from_core(found)
+        new = self._new.pop(id(found), None)
+        return new[1] if new is not None and new[0] is found else from_core(found)
 
     def reported(self, finding: Finding) -> Finding:
         """A finding that was judged, with nothing that may be true of the first of its cause alone."""
@@ -74,6 +77,9 @@ class Causes:
 
     def learn(self, findings: Iterable[_Finding]) -> None:
         """Remembers the descriptions, whatever becomes of the findings."""
+        self._new = {}
         for found in findings:
             if not found["known"] and found["cycle_length"] > 0 and len(self._first) < _MOST:
-                self._first[_key(found)] = changed(from_core(found), hops=())
+                value = from_core(found)
+                self._new[id(found)] = found, value
+                self._first[_key(found)] = changed(value, hops=())
