@@ -12,9 +12,10 @@
 Py_ssize_t
 yagot_index_of(PyObject *tuple, PyObject *name)
 {
+    const Py_ssize_t length = PyUnicode_GET_LENGTH(name);
     for (Py_ssize_t i = 0; PyTuple_Check(tuple) && i < PyTuple_GET_SIZE(tuple); i++) {
         PyObject *item = PyTuple_GET_ITEM(tuple, i);
-        if (PyUnicode_CheckExact(item) && PyUnicode_Compare(item, name) == 0) {
+        if (PyUnicode_CheckExact(item) && PyUnicode_GET_LENGTH(item) == length && PyUnicode_Compare(item, name) == 0) {
             return i;
         }
     }
