@@ -159,11 +159,28 @@ def test_off_by_default_and_not_even_loaded(styles):
         """
         import sys
         def test_core():
-            assert "yagot._core" not in sys.modules
-            assert "yagot.observe.checker" not in sys.modules
+            loaded = {name for name in sys.modules if name.startswith("yagot")}
+            assert loaded <= {"yagot", "yagot.plugins", "yagot.plugins.pytest", "yagot.config", "yagot.errors"}
         """,
     )
     assert run(styles, "test_loaded.py").returncode == 0
+
+
+def test_pytest_rewrites_no_module_but_the_first(styles):
+    """That takes time, and again on each run where nothing can be written."""
+    styles.write(
+        "test_loaded.py",
+        """
+        import sys
+        def test_loaders():
+            modules = [module for name, module in sys.modules.items() if name.startswith("yagot.")]
+            assert "yagot._core" in sys.modules
+            rewritten = {m.__name__ for m in modules if type(m.__loader__).__module__.startswith("_pytest")}
+            assert rewritten <= {"yagot.plugins", "yagot.plugins.pytest"}
+            assert [finder for finder in sys.meta_path if type(finder).__module__.startswith("_pytest.")]
+        """,
+    )
+    assert run(styles, "--yagot", "test_loaded.py").returncode == 0
 
 
 def test_the_variables_of_old(styles):
