@@ -158,6 +158,7 @@ class Reports:
             report.nodeid, report.location = name, tuple(location)
         found = [from_dict(each) for each in report.yagot]
         told = getattr(report, "yagot_told", None)
+        del report.yagot  # pytest keeps all reports to the end
         if told is not None and report.outcome == "failed":  # not to be run again: it is shown
             self._tell(report, found if told["fails"] else [], told)
         for each in found:
