@@ -322,6 +322,27 @@ def test_promoted_twice(ledger):
     assert look(ledger, body)["findings"][0]["types"][f"{__name__}.Node"] == 2
 
 
+def test_garbage_that_young_collections_pass_over_is_counted_once(ledger):
+    class Doomed:
+        def __del__(self):
+            pass
+
+    def body():
+        doomed, items = Doomed(), []
+        doomed.me = doomed
+        items.append(items)
+        gc.collect(0)
+        del doomed, items
+        gc.collect(0)
+        gc.collect(0)
+
+    seen = look(ledger, body)
+    assert sorted((finding["kind"], finding["objects"], finding["count"]) for finding in seen["findings"]) == [
+        ("collected", 1, 1), ("collected", 1, 1),
+    ]  # fmt: skip
+    assert seen["garbage"] == seen["born"] - seen["survivors"]
+
+
 def test_generations_are_as_the_test_expects(ledger):
     places = []
 

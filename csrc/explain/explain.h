@@ -24,7 +24,8 @@ typedef struct {
     yagot_prediction *items;    /* owned */
     uint32_t count;
     size_t room;
-    bool finalizers;            /* some have one: only then can any survive */
+    bool finalizers;            /* some have one: only then can any survive a collection of all of them */
+    bool partial;               /* the collection may have been one of some of them: the others are garbage still */
 } yagot_predictions;
 
 /* By which labels findings are kept apart. */

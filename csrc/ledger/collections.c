@@ -126,7 +126,9 @@ yagot_after_collection(yagot_ledger *self, PyObject *info)
     if (saves_all) {
         return yagot_expect_saved(self);
     }
-    return yagot_check_predictions(self, yagot_gc_read_number(info, "generation") >= 1 ? 2 : 1, true);
+    const Py_ssize_t generation = yagot_gc_read_number(info, "generation");
+    self->predictions.partial = !self->state->generations && !YAGOT_FREE_THREADED && generation < 2;
+    return yagot_check_predictions(self, generation >= 1 ? 2 : 1, true);
 }
 
 /* -- our own -------------------------------------------------------------------------------------- */

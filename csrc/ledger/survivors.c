@@ -93,7 +93,7 @@ find_prediction(yagot_ledger *self, yagot_idtable *predicted, PyObject *object)
     uint32_t index = yagot_idtable_get(predicted, object);
     const yagot_prediction *item = index != YAGOT_NONE ? &self->predictions.items[index] : NULL;
     bool same = item != NULL && item->address == object && item->type == Py_TYPE(object);
-    return same && was_finalized(object) ? item : NULL;
+    return same && (self->predictions.partial || was_finalized(object)) ? item : NULL;
 }
 
 /* -- resurrected, or held for a moment ------------------------------------------------------------ */
@@ -153,7 +153,7 @@ find_stored(yagot_ledger *self, yagot_snapshot *survivors, PyObject *list)
     if (yagot_take_list(survivors, list) < 0) {
         return -1;
     }
-    PyObject *made = self->state->generations ? yagot_gc_objects(&self->gc, 0) : yagot_gc_new_hidden_list(0);
+    PyObject *made = yagot_gc_youngest(&self->gc);
     if (yagot_take_list(survivors, made) < 0) {
         return -1;
     }
@@ -239,7 +239,10 @@ sort_survivors(yagot_ledger *self, yagot_idtable *predicted, yagot_snapshot *sur
         PyObject *object = survivors->objects[i];
         const yagot_prediction *item = find_prediction(self, predicted, object);
         bool stored = item != NULL && survivors->flags[i] & YAGOT_REACHABLE;
-        if (item != NULL && wait) {
+        if (item != NULL && !stored && self->predictions.partial) {
+            uncount(self, item);        /* the next look finds it again */
+        }
+        else if (item != NULL && wait) {
             yagot_prediction saved = *item;
             saved.stored = stored;
             uncount(self, item);
@@ -288,7 +291,9 @@ find_survivors(yagot_ledger *self, int generation, bool wait)
 int
 yagot_check_predictions(yagot_ledger *self, int generation, bool wait)
 {
-    int result = self->predictions.finalizers ? find_survivors(self, generation, wait) : 0;
+    const yagot_predictions *predictions = &self->predictions;
+    bool any = predictions->finalizers || (predictions->partial && predictions->count > 0);
+    int result = any ? find_survivors(self, generation, wait) : 0;
     yagot_predictions_forget(&self->predictions);
     return result;
 }
@@ -316,10 +321,10 @@ yagot_forget_reused(yagot_ledger *self)
 {
     yagot_predictions *saved = &self->window.saved;
     yagot_idtable numbers;
-    if (saved->count == 0 || !self->state->generations) {
+    if (saved->count == 0) {
         return 0;
     }
-    PyObject *young = yagot_gc_objects(&self->gc, 0);
+    PyObject *young = yagot_gc_youngest(&self->gc);
     if (young == NULL) {
         return -1;
     }

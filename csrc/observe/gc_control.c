@@ -92,14 +92,18 @@ yagot_gc_new_hidden_list(Py_ssize_t size)
 PyObject *
 yagot_gc_all_objects(yagot_gc *gc)
 {
-    return hide(PyObject_CallNoArgs(gc->state->gc_get_objects));
+    /* without the argument, the first call would make a tuple of keywords for good */
+    return hide(PyObject_CallOneArg(gc->state->gc_get_objects, Py_None));
 }
 
-/* Those of a list that are not old: a new list. Steals the list. */
+/* Those of a list that are not old: a new list. Steals the list, which is NULL if an exception is set. */
 static PyObject *
 leave_out_old(yagot_gc *gc, PyObject *list)
 {
     Py_ssize_t young = 0, next = 0;
+    if (list == NULL || gc->old.pages == NULL) {
+        return list;
+    }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
         young += !yagot_gc_passes_for_old(gc, PyList_GET_ITEM(list, i));
     }
@@ -123,8 +127,14 @@ yagot_gc_generation(yagot_gc *gc, int generation)
 PyObject *
 yagot_gc_objects(yagot_gc *gc, int generation)
 {
-    PyObject *list = gc->state->generations ? yagot_gc_generation(gc, generation) : yagot_gc_all_objects(gc);
-    return list != NULL && gc->old.pages != NULL ? leave_out_old(gc, list) : list;
+    const bool generations = gc->state->generations;
+    return leave_out_old(gc, generations ? yagot_gc_generation(gc, generation) : yagot_gc_all_objects(gc));
+}
+
+PyObject *
+yagot_gc_youngest(yagot_gc *gc)
+{
+    return YAGOT_FREE_THREADED ? yagot_gc_new_hidden_list(0) : leave_out_old(gc, yagot_gc_generation(gc, 0));
 }
 
 int

@@ -57,8 +57,11 @@ int yagot_gc_saves_all(yagot_gc *gc);
 /* Objects of one generation, but for those that pass for old; all that are not set aside where there are no
  * generations. New reference. */
 PyObject *yagot_gc_objects(yagot_gc *gc, int generation);
-/* All objects of one generation, where there are generations. New reference. */
+/* All objects of one generation; without generations, of the youngest. New reference. */
 PyObject *yagot_gc_generation(yagot_gc *gc, int generation);
+/* What was made since the last collection of any kind, but for what passes for old; on free-threaded builds, where
+ * nobody knows, nothing. New reference. */
+PyObject *yagot_gc_youngest(yagot_gc *gc);
 /* Every tracked object that is not frozen. New reference. */
 PyObject *yagot_gc_all_objects(yagot_gc *gc);
 /* Every tracked object whose address is in a table. New reference. */
