@@ -219,6 +219,28 @@ def test_garbage_explains_nothing_that_it_hides(ledger, leaky):
     assert [finding["types"] for finding in found(ledger, leak)] == [{"list": 1}]
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="frames are objects there")
+def test_the_unused_memory_of_another_threads_frames_holds_nothing(ledger, leaky):
+    started, over = threading.Semaphore(0), threading.Event()
+
+    def wait():
+        started.release()
+        over.wait()
+
+    def leak():
+        threading.Thread(target=wait).start()
+        started.acquire()
+        node = Node()
+        leaky.incref(node)
+        for size in range(20, 50):
+            [[node] * size for _ in range(10)]  # noqa: B018  # in their memory the look makes objects of frames
+
+    try:
+        assert found(ledger, leak)
+    finally:
+        over.set()
+
+
 def test_a_subclass_of_threading_local_is_no_suspect(ledger):
     class Local(threading.local):
         pass

@@ -132,10 +132,22 @@ yagot_reach_wanted(yagot_reach *r)
 
 /* -- blocks --------------------------------------------------------------------------------------- */
 
+/* From 3.11 on the object of a running frame has room for the frame's variables, which are elsewhere: what is in there
+ * is of what the memory was used for before. The collector does not know such an object. */
+static void
+leave_out_room(yagot_block *block, PyTypeObject *const *head)
+{
+    enum { OWN_WORDS = PY_VERSION_HEX >= 0x030D0000 ? 10 : 8 };
+    bool running = PY_VERSION_HEX >= 0x030B0000 && head[0] == NULL && head[3] == &PyFrame_Type;
+    if (running && block->size > OWN_WORDS * sizeof *head) {
+        block->size = OWN_WORDS * sizeof *head;
+    }
+}
+
 /* Strings and numbers lead nowhere. Nor do the frames without references that code keeps of its last call before 3.11:
  * what is in them is of then. */
 static bool
-is_leaf(yagot_reach *r, const yagot_block *block)
+is_leaf(yagot_reach *r, yagot_block *block)
 {
     enum { HEAD = 2, HEAD_OF_COLLECTORS = 4 };
     PyTypeObject *head[HEAD_OF_COLLECTORS] = {0};
@@ -143,6 +155,7 @@ is_leaf(yagot_reach *r, const yagot_block *block)
     if (size < HEAD * sizeof *head || yagot_memory_read(r->memory, block->start, head, size) < size) {
         return true;
     }
+    leave_out_room(block, head);
     bool idle_frame = PY_VERSION_HEX < 0x030B0000 && head[HEAD] == NULL && head[HEAD + 1] == &PyFrame_Type;
     return idle_frame || head[1] == &PyUnicode_Type || head[1] == &PyBytes_Type || head[1] == &PyLong_Type
            || head[1] == &PyFloat_Type;
@@ -150,7 +163,7 @@ is_leaf(yagot_reach *r, const yagot_block *block)
 
 /* Objects of the collector's begin with its own words, since 3.12 maybe with those of their dict, too. */
 static bool
-is_known(yagot_reach *r, const yagot_block *block)
+is_known(yagot_reach *r, yagot_block *block)
 {
     enum { HEAD = 16, HEAD_AND_DICT = 32 };
     return is_walked(r, block->start) || (block->size > HEAD && is_walked(r, block->start + HEAD))
@@ -183,7 +196,7 @@ is_new(yagot_reach *r, uintptr_t address)
     return new;
 }
 
-/* Does a word lead to a block that is to be searched, and has not been yet? */
+/* Does a word lead to something that is to be searched, and has not been yet? That is the block then. */
 static bool
 leads_on(yagot_reach *r, uintptr_t word, yagot_block *block)
 {

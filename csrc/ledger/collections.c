@@ -4,7 +4,7 @@
  * setUpClass has made since. A full collection also releases what earlier tests have left.
  */
 #include "base/describe.h"
-#include "ledger/ledger.h"
+#include "ledger/suspects.h"
 
 enum { FIRST_LIMIT = 10000 };   /* objects that may grow old before the first full collection */
 
@@ -81,7 +81,7 @@ unlabel_births(yagot_ledger *self)
 static int
 look(yagot_ledger *self, int generation, PyObject *info)
 {
-    if (yagot_imports_settle(&self->imports, &self->labels, &self->gc) < 0) {
+    if (yagot_imports_settle(&self->imports, &self->labels, &self->gc) < 0 || yagot_sort_out_young(self) < 0) {
         return -1;
     }
     if (!self->window.open) {

@@ -81,6 +81,7 @@ typedef struct {
 typedef struct {
     yagot_idtable table;        /* to be looked at by boundaries -> the window's label */
     size_t count;
+    uint32_t label;             /* of the last window of which something was put off */
 } yagot_put_off;
 
 /* What end() is asked for. */

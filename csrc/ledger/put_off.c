@@ -24,6 +24,18 @@ add(yagot_put_off *put_off, PyObject *object, uint32_t label)
     return 0;
 }
 
+int
+yagot_forget_put_off(yagot_put_off *put_off)
+{
+    yagot_idtable_fini(&put_off->table);
+    put_off->count = 0;
+    if (yagot_idtable_init(&put_off->table) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
 /* It is not put off any more, if it was. */
 static int
 take_off(yagot_put_off *put_off, PyObject *object)
@@ -33,6 +45,21 @@ take_off(yagot_put_off *put_off, PyObject *object)
     }
     put_off->count--;
     return yagot_idtable_set_number(&put_off->table, object, 0);
+}
+
+int
+yagot_sort_out_young(yagot_ledger *self)
+{
+    if (self->state->generations || self->put_off.count == 0) {
+        return 0;
+    }
+    PyObject *young = yagot_gc_generation(&self->gc, 0);
+    int result = young != NULL ? 0 : -1;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(young); i++) {
+        result = take_off(&self->put_off, PyList_GET_ITEM(young, i));
+    }
+    Py_XDECREF(young);
+    return result;
 }
 
 static int
@@ -70,23 +97,22 @@ int
 yagot_put_off_suspects(yagot_ledger *self)
 {
     yagot_suspects *s = &self->suspects;
-    int result = s->kept != NULL ? add_kept(self) : add_list(self, s->found);
+    const bool ages = !self->state->generations && !self->window.open;
+    int result = yagot_sort_out_young(self);
+    self->put_off.label = s->kept != NULL ? self->window.label : self->put_off.label;
+    if (result == 0) {
+        result = s->kept != NULL ? add_kept(self) : add_list(self, s->found);
+    }
     result = result == 0 ? add_list(self, s->earlier) : result;
     Py_CLEAR(s->kept);
     yagot_forget_suspects(self);
-    return result;
+    return result == 0 && ages && self->put_off.count > 0 ? yagot_gc_let_age(&self->gc) : result;
 }
 
 int
 yagot_put_off_again(yagot_ledger *self)
 {
-    yagot_idtable_fini(&self->put_off.table);
-    self->put_off.count = 0;
-    if (yagot_idtable_init(&self->put_off.table) < 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    return add_list(self, self->suspects.found);
+    return yagot_forget_put_off(&self->put_off) < 0 ? -1 : add_list(self, self->suspects.found);
 }
 
 int
@@ -134,13 +160,12 @@ yagot_look_at_kept(yagot_ledger *self, PyObject **recurring)
     return result;
 }
 
-/* Keeps what was put off of the last window, for which no boundary is to wait then. Without generations nobody knows
- * what has an address anew. */
+/* Keeps what was put off of the last test's window, for which no boundary is to wait then. */
 static int
 keep_put_off(yagot_ledger *self)
 {
-    const uint32_t label = self->window.label;
-    if (yagot_label_young(self) < 0) {
+    const uint32_t label = self->put_off.label;
+    if (yagot_label_young(self) < 0 || yagot_sort_out_young(self) < 0) {
         return -1;
     }
     PyObject *list = yagot_gc_objects_in(&self->gc, &self->put_off.table);
@@ -152,7 +177,7 @@ keep_put_off(yagot_ledger *self)
             result = PyList_Append(kept, object) < 0 ? -1 : take_off(&self->put_off, object);
         }
     }
-    for (size_t i = 0; result == 0 && i < self->tracer.count; i++) {
+    for (size_t i = 0; result == 0 && i < self->tracer.count && label == self->window.label; i++) {
         const yagot_made *made = &self->tracer.made[i];
         result = made->window == label ? take_off(&self->put_off, made->object) : 0;
     }
@@ -161,7 +186,7 @@ keep_put_off(yagot_ledger *self)
     }
     Py_XDECREF(kept);
     Py_XDECREF(list);
-    return result;
+    return result == 0 && !self->state->generations ? yagot_forget_put_off(&self->put_off) : result;
 }
 
 PyObject *
@@ -171,7 +196,7 @@ yagot_late_references(yagot_ledger *self)
         return PyErr_NoMemory();
     }
     bool gc_was_enabled = yagot_begin_look(self);
-    bool resumes = self->suspects.kept == NULL && self->put_off.count > 0 && self->state->generations;
+    bool resumes = self->suspects.kept == NULL && self->put_off.count > 0;
     int result = resumes ? keep_put_off(self) : 0;
     result = result == 0 ? yagot_look_at_kept(self, NULL) : result;
     yagot_end_look(self, gc_was_enabled);

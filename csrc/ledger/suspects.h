@@ -46,6 +46,11 @@ PyObject *yagot_late_references(yagot_ledger *self);
 int yagot_put_off_suspects(yagot_ledger *self);
 /* The same at a boundary: only its suspects are still to be looked at. */
 int yagot_put_off_again(yagot_ledger *self);
+/* Nothing is put off any more. */
+int yagot_forget_put_off(yagot_put_off *put_off);
+/* Without generations: before what is young is not any more, sees to it that none of it passes for what was put off and
+ * had its address before. */
+int yagot_sort_out_young(yagot_ledger *self);
 /* Is a boundary to look at an object that was made in a window? */
 bool yagot_is_put_off(yagot_put_off *put_off, PyObject *object, uint32_t label);
 

@@ -62,7 +62,10 @@ open_window(yagot_ledger *self, PyObject *dropped, uint32_t test)
         return -1;
     }
     int garbage = label_what_is_there(self, test);
-    if (garbage < 0 || (w->marker = yagot_gc_new_marker(&self->gc)) == NULL
+    /* without generations no boundary looks at what earlier tests have left */
+    bool forgets = !self->state->generations && test != 0;
+    int put_off = forgets ? yagot_forget_put_off(&self->put_off) : yagot_sort_out_young(self);
+    if (garbage < 0 || put_off < 0 || (w->marker = yagot_gc_new_marker(&self->gc)) == NULL
         || yagot_gc_set_old_aside(&self->gc, garbage > 0) < 0
         || (dropped != NULL && yagot_keep_dropped(&w->dropped, dropped) < 0)) {
         return -1;

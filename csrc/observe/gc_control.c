@@ -406,6 +406,13 @@ yagot_gc_set_old_aside(yagot_gc *gc, bool garbage)
 }
 
 int
+yagot_gc_let_age(yagot_gc *gc)
+{
+    int moved = move_young(gc);
+    return moved != 0 ? (moved < 0 ? -1 : 0) : yagot_gc_collect(gc, 0) < 0 ? -1 : 0;
+}
+
+int
 yagot_gc_show_old(yagot_gc *gc)
 {
     if (gc->state->generations) {

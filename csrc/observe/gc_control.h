@@ -87,6 +87,8 @@ int yagot_gc_remove_callback(yagot_gc *gc);
 /* What is there now is old. `garbage`: there may be garbage among what is young, which a collection releases. What the
  * callback learns of it is in the fields. */
 int yagot_gc_set_old_aside(yagot_gc *gc, bool garbage);
+/* Without generations, between windows: what is there now is none of the youngest. */
+int yagot_gc_let_age(yagot_gc *gc);
 /* Where old objects were frozen by us, makes them visible again: all may hold references. */
 int yagot_gc_show_old(yagot_gc *gc);
 

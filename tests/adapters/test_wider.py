@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support import needs_generations
+from support import needs_counts, needs_generations
 
 NODE = """
     class Node:
@@ -166,7 +166,7 @@ LAST_TESTS = """
 """
 
 
-@needs_generations
+@needs_counts
 @pytest.mark.parametrize("option", ["--yagot-confirm", "--yagot-check-at=never", "--yagot-check-at=module"])
 def test_references_of_the_last_tests_are_looked_for_when_all_is_torn_down(project, leaky_directory, option):
     confirms = option == "--yagot-confirm"
@@ -174,6 +174,62 @@ def test_references_of_the_last_tests_are_looked_for_when_all_is_torn_down(proje
     result, found = run(project, LAST_TESTS, "-s", option, env=environment, check=confirms)
     assert found == {"test_forgets [later]": {"Object"}}, result.stdout
     assert result.stdout.count("runs") == 1  # nothing of the clean one was suspected
+
+
+FORGETS = """
+    import leaky
+
+    class Object:
+        pass
+
+    def test_forgets():
+        leaky.incref(Object())
+
+    def test_last():
+        pass
+"""
+
+
+@needs_counts
+def test_references_are_looked_for_after_the_runs_that_show_growth(project, leaky_directory):
+    result, found = run(project, FORGETS, "--yagot-repeat=1:2", env={"PYTHONPATH": str(leaky_directory)})
+    assert found == {"test_forgets": {"more"}, "test_forgets [later]": {"Object"}}, result.stdout
+
+
+MADE_ANEW = """
+    import gc
+    import leaky
+    import pytest
+
+    KEPT = []
+
+    class Object:
+        pass
+
+    @pytest.fixture(scope="module")
+    def cache():
+        yield
+        KEPT.clear()
+        KEPT.extend([Object() for _ in range(100)])
+        for _ in range(3 * COLLECTS):
+            gc.collect()
+        for made in KEPT:
+            leaky.incref(made)
+
+    def test_last(cache):
+        KEPT.extend([Object() for _ in range(100)])
+"""
+
+
+@needs_counts
+@pytest.mark.parametrize("option", ["--yagot-confirm", "--yagot-check-at=never"])
+@pytest.mark.parametrize("collects", [0, 1])
+def test_what_a_teardown_makes_where_the_last_tests_objects_were_is_not_the_tests(
+    project, leaky_directory, option, collects
+):
+    text = MADE_ANEW.replace("COLLECTS", str(collects))
+    result, found = run(project, text, option, env={"PYTHONPATH": str(leaky_directory)}, check=0)
+    assert found == {}, result.stdout
 
 
 FAILS_LATE = """

@@ -131,8 +131,7 @@ class Checker:
     def close(self, outcome: str, within: Within | None = None) -> None:
         """Closes the window before end(late=True) does: what is made from now on is not the test's. The arguments are
         as there."""
-        if _core.GENERATIONS or not self.config.confirm:  # else nobody could tell later which objects are the test's
-            self._look(outcome, True, within, early=True)
+        self._look(outcome, True, within, early=True)
 
     def _look(self, outcome: str, late: bool, within: Within | None, early: bool = False) -> None:
         """Closes the window, and looks at what the test has made."""
@@ -169,6 +168,7 @@ class Checker:
         seen, self._seen = self._seen if outcome == "passed" else None, None
         findings = self._reported(seen["findings"], again) if seen is not None else []
         if seen is not None and self._growth is not None:
+            self._references.put_off()
             findings += self._growth.findings(again)
         self._boundaries.end(rules, self._references.noisy())
         if seen is None:

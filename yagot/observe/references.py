@@ -157,6 +157,11 @@ class References:
         """Would late() look at anything?"""
         return self._is_late
 
+    def put_off(self) -> None:
+        """Other windows open before late() is called."""
+        if self._is_late:
+            self._ledger.put_off()
+
     def late(self) -> list[_Finding]:
         """The references of the last window, if end() was not to look for them."""
         if not self._is_late:
