@@ -233,7 +233,7 @@ def test_the_unused_memory_of_another_threads_frames_holds_nothing(ledger, leaky
         node = Node()
         leaky.incref(node)
         for size in range(20, 50):
-            [[node] * size for _ in range(10)]  # noqa: B018  # in their memory the look makes objects of frames
+            [[node] * size for _ in range(10)]  # in their memory the look makes objects of frames
 
     try:
         assert found(ledger, leak)

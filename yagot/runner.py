@@ -116,10 +116,10 @@ class TextTestRunner(unittest.TextTestRunner):
         """Runs a test or a suite; returns the result, as unittest's runner does."""
         if switched_off():
             return super().run(test)
-        if not _core.GENERATIONS:
-            self.stream.writeln("yagot: this Python's collector has no generations, so checks cost more")
         self.checker.start()
         try:
+            if not _core.GENERATIONS:
+                self.stream.writeln("yagot: this Python's collector has no generations, so checks cost more")
             result = super().run(wrap_tests(test, self.checker))
         except BaseException as error:
             self.checker.broke_off(error)

@@ -394,6 +394,9 @@ yagot_gc_set_old_aside(yagot_gc *gc, bool garbage)
         gc->just_counted = false;
         return result;
     }
+    if (gc->set_aside && garbage) {     /* a full one: of what is not set aside */
+        return yagot_gc_collect(gc, 2) < 0 ? -1 : 0;
+    }
     Py_ssize_t frozen = gc->set_aside ? 0 : yagot_gc_number(gc->state->gc_get_freeze_count);
     if (frozen < 0) {
         return -1;

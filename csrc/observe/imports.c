@@ -48,10 +48,17 @@ yagot_imports_remove(yagot_imports *m)
 
 /* -- what is young --------------------------------------------------------------------------------- */
 
+/* On free-threaded builds all are young. */
+static PyObject *
+young_objects(yagot_gc *gc, int generation)
+{
+    return generation > 0 || YAGOT_FREE_THREADED ? yagot_gc_objects(gc, generation) : yagot_gc_youngest(gc);
+}
+
 static int
 visit_generation(yagot_gc *gc, int generation, int (*visit)(PyObject *, void *), void *arg)
 {
-    PyObject *list = yagot_gc_objects(gc, generation);
+    PyObject *list = young_objects(gc, generation);
     int result = list != NULL ? 0 : -1;
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++) {
         result = visit(PyList_GET_ITEM(list, i), arg);
@@ -110,7 +117,7 @@ first_after(const yagot_imports *m, PyObject *youngest)
 int
 yagot_imports_settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
 {
-    PyObject *youngest = m->ended != NULL ? yagot_gc_objects(gc, 0) : NULL;
+    PyObject *youngest = m->ended != NULL ? yagot_gc_youngest(gc) : NULL;
     if (youngest == NULL) {
         return m->ended != NULL ? -1 : 0;
     }
@@ -198,7 +205,7 @@ int
 yagot_imports_label(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
     int result = label_new(m, labels, gc, label, true);
-    m->collected = (m->collected || m->marker != NULL) && gc->state->generations;
+    m->collected = m->collected || m->marker != NULL;
     Py_CLEAR(m->marker);        /* a collection keeps no order */
     return result;
 }
@@ -250,7 +257,7 @@ yagot_imports_leave(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32
         (void)label_new(m, labels, gc, label, false);
         (void)unlabel_dead(m, labels, gc, label);
         forget_young(m);
-        m->ended = gc->state->generations && !YAGOT_FREE_THREADED ? PyList_New(0) : NULL;
+        m->ended = !YAGOT_FREE_THREADED ? PyList_New(0) : NULL;
         m->ended_label = label;
         PyErr_Clear();
     }

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from support import needs_generations
 
 GARBAGE = """
     import unittest
@@ -96,6 +97,7 @@ def test_pytest(project, options, filters):
         assert len(set(re.findall(r"in a finalizer|a finalizer warns|unclosed file|never awaited", out))) == 4
 
 
+@needs_generations
 def test_pytest_later(project):
     """What becomes garbage at a boundary is released for its test, too."""
     project.write("test_all.py", GARBAGE + """
