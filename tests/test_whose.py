@@ -3,6 +3,8 @@
 import json
 import re
 import sys
+import textwrap
+import zipfile
 
 import pytest
 
@@ -441,6 +443,64 @@ def test_a_project_that_is_installed(installed):
     }
     out = installed.python("-m", "yagot", "config", check=0).stdout
     assert "project, installed too: book_shop, shelves" in out
+
+
+def install(project, **files_of):
+    """Distributions of these files, each in a wheel, installed by pip."""
+    for name, files in files_of.items():
+        info = f"{name}-1.dist-info"
+        with zipfile.ZipFile(project.path / f"{name}-1-py3-none-any.whl", "w") as wheel:
+            for path, text in files.items():
+                wheel.writestr(path, textwrap.dedent(text))
+            wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1\n")
+            wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr(f"{info}/top_level.txt", "acme\n")
+            wheel.writestr(f"{info}/RECORD", "")
+    wheels = [str(wheel) for wheel in project.path.glob("*.whl")]
+    project.python("-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target=site-packages", *wheels, check=0)
+
+
+PKGUTIL = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
+SHARED = {"implicit": {}, "pkgutil": {"acme/__init__.py": PKGUTIL}, "regular": {"acme/__init__.py": NODE}}
+
+
+@pytest.mark.parametrize("source", ["src/acme/shop/__init__.py", "acme/shop/__init__.py", None])
+@pytest.mark.parametrize("kind", SHARED)
+def test_what_others_install_beside_the_project(project, kind, source):
+    """Into a namespace, or where the project installs into a package of theirs."""
+    others = SHARED[kind] | {"acme/other/part/__init__.py": NODE, "acme/other/__init__.py": "", "acme/tool.py": NODE}
+    own = {} if kind == "regular" else SHARED[kind]
+    install(project, acme_other=others, acme_shop=own | {"acme/shop/__init__.py": "", "acme/shop/cart.py": NODE})
+    project.write("pyproject.toml", '[project]\nname = "acme.shop"\n')
+    if source is not None:
+        project.write(source, "")
+        project.write(source.replace("__init__", "cart"), NODE)
+    project.write("tests/test_beside.py", """
+        import gc
+        import unittest
+
+        class Test(unittest.TestCase):
+            def test_own(self):
+                from acme.shop import cart
+                cart.Node()
+                gc.collect()
+
+            def test_package(self):
+                from acme.other import part
+                part.Node()
+                gc.collect()
+
+            def test_module(self):
+                from acme import tool
+                tool.Node()
+        """)
+    tests = run_beside_packages(project, "discover", "-s", "tests", check=1)
+    theirs = {"test_package": "acme.other", "test_module": "acme.tool"}
+    if kind == "regular":
+        theirs = dict.fromkeys(theirs, "acme")
+    assert {name: [(f["verdict"], f["owner"]) for f in test["findings"]] for name, test in tests.items()} == {
+        "test_own": [("leak", "the project")], **{name: [("note", owner)] for name, owner in theirs.items()},
+    }  # fmt: skip
 
 
 def test_tests_inside_an_installed_package(installed):

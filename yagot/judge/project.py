@@ -2,13 +2,14 @@
 
 Code that is neither the standard library's nor installed is the project's; so is an installed package of the name that
 ``pyproject.toml`` gives, or of a package or module in the root directory, as tox and CI import it; and what
-holds the test files. With ``--source``, that alone is.
+holds the test files. With ``--source``, that alone is. A namespace is nobody's, for others may install into it: what
+counts is the outermost package in it that is none.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,11 +17,16 @@ from typing import Any
 
 from yagot import __builtins__ as __builtins__
 from yagot.files import file_of_module, namespace_of
-from yagot.originals import os
+from yagot.originals import io, os
 from yagot.places import HOME, PACKAGES, find_root, in_package
 
 STANDARD_LIBRARY = "the standard library"
 PROJECT = "the project"
+
+_CODE = (".py", ".so", ".pyd")
+_LONGEST_NAMESPACE = 4000
+_MAKES_NAMESPACE = re.compile(r"\b(extend_path|declare_namespace)\b")
+_MAKES_MORE = re.compile(r"^\s*(def|class|from\s+\.)", re.MULTILINE)
 
 _NO_PACKAGES = {
     *("setup", "conftest", "noxfile", "tasks"),
@@ -35,10 +41,37 @@ def is_standard_file(path: str) -> bool:
 
 
 @functools.cache
-def distribution(path: str) -> str | None:
-    """The top-level package of a file that was installed."""
+def _is_namespace(directory: str) -> bool:
+    """Is it a directory of packages that several distributions may install into, and nothing else?"""
+    file = os.path.join(directory, "__init__.py")
+    try:
+        if not os.path.exists(file):
+            return not any(name.startswith("__init__.") for name in os.listdir(directory))
+        if os.path.getsize(file) > _LONGEST_NAMESPACE:
+            return False
+        with io.open(file, encoding="utf-8") as opened:
+            text = opened.read()
+    except (OSError, ValueError):
+        return False
+    return bool(_MAKES_NAMESPACE.search(text)) and not _MAKES_MORE.search(text)
+
+
+def _installed_parts(path: str) -> list[str]:
+    """``["acme", "shop", "cart"]`` of ``…/site-packages/acme/shop/cart.py``; nothing of what is not installed."""
     installed = in_package(path)
-    return installed.split(os.sep)[0].removesuffix(".py") if installed is not None else None
+    *directories, file = (installed or "").split(os.sep)
+    return [*directories, file.partition(".")[0]] if installed else []
+
+
+@functools.cache
+def distribution(path: str) -> str | None:
+    """The outermost package, or module, of a file that was installed: no namespace."""
+    parts = _installed_parts(path)
+    place = path.removesuffix(in_package(path) or "")
+    depth = 1
+    while depth < len(parts) and parts[depth - 1].isidentifier() and _is_namespace(place + os.sep.join(parts[:depth])):
+        depth += 1
+    return ".".join(parts[:depth]).removesuffix(".__init__") if parts else None
 
 
 def _file_of(name: str) -> str:
@@ -105,31 +138,49 @@ def _plain(name: str) -> str:
 
 
 def _installed_as(name: str) -> Iterator[str]:
-    """The top-level packages that a distribution has installed, by its ``top_level.txt`` or ``RECORD``."""
+    """The packages that a distribution has installed, by its ``RECORD`` or ``top_level.txt``."""
     for place in sys.path:
         if os.path.basename(place) not in PACKAGES:
             continue
         for directory in Path(place).glob("*.dist-info"):
             if _plain(directory.name.partition("-")[0]) == _plain(name):
-                yield from _top_levels(directory)
+                yield from _recorded(directory) or _top_levels(directory)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def _top_levels(directory: Path) -> Iterator[str]:
-    try:
-        yield from (directory / "top_level.txt").read_text(encoding="utf-8").split()
-    except OSError:
-        try:
-            lines = (directory / "RECORD").read_text(encoding="utf-8").splitlines()
-        except OSError:
-            return
-        for line in lines:
-            top, slash, _ = line.partition(",")[0].partition("/")
-            if (slash or top.endswith(".py")) and "." not in top.removesuffix(".py"):
-                yield top.removesuffix(".py")
+    for name in _text_of(directory / "top_level.txt").split():
+        if not _is_namespace(str(directory.parent / name)):
+            yield name
+
+
+def _recorded(directory: Path) -> set[str]:
+    """The outermost packages of its own, and the modules elsewhere, of a distribution."""
+    files = {line.partition(",")[0] for line in _text_of(directory / "RECORD").splitlines()}
+
+    def is_own(package: str) -> bool:
+        return f"{package}/__init__.py" in files and not _is_namespace(str(directory.parent / package))
+
+    found = set()
+    for file in files:
+        *directories, name = file.split("/")
+        parts = [*directories, name.partition(".")[0]]
+        if not file.endswith(_CODE) or not all(map(str.isidentifier, parts)):
+            continue
+        own = (depth for depth in range(1, len(parts)) if is_own("/".join(parts[:depth])))
+        found.add(".".join(parts[: next(own, len(parts))]))
+    return {package for package in found if not package.endswith(".__init__")}
 
 
 def _packages_in(directory: Path, marked: bool) -> Iterator[str]:
-    """Packages and modules right in a directory; where they are *marked*, packages have an ``__init__.py``."""
+    """Packages and modules right in a directory, or in a namespace there; where they are *marked*, packages have an
+    ``__init__.py``."""
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except OSError:
@@ -139,7 +190,9 @@ def _packages_in(directory: Path, marked: bool) -> Iterator[str]:
         if not name.isidentifier() or name in _NO_PACKAGES or name.startswith("test_"):
             continue
         is_package = os.path.isdir(entry) and (not marked or os.path.exists(os.path.join(entry, "__init__.py")))
-        if is_package or name != entry.name:
+        if is_package and _is_namespace(entry.path):
+            yield from [f"{name}.{inner}" for inner in _packages_in(Path(entry.path), marked=True)] or [name]
+        elif is_package or name != entry.name:
             yield name
 
 
@@ -147,8 +200,15 @@ def _names_of(root: Path) -> set[str]:
     name = _distribution_name(root)
     found = {*_packages_in(root / "src", marked=False), *_packages_in(root, marked=True)} - {"src"}
     if name:
-        found |= {_plain(name), *_installed_as(name)}
+        found |= {*_installed_as(name)} or {_plain(name), name.lower().replace("-", "_")}
     return found - {*sys.stdlib_module_names}
+
+
+def _entries(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
 
 
 class Project:
@@ -173,18 +233,35 @@ class Project:
         named = any(name == place or name.startswith(f"{place}.") for place in self.source)
         return named or (file != "" and os.path.abspath(file).startswith(tuple(self._directories)))
 
+    def _is_ours(self, file: str) -> bool:
+        """Is an installed file the project's?"""
+        parts = _installed_parts(file)
+        if any(name.startswith(parts[0]) for name in self.names):
+            if any(".".join(parts[:depth]) in self.names for depth in range(1, len(parts) + 1)):
+                return True
+        package = distribution(file) or ""
+        if "." not in package:
+            return False
+        paths = [os.path.join(self.root, place, *package.split(".")) for place in ("src", "")]
+        return any(os.path.exists(f"{path}.py") or os.path.isdir(path) for path in paths)
+
+    def _is_shared(self, name: str, place: str) -> bool:
+        """Is it a namespace that the project, too, has packages in?"""
+        shared = any(own.startswith(f"{name}.") for own in self.names)
+        return shared and _is_namespace(place.removesuffix(f"{os.sep}__init__.py"))
+
     def owner_of_file(self, file: str, name: str = "") -> str:
         """PROJECT, STANDARD_LIBRARY or the package that the file, of a module if it is known, was installed with."""
         if self.source:
             if self._is_source(name, file):
                 return PROJECT
-        elif name in self._test_modules or name.partition(".")[0] in self.names:
+        elif name in self._test_modules:
             return PROJECT
         if is_standard_file(file):
             return STANDARD_LIBRARY
         package = distribution(file)
         if package is not None:
-            return PROJECT if not self.source and package in self.names else package
+            return PROJECT if not self.source and self._is_ours(file) else package
         if not file and name.partition(".")[0] in sys.stdlib_module_names:
             return STANDARD_LIBRARY
         return PROJECT if not self.source else name.partition(".")[0] or "others"
@@ -202,11 +279,18 @@ class Project:
         places = [(name, HOME + name) for name in sys.stdlib_module_names]
         for directory in sys.path:
             if os.path.basename(directory) in PACKAGES:
-                with contextlib.suppress(OSError):
-                    entries = os.listdir(directory)
-                    places += [(entry.partition(".")[0], os.path.join(directory, entry)) for entry in entries]
-        expected = {name: self._number(file, name) for name, file in places if name.isidentifier()}
-        self.modules.update(expected | dict.fromkeys(self.source, 0) | self.modules)
+                places += [(entry.partition(".")[0], os.path.join(directory, entry)) for entry in _entries(directory)]
+        expected: dict[str, int] = {}
+        while places:
+            name, file = places.pop()
+            if not name.rpartition(".")[2].isidentifier():
+                continue
+            if self._is_shared(name, file):  # what is not known of it is the project's
+                places += [(f"{name}.{entry.partition('.')[0]}", os.path.join(file, entry)) for entry in _entries(file)]
+            else:
+                expected.setdefault(name, self._number(file, name))
+        known = dict.fromkeys(self.source or self.names, 0)
+        self.modules.update(expected | known | self.modules)
 
     def add_test(self, module: str) -> None:
         """A test of this module is about to run; an installed package that holds its own tests is the project."""
@@ -238,7 +322,9 @@ class Project:
         for name in list(sys.modules):
             if name not in self._sorted and type(name) is str:
                 self._sorted.add(name)
-                self.modules[name] = self._number(_file_of(name), name)
+                file = _file_of(name)
+                if not self._is_shared(name, file):
+                    self.modules[name] = self._number(file, name)
 
     def lines(self) -> Iterator[str]:
         """For ``yagot config``."""
