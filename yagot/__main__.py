@@ -6,16 +6,23 @@ import argparse
 import os
 import signal
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from yagot import __builtins__ as __builtins__
 from yagot import __version__
 from yagot.config import OPTIONS
-from yagot.errors import UserError, complain
+from yagot.errors import UserError, complain, refuse
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, as all else does; those of the commands are of its class, too."""
+
+    def error(self, message: str) -> NoReturn:
+        refuse(self.prog, message)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="yagot", description="Leak checks for every test.", allow_abbrev=False)
+    parser = _Parser(prog="yagot", description="Leak checks for every test.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"yagot {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     run = commands.add_parser(
@@ -144,11 +151,10 @@ def _show(options: argparse.Namespace) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; returns the exit status (docs: reference, exit statuses)."""
-    parser = _parser()
-    options, rest = parser.parse_known_args(arguments)
-    if options.command != "run" and rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
+        options, rest = _parser().parse_known_args(arguments)
+        if options.command != "run" and rest:
+            refuse(f"yagot {options.command}", f"unrecognized arguments: {' '.join(rest)}")
         return _run(options, rest) if options.command == "run" else _show(options)
     except UserError as error:
         return complain(error)

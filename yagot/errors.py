@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from yagot import __builtins__ as __builtins__
 
@@ -29,6 +30,12 @@ def complain(text: object) -> int:
     """Prints what is wrong; returns the exit status."""
     say(text)
     return USAGE_ERROR
+
+
+def refuse(command: str, text: str) -> NoReturn:
+    """A command (``yagot merge``) does not take such arguments; where to find the right ones is in the same line."""
+    name = command.partition(" ")[2]
+    raise UserError(f"{f'{name}: ' if name else ''}{text} ({command} --help shows what there is)")
 
 
 def _exit(text: str) -> BaseException:

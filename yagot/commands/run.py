@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import os
 import sys
 import unittest
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from yagot import __builtins__ as __builtins__
 from yagot.config import Config, load, misspelt
-from yagot.errors import USAGE_ERROR, complain
+from yagot.errors import USAGE_ERROR, UserError, complain, refuse
 from yagot.originals import without_collections
 from yagot.report.reporters import make_reporters
 
@@ -76,6 +77,11 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
             runners.append(self)
 
     class Program(unittest.TestProgram):
+        def _initArgParsers(self) -> None:
+            super()._initArgParsers()  # type: ignore[misc]
+            for parser in (self._main_parser, self._discovery_parser):  # type: ignore[attr-defined]
+                parser.error = functools.partial(refuse, "yagot run")
+
         def createTests(self, *args: Any, **keywords: Any) -> None:
             """Called when the arguments are known to be good, and before anything is imported: reports begin here."""
             if self.verbosity > 1:
@@ -83,7 +89,10 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
             checker.run.reporters += make_reporters(config, "all")
             if getattr(options, "durations", None) is not None:
                 checker.run.reporters.append(_Durations(options.durations))
-            super().createTests(*args, **keywords)
+            try:
+                super().createTests(*args, **keywords)
+            except ImportError as error:  # a directory to begin in; a test's module that fails is a failed test
+                raise UserError(f"run: {error}") from None
 
     sys.path.insert(0, os.getcwd())
     program = Program(module=None, argv=["yagot run", *rest], testRunner=Runner, exit=False)

@@ -236,9 +236,10 @@ class Project:
     def _is_ours(self, file: str) -> bool:
         """Is an installed file the project's?"""
         parts = _installed_parts(file)
-        if any(name.startswith(parts[0]) for name in self.names):
-            if any(".".join(parts[:depth]) in self.names for depth in range(1, len(parts) + 1)):
-                return True
+        if any(name.startswith(parts[0]) for name in self.names) and not self.names.isdisjoint(
+            ".".join(parts[:depth]) for depth in range(1, len(parts) + 1)
+        ):
+            return True
         package = distribution(file) or ""
         if "." not in package:
             return False
