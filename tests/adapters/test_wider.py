@@ -252,6 +252,40 @@ def test_a_wider_fixture_that_fails_in_its_teardown_fails_the_last_test(project)
     assert found == {}
 
 
+STOPPED = """
+    import pytest
+
+    KEPT = []
+
+    @pytest.fixture(scope="module")
+    def wide():
+        node("setup")
+        yield
+        node("teardown")
+        KEPT.clear()
+
+    def test_a(wide):
+        KEPT.append(node("kept"))
+
+    def test_b(wide):
+        STOP
+
+    def test_c(wide):
+        pass
+"""
+TORN = {"test_a [later]": {"kept"}, "test_b [after]": {"teardown"}} if pytest.version_tuple >= (8, 3) else {}
+
+
+@needs_generations
+@pytest.mark.parametrize("stop, further", [
+    ("assert False", TORN), ("node('own')", {"test_b": {"own"}}), ("raise KeyboardInterrupt", None),
+])  # fmt: skip
+def test_what_is_left_when_the_run_stops_early_is_reported(project, stop, further):
+    result, found = run(project, STOPPED.replace("STOP", stop), "-x")
+    assert found == ({"test_a [before]": {"setup"}, **further} if further is not None else {}), result.stdout
+    assert result.returncode == (1 if further is not None else 2)
+
+
 OF_A_FUNCTION = """
     import pytest
 

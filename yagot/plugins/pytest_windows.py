@@ -23,7 +23,7 @@ from yagot.plugins.pytest_reports import Raised, Reports, Told, shown_error, tex
 
 if TYPE_CHECKING:
     from yagot.judge.rules import Rule
-    from yagot.model import Problem, TestReport
+    from yagot.model import Problem, TestInfo, TestReport
     from yagot.observe.checker import Checker
 
 
@@ -314,7 +314,7 @@ class Windows:
         from yagot.model import LATER
 
         found: list[tuple[TestReport, bool]] = []
-        if self.checker.is_idle(info_of(nextitem) if nextitem is not None else None):
+        if self.checker.is_idle(self._following(item, nextitem)):
             return
         raised = self.phases.afterwards(lambda: found.extend(self._late(item, nextitem)), item, nextitem)
         failing: dict[str, list[TestReport]] = {}
@@ -329,6 +329,12 @@ class Windows:
             self._report(item, name, reports, raised)
             raised = ""
 
+    @staticmethod
+    def _following(item: pytest.Item, nextitem: Any) -> TestInfo | None:
+        """The test that comes next; none if the run ends here, be it before its time."""
+        stops = nextitem is None or item.session.shouldfail or item.session.shouldstop
+        return None if stops else info_of(nextitem)
+
     def _late(self, item: pytest.Item, nextitem: Any) -> Iterator[tuple[TestReport, bool]]:
         """Reports, and whether they fail."""
         if self.report is not None and self.settings is not None:
@@ -336,7 +342,7 @@ class Windows:
             further = self._with_further_runs(item, nextitem, late)
             if further is not None:
                 yield further, further.fails(self.settings.report_only)
-        for report in self.checker.boundary(info_of(nextitem) if nextitem is not None else None):
+        for report in self.checker.boundary(self._following(item, nextitem)):
             yield report, self.checker.run.fails(report)
 
     def _report(self, item: pytest.Item, name: str, reports: list[TestReport], raised: str) -> None:
