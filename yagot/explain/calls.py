@@ -20,6 +20,7 @@ from yagot.explain.source import (
     nodes_of,
     parameters,
     read,
+    remembered,
     unmangled,
 )
 from yagot.originals import ast, os
@@ -104,6 +105,7 @@ def _called(value: ast.expr | None) -> str:
     return getattr(func, "id", getattr(func, "attr", ""))
 
 
+@remembered
 def _returned(function: Function) -> Iterator[ast.expr]:
     for node in nodes_of(function):
         if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
@@ -113,34 +115,46 @@ def _returned(function: Function) -> Iterator[ast.expr]:
 def _hands_out(function: Function, name: str) -> bool:
     """Does a function return what a call of *name* has made, and nothing else?"""
     made = {owner for owner, _ in _bindings(function, {name})}
-    values = list(_returned(function))
+    values = _returned(function)
     return bool(values) and all(_called(v) == name or getattr(v, "id", None) in made for v in values)
+
+
+@remembered
+def _bound(function: Function) -> Iterator[tuple[str, ast.expr, ast.stmt]]:
+    """What gets what calls make: the name of what is called, the variable or attribute, and the statement."""
+    for node in nodes_of(function):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and _called(node.value):
+            target = node.targets[0]
+            if isinstance(target, ast.Name) or _is_own(target):
+                yield _called(node.value), target, node
+        if isinstance(node, ast.With | ast.AsyncWith):
+            for item in node.items:
+                if isinstance(item.optional_vars, ast.Name) and _called(item.context_expr):
+                    yield _called(item.context_expr), item.optional_vars, node
 
 
 def _bindings(function: Function, names: set[str]) -> Iterator[tuple[str, ast.stmt]]:
     """The variables and attributes that get what a call of one of the *names* makes, and the statements."""
-    for node in nodes_of(function):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and _called(node.value) in names:
-            target = node.targets[0]
-            if isinstance(target, ast.Name) or _is_own(target):
-                yield ast.unparse(target), node
-        if isinstance(node, ast.With | ast.AsyncWith):
-            for item in node.items:
-                if isinstance(item.optional_vars, ast.Name) and _called(item.context_expr) in names:
-                    yield item.optional_vars.id, node
+    return ((ast.unparse(target), node) for name, target, node in _bound(function) if name in names)
+
+
+@remembered
+def _handing_out(source: Source, name: str) -> Iterator[tuple[str, str]]:
+    """The functions of a file that do so, with the classes whose methods they are."""
+    for function in source.functions_with(f"{name}("):
+        if not isinstance(function, ast.Lambda) and _hands_out(function, name):
+            yield source.class_of(function), function.name
 
 
 def _makers(cycle: Cycle, name: str) -> set[str]:
     """A class and the functions that make such objects: those of modules, and methods of the test's class."""
     tests = {(source.path, source.class_of(function)) for source, function in functions_of_test(cycle)}
-    found = {name}
-    for source in cycle.sources():
-        for function in source.functions_with(f"{name}("):
-            cls = source.class_of(function)
-            is_plain = not isinstance(function, ast.Lambda) and (not cls or (source.path, cls) in tests)
-            if is_plain and _hands_out(function, name):
-                found.add(getattr(function, "name", name))
-    return found
+    return {name} | {
+        function
+        for source in cycle.sources()
+        for cls, function in _handing_out(source, name)
+        if not cls or (source.path, cls) in tests
+    }
 
 
 def owners(cycle: Cycle, link: Link) -> list[Owner]:
@@ -262,17 +276,24 @@ def is_test_case(cycle: Cycle, source: Source) -> bool:
     return test is not None and (has(test.module, name, "addCleanup") or any(b.endswith("TestCase") for b in bases))
 
 
+@remembered
+def _making(source: Source, name: str) -> Iterator[tuple[Function, list[ast.Call], list[tuple[str, ast.stmt]]]]:
+    """The functions of a file that mention a class, with their calls of it, and where they keep what these make."""
+    for function in source.functions_with(f"{name}("):
+        nodes = list(nodes_of(function))
+        making = [node for node in nodes if isinstance(node, ast.Call) and _called(node) == name]
+        yield function, making, [each for node in nodes for each in _kept_in(node, name)]
+
+
 def where_made(cycle: Cycle, link: Link) -> str:
     """Where a program makes the objects of a link, in words; empty if there are many places."""
     found: dict[str, str] = {}
     for source in cycle.sources():
-        for function in source.functions_with(f"{link.class_name}("):
-            lines = [n.lineno for n in nodes_of(function) if isinstance(n, ast.Call) and _called(n) == link.class_name]
-            is_run = cycle.run is None or function in cycle.run
-            if lines and is_run and not isinstance(function, ast.Lambda):
+        for function, making, _ in _making(source, link.class_name):
+            if making and (cycle.run is None or function in cycle.run) and not isinstance(function, ast.Lambda):
                 cls = source.class_of(function)
                 name = f"{cls}.{function.name}()" if cls else f"{function.name}()"
-                found[name] = f"{name}, {shown_path(relative(source.path))}:{lines[0]}"
+                found[name] = f"{name}, {shown_path(relative(source.path))}:{making[0].lineno}"
     return f"made in {' and '.join(found.values())}" if 0 < len(found) <= _MOST_MAKING else ""
 
 
@@ -284,9 +305,7 @@ def keeper(cycle: Cycle, link: Link) -> Keeper | None:
     found: dict[str, None] = {}
     places: list[Place] = []
     for source in cycle.sources():
-        for function in source.functions_with(f"{link.class_name}("):
-            making = [n for n in nodes_of(function) if isinstance(n, ast.Call) and _called(n) == link.class_name]
-            kept = [each for node in nodes_of(function) for each in _kept_in(node, link.class_name)]
+        for function, making, kept in _making(source, link.class_name):
             if len(kept) != len(making):
                 return None
             found |= dict.fromkeys(text for text, _ in kept)
