@@ -53,4 +53,28 @@ yagot_snapshot_find(yagot_snapshot *snapshot, PyObject *object)
     return index;
 }
 
+/* The same for what is surely the address of an object, as a traversal shows it: no two objects have one slot. */
+static inline uint32_t
+yagot_snapshot_index(yagot_snapshot *snapshot, const PyObject *object)
+{
+    return yagot_idtable_get(&snapshot->table, object);
+}
+
+/* To be called on the way through all objects: fetches one that comes soon, and what the next but few has beside it. */
+static inline void
+yagot_snapshot_prefetch(const yagot_snapshot *snapshot, uint32_t index)
+{
+    enum { SOON = 16, NEARLY = 6 };
+    if (index + SOON < snapshot->count) {
+        __builtin_prefetch(snapshot->objects[index + SOON]);
+        PyObject *object = snapshot->objects[index + NEARLY];
+        if (PyDict_CheckExact(object)) {
+            __builtin_prefetch(((PyDictObject *)object)->ma_keys);
+        }
+        else if (PyList_CheckExact(object)) {
+            __builtin_prefetch(((PyListObject *)object)->ob_item);
+        }
+    }
+}
+
 #endif

@@ -21,6 +21,7 @@ typedef struct {
     uint32_t *seen, visitor;    /* the visitor that saw an object last, where frames borrow */
     uint8_t set;                /* flag to set */
     uint32_t left;              /* so many objects may still be marked: with none, there is nowhere to go */
+    uint32_t passed;            /* what is marked before this index is not met any more: it goes on the stack */
 } walk;
 
 static int
@@ -79,7 +80,7 @@ static int
 visit_subtract(PyObject *child, void *arg)
 {
     walk *w = arg;
-    uint32_t index = yagot_snapshot_find(w->snapshot, child);
+    uint32_t index = yagot_snapshot_index(w->snapshot, child);
     if (index != YAGOT_NONE && !already_counted(w, index)) {
         w->snapshot->refs[index]--;
     }
@@ -92,11 +93,13 @@ visit_mark(PyObject *child, void *arg)
 {
     walk *w = arg;
     yagot_snapshot *s = w->snapshot;
-    uint32_t index = yagot_snapshot_find(s, child);
+    uint32_t index = yagot_snapshot_index(s, child);
     if (index != YAGOT_NONE && !(s->flags[index] & (YAGOT_REACHABLE | w->set))) {
         s->flags[index] |= w->set;
-        w->stack[w->depth++] = index;
         w->left--;
+        if (index < w->passed) {
+            w->stack[w->depth++] = index;
+        }
     }
     return 0;
 }
@@ -110,20 +113,31 @@ mark_from_stack(walk *w)
     w->depth = 0;
 }
 
+/* Marks what is held from outside, and what the collector passes over. */
+static void
+mark_roots(walk *w)
+{
+    yagot_snapshot *s = w->snapshot;
+    w->left = s->count;
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (s->refs[i] > 0) {
+            s->flags[i] |= YAGOT_REACHABLE;
+        }
+        w->left -= (s->flags[i] & YAGOT_REACHABLE) != 0;
+    }
+}
+
+/* Goes through the objects in their order, which is mostly that of their addresses, and back only where it has to. */
 static void
 mark_reachable(walk *w)
 {
     yagot_snapshot *s = w->snapshot;
     w->set = YAGOT_REACHABLE;
-    w->left = s->count;
-    for (uint32_t i = 0; i < s->count; i++) {
-        if (s->refs[i] > 0 || !PyObject_IS_GC(s->objects[i])) {     /* the collector passes over the latter, too */
-            s->flags[i] |= YAGOT_REACHABLE;
-            w->left--;
-        }
-    }
+    mark_roots(w);
     for (uint32_t i = 0; i < s->count && w->left > 0; i++) {
-        if (s->refs[i] > 0 || !PyObject_IS_GC(s->objects[i])) {
+        yagot_snapshot_prefetch(s, i);
+        if (s->flags[i] & YAGOT_REACHABLE) {
+            w->passed = i + 1;
             w->stack[w->depth++] = i;
             mark_from_stack(w);
         }
@@ -136,7 +150,7 @@ static int
 visit_add(PyObject *child, void *arg)
 {
     walk *w = arg;
-    uint32_t index = yagot_snapshot_find(w->snapshot, child);
+    uint32_t index = yagot_snapshot_index(w->snapshot, child);
     if (index != YAGOT_NONE && !already_counted(w, index)) {
         w->snapshot->refs[index]++;
     }
@@ -148,7 +162,7 @@ visit_release(PyObject *child, void *arg)
 {
     walk *w = arg;
     yagot_snapshot *s = w->snapshot;
-    uint32_t index = yagot_snapshot_find(s, child);
+    uint32_t index = yagot_snapshot_index(s, child);
     if (index == YAGOT_NONE || s->flags[index] & (YAGOT_REACHABLE | YAGOT_RELEASED)
         || already_counted(w, index)) {
         return 0;
@@ -209,7 +223,7 @@ mark_later(walk *w)
 {
     yagot_snapshot *s = w->snapshot;
     w->set = YAGOT_LATER;
-    w->left = s->count;
+    w->left = w->passed = s->count;
     for (uint32_t i = 0; i < s->count; i++) {
         if (is_unreachable_dropped(s, i) && !(s->flags[i] & YAGOT_LATER)) {
             s->flags[i] |= YAGOT_LATER;
@@ -225,6 +239,7 @@ static void
 settle_dicts(yagot_snapshot *s)
 {
     for (uint32_t i = 0; i < s->count; i++) {
+        yagot_snapshot_prefetch(s, i);
         PyObject *owner = s->objects[i];
         PyObject *dict = PyType_Check(owner) ? yagot_subclasses_dict((PyTypeObject *)owner) : yagot_inline_dict(owner);
         uint32_t index = dict != NULL ? yagot_snapshot_find(s, dict) : YAGOT_NONE;
@@ -267,7 +282,9 @@ yagot_find_garbage(yagot_snapshot *s, yagot_found *found)
     }
     bool dropped = false;
     for (uint32_t i = 0; i < s->count; i++) {
+        yagot_snapshot_prefetch(s, i);
         traverse_counting(&w, i, visit_subtract);
+        s->flags[i] |= PyObject_IS_GC(s->objects[i]) ? 0 : YAGOT_REACHABLE;
     }
     mark_reachable(&w);
     for (uint32_t i = 0; i < s->count && !dropped; i++) {

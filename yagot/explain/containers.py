@@ -26,11 +26,12 @@ _DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict
 
 _ITEM = r"\[[^]\n]*\]"
 _INTO_ITSELF = re.compile(
-    rf"^[ \t]*(\w+)(?:(?:{_ITEM})*(?:\.(?:{'|'.join(ADDING)})\(| *\+=)|(?:{_ITEM})+ *=)"
-    r"(?:[^(\n]|(?<![\w)\]])\()*?\b\1\b(?! *[.(\[])",
-    re.MULTILINE,
+    rf"[ \t]*(\w+)(?:(?:{_ITEM})*(?:\.(?:{'|'.join(ADDING)})\(| *\+=)|(?:{_ITEM})+ *=)"
+    r"(?:[^(\n]|(?<![\w)\]])\()*?\b\1\b(?! *[.(\[])"
 )
 """A line on which something may be put into itself: ``end += [None, end, end]``; not what a call makes of it."""
+_SIGNS = tuple(map(re.compile, (rf"\.(?:{'|'.join(ADDING)})\(", r"\+=", r"\] *=")))
+"""What such a line has. Each is found quickly, as it begins with a certain character."""
 
 
 class _Store(NamedTuple):
@@ -149,7 +150,8 @@ def _into_itself(path: str) -> Sequence[int]:
             text = file.read()
     except OSError:
         return ()
-    return [text.count("\n", 0, found.start(1)) + 1 for found in _INTO_ITSELF.finditer(text)]
+    starts = {text.rfind("\n", 0, found.start()) + 1 for sign in _SIGNS for found in sign.finditer(text)}
+    return [text.count("\n", 0, start) + 1 for start in sorted(starts) if _INTO_ITSELF.match(text, start)]
 
 
 @functools.lru_cache(maxsize=10_000)
