@@ -20,10 +20,9 @@ from yagot.observe.budget import LookBudget
 from yagot.observe.release import Ledger
 from yagot.originals import dataclasses
 
-FREE_OBJECTS = {"module": 1 << 18, "class": 1 << 20, "test": 1 << 20}
-"""A look takes about a microsecond for each object. Who asks for more looks than there are by default pays for them."""
-
-OBJECTS_FOR_EACH_TEST = 64
+OBJECTS = {"module": (1 << 17, 16), "class": (1 << 20, 64), "test": (1 << 20, 64)}
+"""How many may be looked at for free, and more for each test. A look takes up to half a microsecond for each object: these
+are three hundredths of what short tests take. Who asks for more looks than there are by default pays for them."""
 
 PARTS: dict[str, tuple[str, ...]] = {
     "test": ("id",), "class": ("module", "classname"), "module": ("module",), "session": (),
@@ -54,11 +53,11 @@ class Boundaries:
         self._tests: list[Judged] = []
         self._previous: TestInfo | None = None
         self._place = operator.attrgetter(*PARTS.get(self.at) or ("__class__",))  # which is the same for all tests
-        self._budget = LookBudget(ledger, FREE_OBJECTS.get(self.at, 0), OBJECTS_FOR_EACH_TEST)
+        self._budget = LookBudget(ledger, *OBJECTS.get(self.at, (0, 0)))
 
     def start(self) -> None:
         """The tests are collected."""
-        if self.at in FREE_OBJECTS:
+        if self.at in OBJECTS:
             self._budget.expect(self._ledger.tracked)
 
     def begin(self, test: TestInfo) -> int:
