@@ -2,9 +2,12 @@
 
 import contextlib
 import gc
+import os
+import struct
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -239,6 +242,45 @@ def test_the_unused_memory_of_another_threads_frames_holds_nothing(ledger, leaky
         assert found(ledger, leak)
     finally:
         over.set()
+
+
+def wait_until_it_sleeps(thread):
+    stat = Path(f"/proc/self/task/{thread.native_id}/stat")
+    clock = time.pthread_getcpuclockid(thread.ident)
+    before = -1
+    while stat.read_text().rpartition(")")[2].split()[0] != "S" or before != time.clock_gettime_ns(clock):
+        before = time.clock_gettime_ns(clock)
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="nobody knows the numbers of threads there")
+@pytest.mark.parametrize("runs", [False, True])
+def test_a_thread_that_has_not_run_since_holds_nothing_of_the_window(ledger, leaky, runs):
+    """Its stack has words that were addresses before. If it has run meanwhile, one of them may be a reference."""
+    lists = [[number] for number in range(300)]
+    addresses = [id(each) for each in lists]
+    reading, writing = os.pipe()
+    words = struct.pack(f"{len(addresses)}P", *addresses)
+    thread = threading.Thread(target=leaky.wait_with, args=(words, reading))
+    thread.start()
+    wait_until_it_sleeps(thread)
+    try:
+        ledger.begin((), 1)
+        if runs:
+            os.write(writing, b".")
+        lists.clear()
+        leaked = []  # where one of those was
+        leaky.incref(leaked)
+        was_there = id(leaked) in addresses
+        del leaked
+        seen = ledger.end(look=True, references=True)
+    finally:
+        os.write(writing, b"x")
+        thread.join()
+        os.close(reading)
+        os.close(writing)
+    assert was_there
+    assert [each["references"] for each in seen["findings"]] == ([] if runs else [1])
 
 
 def test_a_subclass_of_threading_local_is_no_suspect(ledger):

@@ -8,6 +8,7 @@
 
 #include "find/blocks.h"
 #include "find/holders.h"
+#include "observe/asleep.h"
 
 typedef struct {
     uint32_t index;             /* of a wanted object */
@@ -23,6 +24,8 @@ typedef struct {
     yagot_hit *hits;            /* owned array: what the holder under way leads to */
     size_t hit_count, hit_room;
     size_t frames;              /* stacks of frames that were met, but for those of threads */
+    const yagot_asleep *asleep; /* borrowed */
+    uint32_t since;             /* all that is wanted was made since the window with this label began; 0: not known */
     size_t budget;              /* bytes that may still be searched */
     uint32_t settled;           /* so many wanted objects are not looked for any more: counts never go up */
     bool failed;                /* memory was short */
@@ -52,7 +55,7 @@ void yagot_reach_object(yagot_reach *reach, PyObject *object);
 void yagot_reach_statics(yagot_reach *reach);
 /* What the interpreter's data leads to, as arrays of callbacks. After yagot_reach_pass_over_shown(). */
 void yagot_reach_beyond_statics(yagot_reach *reach);
-/* stacks.c: the stacks of all other threads. */
+/* stacks.c: the stacks of all other threads, but for those that are asleep since. */
 void yagot_reach_stacks(yagot_reach *reach);
 
 #endif

@@ -106,10 +106,20 @@ search_running(yagot_reach *r, long number)
     (void)pthread_attr_destroy(&attributes);
 }
 
+/* Has a thread not run since the first of the wanted objects was made? */
+static bool
+is_asleep(const yagot_reach *r, long number)
+{
+    return r->since != 0 && yagot_is_asleep(r->asleep, number, r->since);
+}
+
 static void
 search_c_stack(long thread, void *reach)
 {
     yagot_reach *r = reach;
+    if (is_asleep(r, thread)) {
+        return;
+    }
     uintptr_t end = stack_pointer(thread), start = (end & ~(uintptr_t)7) - RED_ZONE;
     if (end == 0) {
         search_running(r, thread);
@@ -120,6 +130,12 @@ search_c_stack(long thread, void *reach)
 }
 
 #if PY_VERSION_HEX >= 0x030B0000
+static long
+number_of(const PyThreadState *t)
+{
+    return (long)t->native_thread_id;
+}
+
 /* Frames lie in memory of their own: in chunks, of which the newest is in use up to its top. */
 static void
 search_frames_of(yagot_reach *r, const PyThreadState *t)
@@ -132,6 +148,12 @@ search_frames_of(yagot_reach *r, const PyThreadState *t)
     }
 }
 #else
+static long
+number_of(const PyThreadState *Py_UNUSED(t))
+{
+    return 0;                   /* nobody's */
+}
+
 /* A frame does not say how much of its stack is in use while it runs. */
 static void
 search_frames_of(yagot_reach *r, const PyThreadState *t)
@@ -149,7 +171,7 @@ search_frames(yagot_reach *r)
     PyThreadState *self = PyThreadState_Get();
     PyThreadState *t = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
     for (; t != NULL; t = PyThreadState_Next(t)) {
-        if (t != self) {
+        if (t != self && !is_asleep(r, number_of(t))) {
             search_frames_of(r, t);
         }
     }

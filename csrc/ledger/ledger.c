@@ -384,6 +384,7 @@ ledger_dealloc(yagot_ledger *self)
     Py_CLEAR(self->gc.watch);
     yagot_imports_fini(&self->imports);
     yagot_tracer_fini(&self->tracer);
+    yagot_asleep_fini(&self->asleep);
     yagot_idtable_fini(&self->labels.table);
     yagot_idtable_fini(&self->put_off.table);
     Py_CLEAR(self->module);

@@ -17,6 +17,7 @@
 
 #include "explain/explain.h"
 #include "find/garbage.h"
+#include "observe/asleep.h"
 #include "observe/gc_control.h"
 #include "observe/imports.h"
 #include "observe/rest.h"
@@ -117,6 +118,7 @@ typedef struct {
     yagot_labels labels;        /* observe/test_labels.h */
     yagot_tracer tracer;        /* observe/tracer.h */
     yagot_rest rest;            /* observe/rest.h */
+    yagot_asleep asleep;        /* observe/asleep.h */
     yagot_window window;
     yagot_findings findings;    /* explain/findings.h: of the window, or of the references at a boundary */
     yagot_findings late;        /* of earlier tests' objects, until the next boundary reports them */

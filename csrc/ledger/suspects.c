@@ -156,12 +156,29 @@ look_beyond_bodies(memory_look *look, bool garbage)
     }
 }
 
+/* The label of the first window that has made any of what is wanted. What has none is of the last window, or of a
+ * further run of its test; at a boundary nobody knows then: 0. */
+static uint32_t
+first_label(const memory_look *look)
+{
+    yagot_ledger *self = look->ledger;
+    const yagot_snapshot *wanted = look->reach.h->wanted;
+    uint32_t first = self->asleep.label;
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        uint32_t label = yagot_labels_get(&self->labels, wanted->objects[i]);
+        first = label < first && (label != 0 || look->question->boundary) ? label : first;
+    }
+    return first;
+}
+
 /* All places that hold what is in them, those that are soon searched first. */
 static int
 look_in_memory(memory_look *look)
 {
     yagot_reach *r = &look->reach;
     int opened = yagot_reach_init(r, r->h);
+    r->asleep = &look->ledger->asleep;
+    r->since = first_label(look);
     look->blind = opened > 0;
     if (opened < 0 || look_into_bodies(look, false) < 0) {
         return -1;

@@ -70,13 +70,14 @@ open_window(yagot_ledger *self, PyObject *dropped, uint32_t test)
         || (dropped != NULL && yagot_keep_dropped(&w->dropped, dropped) < 0)) {
         return -1;
     }
-    if (test != 0) {
-        self->labels.test = test;
-    }
     if (!yagot_is_tracked(w->marker)) {
         PyObject_GC_Track(w->marker);
     }
     w->label = test != 0 ? yagot_label_of_window(test, YAGOT_TEST) : 0;
+    if (test != 0) {
+        self->labels.test = test;
+        yagot_asleep_note(&self->asleep, w->label);
+    }
     return self->settings.native ? yagot_tracer_resume(&self->tracer, w->label) : 0;
 }
 

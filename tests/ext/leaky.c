@@ -2,7 +2,9 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* -- functions ------------------------------------------------------------------------------------ */
 
@@ -119,6 +121,27 @@ leaky_malloc(PyObject *Py_UNUSED(module), PyObject *size)
         memory[0] = 1;
     }
     Py_RETURN_NONE;
+}
+
+/* Waits without the GIL until a pipe gives an 'x', with words on the stack that were addresses once: no bug. */
+static PyObject *
+leaky_wait_with(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    enum { MOST = 4096 };
+    volatile char stack[MOST] = {0};
+    const char *words;
+    Py_ssize_t size;
+    char got = 0;
+    int pipe;
+    if (!PyArg_ParseTuple(args, "y#i", &words, &size, &pipe)) {
+        return NULL;
+    }
+    memcpy((void *)stack, words, size < MOST ? (size_t)size : MOST);
+    Py_BEGIN_ALLOW_THREADS
+    while (got != 'x' && read(pipe, &got, 1) == 1) {
+    }
+    Py_END_ALLOW_THREADS
+    return PyLong_FromLong(stack[0]);
 }
 
 /* -- a type whose traverse function does not show its member -------------------------------------- */
@@ -348,6 +371,7 @@ static PyMethodDef methods[] = {
     {"make_silent_type", leaky_make_silent_type, METH_NOARGS, NULL},
     {"remember", leaky_remember, METH_O, NULL},
     {"malloc", leaky_malloc, METH_O, NULL},
+    {"wait_with", leaky_wait_with, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
