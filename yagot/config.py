@@ -69,8 +69,8 @@ class Config:
     ``class`` or ``module``, of the ``session``, or ``never``. What is found names the test that made it, with
     ``[later]`` behind its name; ``[before]`` marks what was made before a test, e.g. by its ``setUpClass``, and
     ``[after]`` what was made after the last one. A suite with many objects and few tests
-    is not looked at everywhere: looks at the ends of modules may go through 260,000 objects (of classes and tests,
-    through a million), and 64 more for each test, and the last one through all."""
+    is not looked at everywhere: looks at the ends of modules may go through 130,000 objects, and 16 more for each test
+    (of classes and tests, through a million, and 64 more), and the last one through all."""
     repeat: str = ""
     """``W:N``: run each test W times more to warm up and about 2·N times counted, and report what grows by the same
     amount each time: objects, with a path to one of them, references to older objects, allocated blocks, the C heap,
