@@ -486,9 +486,21 @@ NAMED = """
         def __len__(self):
             raise AssertionError("code of the object runs")
         __getitem__ = __len__
+        @classmethod
+        def make_child(cls):
+            def made(child):
+                child.itself = child
+            made(Child())
 
     class Items(dict):
         __getitem__ = __iter__ = Element.__len__
+
+    def link(child):
+        child.linked = child
+
+    def generator():
+        itself = yield
+        yield itself
 
     class Test(unittest.TestCase):
         def tearDown(self):
@@ -505,6 +517,14 @@ NAMED = """
             Mixed().keep()
         def test_attribute_that_the_owner_sets(self):
             Owner().own(Child())
+        def test_attribute_that_a_function_sets(self):
+            link(Child())
+        def test_attribute_that_a_class_method_sets(self):
+            Element.make_child()
+        def test_variable_of_a_generator(self):
+            suspended = generator()
+            next(suspended)
+            suspended.send(suspended)
         def test_item_of_a_subclass_in_c(self):
             element = Element("a")
             ElementTree.Element.append(element, element)
@@ -522,6 +542,7 @@ def test_attributes_have_names_in_what_a_test_itself_collects(project):
     without = causes_of_named(project, "pass")
     assert without["test_item_of_a_subclass_in_c"] == ["test_named.Element[]"]
     assert without["test_cached_property"] == ["test_named.Graph.view → test_named.View._graph"]
+    assert without["test_variable_of_a_generator"] == ["generator generator local 'itself'"]
     assert causes_of_named(project, "gc.collect()") == without
 
 

@@ -136,7 +136,7 @@ yagot_suspended_frame(PyObject *object)
 {
     const char *name = PyGen_CheckExact(object) ? "gi_frame" : PyCoro_CheckExact(object) ? "cr_frame"
                        : PyAsyncGen_CheckExact(object) ? "ag_frame" : NULL;
-    PyObject *frame = name != NULL && !yagot_is_gentle() ? read_attribute(object, name) : NULL;
+    PyObject *frame = name != NULL ? read_attribute(object, name) : NULL;
     if (frame != NULL && !PyFrame_Check(frame)) {
         Py_CLEAR(frame);    /* None: the generator has finished */
     }
