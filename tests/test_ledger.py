@@ -298,6 +298,23 @@ def test_a_full_collection_by_the_test_hides_nothing(ledger):
     assert look(ledger, body)["garbage"] == 1
 
 
+def test_a_dropped_object_whose_dict_is_made_in_the_window(ledger):
+    class Part:
+        pass
+
+    class Whole:
+        def __init__(self):
+            self.part = Part()
+            self.part.whole, self.part.part = self, Part()
+
+    def look_at(body):
+        wholes = (Whole(),)
+        (finding,) = look(ledger, lambda: body(wholes[0]), wholes)["findings"]
+        return finding["objects"]
+
+    assert look_at(id) == look_at(vars) == look_at(lambda whole: vars(whole.part)) == 3
+
+
 @pytest.mark.parametrize("generation", [0, 1, 2])
 def test_what_was_promoted_and_dropped_is_found(ledger, generation):
     def body():

@@ -10,6 +10,7 @@
  * is simulated by reference counting, and what survives that is what the collector would have to do.
  */
 #include "find/garbage.h"
+#include "base/attributes.h"
 #include "base/describe.h"
 #include "find/memory_scan.h"
 
@@ -331,6 +332,17 @@ visit_owned(PyObject *child, void *arg)
     return 0;
 }
 
+/* The dict of an older instance may have been made in the window, one of the first objects of the snapshot: what it
+ * leads to is as old as the attributes are. Inline values the instance itself has shown. */
+static void
+traverse_dict(PyObject *object, uint32_t first, closure *c)
+{
+    PyObject *dict = yagot_inline_dict(object) == NULL ? yagot_existing_dict(object) : NULL;
+    if (dict != NULL && yagot_snapshot_find(c->snapshot, dict) < first) {
+        yagot_traverse(dict, visit_owned, c);
+    }
+}
+
 int
 yagot_add_dropped(yagot_snapshot *s, const yagot_dropped *dropped, size_t count)
 {
@@ -352,10 +364,12 @@ yagot_add_dropped(yagot_snapshot *s, const yagot_dropped *dropped, size_t count)
         s->refs[index] -= dropped[i].outside;
         if (index < first) {
             yagot_traverse(object, visit_owned, &c);
+            traverse_dict(object, first, &c);
         }
     }
     for (uint32_t i = first; i < s->count && !c.failed; i++) {
         yagot_traverse(s->objects[i], visit_owned, &c);
+        traverse_dict(s->objects[i], first, &c);
     }
     yagot_snapshot_fini(&c.seen);
     return c.failed ? -1 : 0;
