@@ -312,7 +312,11 @@ def test_a_dropped_object_whose_dict_is_made_in_the_window(ledger):
         (finding,) = look(ledger, lambda: body(wholes[0]), wholes)["findings"]
         return finding["objects"]
 
-    assert look_at(id) == look_at(vars) == look_at(lambda whole: vars(whole.part)) == 3
+    def set_many(whole):
+        for number in range(100):
+            setattr(whole, f"name_{number}", number)
+
+    assert look_at(id) == look_at(vars) == look_at(lambda whole: vars(whole.part)) == look_at(set_many) == 3
 
 
 @pytest.mark.parametrize("generation", [0, 1, 2])

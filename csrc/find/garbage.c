@@ -337,8 +337,9 @@ visit_owned(PyObject *child, void *arg)
 static void
 traverse_dict(PyObject *object, uint32_t first, closure *c)
 {
-    PyObject *dict = yagot_inline_dict(object) == NULL ? yagot_existing_dict(object) : NULL;
-    if (dict != NULL && yagot_snapshot_find(c->snapshot, dict) < first) {
+    PyObject *dict = yagot_existing_dict(object);
+    bool inline_still = yagot_inline_dict(object) != NULL && ((PyDictObject *)dict)->ma_values != NULL;
+    if (dict != NULL && !inline_still && yagot_snapshot_find(c->snapshot, dict) < first) {
         yagot_traverse(dict, visit_owned, c);
     }
 }
