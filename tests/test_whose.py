@@ -1048,6 +1048,31 @@ def test_code_made_at_run_time_is_nobodys(installed):
     }
 
 
+CLOSED_EARLY = """
+    import unittest
+
+    async def work(items):
+        return items
+
+    def make():
+        items = []
+        items.append(work(items))
+        items[0].close()
+
+    class Test(unittest.TestCase):
+        def test(self):
+            make()
+    """
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="closing it lets go of its variables")
+def test_a_coroutine_that_was_closed_before_it_began_is_its_modules(project):
+    project.write("test_early.py", CLOSED_EARLY)
+    (finding,) = project.tests("test_early", check=1)["test"]["findings"]
+    assert (finding["verdict"], finding["owner"]) == ("leak", "the project")
+    assert "made at run time" not in finding["cause"]
+
+
 IMPERSONATING = """
     import types
 

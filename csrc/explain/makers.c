@@ -76,9 +76,9 @@ typedef struct {
     bool passing;               /* modules were searched, which may have other functions later */
 } maker;
 
-/* Does code say that it is in a file that was imported, as a module of its own? */
-static bool
-is_of_imported_file(PyObject *object)
+/* The name of the imported module whose file the code says that it is in; borrowed, or NULL. */
+static PyObject *
+module_of_file(PyObject *object)
 {
     PyCodeObject *code = yagot_code_of(object);
     PyObject *module, *name;
@@ -87,25 +87,28 @@ is_of_imported_file(PyObject *object)
         PyObject *dict = PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
         PyObject *file = dict != NULL ? PyDict_GetItemString(dict, "__file__") : NULL;
         if (file != NULL && PyUnicode_Check(file) && PyUnicode_Compare(file, code->co_filename) == 0) {
-            return true;
+            return name;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* Whose is a function, frame or generator? If it was made at run time, as templates are, in no module that was imported
  * and in no file of Python's, or in one that is another module (Hypothesis puts its functions there), its names are
- * data; and it is nobody's unless its module is known. So are the methods that namedtuple() makes. */
+ * data; and it is nobody's unless its module is known. So are the methods that namedtuple() makes. A generator that was
+ * closed before it began has no frame any more that would lead to its module: it is that of its file. */
 static maker
 maker_of_code(PyObject *modules, PyObject *object)
 {
     PyObject *globals = yagot_globals_of(object), *imported = PyImport_GetModuleDict();
-    PyObject *name = globals != NULL && PyDict_Check(globals) ? PyDict_GetItemString(globals, "__name__") : NULL;
+    PyObject *name = globals != NULL && PyDict_Check(globals) ? PyDict_GetItemString(globals, "__name__")
+                     : globals == NULL ? module_of_file(object) : NULL;
     PyObject *module = name != NULL && PyUnicode_CheckExact(name) ? PyDict_GetItem(imported, name) : NULL;
-    bool is_imported = module != NULL && (!PyModule_Check(module) || PyModule_GetDict(module) == globals);
+    bool is_imported = module != NULL
+                       && (!PyModule_Check(module) || globals == NULL || PyModule_GetDict(module) == globals);
     bool known = name != NULL && modules != NULL && PyDict_GetItem(modules, name) != NULL;
     maker m = {.module = Py_XNewRef(name)};
-    m.at_run_time = !is_imported && (yagot_is_generated(object) || is_of_imported_file(object));
+    m.at_run_time = !is_imported && (yagot_is_generated(object) || module_of_file(object) != NULL);
     m.whose = m.at_run_time && !known ? NOBODY : whose_module(modules, name, false);
     Py_XDECREF(globals);
     return m;
