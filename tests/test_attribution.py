@@ -113,6 +113,30 @@ def test_the_dict_of_an_older_instance_does_not_make_it_the_tests(suite):
 
 
 @needs_generations
+def test_who_has_put_the_first_thing_into_an_older_dict_has_not_made_it(suite):
+    """Before 3.14 it is not tracked until then."""
+    tests = suite("""
+    OLD, KEPT = {}, []
+
+    class A(unittest.TestCase):
+        def test_1_makes(self):
+            KEPT.append(Node())
+
+        def test_2_stores(self):
+            OLD["list"] = []
+
+        def test_3_closes_a_cycle(self):
+            OLD["node"], KEPT[0].old = KEPT[0], OLD
+
+        def test_4_drops(self):
+            global OLD
+            OLD = None
+            KEPT.clear()
+    """)
+    assert [name for name in tests if tests[name]["findings"]] == ["test_1_makes [later]"]
+
+
+@needs_generations
 def test_what_a_finalizer_makes_is_not_what_a_fixture_had_made_there(suite):
     tests = suite(MAKER + """
     class A(unittest.TestCase):

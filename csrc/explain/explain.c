@@ -232,16 +232,25 @@ import_label_of(explainer *x, uint32_t component)
     return a->labels != NULL ? a->import : 0;
 }
 
-/* The label of who made a component: the first that an object of its own has, of a test rather than of an import; else
- * of what hangs off it. The dict of an instance goes with that, whoever has set its first attribute. 0 if there is
- * nobody to blame. */
+/* Before 3.14 the collector knows a dict only once something is in it that it knows, and the dict may be much older. */
+static bool
+may_be_older(PyObject *object)
+{
+    return PY_VERSION_HEX < 0x030E0000 && PyDict_CheckExact(object);
+}
+
+/* The label of who made a component: the first that an object of its own has, of a test rather than of an import, and
+ * of a dict only if no other object has one; else of what hangs off it. The dict of an instance goes with that, whoever
+ * has set its first attribute. 0 if there is nobody to blame. */
 static uint32_t
 label_of(explainer *x, uint32_t component)
 {
     const yagot_graph *g = &x->graph;
     uint32_t first = g->member_start[component], found = 0;
+    bool is_doubtful = false;
     for (uint32_t i = first; i < g->member_start[component + 1]; i++) {
-        uint32_t label = yagot_labels_get(x->attribution->labels, g->objects[g->members[i]]);
+        PyObject *object = g->objects[g->members[i]];
+        uint32_t label = yagot_labels_get(x->attribution->labels, object);
         bool own = i - first < g->own_size[component];
         if (x->part[g->members[i]]) {
             continue;
@@ -249,9 +258,11 @@ label_of(explainer *x, uint32_t component)
         if (label == YAGOT_REPORTED && own) {
             return 0;
         }
+        bool surer = own && is_doubtful && !may_be_older(object) && !yagot_label_is_import(label);
         if (label != 0 && label != YAGOT_REPORTED && label != x->attribution->import
-            && (found == 0 || (own && yagot_label_is_import(found)))) {
+            && (found == 0 || (own && yagot_label_is_import(found)) || surer)) {
             found = label;
+            is_doubtful = may_be_older(object);
         }
     }
     return found;
