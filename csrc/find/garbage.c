@@ -338,8 +338,8 @@ static void
 traverse_dict(PyObject *object, uint32_t first, closure *c)
 {
     PyObject *dict = yagot_existing_dict(object);
-    bool inline_still = yagot_inline_dict(object) != NULL && ((PyDictObject *)dict)->ma_values != NULL;
-    if (dict != NULL && !inline_still && yagot_snapshot_find(c->snapshot, dict) < first) {
+    bool is_inline = dict != NULL && yagot_inline_dict(object) == dict && ((PyDictObject *)dict)->ma_values != NULL;
+    if (dict != NULL && !is_inline && yagot_snapshot_find(c->snapshot, dict) < first) {
         yagot_traverse(dict, visit_owned, c);
     }
 }
