@@ -26,7 +26,8 @@
 #  define YAGOT_FREE_THREADED 0
 #endif
 
-/* From 3.14 on, frames hold borrowed references that only the collector's own visitor can tell apart. */
+/* From 3.14 on, running and suspended frames hold borrowed references that only the collector's own visitor can tell
+ * apart. */
 #if PY_VERSION_HEX >= 0x030E0000
 #  define YAGOT_BORROWING_FRAMES 1
 #else

@@ -50,8 +50,9 @@ walk_fini(walk *w)
     PyMem_RawFree(w->seen);
 }
 
-/* A frame of 3.14+ may show a borrowed reference beside an owned one: count a referent once. That can
- * only make an object look alive. */
+/* A suspended frame of 3.14+, which its generator shows, may have a borrowed reference beside an owned one: count a
+ * referent once. That can only make an object look alive. The object of a frame that is over owns what it shows, and
+ * any other shows no variables. */
 static inline bool
 already_counted(walk *w, uint32_t index)
 {
@@ -70,8 +71,7 @@ traverse_counting(walk *w, uint32_t index, visitproc visit)
 {
     PyObject *object = w->snapshot->objects[index];
 #if YAGOT_BORROWING_FRAMES
-    bool borrows = PyGen_Check(object) || PyCoro_CheckExact(object) || PyAsyncGen_CheckExact(object)
-                   || PyFrame_Check(object);
+    bool borrows = PyGen_Check(object) || PyCoro_CheckExact(object) || PyAsyncGen_CheckExact(object);
     w->visitor = borrows ? index + 1 : 0;
 #endif
     yagot_traverse(object, visit, w);
@@ -333,13 +333,12 @@ visit_owned(PyObject *child, void *arg)
 }
 
 /* The dict of an older instance may have been made in the window, one of the first objects of the snapshot: what it
- * leads to is as old as the attributes are. Inline values the instance itself has shown. */
+ * leads to is as old as the attributes are. An instance that does not show its dict has shown the values. */
 static void
 traverse_dict(PyObject *object, uint32_t first, closure *c)
 {
     PyObject *dict = yagot_existing_dict(object);
-    bool is_inline = dict != NULL && yagot_inline_dict(object) == dict && ((PyDictObject *)dict)->ma_values != NULL;
-    if (dict != NULL && !is_inline && yagot_snapshot_find(c->snapshot, dict) < first) {
+    if (dict != NULL && yagot_snapshot_find(c->snapshot, dict) < first && yagot_count_shown(object, dict) > 0) {
         yagot_traverse(dict, visit_owned, c);
     }
 }
