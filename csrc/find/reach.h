@@ -24,7 +24,7 @@ typedef struct {
     yagot_hit *hits;            /* owned array: what the holder under way leads to */
     size_t hit_count, hit_room;
     size_t frames;              /* stacks of frames that were met, but for those of threads */
-    const yagot_asleep *asleep; /* borrowed */
+    const yagot_asleep *asleep; /* borrowed; for the stacks, as is the next */
     uint32_t since;             /* all that is wanted was made since the window with this label began; 0: not known */
     size_t budget;              /* bytes that may still be searched */
     uint32_t settled;           /* so many wanted objects are not looked for any more: counts never go up */

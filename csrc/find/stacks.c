@@ -59,7 +59,7 @@ has_number(yagot_reach *r, const PyThreadState *thread, long number)
 {
 #if PY_VERSION_HEX >= 0x030B0000
     (void)r;
-    return thread->native_thread_id == (unsigned long)number;
+    return yagot_number_of_thread(thread) == number;
 #else
     enum { FIRST = 8, MOST = 256 };
     int32_t description[MOST];
@@ -106,18 +106,11 @@ search_running(yagot_reach *r, long number)
     (void)pthread_attr_destroy(&attributes);
 }
 
-/* Has a thread not run since the first of the wanted objects was made? */
-static bool
-is_asleep(const yagot_reach *r, long number)
-{
-    return r->since != 0 && yagot_is_asleep(r->asleep, number, r->since);
-}
-
 static void
 search_c_stack(long thread, void *reach)
 {
     yagot_reach *r = reach;
-    if (is_asleep(r, thread)) {
+    if (yagot_is_asleep(r->asleep, thread, r->since)) {
         return;
     }
     uintptr_t end = stack_pointer(thread), start = (end & ~(uintptr_t)7) - RED_ZONE;
@@ -130,12 +123,6 @@ search_c_stack(long thread, void *reach)
 }
 
 #if PY_VERSION_HEX >= 0x030B0000
-static long
-number_of(const PyThreadState *t)
-{
-    return (long)t->native_thread_id;
-}
-
 /* Frames lie in memory of their own: in chunks, of which the newest is in use up to its top. */
 static void
 search_frames_of(yagot_reach *r, const PyThreadState *t)
@@ -148,12 +135,6 @@ search_frames_of(yagot_reach *r, const PyThreadState *t)
     }
 }
 #else
-static long
-number_of(const PyThreadState *Py_UNUSED(t))
-{
-    return 0;                   /* nobody's */
-}
-
 /* A frame does not say how much of its stack is in use while it runs. */
 static void
 search_frames_of(yagot_reach *r, const PyThreadState *t)
@@ -171,7 +152,7 @@ search_frames(yagot_reach *r)
     PyThreadState *self = PyThreadState_Get();
     PyThreadState *t = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
     for (; t != NULL; t = PyThreadState_Next(t)) {
-        if (t != self && !is_asleep(r, number_of(t))) {
+        if (t != self && !yagot_is_asleep(r->asleep, yagot_number_of_thread(t), r->since)) {
             search_frames_of(r, t);
         }
     }

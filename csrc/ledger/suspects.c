@@ -163,7 +163,7 @@ first_label(const memory_look *look)
 {
     yagot_ledger *self = look->ledger;
     const yagot_snapshot *wanted = look->reach.h->wanted;
-    uint32_t first = self->asleep.label;
+    uint32_t first = yagot_label_of_window(self->labels.test, YAGOT_TEST);
     for (uint32_t i = 0; i < wanted->count; i++) {
         uint32_t label = yagot_labels_get(&self->labels, wanted->objects[i]);
         first = label < first && (label != 0 || look->question->boundary) ? label : first;
@@ -177,8 +177,6 @@ look_in_memory(memory_look *look)
 {
     yagot_reach *r = &look->reach;
     int opened = yagot_reach_init(r, r->h);
-    r->asleep = &look->ledger->asleep;
-    r->since = first_label(look);
     look->blind = opened > 0;
     if (opened < 0 || look_into_bodies(look, false) < 0) {
         return -1;
@@ -200,6 +198,8 @@ look_in_memory(memory_look *look)
         yagot_reach_beyond_statics(r);
     }
     if (yagot_reach_wanted(r)) {
+        r->asleep = &look->ledger->asleep;
+        r->since = first_label(look);
         yagot_reach_stacks(r);
     }
     return r->failed ? -1 : 0;

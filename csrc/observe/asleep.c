@@ -3,6 +3,9 @@
  */
 #include "observe/asleep.h"
 
+#include "base/array.h"
+#include "base/kernel.h"
+
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,56 +47,38 @@ find(const yagot_asleep *asleep, long number)
     return NULL;
 }
 
-#if PY_VERSION_HEX >= 0x030B0000
-/* The other Python threads: their number, and with an array also what is known of each. */
-static size_t
-visit_others(const yagot_asleep *asleep, yagot_sleeper *threads, uint32_t label)
-{
-    enum { MOST = 256 };        /* there may be thousands, and each is looked up among all */
-    PyThreadState *self = PyThreadState_Get(), *t = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
-    size_t count = 0;
-    for (; t != NULL && count < MOST; t = PyThreadState_Next(t)) {
-        if (t == self || t->native_thread_id == 0) {
-            continue;
-        }
-        if (threads != NULL) {
-            long number = (long)t->native_thread_id;
-            const yagot_sleeper *before = find(asleep, number);
-            int64_t ran = time_of(number);
-            bool same = before != NULL && before->ran == ran;
-            threads[count] = (yagot_sleeper){number, ran, same ? before->since : label};
-        }
-        count++;
-    }
-    return count;
-}
-#else
-static size_t
-visit_others(const yagot_asleep *asleep, yagot_sleeper *threads, uint32_t label)
-{
-    (void)asleep;
-    (void)threads;
-    (void)label;
-    return 0;
-}
-#endif
-
 void
 yagot_asleep_note(yagot_asleep *asleep, uint32_t label)
 {
-    size_t count = visit_others(asleep, NULL, label);
-    count = count > 0 && is_counted_finely() ? count : 0;
-    yagot_sleeper *threads = count > 0 ? PyMem_RawMalloc(count * sizeof *threads) : NULL;
-    count = threads != NULL ? visit_others(asleep, threads, label) : 0;
-    PyMem_RawFree(asleep->threads);
-    *asleep = (yagot_asleep){threads, count, label};
+    enum { MOST = 256 };        /* there may be thousands, and each is looked up among all */
+    PyThreadState *self = PyThreadState_Get(), *t = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    yagot_asleep now = {0};
+    size_t room = 0;
+    for (; t != NULL && now.count < MOST; t = PyThreadState_Next(t)) {
+        long number = yagot_number_of_thread(t);
+        if (t == self || number == 0) {
+            continue;
+        }
+        yagot_sleeper *grown = yagot_array_grow(now.threads, now.count, &room, sizeof *grown);
+        if (grown == NULL) {
+            break;
+        }
+        const yagot_sleeper *before = find(asleep, number);
+        int64_t ran = time_of(number);
+        bool same = before != NULL && before->ran == ran;
+        now.threads = grown;
+        now.threads[now.count++] = (yagot_sleeper){number, ran, same ? before->since : label};
+    }
+    yagot_asleep_fini(asleep);
+    *asleep = now;
 }
 
 bool
 yagot_is_asleep(const yagot_asleep *asleep, long number, uint32_t label)
 {
     const yagot_sleeper *thread = find(asleep, number);
-    return thread != NULL && thread->since <= label && thread->ran >= 0 && time_of(number) == thread->ran;
+    return thread != NULL && thread->since <= label && thread->ran >= 0 && time_of(number) == thread->ran
+           && is_counted_finely();
 }
 
 void

@@ -19,12 +19,11 @@ typedef struct yagot_sleeper yagot_sleeper;
 typedef struct {
     yagot_sleeper *threads;     /* owned array */
     size_t count;
-    uint32_t label;             /* of the last window */
 } yagot_asleep;
 
-/* A window begins. Where memory is short, each thread may have run. */
+/* A window begins; its label is not 0. What there is no memory for may have run. */
 void yagot_asleep_note(yagot_asleep *asleep, uint32_t label);
-/* Has the thread with a number of the kernel's not run since the beginning of that window? */
+/* Has the thread with a number of the kernel's not run since the beginning of that window? With 0 nobody knows. */
 bool yagot_is_asleep(const yagot_asleep *asleep, long number, uint32_t label);
 void yagot_asleep_fini(yagot_asleep *asleep);
 

@@ -41,12 +41,9 @@ list_others(threads *others)
         if (t == self) {
             continue;
         }
-#if PY_VERSION_HEX >= 0x030B0000
-        unknown |= t->native_thread_id == 0;
-        add_thread((long)t->native_thread_id, others);
-#else
-        unknown = true;
-#endif
+        long number = yagot_number_of_thread(t);
+        unknown |= number == 0;
+        add_thread(number, others);
     }
     if (unknown) {
         others->count = 0;
