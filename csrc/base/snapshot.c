@@ -64,7 +64,6 @@ reserve(yagot_snapshot *snapshot, size_t more)
 int
 yagot_snapshot_add_list(yagot_snapshot *snapshot, PyObject *list)
 {
-    enum { SOON = 16 };
     size_t place = 0;
     while (snapshot->lists[place] != NULL) {
         place++;
@@ -76,7 +75,7 @@ yagot_snapshot_add_list(yagot_snapshot *snapshot, PyObject *list)
     }
     for (Py_ssize_t i = 0; i < size; i++) {
         PyObject *object = PyList_GET_ITEM(list, i);
-        __builtin_prefetch(PyList_GET_ITEM(list, i + SOON < size ? i + SOON : i));
+        yagot_prefetch_item(list, i);
         uint32_t index = snapshot->count, *slot = yagot_idtable_slot(&snapshot->table, object);
         if (slot == NULL) {
             return -1;

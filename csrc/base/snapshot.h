@@ -42,31 +42,31 @@ int yagot_snapshot_add_list(yagot_snapshot *snapshot, PyObject *list);
 /* Adds one object (borrowed) unless it is there; its index, or YAGOT_NONE when memory is short. */
 uint32_t yagot_snapshot_add(yagot_snapshot *snapshot, PyObject *object, Py_ssize_t refs, uint8_t flags);
 
-/* The index of an object, or YAGOT_NONE. */
+/* The index of an object, or YAGOT_NONE. No two objects have one slot: for what may be no object, compare. */
 static inline uint32_t
-yagot_snapshot_find(yagot_snapshot *snapshot, PyObject *object)
-{
-    uint32_t index = yagot_idtable_get(&snapshot->table, object);
-    if (index != YAGOT_NONE && snapshot->objects[index] != object) {
-        return YAGOT_NONE;
-    }
-    return index;
-}
-
-/* The same for what is surely the address of an object, as a traversal shows it: no two objects have one slot. */
-static inline uint32_t
-yagot_snapshot_index(yagot_snapshot *snapshot, const PyObject *object)
+yagot_snapshot_find(yagot_snapshot *snapshot, const PyObject *object)
 {
     return yagot_idtable_get(&snapshot->table, object);
 }
 
-/* To be called on the way through all objects: fetches one that comes soon, and what the next but few has beside it. */
+enum { YAGOT_SOON = 16 };       /* items ahead: memory takes that long */
+
+/* To be called on the way through a list: fetches the object that comes soon. */
+static inline void
+yagot_prefetch_item(PyObject *list, Py_ssize_t index)
+{
+    if (index + YAGOT_SOON < PyList_GET_SIZE(list)) {
+        __builtin_prefetch(PyList_GET_ITEM(list, index + YAGOT_SOON));
+    }
+}
+
+/* The same on the way through a snapshot, with what one that comes sooner has beside it. */
 static inline void
 yagot_snapshot_prefetch(const yagot_snapshot *snapshot, uint32_t index)
 {
-    enum { SOON = 16, NEARLY = 6 };
-    if (index + SOON < snapshot->count) {
-        __builtin_prefetch(snapshot->objects[index + SOON]);
+    enum { NEARLY = 6 };
+    if (index + YAGOT_SOON < snapshot->count) {
+        __builtin_prefetch(snapshot->objects[index + YAGOT_SOON]);
         PyObject *object = snapshot->objects[index + NEARLY];
         if (PyDict_CheckExact(object)) {
             __builtin_prefetch(((PyDictObject *)object)->ma_keys);

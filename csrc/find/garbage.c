@@ -81,7 +81,7 @@ static int
 visit_subtract(PyObject *child, void *arg)
 {
     walk *w = arg;
-    uint32_t index = yagot_snapshot_index(w->snapshot, child);
+    uint32_t index = yagot_snapshot_find(w->snapshot, child);
     if (index != YAGOT_NONE && !already_counted(w, index)) {
         w->snapshot->refs[index]--;
     }
@@ -94,7 +94,7 @@ visit_mark(PyObject *child, void *arg)
 {
     walk *w = arg;
     yagot_snapshot *s = w->snapshot;
-    uint32_t index = yagot_snapshot_index(s, child);
+    uint32_t index = yagot_snapshot_find(s, child);
     if (index != YAGOT_NONE && !(s->flags[index] & (YAGOT_REACHABLE | w->set))) {
         s->flags[index] |= w->set;
         w->left--;
@@ -114,7 +114,7 @@ mark_from_stack(walk *w)
     w->depth = 0;
 }
 
-/* Marks what is held from outside, and what the collector passes over. */
+/* Marks what is held from outside; some is marked already. */
 static void
 mark_roots(walk *w)
 {
@@ -151,7 +151,7 @@ static int
 visit_add(PyObject *child, void *arg)
 {
     walk *w = arg;
-    uint32_t index = yagot_snapshot_index(w->snapshot, child);
+    uint32_t index = yagot_snapshot_find(w->snapshot, child);
     if (index != YAGOT_NONE && !already_counted(w, index)) {
         w->snapshot->refs[index]++;
     }
@@ -163,7 +163,7 @@ visit_release(PyObject *child, void *arg)
 {
     walk *w = arg;
     yagot_snapshot *s = w->snapshot;
-    uint32_t index = yagot_snapshot_index(s, child);
+    uint32_t index = yagot_snapshot_find(s, child);
     if (index == YAGOT_NONE || s->flags[index] & (YAGOT_REACHABLE | YAGOT_RELEASED)
         || already_counted(w, index)) {
         return 0;
@@ -285,7 +285,7 @@ yagot_find_garbage(yagot_snapshot *s, yagot_found *found)
     for (uint32_t i = 0; i < s->count; i++) {
         yagot_snapshot_prefetch(s, i);
         traverse_counting(&w, i, visit_subtract);
-        s->flags[i] |= PyObject_IS_GC(s->objects[i]) ? 0 : YAGOT_REACHABLE;
+        s->flags[i] |= PyObject_IS_GC(s->objects[i]) ? 0 : YAGOT_REACHABLE;     /* the collector passes over it, too */
     }
     mark_reachable(&w);
     for (uint32_t i = 0; i < s->count && !dropped; i++) {

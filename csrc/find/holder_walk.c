@@ -104,7 +104,7 @@ yagot_holders_subtract(yagot_holders *h)
     Py_ssize_t count = PyList_GET_SIZE(h->tracked);
     yagot_traverse(h->tracked, yagot_holders_visit, h);
     for (Py_ssize_t i = 0; i < count && !h->failed; i++) {
-        __builtin_prefetch(PyList_GET_ITEM(h->tracked, i + YAGOT_LATELY < count ? i + YAGOT_LATELY : i));
+        yagot_prefetch_item(h->tracked, i);
         walk(h, PyList_GET_ITEM(h->tracked, i));
     }
     yagot_holders_add_threads(h);

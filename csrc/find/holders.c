@@ -39,7 +39,9 @@ uint32_t
 yagot_holders_find(const yagot_holders *h, PyObject *object)
 {
     uint32_t bit = filter_bit(object);
-    return h->filter.bits[bit / 64] >> bit % 64 & 1 ? yagot_snapshot_find(h->wanted, object) : YAGOT_NONE;
+    bool maybe = h->filter.bits[bit / 64] >> bit % 64 & 1;
+    uint32_t index = maybe ? yagot_snapshot_find(h->wanted, object) : YAGOT_NONE;
+    return index != YAGOT_NONE && h->wanted->objects[index] == object ? index : YAGOT_NONE;    /* it may be any word */
 }
 
 static void
