@@ -241,9 +241,7 @@ names_of_module(PyObject *dict)
     PyObject *name = PyDict_GetItemString(dict, "__name__"), *key, *value;
     Py_ssize_t position = 0;
     while (PyDict_Next(dict, &position, &key, &value)) {
-        PyObject *its = PyType_Check(value) ? yagot_class_module((PyTypeObject *)value) : NULL;
-        if (its != NULL && name != NULL && PyUnicode_Check(its) && PyUnicode_Check(name)
-            && PyUnicode_Compare(its, name) == 0) {
+        if (PyType_Check(value) && yagot_is_class_of((PyTypeObject *)value, name)) {
             add_names_of_class(&place->set, (PyTypeObject *)value);
         }
         add_names_of_value(&place->set, value);

@@ -53,6 +53,14 @@ yagot_class_module(PyTypeObject *type)
     return dict != NULL ? PyDict_GetItemString(dict, "__module__") : NULL;
 }
 
+bool
+yagot_is_class_of(PyTypeObject *type, PyObject *name)
+{
+    PyObject *module = yagot_class_module(type);
+    return module != NULL && PyUnicode_Check(module) && name != NULL && PyUnicode_Check(name)
+           && PyUnicode_Compare(module, name) == 0;
+}
+
 void
 yagot_add_type_name(yagot_text *text, PyTypeObject *type)
 {

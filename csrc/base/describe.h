@@ -20,6 +20,8 @@ PyObject *yagot_type_lookup(PyTypeObject *type, const char *name);
 PyObject *yagot_module_str(PyObject *module, const char *name);
 /* What a class says it is from (its __module__, of whatever type); borrowed, NULL if it says nothing. */
 PyObject *yagot_class_module(PyTypeObject *type);
+/* Does a class say that it is from the module with this name (a str; else no class is)? */
+bool yagot_is_class_of(PyTypeObject *type, PyObject *name);
 /* Appends "module.qualname", without "builtins.". */
 void yagot_add_type_name(yagot_text *text, PyTypeObject *type);
 /* Appends what an object is: its type, for code and classes their kind and name. */

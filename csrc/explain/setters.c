@@ -184,9 +184,7 @@ static bool
 value_sets(PyObject *value, PyObject *module, PyObject *name)
 {
     if (PyType_Check(value)) {
-        PyObject *its = yagot_class_module((PyTypeObject *)value);
-        return its != NULL && PyUnicode_Check(its) && PyUnicode_Compare(its, module) == 0
-               && methods_concern((PyTypeObject *)value, name, true);
+        return yagot_is_class_of((PyTypeObject *)value, module) && methods_concern((PyTypeObject *)value, name, true);
     }
     function_search s = {name, concerns(value, name, true)};
     if (!s.found && !PyModule_Check(value) && !yagot_is_plain_container(value)) {
