@@ -22,7 +22,7 @@ from yagot.originals import dataclasses
 
 OBJECTS = {"module": (1 << 17, 16), "class": (1 << 20, 64), "test": (1 << 20, 64)}
 """How many may be looked at for free, and more for each test. A look takes up to half a microsecond for each object:
-these are few hundredths of what short tests take. Who asks for more looks than there are by default pays for them."""
+that is a few hundredths of what short tests take. Who asks for more looks than there are by default pays for them."""
 
 PARTS: dict[str, tuple[str, ...]] = {
     "test": ("id",), "class": ("module", "classname"), "module": ("module",), "session": (),

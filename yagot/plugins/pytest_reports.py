@@ -69,7 +69,7 @@ def shown_error(text: str) -> Any:
     try:
         raise pytest.fail.Exception(text, pytrace=False)
     except pytest.fail.Exception as error:
-        return Raised.from_exception(error).getrepr(style="value")
+        return Raised.from_exception(error).getrepr()
 
 
 class Errors:
