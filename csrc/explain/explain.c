@@ -406,8 +406,8 @@ yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, const yagot_at
     if (yagot_graph_init(&x.graph, snapshot) < 0) {
         return -1;
     }
-    if (yagot_search_init(&x.search, &x.graph, findings->modules) == 0 && yagot_sizes_init(&x.sizes, snapshot) == 0
-        && yagot_idtable_init(&x.type_index) == 0) {
+    if (yagot_search_init(&x.search, &x.graph, findings->modules) == 0
+        && yagot_sizes_init(&x.sizes, snapshot, &findings->sizers) == 0 && yagot_idtable_init(&x.type_index) == 0) {
         result = measure_components(&x, snapshot) < 0 ? -1 : explain_components(&x, snapshot, predictions);
     }
     yagot_search_fini(&x.search);

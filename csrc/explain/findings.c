@@ -67,6 +67,7 @@ yagot_findings_fini(yagot_findings *findings)
         xmlHashFree(findings->known, NULL);
     }
     yagot_forms_fini(&findings->forms);
+    yagot_sizers_fini(&findings->sizers);
     memset(findings, 0, sizeof *findings);
 }
 
@@ -78,8 +79,9 @@ yagot_findings_clear(yagot_findings *findings)
     }
     const yagot_findings old = *findings;
     PyObject *modules = Py_XNewRef(findings->modules);
-    findings->known = NULL;             /* it, the forms and the keys outlive the window */
+    findings->known = NULL;             /* it, the forms, the sizers and the keys outlive the window */
     findings->forms = (yagot_forms){0};
+    memset(findings->sizers, 0, sizeof findings->sizers);
     memset(findings->keys, 0, sizeof findings->keys);
     yagot_findings_fini(findings);
     int result = yagot_findings_init(findings);
@@ -90,6 +92,7 @@ yagot_findings_clear(yagot_findings *findings)
     findings->forms = old.forms;
     findings->recognised = old.recognised;
     memcpy(findings->keys, old.keys, sizeof old.keys);
+    memcpy(findings->sizers, old.sizers, sizeof old.sizers);
     return result;
 }
 

@@ -10,6 +10,7 @@
 #include "base/identity.h"
 #include "explain/forms.h"
 #include "explain/hops.h"
+#include "explain/sizes.h"
 #include "observe/test_labels.h"
 
 #include <libxml/tree.h>
@@ -91,6 +92,7 @@ typedef struct {
     xmlHashTablePtr known;      /* owned; the causes, with the lengths of their cycles, that were exported so far */
     yagot_forms forms;          /* of components that belong to those, with `once` */
     Py_ssize_t recognised;      /* components that were known by their form */
+    yagot_sizers sizers;        /* owned; of static types */
     PyObject *keys[YAGOT_KEYS]; /* owned; NULL before the first export; see export.c */
 } yagot_findings;
 

@@ -248,13 +248,27 @@ add_rests(yagot_hop *hops, yagot_plan *plan, const yagot_cycle *cycle, PyObject 
     return result;
 }
 
+/* Is it the cycle that every class is in with its MRO? There is nothing to cut in it. */
+static bool
+is_of_mro(const yagot_graph *graph, const yagot_cycle *cycle)
+{
+    for (uint32_t i = 0; i < 2 && cycle->length == 2; i++) {
+        PyObject *one = graph->objects[cycle->nodes[i]], *other = graph->objects[cycle->nodes[1 - i]];
+        if (PyType_Check(one) && ((PyTypeObject *)one)->tp_mro == other) {
+            return true;
+        }
+    }
+    return false;
+}
+
 yagot_hop *
 yagot_hops(yagot_graph *graph, uint32_t component, const yagot_cycle *cycle, PyObject *modules, uint32_t *count)
 {
     yagot_plan plan;
     yagot_hop *hops = PyMem_RawCalloc(cycle->length + 1u, sizeof *hops);
     *count = 0;
-    int planned = cycle->length <= MOST_HOPS ? yagot_plan_init(&plan, graph, component) : 0;
+    bool advised = cycle->length <= MOST_HOPS && !is_of_mro(graph, cycle);
+    int planned = advised ? yagot_plan_init(&plan, graph, component) : 0;
     if (hops == NULL || planned < 0) {
         PyMem_RawFree(hops);
         return NULL;

@@ -23,8 +23,8 @@ typedef struct yagot_hop {
     uint32_t rest_count;        /* `breaks` are together with this one; NULL if one is enough, or two are not */
 } yagot_hop;
 
-/* The hops of a cycle (owned; their number in `count`); none if it is too long. NULL when memory is short. `modules`:
- * see makers.h. */
+/* The hops of a cycle (owned; their number in `count`); none if it is too long, or of a class and its MRO. NULL when
+ * memory is short. `modules`: see makers.h. */
 yagot_hop *yagot_hops(yagot_graph *graph, uint32_t component, const yagot_cycle *cycle, PyObject *modules,
                       uint32_t *count);
 void yagot_hops_free(yagot_hop *hops, uint32_t count);

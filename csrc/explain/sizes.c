@@ -7,15 +7,24 @@
 #include <string.h>
 
 int
-yagot_sizes_init(yagot_sizes *sizes, yagot_snapshot *snapshot)
+yagot_sizes_init(yagot_sizes *sizes, yagot_snapshot *snapshot, yagot_sizers *lasting)
 {
-    *sizes = (yagot_sizes){.snapshot = snapshot};
+    *sizes = (yagot_sizes){.snapshot = snapshot, .lasting = lasting};
     return yagot_snapshot_init(&sizes->shared);
+}
+
+void
+yagot_sizers_fini(yagot_sizers *sizers)
+{
+    for (size_t i = 0; i < YAGOT_SIZERS; i++) {
+        Py_CLEAR((*sizers)[i].sizer);
+    }
 }
 
 void
 yagot_sizes_fini(yagot_sizes *sizes)
 {
+    yagot_sizers_fini(&sizes->sizers);
     yagot_objects_fini(&sizes->pending);
     yagot_snapshot_fini(&sizes->shared);
 }
@@ -58,17 +67,24 @@ find_sizer(PyTypeObject *type)
     return is_safe ? sizer : NULL;
 }
 
+static PyObject *
+sizer_of(yagot_sizes *sizes, PyTypeObject *type)
+{
+    size_t place = ((uintptr_t)type >> 5) & (YAGOT_SIZERS - 1);
+    yagot_sizers *sizers = type->tp_flags & Py_TPFLAGS_HEAPTYPE ? &sizes->sizers : sizes->lasting;
+    if ((*sizers)[place].type != type) {
+        (*sizers)[place].type = type;
+        Py_XSETREF((*sizers)[place].sizer, Py_XNewRef(find_sizer(type)));
+    }
+    return (*sizers)[place].sizer;
+}
+
 static size_t
 size_of(yagot_sizes *sizes, PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);
-    size_t place = ((uintptr_t)type >> 5) & (YAGOT_SIZERS - 1);
-    if (sizes->sizers[place].type != type) {
-        sizes->sizers[place].type = type;
-        sizes->sizers[place].sizer = find_sizer(type);
-    }
     size_t header = PyObject_IS_GC(object) ? 2 * sizeof(void *) : 0;
-    PyObject *sizer = sizes->sizers[place].sizer;
+    PyObject *sizer = sizer_of(sizes, type);
     if (sizer == NULL) {
         Py_ssize_t items = type->tp_itemsize > 0 ? Py_SIZE(object) : 0;
         return header + (size_t)type->tp_basicsize + (size_t)type->tp_itemsize * (size_t)(items < 0 ? -items : items);

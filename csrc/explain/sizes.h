@@ -11,19 +11,25 @@
 
 enum { YAGOT_SIZERS = 64 };     /* a power of two */
 
+/* A small cache. */
+typedef struct {
+    PyTypeObject *type;         /* borrowed */
+    PyObject *sizer;            /* owned; the type's C-level __sizeof__; NULL: object's, which needs no call */
+} yagot_sizers[YAGOT_SIZERS];
+
 typedef struct {
     yagot_snapshot *snapshot;   /* the garbage */
     yagot_snapshot shared;      /* untracked objects met; refs: references not yet met */
     yagot_objects pending;      /* untracked containers to look into */
-    struct {                    /* a small cache; borrowed */
-        PyTypeObject *type;
-        PyObject *sizer;        /* the type's C-level __sizeof__; NULL: object's, which needs no call */
-    } sizers[YAGOT_SIZERS];
+    yagot_sizers sizers;        /* of classes */
+    yagot_sizers *lasting;      /* of static types; the caller's */
     bool failed;
 } yagot_sizes;
 
-int yagot_sizes_init(yagot_sizes *sizes, yagot_snapshot *snapshot);
+/* `lasting`: kept from one look to the next, as static types live as long as the interpreter. */
+int yagot_sizes_init(yagot_sizes *sizes, yagot_snapshot *snapshot, yagot_sizers *lasting);
 void yagot_sizes_fini(yagot_sizes *sizes);
+void yagot_sizers_fini(yagot_sizers *sizers);
 /* Bytes of an object and of the untracked objects that go with it. No Python-level __sizeof__ is run. */
 int yagot_sizes_add(yagot_sizes *sizes, PyObject *object, size_t *bytes);
 

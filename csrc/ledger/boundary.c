@@ -6,6 +6,8 @@
  */
 #include "ledger/suspects.h"
 
+#include "observe/watch.h"
+
 static int
 label_garbage(yagot_labels *labels, const yagot_snapshot *all, uint32_t except)
 {
@@ -62,12 +64,17 @@ look_before_collection(yagot_ledger *self, bool labelled, int oldest)
         PyErr_NoMemory();
         return -1;
     }
+    PyObject *watch = self->gc.watch;
+    bool unmet = watch != NULL && !yagot_watch_was_met(watch);
     int result = labelled ? yagot_take_list(&all, yagot_gc_objects_in(&self->gc, &self->labels.table)) : 0;
     if (result == 0) {
         result = add_young(self, &all, oldest);
     }
     if (result == 0) {
         result = look_late(self, &all);
+    }
+    if (unmet) {
+        yagot_watch_reset(watch);       /* by this look, and by no collection */
     }
     yagot_snapshot_fini(&all);
     return result;

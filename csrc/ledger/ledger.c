@@ -349,6 +349,10 @@ ledger_traverse(yagot_ledger *self, visitproc visit, void *arg)
     Py_VISIT(self->settings.is_tracing);
     Py_VISIT(self->settings.describe);
     Py_VISIT(self->window.dropped.tuple);
+    for (size_t i = 0; i < YAGOT_SIZERS; i++) {
+        Py_VISIT(self->findings.sizers[i].sizer);
+        Py_VISIT(self->late.sizers[i].sizer);
+    }
     /* not the suspects: to the collector they are held from outside, as long as we want them */
     return 0;
 }

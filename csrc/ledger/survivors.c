@@ -28,13 +28,27 @@ yagot_tracing(const yagot_ledger *self)
     return tracing == Py_True ? self->settings.get_traceback : NULL;
 }
 
+/* Is there anything among the garbage that somebody is to be told of? What earlier looks have reported waits for the
+ * collector, mostly until its test's instance has gone. */
+static bool
+has_news(yagot_snapshot *snapshot, const yagot_attribution *a)
+{
+    for (uint32_t i = 0; i < snapshot->count; i++) {
+        uint32_t label = snapshot->flags[i] & YAGOT_GARBAGE ? yagot_labels_get(a->labels, snapshot->objects[i]) : 0;
+        if (label != 0 && label != YAGOT_REPORTED && label != a->import) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int
 yagot_look(yagot_ledger *self, yagot_findings *findings, const yagot_attribution *attribution,
            yagot_snapshot *snapshot, yagot_found *found)
 {
     yagot_predictions_forget(&self->predictions);
     int result = yagot_find_garbage(snapshot, found);
-    if (result == 0 && found->garbage > 0) {
+    if (result == 0 && found->garbage > 0 && (!attribution->between || has_news(snapshot, attribution))) {
         result = yagot_explain(snapshot, findings, attribution, yagot_tracing(self), &self->predictions);
     }
     if (result < 0) {

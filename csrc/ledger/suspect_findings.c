@@ -194,7 +194,7 @@ yagot_report_suspects(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot
     reporter r = {.ledger = self, .marker.births = births, .boundary = boundary};
     int result = -1;
     r.marker.stack = PyMem_RawMalloc((births->count + 1u) * sizeof *r.marker.stack);
-    if (yagot_sizes_init(&r.sizes, births) == 0 && r.marker.stack != NULL) {
+    if (yagot_sizes_init(&r.sizes, births, &self->findings.sizers) == 0 && r.marker.stack != NULL) {
         mark_independent(&r.marker, wanted);
         result = 0;
     }
