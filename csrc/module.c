@@ -202,7 +202,8 @@ core_type_name(PyObject *Py_UNUSED(module), PyObject *object)
 
 PyDoc_STRVAR(untrack_doc,
 "untrack($module, root, type, /)\n--\n\n"
-"Hides a tree of instances of a type, with the lists and dicts in it, from the collector. It must have no cycles.");
+"Hides a tree of instances of a type, with the lists, dicts and tuples in it, from the collector. It must have no\n"
+"cycles.");
 
 static PyObject *
 core_untrack(PyObject *Py_UNUSED(module), PyObject *args)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from yagot import __builtins__ as __builtins__
+from yagot import _core
 from yagot.originals import dataclasses
 from yagot.places import shown_path
 
@@ -260,6 +261,13 @@ def changed(finding: Finding, **changes: Any) -> Finding:
     return copy
 
 
+def hidden(finding: Finding) -> Finding:
+    """The same, which is kept until the run is over: hidden from the collector, which would go through all of it each
+    time."""
+    _core.untrack(finding, Finding)
+    return finding
+
+
 _ADDRESS = re.compile(r"(?<![0-9A-Za-z])(?=[a-f]*[0-9])[0-9a-f]{8,}(?![0-9A-Za-z])")
 
 
@@ -316,6 +324,10 @@ class TestInfo:
     name: str
     file: str | None = None
     line: int | None = None
+
+    def __post_init__(self) -> None:
+        """There is one for each test of the run, and every collection would go through them."""
+        _core.untrack(self, TestInfo)
 
     @property
     def is_main(self) -> bool:

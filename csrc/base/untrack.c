@@ -19,13 +19,13 @@ hide(hiding *h, PyObject *object)
     PyObject_GC_UnTrack(object);
 }
 
-/* What somebody else holds, too, is not the tree's alone: the one ast.Load() of all trees. */
+/* What somebody else holds, too, is not the tree's alone: the one ast.Load() of all trees. A tuple stays as it is. */
 static int
 visit(PyObject *object, void *arg)
 {
     hiding *h = arg;
     bool part = PyList_CheckExact(object) || PyDict_CheckExact(object) || PyObject_TypeCheck(object, h->type);
-    if (part && Py_REFCNT(object) == 1 && yagot_is_tracked(object)) {
+    if (((part && Py_REFCNT(object) == 1) || PyTuple_Check(object)) && yagot_is_tracked(object)) {
         hide(h, object);
     }
     return 0;

@@ -8,8 +8,8 @@
 
 #include "core.h"
 
-/* Hides a tree from the collector: the root, and all instances of the type, lists and dicts that nobody else holds. It
- * has to be free of cycles. -1 when memory is short: then a part of it stays as it was. */
+/* Hides a tree from the collector: the root, all instances of the type, lists and dicts that nobody else holds, and all
+ * tuples. It has to be free of cycles. -1 when memory is short: then a part of it stays as it was. */
 int yagot_untrack_tree(PyObject *root, PyTypeObject *type);
 
 #endif

@@ -17,7 +17,7 @@ from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, is_installed, is_source
 from yagot.explain.snippets import shortened
 from yagot.explain.source import read
-from yagot.model import Cut, Finding, TestInfo, changed
+from yagot.model import Cut, Finding, TestInfo, changed, hidden
 from yagot.originals import without_collections
 from yagot.places import absolute, relative
 
@@ -214,7 +214,7 @@ def _advised(finding: Finding, test: TestInfo | None, is_foreign: Callable[[str]
         key += f" {test.id}"
     if finding.verdict not in _ADVISED:
         if finding.hops and len(_waiting) < _MOST_WAITING:
-            _waiting.setdefault(key, finding)
+            _waiting.setdefault(key, hidden(finding))
         return changed(finding, hops=())
     hops = finding.hops or (_waiting.pop(key).hops if key in _waiting else ())
     advice = _remembered(key, test) or _for_all(finding)

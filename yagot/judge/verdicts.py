@@ -12,7 +12,7 @@ from yagot.explain.links import installed_module, is_installed
 from yagot.judge.judge import judge_all, merged
 from yagot.judge.project import PROJECT, Project
 from yagot.judge.rules import Rule
-from yagot.model import Finding, TestInfo, changed
+from yagot.model import Finding, TestInfo, changed, hidden
 from yagot.restored import restored
 
 _MOST = 10_000
@@ -96,7 +96,7 @@ class Verdicts:
         first = self._judged_variant(finding, test)
         is_for_all = first.cut is None or first.cut.kind != KIND
         if is_for_all and len(self._first) < _MOST:
-            self._first[key] = _for_others(first, test)
+            self._first[key] = hidden(_for_others(first, test))
         return [first]
 
 

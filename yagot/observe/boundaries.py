@@ -50,7 +50,10 @@ class Boundaries:
         self._endless = endless
         self._ledger = ledger
         self.at = config.check_at if _core.GENERATIONS else "never"
-        self._tests: list[Judged] = []
+        # by the numbers of the tests: a tuple for each would be one more object for every collection
+        self._tests: list[TestInfo] = []
+        self._rules: dict[int, Sequence[Rule]] = {}
+        self._noisy: set[int] = set()
         self._previous: TestInfo | None = None
         self._place = operator.attrgetter(*PARTS.get(self.at) or ("__class__",))  # which is the same for all tests
         self._budget = LookBudget(ledger, *OBJECTS.get(self.at, (0, 0)))
@@ -64,7 +67,8 @@ class Boundaries:
         """The number of a test that begins."""
         self._previous = test
         self._budget.add_test()
-        self._tests.append((test, (), True))
+        self._tests.append(test)
+        self._noisy.add(self.number)
         return self.number
 
     @property
@@ -74,8 +78,10 @@ class Boundaries:
 
     def end(self, rules: Sequence[Rule], noisy: bool) -> None:
         """A test is through: its rules hold for what it leaves to later."""
-        if self._tests:
-            self._tests[-1] = (self._tests[-1][0], rules, noisy)
+        if rules:
+            self._rules[self.number] = rules
+        if not noisy:
+            self._noisy.discard(self.number)
 
     def due(self, following: TestInfo | None) -> bool:
         """Does something end between the last test and the *following* one? What is too dear now is looked at at the
@@ -111,9 +117,10 @@ class Boundaries:
 
     def _who(self, window: int, origin: str, previous: TestInfo, following: TestInfo | None) -> Judged:
         """The test with its rules; for what was made between tests, a name that says so."""
-        test, rules, noisy = self._tests[window - 1] if window <= len(self._tests) else (following, (), True)
+        test = self._tests[window - 1] if window <= self.number else following
         if test is None:  # made after the last test
             return _named(previous, AFTER), (), True
         if origin == "test":
-            return dataclasses.replace(_named(test, LATER), line=test.line), rules, noisy
+            later = dataclasses.replace(_named(test, LATER), line=test.line)
+            return later, self._rules.get(window, ()), window in self._noisy
         return _named(test, BEFORE), (), True

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from yagot import __builtins__ as __builtins__
-from yagot.model import Finding, Step, changed, from_core
+from yagot.model import Finding, Step, changed, from_core, hidden
 
 if TYPE_CHECKING:
     from yagot._core import _Finding
@@ -82,4 +82,4 @@ class Causes:
             if not found["known"] and found["cycle_length"] > 0 and len(self._first) < _MOST:
                 value = from_core(found)
                 self._new[id(found)] = found, value
-                self._first[_key(found)] = changed(value, hops=())
+                self._first[_key(found)] = hidden(changed(value, hops=()))
