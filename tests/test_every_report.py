@@ -7,8 +7,8 @@ import re
 import pytest
 from lxml import etree
 
-from yagot.model import from_json
 from yagot.report.wording import cut_text, gist_text, legend, references_text, snippet_lines, summary_text
+from yagot.values import from_json
 
 SUITE = """
     import functools

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from support import FREE_THREADED
 
-from yagot.model import from_json
 from yagot.report.wording import describe
+from yagot.values import from_json
 
 HERE = Path(__file__).parent / "leaks"
 HEAD = "import unittest\nimport weakref\n"

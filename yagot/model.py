@@ -249,7 +249,6 @@ class Finding:
 
 
 _FINDING_FIELDS = tuple(field.name for field in dataclasses.fields(Finding))
-_TEXTS = ("parts", "variants", "makers", "left_out")
 _values_of = operator.attrgetter(*_FINDING_FIELDS)
 
 
@@ -412,100 +411,3 @@ class TestReport:
             "missing": list(self.missing),
             "findings": [finding.as_json() for finding in self.findings],
         }
-
-
-def _checked(value: Any, example: Any, names: Sequence[str]) -> Any:
-    """The *value*, if its fields are of the same types as the example's; else TypeError."""
-    for name in names:
-        found, wanted = type(getattr(value, name)), type(getattr(example, name))
-        if found is not wanted:
-            raise TypeError(f"{name} is of type {found.__name__}")
-    return value
-
-
-def _step_from_json(data: Mapping[str, Any]) -> Step:
-    """Version 1 of the JSON report has no edges."""
-    edges = tuple((str(kind), str(name)) for kind, name in data.get("edges", ()))
-    step: Step = _checked(Step(**{**data, "edges": edges}), Step("", ""), Step._fields)
-    return step
-
-
-def _cut_from_json(data: Mapping[str, Any] | None) -> Cut | None:
-    if not data:
-        return None
-    cut: Cut = _checked(Cut(**{**data, "also": None}), Cut("", "", ""), Cut._fields)
-    return cut._replace(also=_cut_from_json(data.get("also")))
-
-
-def _finding_from_json(data: Mapping[str, Any]) -> Finding:
-    kept = {name: value for name, value in data.items() if name in _FINDING_FIELDS}
-    texts = {name: tuple(data.get(name, data["cause"].split(" → ") if name == "parts" else ())) for name in _TEXTS}
-    steps, cut = tuple(map(_step_from_json, data["steps"])), _cut_from_json(data.get("cut"))
-    fields = {**kept, **texts, "steps": steps, "cut": None, "hops": ()}
-    finding: Finding = Finding(**fields)
-    finding = dataclasses.replace(_checked(finding, Finding("", "", 0, {}, 0), _FINDING_FIELDS), cut=cut)
-    if not all(type(count) is int for count in finding.types.values()):
-        raise TypeError("types has counts that are no numbers")
-    return finding
-
-
-def from_json(data: Mapping[str, Any]) -> TestReport:
-    """The report that as_json() wrote, but for its problem. Raises KeyError, TypeError."""
-    names = set(_REPORT_FIELDS) - {"test", "problem", "used"}
-    test = TestInfo(**{name: data[name] for name in _TEST_FIELDS})
-    _checked(dataclasses.replace(test, file=None, line=None), TestInfo("", "", "", ""), _TEST_FIELDS)
-    return TestReport(
-        **{
-            **{name: data[name] for name in names},
-            "test": test,
-            "missing": tuple(data["missing"]),
-            "findings": tuple(map(_finding_from_json, data["findings"])),
-        }
-    )
-
-
-_REPORT_FIELDS = tuple(field.name for field in dataclasses.fields(TestReport))
-_TEST_FIELDS = tuple(field.name for field in dataclasses.fields(TestInfo))
-_report_values = operator.attrgetter(*_REPORT_FIELDS)
-_test_values = operator.attrgetter(*_TEST_FIELDS)
-
-
-def _finding_as_dict(finding: Finding) -> dict[str, Any]:
-    data = dict(zip(_FINDING_FIELDS, _values_of(finding), strict=True))
-    data["types"] = dict(finding.types)
-    data["cut"] = finding.cut.as_json() if finding.cut is not None else None
-    data["steps"] = [step._asdict() for step in finding.steps]
-    return data
-
-
-def as_dict(report: TestReport) -> dict[str, Any]:
-    """A report for another process: plain dicts, lists, numbers and strings."""
-    data = dict(zip(_REPORT_FIELDS, _report_values(report), strict=True))  # asdict() takes longer than a test
-    data["test"] = dict(zip(_TEST_FIELDS, _test_values(report.test), strict=True))
-    data["problem"] = report.problem._asdict() if report.problem is not None else None
-    data["findings"] = [_finding_as_dict(finding) for finding in report.findings]
-    return data
-
-
-def from_dict(data: Mapping[str, Any]) -> TestReport:
-    """The report that as_dict() was given."""
-    return TestReport(
-        **{
-            **data,
-            "test": TestInfo(**data["test"]),
-            "missing": tuple(data["missing"]),
-            "used": tuple(data["used"]),
-            "problem": Problem(**data["problem"]) if data["problem"] else None,
-            "findings": tuple(
-                Finding(
-                    **{
-                        **finding,
-                        **{name: tuple(finding[name]) for name in _TEXTS},
-                        "steps": tuple(map(_step_from_json, finding["steps"])),
-                        "cut": _cut_from_json(finding["cut"]),
-                    }
-                )
-                for finding in data["findings"]
-            ),
-        }
-    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from yagot import __builtins__ as __builtins__
 from yagot.errors import UserError, complain
 from yagot.files import check_different, readable, text_of
-from yagot.model import Finding, TestReport, from_json
+from yagot.model import Finding, TestReport
 from yagot.report import about
 from yagot.report.about import About
 from yagot.report.causes import CauseReport, CauseTotals
@@ -18,6 +18,7 @@ from yagot.report.json import READABLE
 from yagot.report.markdown import MarkdownReport
 from yagot.report.totals import Summary
 from yagot.report.wording import describe, plural
+from yagot.values import from_json
 
 if TYPE_CHECKING:
     from yagot.observe.run import Reporter

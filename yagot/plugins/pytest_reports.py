@@ -12,6 +12,7 @@ from yagot import __builtins__ as __builtins__
 from yagot.plugins.pytest_items import info_of, info_of_node, is_checked
 from yagot.report.reporters import make_reporters
 from yagot.report.wording import plural
+from yagot.values import from_values
 
 if TYPE_CHECKING:
     from yagot.config import Config
@@ -151,7 +152,7 @@ class Reports:
         """Takes the findings of a test, from this process or a worker. What is found later gets a line of its own."""
         if not hasattr(report, "yagot"):
             return
-        from yagot.model import BEFORE, LATER, from_dict
+        from yagot.model import BEFORE, LATER
 
         later = getattr(report, "yagot_later", None)
         if later is not None:
@@ -160,7 +161,7 @@ class Reports:
             if main != name:
                 self.later[name] = main
             report.nodeid, report.location = name, tuple(location)
-        found = [from_dict(each) for each in report.yagot]
+        found = [from_values(each) for each in report.yagot]
         told = getattr(report, "yagot_told", None)
         del report.yagot  # pytest keeps all reports to the end
         if told is not None and report.outcome == "failed":  # not to be run again: it is shown
@@ -184,10 +185,8 @@ class Reports:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Takes what a worker has kept aside."""
-        from yagot.model import from_dict
-
         for found in getattr(node, "workeroutput", {}).pop("yagot", ()):  # xdist calls this more than once
-            report = from_dict(found)
+            report = from_values(found)
             self.run.finished(report)
             if report.outcome == "interrupted":
                 self.interrupted.add(report.test.id)

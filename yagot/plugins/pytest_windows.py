@@ -20,6 +20,7 @@ from yagot.plugins.pytest_again import FurtherRuns
 from yagot.plugins.pytest_items import dropped_of, info_of, is_checked, marks_of, rules_of_item
 from yagot.plugins.pytest_phases import Phases
 from yagot.plugins.pytest_reports import Raised, Reports, Told, shown_error, text_of
+from yagot.values import as_values
 
 if TYPE_CHECKING:
     from yagot.judge.rules import Rule
@@ -55,9 +56,7 @@ def _aside(config: Any) -> Callable[[TestReport], None]:
     """In an xdist worker: keeps reports for the controller until the worker ends."""
 
     def pass_on(report: TestReport) -> None:
-        from yagot.model import as_dict
-
-        config.workeroutput.setdefault("yagot", []).append(as_dict(report))
+        config.workeroutput.setdefault("yagot", []).append(as_values(report))
 
     return pass_on
 
@@ -95,7 +94,7 @@ class Windows:
         self.problem: Problem | None = None
         self.settings: Config | None = None
         self.rules: tuple[Rule, ...] = ()
-        self.found: list[dict[str, Any]] = []
+        self.found: list[tuple[Any, ...]] = []
         self.told: Told | None = None
         self.report: TestReport | None = None
         self.repeat: Callable[[tuple[object, ...]], None] | None = None
@@ -256,8 +255,6 @@ class Windows:
 
     def _close(self, item: Any, nextitem: Any) -> str:
         """The text to fail with: the test's leaks, and what their finalizers make pytest raise."""
-        from yagot.model import as_dict
-
         settings = self.settings
         if not self.checker.watching:
             return ""
@@ -265,7 +262,7 @@ class Windows:
             self.checker.skip()
             return ""
         report = self.report = self._with_further_runs(item, nextitem, self._end)
-        self.found.append(as_dict(report))
+        self.found.append(as_values(report))
         failing = [report] if report.fails(settings.report_only) else []
         return self._text(item, failing, self.raised) if failing or self.raised else ""
 
@@ -348,7 +345,6 @@ class Windows:
     def _report(self, item: pytest.Item, name: str, reports: list[TestReport], raised: str) -> None:
         """One more report of a teardown, with what pytest's plugins have *raised*. xdist insists that it is the current
         item's: the test's name is beside it."""
-        from yagot.model import as_dict
 
         text = self._text(item, reports, [raised])
         path, _, rest = name.partition("::")
@@ -361,7 +357,7 @@ class Windows:
             longrepr=shown_error(text),
             when="teardown",
         )
-        late.yagot = [as_dict(report) for report in reports]  # type: ignore[attr-defined]
+        late.yagot = [as_values(report) for report in reports]  # type: ignore[attr-defined]
         late.yagot_told = self.told  # type: ignore[attr-defined]
         late.yagot_later = [name, [path, line and line - 1, rest.replace("::", ".")]]  # type: ignore[attr-defined]
         item.ihook.pytest_runtest_logreport(report=late)
