@@ -1,4 +1,5 @@
 /* module.c - the extension module yagot._core: its state and its types. */
+#include "base/describe.h"
 #include "base/untrack.h"
 #include "explain/explain.h"
 #include "explain/paths.h"
@@ -219,6 +220,29 @@ core_untrack(PyObject *Py_UNUSED(module), PyObject *args)
     return yagot_untrack_tree(root, type) == 0 ? Py_NewRef(Py_None) : PyErr_NoMemory();
 }
 
+PyDoc_STRVAR(copied_doc,
+"copied($module, object, /)\n--\n\n"
+"Another object of the same type, whose attributes must all be in slots. Raises TypeError of others.");
+
+static PyObject *
+core_copied(PyObject *Py_UNUSED(module), PyObject *object)
+{
+    PyTypeObject *const own = Py_TYPE(object);
+    if (!yagot_is_python_class(own) || own->tp_dictoffset != 0 || yagot_has_managed_dict(own)) {
+        return PyErr_Format(PyExc_TypeError, "copied() takes objects with slots, not %.200s", own->tp_name);
+    }
+    PyObject *copy = own->tp_alloc(own, 0);
+    for (PyTypeObject *type = own; copy != NULL && type != NULL; type = type->tp_base) {
+        for (PyMemberDef *m = type->tp_members; m != NULL && m->name != NULL; m++) {
+            if (yagot_is_object_member(m)) {
+                PyObject *value = *(PyObject **)((char *)object + m->offset);
+                *(PyObject **)((char *)copy + m->offset) = Py_XNewRef(value);
+            }
+        }
+    }
+    return copy;
+}
+
 PyDoc_STRVAR(holds_doc,
 "holds($module, dict, items, /)\n--\n\nHas a dict all items of another one: under each key the same object?");
 
@@ -257,6 +281,7 @@ static PyMethodDef module_methods[] = {
     {"type_name", core_type_name, METH_O, type_name_doc},
     {"explain", core_explain, METH_O, explain_doc},
     {"untrack", core_untrack, METH_VARARGS, untrack_doc},
+    {"copied", core_copied, METH_O, copied_doc},
     {"holds", core_holds, METH_VARARGS, holds_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Iterable, Sequence
+from collections.abc import Container, Hashable, Sequence
 
 from yagot import __builtins__ as __builtins__
 from yagot.config import Config
@@ -81,12 +81,13 @@ class Verdicts:
             self._foreign[path] = owner != PROJECT
         return self._foreign[path]
 
-    def _by_cause(self, findings: Iterable[Finding], test: TestInfo) -> list[Finding]:
-        keyed = [(_key(finding), finding) for finding in findings]
-        if all(key in self._first for key, _ in keyed):
-            return [_like(self._first[key], finding) for key, finding in keyed]
+    def _by_cause(self, findings: Sequence[Finding], test: TestInfo) -> list[Finding]:
+        keys = list(map(_key, findings))
+        if self._first.keys() >= set(keys):
+            return [_like(self._first[key], finding) for key, finding in zip(keys, findings, strict=True)]
         with restored:
-            return [each for key, finding in keyed for each in self._judged_or_known(key, finding, test)]
+            judged = (self._judged_or_known(key, finding, test) for key, finding in zip(keys, findings, strict=True))
+            return [each for those in judged for each in those]
 
     def _judged_or_known(self, key: Hashable | None, finding: Finding, test: TestInfo) -> Sequence[Finding]:
         if key in self._first:

@@ -46,22 +46,12 @@ class Causes:
         """A finding of the core's, with a description."""
         first = self._first.get(_key(found)) if found["known"] else None
         if first is not None:
-            return changed(
-                first,
-                kind=found["kind"],
-                objects=found["objects"],
-                types=found["types"],
-                held_bytes=found["held_bytes"],
-                count=found["count"],
-                cyclic=found["cyclic"],
-                cycles=found["cycles"],
-                subject=found["subject"],
-                why=found["why"],
-                references=found["references"],
-                origin=found["origin"],
-                hops=tuple(found.get("hops", ())),
-                further=True,
-            )
+            finding = changed(first, kind=found["kind"], further=True)
+            finding.objects, finding.types, finding.held_bytes = found["objects"], found["types"], found["held_bytes"]
+            finding.count, finding.cyclic, finding.cycles = found["count"], found["cyclic"], found["cycles"]
+            finding.subject, finding.why, finding.origin = found["subject"], found["why"], found["origin"]
+            finding.references, finding.hops = found["references"], tuple(found.get("hops", ()))
+            return finding
         new = self._new.pop(id(found), None)
         return new[1] if new is not None and new[0] is found else from_core(found)
 
