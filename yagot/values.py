@@ -20,6 +20,8 @@ _TEXTS = ("parts", "variants", "makers", "left_out")
 _finding_values = operator.attrgetter(*_FINDING_FIELDS)
 _report_values = operator.attrgetter(*_REPORT_FIELDS)
 _test_values = operator.attrgetter(*_TEST_FIELDS)
+_TYPES, _CUT, _STEPS = map(_FINDING_FIELDS.index, ("types", "cut", "steps"))
+_TEST, _PROBLEM, _FINDINGS = map(_REPORT_FIELDS.index, ("test", "problem", "findings"))
 
 
 def _cut_as_values(cut: Cut | None) -> tuple[Any, ...] | None:
@@ -33,34 +35,34 @@ def _cut_from_values(values: Sequence[Any] | None) -> Cut | None:
     return cut._replace(also=_cut_from_values(cut.also))
 
 
-def _finding_as_values(finding: Finding) -> tuple[Any, ...]:
-    plain = {"types": dict(finding.types), "cut": _cut_as_values(finding.cut), "steps": list(map(tuple, finding.steps))}
-    return tuple(plain.get(name, value) for name, value in zip(_FINDING_FIELDS, _finding_values(finding), strict=True))
+def _finding_as_values(finding: Finding) -> list[Any]:
+    values = list(_finding_values(finding))
+    values[_TYPES], values[_CUT] = dict(finding.types), _cut_as_values(finding.cut)
+    values[_STEPS] = list(map(tuple, finding.steps))
+    return values
 
 
 def _finding_from_values(values: Sequence[Any]) -> Finding:
     finding = Finding(*values)
-    finding.cut = _cut_from_values(values[_FINDING_FIELDS.index("cut")])
-    finding.steps = tuple(map(Step._make, finding.steps))
+    finding.cut, finding.steps = _cut_from_values(values[_CUT]), tuple(map(Step._make, finding.steps))
     return finding
 
 
-def as_values(report: TestReport) -> tuple[Any, ...]:
-    """A report for another process: plain tuples, lists, dicts, numbers and strings."""
-    plain = {
-        "test": _test_values(report.test),
-        "problem": tuple(report.problem) if report.problem is not None else None,
-        "findings": list(map(_finding_as_values, report.findings)),
-    }
-    return tuple(plain.get(name, value) for name, value in zip(_REPORT_FIELDS, _report_values(report), strict=True))
+def as_values(report: TestReport) -> list[Any]:
+    """A report for another process: plain lists, tuples, dicts, numbers and strings."""
+    values = list(_report_values(report))
+    values[_TEST] = _test_values(report.test)
+    values[_PROBLEM] = tuple(report.problem) if report.problem is not None else None
+    values[_FINDINGS] = list(map(_finding_as_values, report.findings))
+    return values
 
 
 def from_values(values: Sequence[Any]) -> TestReport:
     """The report that as_values() was given."""
     report = TestReport(*values)
-    report.test = TestInfo(*values[_REPORT_FIELDS.index("test")])
+    report.test = TestInfo(*values[_TEST])
     report.problem = Problem._make(report.problem) if report.problem is not None else None
-    report.findings = tuple(map(_finding_from_values, values[_REPORT_FIELDS.index("findings")]))
+    report.findings = tuple(map(_finding_from_values, values[_FINDINGS]))
     return report
 
 

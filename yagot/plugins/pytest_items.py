@@ -37,13 +37,21 @@ def info_of(item: pytest.Item) -> TestInfo:
 _MARKS = pytest.StashKey["list[pytest.Mark]"]()
 
 
-def marks_of(node: pytest.Item | pytest.Collector) -> list[pytest.Mark]:
-    """The markers of ours that a test has, the nearest first; looked for once in each class and module."""
+def marks_of(item: pytest.Item) -> list[pytest.Mark]:
+    """The markers of ours that a test has, the nearest first."""
+    own = [mark for mark in item.own_markers if mark.name.startswith("yagot")]
+    further = _marks_above(item.parent)
+    return own + further if own else further
+
+
+def _marks_above(node: pytest.Collector | None) -> list[pytest.Mark]:
+    """Those of a class or module, and of what is above; looked for once in each."""
+    if node is None:
+        return []
     marks = node.stash.get(_MARKS, None)
     if marks is None:
         own = [mark for mark in node.own_markers if mark.name.startswith("yagot")]
-        further = marks_of(node.parent) if node.parent is not None else []
-        marks = node.stash[_MARKS] = own + further if own else further
+        marks = node.stash[_MARKS] = own + _marks_above(node.parent)
     return marks
 
 
@@ -53,12 +61,12 @@ def is_checked(item: pytest.Item) -> bool:
     return not asked or bool(asked[0])
 
 
-def rules_of_item(item: Any) -> tuple[Rule, ...]:
-    """The test's rules: from decorators, and the markers yagot_allow and yagot_expect."""
+def rules_of_item(item: Any, marks: list[pytest.Mark]) -> tuple[Rule, ...]:
+    """The test's rules: from decorators, and of its *marks* yagot_allow and yagot_expect."""
     from yagot.judge.rules import Rule, rules_of
 
-    found = rules_of(getattr(item, "function", None), getattr(item, "cls", None))
-    marks = marks_of(item)
+    in_module = type(item.parent) is pytest.Module  # to ask for its class takes pytest longer than all else here
+    found = rules_of(getattr(item, "function", None), None if in_module else getattr(item, "cls", None))
     if not marks:
         return found
     rules = list(found)

@@ -94,7 +94,7 @@ class Windows:
         self.problem: Problem | None = None
         self.settings: Config | None = None
         self.rules: tuple[Rule, ...] = ()
-        self.found: list[tuple[Any, ...]] = []
+        self.found: list[list[Any]] = []
         self.told: Told | None = None
         self.report: TestReport | None = None
         self.repeat: Callable[[tuple[object, ...]], None] | None = None
@@ -107,12 +107,11 @@ class Windows:
         # kept: bound methods that are made while a window is open would count as born in it
         self._end, self._within, self._closing = self._end_window, self._release, self._close_window
 
-    def _settings(self, item: pytest.Item) -> Config | None:
+    def _settings(self, item: pytest.Item, marks: list[pytest.Mark]) -> Config | None:
         """The test's own settings; None: it is not to be checked. Raises UsageError."""
-        changes: dict[str, Any] = {}
-        marks = marks_of(item)
         if not marks:
             return self.config
+        changes: dict[str, Any] = {}
         for mark in marks:
             if mark.name == "yagot":
                 changes = {**mark.kwargs, **changes}
@@ -130,7 +129,8 @@ class Windows:
         """What the markers of a test ask for. Raises UsageError."""
         asked = item.stash.get(_ASKED, None)
         if asked is None:
-            asked = self._settings(item), rules_of_item(item)
+            marks = marks_of(item)
+            asked = self._settings(item, marks), rules_of_item(item, marks)
             item.stash[_ASKED] = asked = self.asked if asked == self.asked else asked  # one for most tests
         return asked
 
@@ -218,7 +218,8 @@ class Windows:
             return (yield)
         self.item, self.nextitem = item, nextitem
         parent = item.parent
-        if parent is not None and (nextitem is None or parent not in nextitem.listchain()):
+        stays = nextitem is not None and (nextitem.parent is parent or parent in nextitem.listchain())
+        if parent is not None and not stays:
             # its finalizers are called last in, first out: this one before those of fixtures that outlive the test
             with contextlib.suppress(AssertionError, KeyError):  # its setup has not begun
                 parent.addfinalizer(self._closing)
