@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -273,9 +274,12 @@ def lasting(cause: str) -> str:
     return _ADDRESS.sub("*", cause)
 
 
+_step_values = operator.itemgetter(*Step._fields)
+
+
 def _step_from_core(step: _Step) -> Step:
-    fields: dict[str, Any] = {**step, "edges": tuple(step["edges"])}
-    return Step(**fields)
+    *values, edges = _step_values(step)
+    return Step._make([*values, tuple(edges)])
 
 
 def from_core(found: _Finding) -> Finding:

@@ -199,27 +199,26 @@ def _sum(findings: Sequence[Finding]) -> Finding:
     """The first of them, with what all have."""
     if len(findings) == 1:
         return findings[0]
-    types: dict[str, int] = {}
     cut = findings[0].cut
     if cut is not None and cut.frees:
         looked_at = [findings[0], *(finding for finding in findings[1:] if not finding.further)]
         cuts = [finding.cut for finding in looked_at if finding.cut is not None]
         same = [each.frees for each in cuts if (each.place, each.reference) == (cut.place, cut.reference)]
         cut = cut._replace(frees=sum(same))
-    for finding in findings:
+    types = dict(findings[0].types)
+    whole = changed(findings[0], cut=cut, types=types)
+    for finding in findings[1:]:
         for name, count in finding.types.items():
             types[name] = types.get(name, 0) + count
-    return changed(
-        findings[0],
-        cut=cut,
-        objects=sum(finding.objects for finding in findings),
-        types=types,
-        held_bytes=sum(finding.held_bytes for finding in findings),
-        count=sum(finding.count for finding in findings),
-        cyclic=sum(finding.cyclic for finding in findings),
-        cycles=sum(finding.cycles for finding in findings) if all(finding.cycles for finding in findings) else 0,
-        variants=tuple(dict.fromkeys(variant for finding in findings for variant in finding.variants)),
-    )
+        whole.objects += finding.objects
+        whole.held_bytes += finding.held_bytes
+        whole.count += finding.count
+        whole.cyclic += finding.cyclic
+        whole.cycles += finding.cycles
+    if not all(finding.cycles for finding in findings):
+        whole.cycles = 0
+    whole.variants = tuple(dict.fromkeys(variant for finding in findings for variant in finding.variants))
+    return whole
 
 
 def merged(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -35,19 +35,20 @@ def _file_of(test: TestInfo) -> str:
     return test.file or f"<{test.id}>"
 
 
-def _standing_for(test: TestInfo) -> FunctionType:
+def _standing_for(test: TestInfo, file: str) -> FunctionType:
     """A function that calls another one, on the line of a test's definition."""
-    code = _CALL.replace(co_filename=_file_of(test), co_firstlineno=test.line or 1, co_name=test.name)
+    code = _CALL.replace(co_filename=file, co_firstlineno=test.line or 1, co_name=test.name)
     return FunctionType(code, {"__name__": test.module or "__main__", "__builtins__": vars(builtins)})
 
 
 class _Releaser:
     """Releases garbage for a test, when the core has found some."""
 
-    __slots__ = ("_standing", "_test", "within")
+    __slots__ = ("_files", "_standing", "_test", "within")
 
     def __init__(self) -> None:
         self.within: Within | None = None
+        self._files: dict[tuple[str, str], str] = {}
         self.stand_for(TestInfo("no test", "", "", "no test"))
 
     def stand_for(self, test: TestInfo) -> None:
@@ -58,7 +59,11 @@ class _Releaser:
     def standing(self) -> FunctionType:
         """Made when it is needed, and once for all runs of a test: --repeat counts what is new in each."""
         if self._standing is None:
-            self._standing = _standing_for(self._test)
+            test = self._test
+            place = test.module, test.file or test.id
+            if place not in self._files:
+                self._files[place] = _file_of(test)
+            self._standing = _standing_for(test, self._files[place])
         return self._standing
 
     def __call__(self, function: Callable[[], None]) -> None:
