@@ -52,6 +52,71 @@ def test_trees_are_hidden_from_the_collector_and_freed():
         _core.untrack([], 1)
 
 
+COUNTING = """
+    import atexit, gc, unittest
+
+    @atexit.register
+    def count():
+        kept = [o for o in gc.get_objects() if type(o).__module__ == "yagot.model" and type(o).__name__ != "ABCMeta"]
+        print("kept", len(kept))
+
+    def leak(self, number):
+        cls = type(f"Node{number}", (), {})
+        node = cls()
+        node.me = node
+
+    class T(unittest.TestCase):
+        pass
+
+    for number in range(NUMBER):
+        setattr(T, f"test_{number}", lambda self, number=number: leak(self, number))
+"""
+
+
+@pytest.mark.parametrize("command", ["-m yagot run", "-m pytest -q --yagot"])
+def test_what_a_run_keeps_is_hidden_from_the_collector(project, command):
+    """Each collection of a run goes through all that is tracked: what is known of tests and causes does not slow it."""
+    kept = []
+    for number in (20, 60):
+        project.write("test_many.py", COUNTING.replace("NUMBER", str(number)))
+        result = project.python(*command.split(), "test_many" if "run" in command else "test_many.py")
+        assert "1 cause" in result.stdout + result.stderr, result.stdout
+        kept.append(int(result.stdout.partition("kept ")[2].split()[0]))
+    assert kept[1] - kept[0] < 20, kept
+
+
+def test_what_a_dict_holds():
+    kept = {"a": int, "b": str, "c": list}
+    for same in (kept, dict(kept, d=1), {"z": 1, **kept}, {"c": list, "b": str, "a": int}, {"b": str, **kept}):
+        assert _core.holds(same, kept)
+    for other in ({}, dict(kept, b=int), {"a": int, "c": list}, {"c": list, "a": int}):
+        assert not _core.holds(other, kept)
+    with pytest.raises(TypeError):
+        _core.holds([], kept)
+    with pytest.raises(TypeError):
+        _core.holds({}, None)
+
+
+def test_copies_of_objects_with_slots():
+    class Slots:
+        __slots__ = ("a", "b", "c")
+
+    class More(Slots):
+        __slots__ = ("__weakref__", "d")
+
+    object_ = More()
+    object_.a, object_.c, object_.d = [1], "c", object_
+    copy = _core.copied(object_)
+    assert type(copy) is More and copy is not object_ and copy.a is object_.a and copy.d is object_
+    assert not hasattr(copy, "b")
+    copy.a = None
+    assert object_.a == [1]
+    object_.d = None
+    for without in (1, [], Node(), object(), More):
+        with pytest.raises(TypeError, match="slots"):
+            _core.copied(without)
+
+
 def windows():
     ledger = _core.Ledger()
     for number in (1, 2):
