@@ -220,6 +220,43 @@ core_untrack(PyObject *Py_UNUSED(module), PyObject *args)
     return yagot_untrack_tree(root, type) == 0 ? Py_NewRef(Py_None) : PyErr_NoMemory();
 }
 
+PyDoc_STRVAR(parts_doc,
+"parts($module, object, type, others, /)\n--\n\n"
+"The instances of a type among an object's attributes and in the lists that these are, in order; without those whose\n"
+"type is in a tuple of others. A tree's nodes below one, thousands of which are asked for.");
+
+static int
+add_part(PyObject *parts, PyObject *value, PyTypeObject *type, PyObject *others)
+{
+    bool left_out = !PyObject_TypeCheck(value, type);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(others) && !left_out; i++) {
+        left_out = PyTuple_GET_ITEM(others, i) == (PyObject *)Py_TYPE(value);
+    }
+    return left_out ? 0 : PyList_Append(parts, value);
+}
+
+static PyObject *
+core_parts(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *object, *others, *key, *value;
+    PyTypeObject *type;
+    Py_ssize_t position = 0;
+    if (!PyArg_ParseTuple(args, "OO!O!:parts", &object, &PyType_Type, &type, &PyTuple_Type, &others)) {
+        return NULL;
+    }
+    PyObject *dict = yagot_instance_dict(object), *parts = PyList_New(0);
+    while (parts != NULL && dict != NULL && PyDict_Next(dict, &position, &key, &value)) {
+        int added = PyList_CheckExact(value) ? 0 : add_part(parts, value, type, others);
+        for (Py_ssize_t i = 0; PyList_CheckExact(value) && added == 0 && i < PyList_GET_SIZE(value); i++) {
+            added = add_part(parts, PyList_GET_ITEM(value, i), type, others);
+        }
+        if (added < 0) {
+            Py_CLEAR(parts);
+        }
+    }
+    return parts;
+}
+
 PyDoc_STRVAR(copied_doc,
 "copied($module, object, /)\n--\n\n"
 "Another object of the same type, whose attributes must all be in slots. Raises TypeError of others.");
@@ -281,6 +318,7 @@ static PyMethodDef module_methods[] = {
     {"type_name", core_type_name, METH_O, type_name_doc},
     {"explain", core_explain, METH_O, explain_doc},
     {"untrack", core_untrack, METH_VARARGS, untrack_doc},
+    {"parts", core_parts, METH_VARARGS, parts_doc},
     {"copied", core_copied, METH_O, copied_doc},
     {"holds", core_holds, METH_VARARGS, holds_doc},
     {NULL, NULL, 0, NULL},

@@ -97,6 +97,20 @@ def test_what_a_dict_holds():
         _core.holds({}, None)
 
 
+def test_nodes_below_a_node():
+    tree = ast.parse("def f(a, *, b=None, c: int = 1):\n    global x\n    x = {**a, 'k': (yield)}\n    return [x for x in a]\n")
+    for node in ast.walk(tree):
+        contexts = ast.Load, ast.Store
+        expected = [child for child in ast.iter_child_nodes(node) if not isinstance(child, contexts)]
+        assert _core.parts(node, ast.AST, contexts) == expected
+        assert _core.parts(node, ast.AST, ()) == list(ast.iter_child_nodes(node))
+    assert _core.parts(5, ast.AST, ()) == _core.parts(object(), ast.AST, ()) == []
+    with pytest.raises(TypeError):
+        _core.parts(tree, 5, ())
+    with pytest.raises(TypeError):
+        _core.parts(tree, ast.AST, [])
+
+
 def test_copies_of_objects_with_slots():
     class Slots:
         __slots__ = ("a", "b", "c")

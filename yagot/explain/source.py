@@ -119,6 +119,7 @@ class Source:
         """Which of these are of objects of which class, by its name, and which may be of any."""
         self._classes: dict[str, ast.ClassDef | None] = {}
         self._functions: dict[tuple[ast.stmt, ...], list[tuple[str, Function]]] = {}
+        self._qualified: dict[Function, str] = {}
         for number, line in enumerate(self.lines):
             if top := _TOP.match(line):
                 self._names.setdefault(top[1] or "@", []).append(number)
@@ -147,7 +148,7 @@ class Source:
         pieces = [self._piece(number) for number in range(len(self._starts))] if self._parsed else [None]
         if None in pieces:
             self._starts, self._parsed = [0], {}
-            self._classes, self._functions, self.set, self.set_of = {}, {}, {}, {}
+            self._classes, self._functions, self._qualified, self.set, self.set_of = {}, {}, {}, {}, {}
             pieces = [self._piece(0)]
         return [statement for piece in pieces for statement in piece or ()]
 
@@ -155,7 +156,8 @@ class Source:
         """All functions, with their qualified names."""
         key = tuple(statements)
         if key not in self._functions:
-            self._functions[key] = _functions_in(statements)
+            found = self._functions[key] = _functions_in(statements)
+            self._qualified.update((function, name) for name, function in found)
         return self._functions[key]
 
     def text(self, node: ast.AST) -> str:
@@ -202,11 +204,11 @@ class Source:
 
     def class_of(self, function: Function | None) -> str:
         """The class that a function is a method of, or empty."""
-        for qualified, found in self._functions_in(self._pieces([function.lineno - 1])) if function is not None else ():
-            if found is function:
-                scope = qualified.rpartition(".")[0].rpartition(".")[2]
-                return "" if scope == "<locals>" else scope
-        return ""
+        if function is None:
+            return ""
+        self._functions_in(self._pieces([function.lineno - 1]))
+        scope = self._qualified.get(function, "").rpartition(".")[0].rpartition(".")[2]
+        return "" if scope == "<locals>" else scope
 
     def function(self, line: int, name: str) -> Function | None:
         """The function that begins at a line, its decorators included; functools.wraps() may have renamed it."""
@@ -235,7 +237,7 @@ def _functions_in(statements: Sequence[ast.stmt]) -> list[tuple[str, Function]]:
     pending: list[tuple[str, ast.AST]] = [("", ast.Module([*statements], []))]
     while pending:
         prefix, node = pending.pop()
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.ClassDef):
                 pending.append((f"{prefix}{child.name}.", child))
             elif isinstance(child, Function):
@@ -288,15 +290,29 @@ def read(path: str) -> Source | None:
     return Source(path, text) if text and len(text) <= LONGEST else None
 
 
-def nodes_of(function: ast.AST, nested: bool = False) -> Iterator[ast.AST]:
+_CONTEXTS = (ast.Load, ast.Store, ast.Del)
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """The nodes directly below a node, in order; not those that say how a name is used. It is ast.iter_child_nodes(),
+    for all nodes of a file."""
+    return _core.parts(node, ast.AST, _CONTEXTS)
+
+
+@functools.lru_cache(MOST)
+def nodes_of(function: ast.AST, nested: bool = False) -> tuple[ast.AST, ...]:
     """The nodes of a function's body, in order; those of functions inside it only if *nested*."""
     body = getattr(function, "body", [])
     pending: list[ast.AST] = list(reversed(body)) if isinstance(body, list) else [body]
+    found: list[ast.AST] = []
     while pending:
         node = pending.pop()
-        yield node
+        found.append(node)
         if nested or not isinstance(node, Function | ast.ClassDef):
-            pending.extend(reversed(list(ast.iter_child_nodes(node))))
+            pending.extend(reversed(children(node)))
+    nodes = tuple(found)
+    _core.untrack(nodes, ast.AST)
+    return nodes
 
 
 def parameters(function: Function | None) -> list[str]:
