@@ -98,7 +98,8 @@ def test_what_a_dict_holds():
 
 
 def test_nodes_below_a_node():
-    tree = ast.parse("def f(a, *, b=None, c: int = 1):\n    global x\n    x = {**a, 'k': (yield)}\n    return [x for x in a]\n")
+    text = "def f(a, *, b=None, c: int = 1):\n    global x\n    x = {**a, 'k': (yield)}\n    return [x for x in a]\n"
+    tree = ast.parse(text)
     for node in ast.walk(tree):
         contexts = ast.Load, ast.Store
         expected = [child for child in ast.iter_child_nodes(node) if not isinstance(child, contexts)]
