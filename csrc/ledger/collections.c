@@ -6,8 +6,7 @@
 #include "base/describe.h"
 #include "ledger/suspects.h"
 
-/* So many objects grow old before CPython itself would collect fully, by its default thresholds before 3.13. */
-enum { FIRST_LIMIT = 70000 };
+enum { FIRST_LIMIT = 10000 };   /* objects that may grow old before the first full collection */
 
 static bool
 is_full(const yagot_ledger *self, PyObject *info)
