@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Callable, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
@@ -147,7 +148,8 @@ def links_of(hops: Sequence[_Hop]) -> list[Link]:
         left = next((hop for hop in set_ if hop["rest"]), None)
         remaining = tuple(left["rest"]) if left is not None else ()
         others = left is not None and left["others"]
-        kinds = tuple(hop["kind"] for hop in inner[1:])
+        # not the parts of objects, as the dict of an instance, which not all Pythons have
+        kinds = tuple(hop["kind"] for before, hop in itertools.pairwise(inner) if before["edge"])
         drops = any(hop["breaks"] for hop in set_)
         found.append(Link(hops[head], hops[end % count], path, breaks, drops, kinds, remaining, others))
     return found
