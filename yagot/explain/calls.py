@@ -280,7 +280,7 @@ def is_test_case(cycle: Cycle, source: Source) -> bool:
 def _making(source: Source, name: str) -> Iterator[tuple[Function, list[ast.Call], list[tuple[str, ast.stmt]]]]:
     """The functions of a file that mention a class, with their calls of it, and where they keep what these make."""
     for function in source.functions_with(f"{name}("):
-        nodes = list(nodes_of(function))
+        nodes = nodes_of(function)
         making = [node for node in nodes if isinstance(node, ast.Call) and _called(node) == name]
         yield function, making, [each for node in nodes for each in _kept_in(node, name)]
 

@@ -433,7 +433,7 @@ def _working(statements: Sequence[ast.stmt]) -> Sequence[ast.stmt]:
 
 def _needs(function: Function | None, attribute: str) -> bool:
     """Does a method use what is in an attribute, and not ask before whether it is there?"""
-    nodes = list(nodes_of(function)) if function is not None else []
+    nodes = nodes_of(function) if function is not None else ()
     asked = any(attribute in attributes_in(n.test) for n in nodes if isinstance(n, ast.If | ast.IfExp | ast.While))
     used = (getattr(n, "func", n) if isinstance(n, ast.Call) else getattr(n, "value", None) for n in nodes
             if isinstance(n, ast.Call | ast.Attribute | ast.Subscript))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from yagot import __builtins__ as __builtins__
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle
-from yagot.explain.source import ADDING, Function, Source, nodes_of, read, remembered
+from yagot.explain.source import ADDING, Function, Source, children, nodes_of, read, remembered
 from yagot.model import Cut
 from yagot.originals import ast
 from yagot.places import absolute, relative
@@ -67,7 +67,7 @@ def _names_in(value: ast.expr) -> set[str]:
         if isinstance(node, ast.Name):
             found.add(node.id)
         elif isinstance(node, _DISPLAYS):
-            pending.extend(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
+            pending.extend(child for child in children(node) if isinstance(child, ast.expr))
     return found
 
 

@@ -59,7 +59,7 @@ def _is_raised(source: Source, attribute: str) -> bool:
     """Does code of a file raise what is in an attribute of this name, or from it? Then its traceback is to be shown,
     and what is raised gets one again."""
     for function in source.functions_with(f".{attribute}"):
-        nodes = list(nodes_of(function))
+        nodes = nodes_of(function)
         read: set[str] = set()
         for node in nodes:      # variables that have got it: `found = self.memo[key]`
             value = node.iter if isinstance(node, ast.For) else node.value if isinstance(node, ast.Assign) else None

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from yagot import __builtins__ as __builtins__
-from yagot.explain.source import ADDING, Function, Source, nodes_of
+from yagot.explain.source import ADDING, Function, Source, children, nodes_of
 from yagot.originals import ast
 
 _LONGEST = 40
@@ -33,7 +33,7 @@ def _name(node: ast.expr) -> str:
 def _parents(function: Function) -> dict[ast.AST, ast.AST]:
     parents: dict[ast.AST, ast.AST] = {}
     for node in nodes_of(function):
-        parents.update((child, node) for child in ast.iter_child_nodes(node))
+        parents.update((child, node) for child in children(node))
     return parents
 
 

@@ -81,7 +81,7 @@ def advise(cycle: Cycle) -> Advice | None:
 def _is_compared(function: Function) -> bool:
     """Does a function do more with itself than call it: ``hooks.remove(poll)``? A partial object is another one; bound
     methods are equal."""
-    nodes, name = list(nodes_of(function, nested=True)), getattr(function, "name", "")
+    nodes, name = nodes_of(function, nested=True), getattr(function, "name", "")
     called = [node.func for node in nodes if isinstance(node, ast.Call)]
     return any(isinstance(node, ast.Name) and node.id == name and node not in called for node in nodes)
 
@@ -156,7 +156,7 @@ def _as_methods(cycle: Cycle, link: Link, source: Source, group: Sequence[Functi
 def _bound(source: Source, function: ast.FunctionDef, given: Sequence[str]) -> str:
     """The line on which a function is given to somebody who calls it as it was, without what it gets now."""
     outer, name = _outer(source, function), function.name
-    nodes = list(nodes_of(outer)) if outer is not None and given else []
+    nodes = nodes_of(outer) if outer is not None and given else ()
     called = [node.func for node in nodes if isinstance(node, ast.Call)]
     named = [node for node in nodes if isinstance(node, ast.Name) and node.id == name and node not in called]
     uses = [node for node in named if node.lineno > function.lineno]
@@ -247,7 +247,7 @@ def _emptied(cycle: Cycle, link: Link, source: Source, function: Function) -> Ad
     if outer is None or name != link.variable:
         return None
     inside = set(ast.walk(function))
-    nodes = list(nodes_of(outer, nested=True))
+    nodes = nodes_of(outer, nested=True)
     direct = set(nodes_of(outer))
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call) and node in direct}
     uses = [node for node in nodes if isinstance(node, ast.Name) and node.id == name and node not in inside]

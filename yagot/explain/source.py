@@ -337,7 +337,7 @@ def attributes_in(node: ast.AST) -> set[str]:
 @functools.lru_cache(MOST)
 def names_in(function: Function) -> set[str]:
     """All names and attributes that a function mentions."""
-    nodes = list(nodes_of(function, nested=True))
+    nodes = nodes_of(function, nested=True)
     return {n.id for n in nodes if isinstance(n, ast.Name)} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
 
 
