@@ -39,9 +39,11 @@ _MARKS = pytest.StashKey["list[pytest.Mark]"]()
 
 def marks_of(item: pytest.Item) -> list[pytest.Mark]:
     """The markers of ours that a test has, the nearest first."""
-    own = [mark for mark in item.own_markers if mark.name.startswith("yagot")]
-    further = _marks_above(item.parent)
-    return own + further if own else further
+    return _own_marks(item) + _marks_above(item.parent)
+
+
+def _own_marks(node: pytest.Item | pytest.Collector) -> list[pytest.Mark]:
+    return [mark for mark in node.own_markers if mark.name.startswith("yagot")]
 
 
 def _marks_above(node: pytest.Collector | None) -> list[pytest.Mark]:
@@ -50,8 +52,7 @@ def _marks_above(node: pytest.Collector | None) -> list[pytest.Mark]:
         return []
     marks = node.stash.get(_MARKS, None)
     if marks is None:
-        own = [mark for mark in node.own_markers if mark.name.startswith("yagot")]
-        marks = node.stash[_MARKS] = own + _marks_above(node.parent)
+        marks = node.stash[_MARKS] = _own_marks(node) + _marks_above(node.parent)
     return marks
 
 
