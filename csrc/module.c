@@ -246,12 +246,12 @@ core_parts(PyObject *Py_UNUSED(module), PyObject *args)
     }
     PyObject *dict = yagot_instance_dict(object), *parts = PyList_New(0);
     while (parts != NULL && dict != NULL && PyDict_Next(dict, &position, &key, &value)) {
-        int added = PyList_CheckExact(value) ? 0 : add_part(parts, value, type, others);
-        for (Py_ssize_t i = 0; PyList_CheckExact(value) && added == 0 && i < PyList_GET_SIZE(value); i++) {
-            added = add_part(parts, PyList_GET_ITEM(value, i), type, others);
-        }
-        if (added < 0) {
-            Py_CLEAR(parts);
+        bool is_list = PyList_CheckExact(value);
+        PyObject *const *values = is_list ? ((PyListObject *)value)->ob_item : &value;
+        for (Py_ssize_t i = 0, count = is_list ? PyList_GET_SIZE(value) : 1; parts != NULL && i < count; i++) {
+            if (add_part(parts, values[i], type, others) < 0) {
+                Py_CLEAR(parts);
+            }
         }
     }
     return parts;

@@ -259,7 +259,7 @@ label_of(explainer *x, uint32_t component)
             return 0;
         }
         bool surer = own && is_doubtful && !may_be_older(object) && !yagot_label_is_import(label);
-        if (label != 0 && label != YAGOT_REPORTED && label != x->attribution->import
+        if (yagot_is_to_be_told(x->attribution, label)
             && (found == 0 || (own && yagot_label_is_import(found)) || surer)) {
             found = label;
             is_doubtful = may_be_older(object);

@@ -35,6 +35,13 @@ typedef struct {
     bool between;               /* between windows: by the window that made it; what `import` labels is nobody's yet */
 } yagot_attribution;
 
+/* Between windows: is this the label of a window that is to be told of what it labels? */
+static inline bool
+yagot_is_to_be_told(const yagot_attribution *attribution, uint32_t label)
+{
+    return label != 0 && label != YAGOT_REPORTED && label != attribution->import;
+}
+
 /* Adds the garbage of a snapshot to the findings, and returns what should go with the next collection.
  * get_traceback: _tracemalloc's function when it traces, else NULL. */
 int yagot_explain(yagot_snapshot *snapshot, yagot_findings *findings, const yagot_attribution *attribution,

@@ -34,8 +34,8 @@ static bool
 has_news(yagot_snapshot *snapshot, const yagot_attribution *a)
 {
     for (uint32_t i = 0; i < snapshot->count; i++) {
-        uint32_t label = snapshot->flags[i] & YAGOT_GARBAGE ? yagot_labels_get(a->labels, snapshot->objects[i]) : 0;
-        if (label != 0 && label != YAGOT_REPORTED && label != a->import) {
+        if (snapshot->flags[i] & YAGOT_GARBAGE
+            && yagot_is_to_be_told(a, yagot_labels_get(a->labels, snapshot->objects[i]))) {
             return true;
         }
     }
