@@ -23,6 +23,10 @@ class Slotted:
     __slots__ = ("one", "two")
 
 
+class Meta(type):
+    pass
+
+
 class Named(Node):
     label = "x"
 
@@ -43,6 +47,43 @@ def random_object(rng):
     if kind < 3:
         return rng.choice([Base, Node, Named])()
     return [Slotted, list, dict, set, list, dict][kind - 3]() if kind < 8 else {}
+
+
+def keep_other(self, value):
+    self.other = value
+
+
+def keep_next(self, value):
+    self.next = value
+
+
+def random_class(rng, bases):
+    """A class that is made at run time, perhaps with the name of one that is in this module."""
+    names = {"label": "x"}
+    if rng.random() < 0.2 and bases in [(), (Node,), (Base,)]:
+        names["__slots__"] = ("one", "two", "next", "parent", "owner", "other", "pair", "call", "handler")
+    if rng.random() < 0.5:
+        names["keep"] = rng.choice([keep_other, keep_next])
+    made = rng.choice([type, type, Meta])(rng.choice(["Made", "Other", "Base"]), bases, names)
+    made.__module__ = rng.choice([__name__, __name__, "elsewhere", "-" * 3 + "x"])
+    made.__qualname__ = rng.choice([made.__name__, f"make.<locals>.{made.__name__}", "Node"])
+    return made
+
+
+def random_classes(rng):
+    """Some classes, some of others, some in cycles with their instances and functions."""
+    made = []
+    for _ in range(rng.randrange(1, 4)):
+        bases = [(), (Node,), (int,), (str, Base), (Exception,), (Named, Base), (rng.choice([*made, Base]),)]
+        made.append(random_class(rng, rng.choice(bases)))
+    for cls in made:
+        if rng.random() < 0.5:
+            setattr(cls, rng.choice(["member", "other"]), cls())
+        if rng.random() < 0.4:
+            cls.call = function_of(cls, rng.choice(["first", "second"]))
+        if rng.random() < 0.3:
+            cls.members = {rng.choice(["a", "b"]): cls(), "cls": [cls]}
+    return [rng.choice([cls, cls, cls()]) for cls in made]
 
 
 def attach(rng, one, other):
@@ -68,8 +109,11 @@ def attach(rng, one, other):
 def make(seed):
     rng = random.Random(seed)
     objects = [random_object(rng) for _ in range(rng.randrange(2, 9))]
+    if rng.random() < 0.5:
+        objects = [*random_classes(rng), *objects[: rng.randrange(3)]]
     for _ in range(len(objects) * 2):
-        attach(rng, rng.choice(objects), rng.choice(objects))
+        with contextlib.suppress(AttributeError):  # a class with slots that has an attribute of one of these names
+            attach(rng, rng.choice(objects), rng.choice(objects))
     if rng.random() < 0.3:  # somebody has asked for an instance's dict
         vars(next((one for one in objects if isinstance(one, Base)), Base()))
 
@@ -118,6 +162,14 @@ def test_what_has_a_form(ledger):
 
         pair(Local)
 
+    def instance_of_its_class():
+        class Local:
+            def keep(self):
+                self.me = self  # shorter than the cycle of the class
+
+        Local.one = Local()
+        Local.one.keep()
+
     def error():
         try:
             raise ValueError
@@ -131,8 +183,9 @@ def test_what_has_a_form(ledger):
 
     assert recognised(ledger, lambda: pair(Node))
     assert not recognised(ledger, handed_over)  # modules are searched for who did it, and these may change
-    assert not recognised(ledger, lambda: pair(type("Made", (Node,), {})))
-    assert not recognised(ledger, local)
+    assert recognised(ledger, lambda: pair(type("Made", (Node,), {})))  # the classes with their MROs
+    assert recognised(ledger, local)
+    assert not recognised(ledger, instance_of_its_class)  # its methods decide what is said of it
     assert not recognised(ledger, error)
     with contextlib.closing(_core.Ledger(once=False)) as other:
         assert not recognised(other, lambda: pair(Node))

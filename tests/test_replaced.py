@@ -1,6 +1,7 @@
 """Functions that a test leaves replaced: the run goes on, and its reports are written."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ FUNCTIONS = ["inspect.unwrap", "json.dumps", "os.stat", "os.open", "os.write", "
              "builtins.isinstance", "builtins.sorted", "builtins.repr", "builtins.any",
              "builtins.print", "builtins.tuple", "builtins.sum", "builtins.issubclass", "traceback.TracebackException",
              "traceback.format_exception", "linecache.checkcache", "sys.tracebacklimit"]  # fmt: skip
+if sys.version_info < (3, 11):  # unittest itself asks it after each test there, and ends
+    FUNCTIONS.remove("builtins.isinstance")
 OPTIONS = [("--junit-xml", "r.xml", "--markdown", "m.md"), ("--repeat", "0:2", "--repeat-seconds", "1")]
 
 

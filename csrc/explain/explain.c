@@ -171,12 +171,24 @@ recognise(explainer *x, uint32_t label)
     return found;
 }
 
+/* Is it said of classes alone? What is said of their instances depends on the code of the classes, too. */
+static bool
+is_of_classes(const yagot_cycle *cycle)
+{
+    uint32_t i = 0;
+    while (i < cycle->count && PyType_Check(cycle->steps[i].head)) {
+        i++;
+    }
+    return i == cycle->count;
+}
+
 /* From now on a component of this form is known. */
 static int
 keep_form(explainer *x, yagot_cycle *cycle, const char *concrete)
 {
     yagot_forms *forms = &x->findings->forms;
-    if (x->search.budget == 0 || yagot_forms_find(forms, &x->form) != NULL) {
+    bool depends = x->form.has_class && !is_of_classes(cycle);
+    if (x->search.budget == 0 || depends || yagot_forms_find(forms, &x->form) != NULL) {
         return 0;
     }
     if (yagot_find_makers(x->findings->modules, cycle) < 0) {

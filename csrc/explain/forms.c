@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "base/describe.h"
+#include "explain/general.h"
 #include "explain/makers.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@ enum { BUCKETS = 1 << 12, MOST_FORMS = 5000, MOST_MEMBERS = 48, LONGEST_NAME = 1
 #define OUTSIDE UINTPTR_MAX     /* instead of a rank */
 
 /* What the next words are of. */
-enum { CHARACTERS = 1, DICT_OF_ITS_OWN, ITEM, KEYED, KEY, SLOT };
+enum { CHARACTERS = 1, INSIDE, CLASS, DICT_OF_ITS_OWN, ITEM, KEYED, KEY, SLOT };
 
 /* -- words ---------------------------------------------------------------------------------------- */
 
@@ -76,11 +77,22 @@ node_of(const yagot_form_reader *r, PyObject *object)
     return r->graph->component[node] == r->component ? node : YAGOT_NONE;
 }
 
+/* The address of a type, for one of Python's with the tag that it alone has. */
+static bool
+add_identity(yagot_form_reader *r, PyTypeObject *type)
+{
+    if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
+        return add(r, (uintptr_t)type);
+    }
+    return type->tp_version_tag != 0 && add(r, (uintptr_t)type) && add(r, type->tp_version_tag);
+}
+
+/* With whose its classes are. */
 static bool
 add_type(yagot_form_reader *r, PyTypeObject *type)
 {
     if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
-        return add(r, (uintptr_t)type);
+        return add_identity(r, type);
     }
     uint32_t whose = yagot_idtable_get(&r->classes, type);
     if (whose == YAGOT_NONE) {
@@ -89,7 +101,15 @@ add_type(yagot_form_reader *r, PyTypeObject *type)
             return false;
         }
     }
-    return type->tp_version_tag != 0 && add(r, (uintptr_t)type) && add(r, type->tp_version_tag) && add(r, whose);
+    return add_identity(r, type) && add(r, whose);
+}
+
+/* A type that may be in the component: it is read there. */
+static bool
+add_type_or_rank(yagot_form_reader *r, PyTypeObject *type, bool (*add_outside)(yagot_form_reader *, PyTypeObject *))
+{
+    uint32_t node = node_of(r, (PyObject *)type);
+    return node == YAGOT_NONE ? add_outside(r, type) : add(r, INSIDE) && add(r, r->rank[node]);
 }
 
 /* A reference within the component, if the object is in it; counts it. */
@@ -106,14 +126,31 @@ add_reference(yagot_form_reader *r, uintptr_t kind, PyObject *object, uint32_t *
 
 /* -- objects -------------------------------------------------------------------------------------- */
 
-/* Are the class and all its bases made by class statements? */
-static bool
-is_plain_class(PyTypeObject *type)
+/* The first base that is not made by a class statement. */
+static PyTypeObject *
+c_base_of(PyTypeObject *type)
 {
     while (type != NULL && yagot_is_python_class(type)) {
         type = type->tp_base;
     }
-    return type == &PyBaseObject_Type;
+    return type;
+}
+
+/* Are the class and its bases made by class statements, but for one that holds no objects: object, int, str? */
+static bool
+is_plain_class(PyTypeObject *type)
+{
+    PyTypeObject *base = c_base_of(type);
+    return base != type && base != NULL && !PyType_IS_GC(base);
+}
+
+static bool
+has_slots(PyTypeObject *type)
+{
+    while (yagot_is_python_class(type) && (type->tp_members == NULL || type->tp_members->name == NULL)) {
+        type = type->tp_base;
+    }
+    return yagot_is_python_class(type);
 }
 
 static bool
@@ -207,8 +244,39 @@ read_method(yagot_form_reader *r, PyObject *object, uint32_t *found)
 {
     PyObject *function = PyMethod_GET_FUNCTION(object), *self = PyMethod_GET_SELF(object);
     return PyFunction_Check(function) && add_name(r, ((PyFunctionObject *)function)->func_qualname)
-           && add_type(r, Py_TYPE(self)) && add_reference(r, SLOT, self, found)
+           && add_type_or_rank(r, Py_TYPE(self), add_type) && add_reference(r, SLOT, self, found)
            && add_reference(r, SLOT + 1, function, found);
+}
+
+/* What a class is called, by itself and in general, and what its instances are. Whose it is plays no part in what is
+ * said of classes. One with slots has no form: their names are not read. */
+static bool
+read_class(yagot_form_reader *r, PyObject *object, uint32_t *found)
+{
+    PyTypeObject *type = (PyTypeObject *)object;
+    PyObject *const parts[] = {yagot_type_dict(type), type->tp_mro, type->tp_bases, (PyObject *)type->tp_base};
+    r->has_class = true;
+    if (!yagot_is_python_class(type) || has_slots(type)) {
+        return false;
+    }
+    if (!add(r, CLASS) || !add_name(r, yagot_class_module(type))
+        || !add_name(r, ((PyHeapTypeObject *)type)->ht_qualname) || !add_identity(r, c_base_of(type))
+        || !add_type_or_rank(r, yagot_named_class(type), add_identity)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (!add_reference(r, SLOT + i, parts[i], found)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Has it one reference at most, whose name its type alone decides? */
+static bool
+is_descriptor_of_class(PyObject *object)
+{
+    return Py_IS_TYPE(object, &PyGetSetDescr_Type) || Py_IS_TYPE(object, &PyMemberDescr_Type);
 }
 
 /* The names of an object's references; `found`: how many there were. False if it has no form. */
@@ -216,13 +284,14 @@ static bool
 read_names(yagot_form_reader *r, PyObject *object, uint32_t references, uint32_t *found)
 {
     if (PyList_CheckExact(object) || PyTuple_CheckExact(object) || PyAnySet_CheckExact(object)
-        || PyCell_Check(object)) {
+        || PyCell_Check(object) || is_descriptor_of_class(object)) {
         *found = references;            /* they need no names */
         return true;
     }
     return PyDict_CheckExact(object) ? read_items(r, object, found)
            : PyFunction_Check(object) ? read_function(r, object, found)
            : PyMethod_Check(object) ? read_method(r, object, found)
+           : PyType_Check(object) ? read_class(r, object, found)
            : is_plain_class(Py_TYPE(object)) && read_instance(r, object, found);
 }
 
@@ -231,8 +300,8 @@ read_object(yagot_form_reader *r, uint32_t node)
 {
     const yagot_graph *g = r->graph;
     PyObject *object = g->objects[node];
-    uint32_t references = 0, found = 0;
-    if (PyType_Check(object) || !add_type(r, Py_TYPE(object))) {
+    uint32_t references = 0, found = node_of(r, (PyObject *)Py_TYPE(object)) != YAGOT_NONE;    /* an instance's class */
+    if (!add_type_or_rank(r, Py_TYPE(object), add_type)) {
         return false;
     }
     for (uint32_t e = g->start[node]; e < g->start[node + 1]; e++) {
@@ -274,6 +343,7 @@ yagot_form_read(yagot_form_reader *reader, uint32_t component)
     bool readable = g->own_size[component] <= MOST_MEMBERS && !yagot_is_gentle();
     reader->component = component;
     reader->count = reader->name_count = 0;
+    reader->has_class = false;
     reader->hash = 0;
     for (uint32_t i = 0; readable && i < g->own_size[component]; i++) {
         readable = read_object(reader, members[i]);

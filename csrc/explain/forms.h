@@ -2,7 +2,8 @@
  *
  * A form is all that the explanation of a small component depends on, as numbers: the types of its objects, the
  * references between them, and the names by which they refer. Forms are compared in full. They are read of components
- * of instances of Python classes, functions, methods and plain containers; what else an object may be has no form.
+ * of Python classes and their instances, functions, methods and plain containers; what else an object may be has no
+ * form. A class that is in the component itself is known by its names, as it is another one each time.
  *
  * In:  a graph and one of its components; both stay the caller's.
  * Out: the causes of an earlier component of the same form; the forms own them.
@@ -26,6 +27,7 @@ typedef struct {
     uintptr_t words[YAGOT_FORM_WORDS];
     PyObject *names[YAGOT_FORM_NAMES];  /* borrowed; interned strings whose addresses are among the words */
     uint32_t count, name_count;
+    bool has_class;             /* a class is in the component */
     uint64_t hash;
 } yagot_form_reader;
 
