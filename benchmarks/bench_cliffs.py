@@ -77,9 +77,24 @@ def causes(size):
     return "\n".join([*classes, "class T(unittest.TestCase):", *tests])
 
 
+def imports(size):
+    """Many modules, imported by one test, each of which makes much."""
+    finder = """
+import importlib.abc, importlib.machinery, sys
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def find_spec(self, name, path, target=None):
+        return importlib.machinery.ModuleSpec(name, self) if name.startswith("made_") else None
+    def exec_module(self, module):
+        module.kept = [[number] for number in range(1000)]
+sys.meta_path.insert(0, Finder())
+"""
+    return finder + in_test(f"for number in range({size}):\n    importlib.import_module(f'made_{{number}}')")
+
+
 CASES = {
     variables: 1000, types: 500, frames: 20_000, wide: 100_000, components: 100_000, survivors: 250_000,
     chain: 100_000, stack: 2_000, collections: 20, causes: 150,
+    imports: 400,
 }  # fmt: skip
 
 

@@ -48,49 +48,34 @@ yagot_imports_remove(yagot_imports *m)
 
 /* -- what is young --------------------------------------------------------------------------------- */
 
-/* On free-threaded builds all are young. */
-static PyObject *
-young_objects(yagot_gc *gc, int generation)
-{
-    return generation > 0 || YAGOT_FREE_THREADED ? yagot_gc_objects(gc, generation) : yagot_gc_youngest(gc);
-}
-
-static int
-visit_generation(yagot_gc *gc, int generation, int (*visit)(PyObject *, void *), void *arg)
-{
-    PyObject *list = young_objects(gc, generation);
-    int result = list != NULL ? 0 : -1;
-    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++) {
-        result = visit(PyList_GET_ITEM(list, i), arg);
-    }
-    Py_XDECREF(list);
-    return result;
-}
-
-static int
-oldest_young(const yagot_gc *gc)
-{
-    return gc->state->generations ? 1 : 0;
-}
-
 static int
 visit_before(PyObject *object, void *arg)
 {
     return yagot_idtable_put(arg, object, 0);
 }
 
-/* What was there may go while the import is under way, and its address may be used again: a generation is in the order
- * in which objects were made, so that all behind the marker are new. Free-threaded builds know no such order. */
+static int
+visit_list(PyObject *list, Py_ssize_t first, int (*visit)(PyObject *, void *), void *arg)
+{
+    int result = list != NULL ? 0 : -1;
+    for (Py_ssize_t i = first; result == 0 && i < PyList_GET_SIZE(list); i++) {
+        result = visit(PyList_GET_ITEM(list, i), arg);
+    }
+    Py_XDECREF(list);
+    return result;
+}
+
+/* The youngest generation is in the order in which objects were made, so that all behind a marker are new, and nothing
+ * gets into another one but by a collection, which labels it first. Free-threaded builds know no such order. */
 static int
 note_young(yagot_imports *m, yagot_gc *gc)
 {
-    int result = yagot_idtable_init(&m->before);
-    for (int generation = 0; result == 0 && generation <= oldest_young(gc); generation++) {
-        result = visit_generation(gc, generation, visit_before, &m->before);
+    m->marker = !YAGOT_FREE_THREADED ? PyList_New(0) : NULL;
+    m->noted = m->marker != NULL;
+    if (YAGOT_FREE_THREADED && yagot_idtable_init(&m->before) == 0) {
+        m->noted = visit_list(yagot_gc_objects(gc, 0), 0, visit_before, &m->before) == 0;
     }
-    m->collected = false;
-    m->marker = result == 0 && !YAGOT_FREE_THREADED ? PyList_New(0) : NULL;
-    return result;
+    return m->noted ? 0 : -1;
 }
 
 static void
@@ -98,21 +83,22 @@ forget_young(yagot_imports *m)
 {
     yagot_idtable_fini(&m->before);
     Py_CLEAR(m->marker);
+    m->noted = false;
+}
+
+/* Where in the youngest generation are the objects that were made after a marker? Once a collection has moved it on,
+ * everywhere. */
+static Py_ssize_t
+first_after(const PyObject *marker, PyObject *youngest)
+{
+    Py_ssize_t i = PyList_GET_SIZE(youngest);
+    while (i > 0 && PyList_GET_ITEM(youngest, i - 1) != marker) {
+        i--;
+    }
+    return i;
 }
 
 /* -- labels of what is new ------------------------------------------------------------------------- */
-
-/* Where in the youngest generation are the objects that were made after the last import? Once a collection has moved
- * the marker on, everywhere. */
-static Py_ssize_t
-first_after(const yagot_imports *m, PyObject *youngest)
-{
-    Py_ssize_t size = PyList_GET_SIZE(youngest), i = 0;
-    while (i < size && PyList_GET_ITEM(youngest, i) != m->ended) {
-        i++;
-    }
-    return i < size ? i : 0;
-}
 
 int
 yagot_imports_settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
@@ -122,7 +108,7 @@ yagot_imports_settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
         return m->ended != NULL ? -1 : 0;
     }
     int result = 0;
-    for (Py_ssize_t i = first_after(m, youngest); i < PyList_GET_SIZE(youngest) && result == 0; i++) {
+    for (Py_ssize_t i = first_after(m->ended, youngest); i < PyList_GET_SIZE(youngest) && result == 0; i++) {
         PyObject *object = PyList_GET_ITEM(youngest, i);
         if (yagot_labels_get(labels, object) == m->ended_label) {
             result = yagot_labels_put(labels, object, 0);
@@ -160,7 +146,6 @@ typedef struct {
     yagot_labels *labels;
     uint32_t label;
     bool remember;
-    bool behind;                /* the marker */
 } labelling;
 
 static int
@@ -180,11 +165,7 @@ static int
 visit_new(PyObject *object, void *arg)
 {
     labelling *l = arg;
-    if (object == l->imports->marker) {
-        l->behind = true;
-        return 0;
-    }
-    if (!l->behind && yagot_idtable_get(&l->imports->before, object) != YAGOT_NONE) {
+    if (YAGOT_FREE_THREADED && yagot_idtable_get(&l->imports->before, object) != YAGOT_NONE) {
         return 0;
     }
     return l->remember && remember(l->imports, object) < 0 ? -1 : yagot_labels_put(l->labels, object, l->label);
@@ -193,20 +174,19 @@ visit_new(PyObject *object, void *arg)
 static int
 label_new(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label, bool remembered)
 {
-    int result = 0, last = m->depth > 0 && m->before.pages != NULL ? oldest_young(gc) : -1;
-    for (int generation = 0; result == 0 && generation <= last; generation++) {
-        labelling l = {m, labels, label, remembered, generation == 0 && m->collected};
-        result = visit_generation(gc, generation, visit_new, &l);
+    if (m->depth == 0 || !m->noted) {
+        return 0;
     }
-    return result;
+    labelling l = {m, labels, label, remembered && YAGOT_FREE_THREADED};
+    PyObject *list = YAGOT_FREE_THREADED ? yagot_gc_objects(gc, 0) : yagot_gc_youngest(gc);
+    return visit_list(list, list != NULL ? first_after(m->marker, list) : 0, visit_new, &l);
 }
 
 int
 yagot_imports_label(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
     int result = label_new(m, labels, gc, label, true);
-    m->collected = m->collected || m->marker != NULL;
-    Py_CLEAR(m->marker);        /* a collection keeps no order */
+    Py_CLEAR(m->marker);        /* what is young afterwards is new */
     return result;
 }
 
@@ -229,7 +209,7 @@ visit_alive(PyObject *object, void *arg)
     return !s->failed;
 }
 
-/* What the test makes at such an address must not pass for the import's. */
+/* What the test makes at such an address must not pass for the import's. Elsewhere settle() sees to it. */
 static int
 unlabel_dead(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {

@@ -18,10 +18,11 @@ typedef struct {
     PyObject *importlib;        /* owned; NULL unless the function is replaced */
     PyObject *original, *replacement;   /* owned */
     unsigned depth;             /* of imports under way, in all threads */
-    yagot_idtable before;       /* what was young when the outermost began */
-    PyObject *marker;           /* owned while one is under way: what is behind it among the young is new; or NULL */
-    bool collected;             /* since it began: all that is in the youngest generation is new */
-    const void **labelled;      /* owned array: addresses that were labelled before its end, by a collection */
+    bool noted;                 /* what was young when the outermost began: */
+    PyObject *marker;           /* owned: what is behind it in the youngest generation is new; NULL: all is, since a
+                                 * collection has run */
+    yagot_idtable before;       /* on free-threaded builds: all that was there */
+    const void **labelled;      /* owned array, on free-threaded builds: addresses that a collection has labelled */
     size_t labelled_count, labelled_room;
     PyObject *ended;            /* owned; a marker again: what is behind it was made after the window's last import; or
                                  * NULL */

@@ -204,6 +204,11 @@ def _names_of(root: Path) -> set[str]:
     return found - {*sys.stdlib_module_names}
 
 
+def _above(name: str) -> set[str]:
+    """The packages that a package is in."""
+    return {name[:end] for end, character in enumerate(name) if character == "."}
+
+
 def _entries(directory: str) -> list[str]:
     try:
         return os.listdir(directory)
@@ -220,6 +225,7 @@ class Project:
         self.root = find_root(directory or Path.cwd())
         self.source = tuple(source)
         self.names = set() if source else _names_of(self.root)
+        self._above = set().union(*map(_above, self.names))
         self.modules: dict[str, int] = {}
         self._directories = [os.path.join(os.path.abspath(place), "") for place in source]
         self._test_modules: set[str] = set()
@@ -248,8 +254,7 @@ class Project:
 
     def _is_shared(self, name: str, place: str) -> bool:
         """Is it a namespace that the project, too, has packages in?"""
-        shared = any(own.startswith(f"{name}.") for own in self.names)
-        return shared and _is_namespace(place.removesuffix(f"{os.sep}__init__.py"))
+        return name in self._above and _is_namespace(place.removesuffix(f"{os.sep}__init__.py"))
 
     def owner_of_file(self, file: str, name: str = "") -> str:
         """PROJECT, STANDARD_LIBRARY or the package that the file, of a module if it is known, was installed with."""
@@ -303,6 +308,7 @@ class Project:
         package = distribution(_file_of(module))
         if package is not None and package not in self.names:
             self.names.add(package)
+            self._above |= _above(package)
             self.modules.clear()  # in place: the core has it
             self._sorted.clear()
             self._count = 0
