@@ -91,10 +91,15 @@ sys.meta_path.insert(0, Finder())
     return finder + in_test(f"for number in range({size}):\n    importlib.import_module(f'made_{{number}}')")
 
 
+def causes_in_function(size):
+    """Many causes in one function."""
+    return in_test("".join(f"node = Node()\nnode.next_{number} = node\n" for number in range(size)))
+
+
 CASES = {
     variables: 1000, types: 500, frames: 20_000, wide: 100_000, components: 100_000, survivors: 250_000,
     chain: 100_000, stack: 2_000, collections: 20, causes: 150,
-    imports: 400,
+    imports: 400, causes_in_function: 200,
 }  # fmt: skip
 
 

@@ -90,6 +90,18 @@ def _set_by_name(node: ast.AST, attribute: str, owner: str | None) -> ast.expr |
     return value if is_set and is_named and is_owner else None
 
 
+def _receiver(node: ast.Call) -> ast.expr | None:
+    """What a call puts something into, or into an item of it."""
+    if not isinstance(node.func, ast.Attribute) or node.func.attr not in ADDING:
+        return None
+    receiver = node.func.value
+    while isinstance(receiver, ast.Subscript):
+        receiver = receiver.value
+    if isinstance(receiver, ast.Call) and isinstance(receiver.func, ast.Attribute):
+        receiver = receiver.func.value  # self.handlers.setdefault(event, []).append(handler)
+    return receiver
+
+
 def _stored(node: ast.AST, attribute: str, owner: str | None, item: bool) -> ast.expr | None:
     """What a node stores in an attribute, or as an item of it."""
     for target, value in _pairs(node):
@@ -97,14 +109,8 @@ def _stored(node: ast.AST, attribute: str, owner: str | None, item: bool) -> ast
             return value
         if item and isinstance(target, ast.Subscript) and _is_attribute(target.value, attribute, owner):
             return value
-    if item and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-        receiver = node.func.value
-        while isinstance(receiver, ast.Subscript):
-            receiver = receiver.value
-        if isinstance(receiver, ast.Call) and isinstance(receiver.func, ast.Attribute):
-            receiver = receiver.func.value  # self.handlers.setdefault(event, []).append(handler)
-        if node.func.attr in ADDING and _is_attribute(receiver, attribute, owner):
-            return node.args[-1]
+    if item and isinstance(node, ast.Call) and node.args and _is_attribute(_receiver(node), attribute, owner):
+        return node.args[-1]
     return _set_by_name(node, attribute, owner)
 
 
@@ -139,9 +145,36 @@ def setters(source: Source, attribute: str, item: bool) -> tuple[Place, ...]:
     return source.set[attribute, item]
 
 
+@functools.lru_cache(MOST)
+def _storing(function: Function) -> dict[str, dict[int, ast.AST]]:
+    """The nodes of a function that may store in an attribute, each with its number, by the attribute's names."""
+    found: dict[str, dict[int, ast.AST]] = {}
+    for number, node in enumerate(nodes_of(function)):
+        for name in _names_stored(node):
+            found.setdefault(name, {})[number] = node
+    return found
+
+
+def _names_stored(node: ast.AST) -> Iterator[str]:
+    """The attributes of which _stored() may find that a node stores in them."""
+    named: list[ast.AST | None] = []
+    for target, _ in _pairs(node):
+        named += [target, getattr(target, "value", None)]
+    keys: list[ast.expr] = []
+    if isinstance(node, ast.Call):
+        named.append(_receiver(node))
+        keys = node.args[1:2]
+    elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+        keys = [node.targets[0].slice]
+    yield from (each.attr for each in named if isinstance(each, ast.Attribute))
+    yield from (key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
+
+
 def _setters(source: Source, attribute: str, item: bool) -> Iterator[Place]:
     for function in source.functions_with(unmangled(attribute)):
-        for node in nodes_of(function):
+        storing = _storing(function)
+        nodes = storing.get(attribute, {}) | storing.get(unmangled(attribute), {})
+        for _, node in sorted(nodes.items()):
             value = _stored(node, attribute, None, item)
             if value is not None and isinstance(node, ast.stmt | ast.expr):
                 yield Place(source, node, function, value)

@@ -320,12 +320,20 @@ def _made_of(place: Place, attribute: str) -> set[str]:
     owner = place.owner_of(attribute)
     if owner in parameters(place.function)[:1]:
         return {place.source.class_of(place.function)} - {""}
-    calls: set[str] = set()
-    for node in nodes_of(place.function) if owner and place.function is not None else ():
+    return _calls_for(place.function).get(owner, set()) if owner and place.function is not None else set()
+
+
+@functools.lru_cache(MOST)
+def _calls_for(function: Function) -> dict[str, set[str]]:
+    """What is called for each variable of a function."""
+    calls: dict[str, set[str]] = {}
+    for node in nodes_of(function):
         if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
             continue
-        if any(isinstance(target, ast.Name) and target.id == owner for target in node.targets):
-            calls.add(getattr(node.value.func, "id", getattr(node.value.func, "attr", "")))
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                name = getattr(node.value.func, "id", getattr(node.value.func, "attr", ""))
+                calls.setdefault(target.id, set()).add(name)
     return calls
 
 
