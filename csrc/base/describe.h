@@ -68,7 +68,8 @@ yagot_is_generator(PyObject *object)
 static inline bool
 yagot_is_context_piece(PyObject *object)
 {
-    return strncmp(Py_TYPE(object)->tp_name, "hamt", 4) == 0;
+    const char *name = Py_TYPE(object)->tp_name;
+    return name[0] == 'h' && strncmp(name, "hamt", 4) == 0;
 }
 
 /* Is it a function, frame or generator? */

@@ -90,8 +90,9 @@ compare_nodes(const void *one, const void *other)
 static void
 sort_edges(yagot_graph *g, uint32_t node)
 {
-    if (PyAnySet_Check(g->objects[node])) {
-        qsort(&g->target[g->start[node]], g->edges - g->start[node], sizeof *g->target, compare_nodes);
+    uint32_t count = g->edges - g->start[node];
+    if (count > 1 && PyAnySet_Check(g->objects[node])) {
+        qsort(&g->target[g->start[node]], count, sizeof *g->target, compare_nodes);
     }
 }
 

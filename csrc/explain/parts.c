@@ -35,11 +35,12 @@ mark_belongings(const marking *m, uint32_t node)
 {
     const yagot_graph *g = m->graph;
     PyObject *whole = g->objects[node], *dict = NULL;
-    bool asked = PyType_Check(whole) || PyModule_Check(whole);      /* theirs are always there */
+    bool asked = false;
     for (uint32_t e = g->start[node]; e < g->start[node + 1]; e++) {
         PyObject *part = g->objects[g->target[e]];
         if (PyDict_CheckExact(part) && !asked) {
-            dict = yagot_existing_dict(whole);
+            bool always = PyType_Check(whole) || PyModule_Check(whole);
+            dict = always ? NULL : yagot_existing_dict(whole);
             asked = true;
         }
         if (part == dict || (PyFrame_Check(part) && yagot_is_part(whole, part))) {
@@ -96,6 +97,13 @@ mark_bare(const marking *m)
 
 /* -- what abstract classes have cached ------------------------------------------------------------ */
 
+static bool
+is_data_of_abstract_class(PyObject *object)
+{
+    const char *name = Py_TYPE(object)->tp_name;
+    return name[0] == '_' && strcmp(name, "_abc._abc_data") == 0;
+}
+
 /* Sets of weak references with callbacks: nothing else hangs off the data of an abstract class. */
 static void
 mark_caches(const marking *m, uint32_t data, uint32_t *stack)
@@ -125,7 +133,7 @@ yagot_parts_mark(const yagot_graph *graph, yagot_snapshot *snapshot)
         if (yagot_is_context_piece(graph->objects[i])) {
             m.part[i] = true;
         }
-        if (strcmp(Py_TYPE(graph->objects[i])->tp_name, "_abc._abc_data") == 0) {
+        if (is_data_of_abstract_class(graph->objects[i])) {
             mark_caches(&m, i, stack);
         }
     }

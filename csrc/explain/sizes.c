@@ -53,30 +53,54 @@ is_safe_to_ask(const PyTypeObject *type)
     return false;
 }
 
+/* On 3.13 and later attributes lie in the body of an instance: only object.__sizeof__ knows how many there may be. */
+static bool
+has_attributes_within(PyTypeObject *type)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return type->tp_flags & Py_TPFLAGS_INLINE_VALUES;
+#else
+    (void)type;
+    return false;
+#endif
+}
+
 /* The __sizeof__ of a type if it is written in C and can be asked; NULL: count the body and the items. */
-static PyObject *
-find_sizer(PyTypeObject *type)
+static void
+find_sizer(PyTypeObject *type, yagot_sizer *found)
 {
     PyObject *sizer = yagot_type_lookup(type, "__sizeof__");
     bool is_safe = sizer != NULL && Py_IS_TYPE(sizer, &PyMethodDescr_Type) && is_safe_to_ask(PyDescr_TYPE(sizer));
-#if PY_VERSION_HEX >= 0x030D0000
-    if (!is_safe && type->tp_flags & Py_TPFLAGS_INLINE_VALUES) {
-        return yagot_type_lookup(&PyBaseObject_Type, "__sizeof__");     /* it knows how many attributes lie in it */
-    }
-#endif
-    return is_safe ? sizer : NULL;
+    bool within = !is_safe && has_attributes_within(type);
+    sizer = is_safe ? sizer : within ? yagot_type_lookup(&PyBaseObject_Type, "__sizeof__") : NULL;
+    found->type = type;
+    found->same = within && type->tp_itemsize == 0;
+    found->size = 0;
+    Py_XSETREF(found->sizer, Py_XNewRef(sizer));
 }
 
-static PyObject *
+static yagot_sizer *
 sizer_of(yagot_sizes *sizes, PyTypeObject *type)
 {
     size_t place = ((uintptr_t)type >> 5) & (YAGOT_SIZERS - 1);
-    yagot_sizers *sizers = type->tp_flags & Py_TPFLAGS_HEAPTYPE ? &sizes->sizers : sizes->lasting;
-    if ((*sizers)[place].type != type) {
-        (*sizers)[place].type = type;
-        Py_XSETREF((*sizers)[place].sizer, Py_XNewRef(find_sizer(type)));
+    yagot_sizer *found = type->tp_flags & Py_TPFLAGS_HEAPTYPE ? &sizes->sizers[place] : &(*sizes->lasting)[place];
+    if (found->type != type) {
+        find_sizer(type, found);
     }
-    return (*sizers)[place].sizer;
+    return found;
+}
+
+static size_t
+ask(PyObject *sizer, PyObject *object)
+{
+    PyObject *result = PyObject_CallOneArg(sizer, object);
+    size_t size = result != NULL && PyLong_Check(result) ? PyLong_AsSize_t(result) : 0;
+    Py_XDECREF(result);
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+        size = (size_t)Py_TYPE(object)->tp_basicsize;
+    }
+    return size;
 }
 
 static size_t
@@ -84,18 +108,13 @@ size_of(yagot_sizes *sizes, PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);
     size_t header = PyObject_IS_GC(object) ? 2 * sizeof(void *) : 0;
-    PyObject *sizer = sizer_of(sizes, type);
-    if (sizer == NULL) {
+    yagot_sizer *found = sizer_of(sizes, type);
+    if (found->sizer == NULL) {
         Py_ssize_t items = type->tp_itemsize > 0 ? Py_SIZE(object) : 0;
         return header + (size_t)type->tp_basicsize + (size_t)type->tp_itemsize * (size_t)(items < 0 ? -items : items);
     }
-    PyObject *result = PyObject_CallOneArg(sizer, object);
-    size_t size = result != NULL && PyLong_Check(result) ? PyLong_AsSize_t(result) : 0;
-    Py_XDECREF(result);
-    if (PyErr_Occurred()) {
-        PyErr_Clear();
-        size = (size_t)type->tp_basicsize;
-    }
+    size_t size = found->same && found->size > 0 ? found->size : ask(found->sizer, object);
+    found->size = size;
     return size + header;
 }
 

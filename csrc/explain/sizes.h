@@ -11,11 +11,14 @@
 
 enum { YAGOT_SIZERS = 64 };     /* a power of two */
 
-/* A small cache. */
 typedef struct {
     PyTypeObject *type;         /* borrowed */
     PyObject *sizer;            /* owned; the type's C-level __sizeof__; NULL: object's, which needs no call */
-} yagot_sizers[YAGOT_SIZERS];
+    bool same;                  /* all its objects have one size: */
+    size_t size;                /* 0 before one of them was asked */
+} yagot_sizer;
+
+typedef yagot_sizer yagot_sizers[YAGOT_SIZERS];         /* a small cache */
 
 typedef struct {
     yagot_snapshot *snapshot;   /* the garbage */
