@@ -19,6 +19,9 @@ SUITES = (
     ("weakref",),
 )
 
+# who has installed yagot has its modules compiled
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
 COLLECT = """
 import gc, sys, unittest
 class Result(unittest.TextTestResult):
@@ -34,7 +37,7 @@ def user_seconds(command):
     with tempfile.TemporaryDirectory() as directory:
         subprocess.run(
             [sys.executable, *command], cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            stderr=subprocess.DEVNULL, env=ENVIRONMENT,
         )
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
 
