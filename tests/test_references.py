@@ -604,3 +604,5 @@ def test_another_malloc(suite, tmp_path_factory):
     assert {name: reasons for name, reasons in found.items() if reasons} == {"test_leaky [later]": ["unseen-stacks"]}
     confirmed = suite.tests("--confirm", "test_ext", env=environment, check=0)
     assert [f["verdict"] for f in confirmed["test_leaky"]["findings"]] == ["suspected"]
+    repeated = suite.tests("--repeat", "0:2", "--repeat-seconds", "1", "test_ext", env=environment, check=1)
+    assert "growth" in {f["kind"] for f in repeated["test_leaky"]["findings"]}

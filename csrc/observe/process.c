@@ -76,8 +76,9 @@ enum { CACHED_SIZES = 64, TAKEN_EACH = 32 };
 
 /* glibc keeps some freed chunks of each size up to a kilobyte for each thread, 7 or 16, and counts them as in use. So
  * that it is always the same number, we fill these up before we ask. Our own tables grow with each page of memory where
- * a test has put an object that has been labelled: they do not count. */
-static size_t
+ * a test has put an object that has been labelled: they do not count. -1: another malloc has taken the place of glibc's,
+ * as under ASan or jemalloc, and holds what glibc knows nothing of. */
+static Py_ssize_t
 bytes_in_use(void)
 {
     void *taken[CACHED_SIZES * TAKEN_EACH];
@@ -88,13 +89,15 @@ bytes_in_use(void)
         free(taken[i]);
     }
     struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd - yagot_idtables_bytes();
+    size_t all = info.uordblks + info.hblkhd, ours = yagot_idtables_bytes();
+    return all > ours ? (Py_ssize_t)(all - ours) : -1;
 }
 
 static PyObject *
 heap_bytes(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
-    return PyLong_FromSize_t(bytes_in_use());
+    Py_ssize_t bytes = bytes_in_use();
+    return bytes >= 0 ? PyLong_FromSsize_t(bytes) : Py_NewRef(Py_None);
 }
 
 /* The process's mappings, but for those that malloc has made: shared and private ones, used or not. */
