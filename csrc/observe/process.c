@@ -74,12 +74,19 @@ count_types(PyObject *module, PyObject *Py_UNUSED(ignored))
 
 enum { CACHED_SIZES = 64, TAKEN_EACH = 32 };
 
-/* glibc keeps some freed chunks of each size up to a kilobyte for each thread, 7 or 16, and counts them as in use. So
- * that it is always the same number, we fill these up before we ask. Our own tables grow with each page of memory where
- * a test has put an object that has been labelled: they do not count. -1: another malloc has taken the place of glibc's,
- * as under ASan or jemalloc, and holds what glibc knows nothing of. */
+/* What glibc has handed out, less our own tables: these grow with each page of memory where a test has put an object
+ * that has been labelled. -1: another malloc has replaced glibc's, as under ASan or jemalloc, and nobody knows. */
 static Py_ssize_t
-bytes_in_use(void)
+bytes_in_use(const struct mallinfo2 *info)
+{
+    size_t all = info->uordblks + info->hblkhd, ours = yagot_idtables_bytes();
+    return all > ours ? (Py_ssize_t)(all - ours) : -1;
+}
+
+/* glibc keeps some freed chunks of each size up to a kilobyte for each thread, 7 or 16, and counts them as in use. So
+ * that it is always the same number, we fill these up before we ask. */
+static PyObject *
+heap_bytes(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
     void *taken[CACHED_SIZES * TAKEN_EACH];
     for (size_t i = 0; i < CACHED_SIZES * TAKEN_EACH; i++) {
@@ -89,18 +96,12 @@ bytes_in_use(void)
         free(taken[i]);
     }
     struct mallinfo2 info = mallinfo2();
-    size_t all = info.uordblks + info.hblkhd, ours = yagot_idtables_bytes();
-    return all > ours ? (Py_ssize_t)(all - ours) : -1;
-}
-
-static PyObject *
-heap_bytes(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
-{
-    Py_ssize_t bytes = bytes_in_use();
+    Py_ssize_t bytes = bytes_in_use(&info);
     return bytes >= 0 ? PyLong_FromSsize_t(bytes) : Py_NewRef(Py_None);
 }
 
-/* The process's mappings, but for those that malloc has made: shared and private ones, used or not. */
+/* The process's mappings, but for those that malloc has made: shared and private ones, used or not. 0 where these are
+ * unknown. */
 static PyObject *
 mapped_bytes(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
@@ -114,7 +115,7 @@ mapped_bytes(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     }
     struct mallinfo2 info = mallinfo2();
     long long bytes = pages * sysconf(_SC_PAGESIZE) - (long long)(info.arena + info.hblkhd);
-    return PyLong_FromLongLong(pages != 0 ? bytes : 0);
+    return PyLong_FromLongLong(pages != 0 && bytes_in_use(&info) >= 0 ? bytes : 0);
 }
 
 #else
