@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import sys
 
 import pytest
 
@@ -17,6 +18,18 @@ class Node(Base):
     def link(self, other):
         self.next = other
         other.parent = self
+
+
+class Called:
+    calls = None
+
+    def call(self):
+        pass
+
+
+class Joined:
+    def join(self, hub):
+        self.hub = hub
 
 
 class Slotted:
@@ -118,10 +131,10 @@ def make(seed):
         vars(next((one for one in objects if isinstance(one, Base)), Base()))
 
 
-def said(ledger, seed):
-    """What is said of the garbage of a seed."""
+def said(ledger, build, *arguments):
+    """What is said of the garbage that a function leaves."""
     ledger.begin((), 0)
-    make(seed)
+    build(*arguments)
     fields = ("concrete", "cause", "cycle_length", "objects", "count", "types")
     return sorted(repr([found[field] for field in fields]) for found in ledger.end()["findings"])
 
@@ -137,7 +150,7 @@ def test_known_forms_are_explained_as_new_ones_are(ledger):
     random.Random(1).shuffle(seeds)
     for seed in seeds:
         with contextlib.closing(_core.Ledger(once=True)) as fresh:
-            assert said(ledger, seed) == said(fresh, seed), seed
+            assert said(ledger, make, seed) == said(fresh, make, seed), seed
     assert ledger.recognised > 300
 
 
@@ -206,6 +219,39 @@ def test_a_class_that_has_changed_has_another_form(ledger):
     build()
     (found,) = ledger.end()["findings"]
     assert ledger.recognised == before and found["known"]
+
+
+def call_itself(cls=Called):
+    one = cls()
+    one.calls = [one.call]
+
+
+CHANGES = [(sys.modules[__name__], "Called"), (Called, "__qualname__"), (Called, "__name__")]
+
+
+@pytest.mark.parametrize(("owner", "name"), CHANGES, ids=["replaced", "qualname", "name"])
+def test_a_class_that_goes_by_another_name_has_another_form(ledger, owner, name):
+    before, value = said(ledger, call_itself), getattr(owner, name)
+    setattr(owner, name, "Other")
+    try:
+        with contextlib.closing(_core.Ledger(once=True)) as fresh:
+            assert said(ledger, call_itself) == said(fresh, call_itself) != before
+    finally:
+        setattr(owner, name, value)
+    assert said(ledger, call_itself) == before
+
+
+def test_a_component_of_which_not_all_is_searched_has_no_form(ledger):
+    def build(count):
+        hub = []
+        for one in [*(Joined() for _ in range(11)), Base()]:
+            (one.join if isinstance(one, Joined) else one.own)(hub)
+            hub.insert(0, one)
+        hub.extend([number] for number in range(count))
+
+    assert recognised(ledger, lambda: build(10))
+    with contextlib.closing(_core.Ledger(once=True)) as fresh:
+        assert said(ledger, build, 50_000) == said(fresh, build, 50_000)
 
 
 def test_whose_a_class_is_belongs_to_its_form():

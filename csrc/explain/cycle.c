@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { MOST_STARTS = 48, STARTS_PER_TYPE = 4, SMALL = 48, MOST_WAYS = 8, LEAST_BUDGET = 20000 };
+enum { MOST_STARTS = 48, STARTS_PER_TYPE = 4, SMALL = 48, MOST_WAYS = 8, LEAST_BUDGET = 100000 };
 
 int
 yagot_search_init(yagot_search *search, yagot_graph *graph, PyObject *modules)
@@ -327,6 +327,17 @@ search_all(yagot_search *s, uint32_t component, bool projects, yagot_cycle *cycl
         }
     }
     return 0;
+}
+
+bool
+yagot_search_will_do(const yagot_graph *graph, uint32_t component)
+{
+    const uint32_t *members = &graph->members[graph->member_start[component]];
+    uint64_t size = graph->own_size[component], edges = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        edges += graph->start[members[i] + 1] - graph->start[members[i]];
+    }
+    return size * edges * (MOST_WAYS + 1) < LEAST_BUDGET;       /* of the project's making, and others */
 }
 
 int

@@ -54,6 +54,8 @@ void yagot_search_fini(yagot_search *search);
  * shortest. Among equally short ones that with the smallest concrete cause. A component that is not cyclic gives
  * an empty cycle whose cause names the object. */
 int yagot_cycle_find(yagot_search *search, uint32_t component, yagot_cycle *cycle);
+/* Is a component so small, with all that its objects refer to, that the budget cannot run out in it? */
+bool yagot_search_will_do(const yagot_graph *graph, uint32_t component);
 void yagot_cycle_fini(yagot_cycle *cycle);
 
 #endif

@@ -188,7 +188,7 @@ keep_form(explainer *x, yagot_cycle *cycle, const char *concrete)
 {
     yagot_forms *forms = &x->findings->forms;
     bool depends = x->form.has_class && !is_of_classes(cycle);
-    if (x->search.budget == 0 || depends || yagot_forms_find(forms, &x->form) != NULL) {
+    if (depends || yagot_forms_find(forms, &x->form) != NULL) {
         return 0;
     }
     if (yagot_find_makers(x->findings->modules, cycle) < 0) {

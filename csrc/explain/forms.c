@@ -1,8 +1,8 @@
 /* forms.c - see forms.h.
  *
  * No type is kept alive: a type is known again by its address and its version tag, which no other type ever gets, and
- * which changes with the type or one of its bases. A form is only as good as it is complete: of each object, all
- * references within the component must have been read by name, else there is none.
+ * which changes with the type or one of its bases, but not always with their names. A form is only as good as it is
+ * complete: of each object, all references within the component must have been read by name, else there is none.
  */
 #include "explain/forms.h"
 
@@ -77,14 +77,38 @@ node_of(const yagot_form_reader *r, PyObject *object)
     return r->graph->component[node] == r->component ? node : YAGOT_NONE;
 }
 
-/* The address of a type, for one of Python's with the tag that it alone has. */
+/* What a type and its bases are called now, once for each type of a component. */
+static bool
+add_names_of_type(yagot_form_reader *r, PyTypeObject *type)
+{
+    PyObject *mro = type->tp_mro;
+    uint32_t seen = 0;
+    while (seen < r->type_count && r->types[seen] != type) {
+        seen++;
+    }
+    if (seen < r->type_count || seen == YAGOT_FORM_TYPES) {
+        return seen < r->type_count;
+    }
+    r->types[r->type_count++] = type;
+    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
+        PyHeapTypeObject *named = PyType_Check(base) && yagot_is_python_class(base) ? (PyHeapTypeObject *)base : NULL;
+        if (named != NULL && (!add_name(r, named->ht_qualname) || !add_name(r, named->ht_name))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The address of a type, for one of Python's with the tag that it alone has, and with names. */
 static bool
 add_identity(yagot_form_reader *r, PyTypeObject *type)
 {
     if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
         return add(r, (uintptr_t)type);
     }
-    return type->tp_version_tag != 0 && add(r, (uintptr_t)type) && add(r, type->tp_version_tag);
+    return type->tp_version_tag != 0 && add(r, (uintptr_t)type) && add(r, type->tp_version_tag)
+           && add_names_of_type(r, type);
 }
 
 /* With whose its classes are. */
@@ -325,7 +349,7 @@ yagot_form_reader_init(yagot_form_reader *reader, const yagot_graph *graph, yago
     reader->snapshot = snapshot;
     reader->rank = rank;
     reader->modules = modules;
-    reader->count = reader->name_count = 0;
+    reader->count = reader->name_count = reader->type_count = 0;
     return yagot_idtable_init(&reader->classes);
 }
 
@@ -340,9 +364,9 @@ yagot_form_read(yagot_form_reader *reader, uint32_t component)
 {
     const yagot_graph *g = reader->graph;
     const uint32_t *members = &g->members[g->member_start[component]];
-    bool readable = g->own_size[component] <= MOST_MEMBERS && !yagot_is_gentle();
+    bool readable = g->own_size[component] <= MOST_MEMBERS && yagot_search_will_do(g, component) && !yagot_is_gentle();
     reader->component = component;
-    reader->count = reader->name_count = 0;
+    reader->count = reader->name_count = reader->type_count = 0;
     reader->has_class = false;
     reader->hash = 0;
     for (uint32_t i = 0; readable && i < g->own_size[component]; i++) {

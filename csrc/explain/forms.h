@@ -14,7 +14,7 @@
 
 #include "explain/cycle.h"
 
-enum { YAGOT_FORM_WORDS = 512, YAGOT_FORM_NAMES = 128 };
+enum { YAGOT_FORM_WORDS = 512, YAGOT_FORM_NAMES = 128, YAGOT_FORM_TYPES = 32 };
 
 /* Of one look. */
 typedef struct {
@@ -26,7 +26,8 @@ typedef struct {
     uint32_t component;
     uintptr_t words[YAGOT_FORM_WORDS];
     PyObject *names[YAGOT_FORM_NAMES];  /* borrowed; interned strings whose addresses are among the words */
-    uint32_t count, name_count;
+    PyTypeObject *types[YAGOT_FORM_TYPES];  /* borrowed; those whose names are among the words */
+    uint32_t count, name_count, type_count;
     bool has_class;             /* a class is in the component */
     uint64_t hash;
 } yagot_form_reader;

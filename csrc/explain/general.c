@@ -26,9 +26,8 @@ lookup(PyObject *dict, PyObject *name)
     return found;
 }
 
-/* Does the module of a class have it under its name? If not, it was made at run time. */
-static bool
-is_named(PyTypeObject *type)
+bool
+yagot_is_named(PyTypeObject *type)
 {
     PyObject *name = yagot_class_module(type);
     PyObject *module = name != NULL && PyUnicode_CheckExact(name)
@@ -43,7 +42,7 @@ yagot_named_class(PyTypeObject *type)
     PyObject *mro = type->tp_mro;
     for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
         PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
-        if (PyType_Check(base) && (!yagot_is_python_class(base) || is_named(base))) {
+        if (PyType_Check(base) && (!yagot_is_python_class(base) || yagot_is_named(base))) {
             return base;
         }
     }

@@ -8,6 +8,9 @@
 
 #include "explain/cycle.h"
 
+/* Does the module of a class, made by a class statement, have it under its name? If not, it was made at run time. */
+bool yagot_is_named(PyTypeObject *type);
+
 /* The class that causes name for another: itself, or its nearest base that its module has under its name; others were
  * made at run time. Borrowed. */
 PyTypeObject *yagot_named_class(PyTypeObject *type);

@@ -334,7 +334,7 @@ yagot_may_be_projects(PyObject *modules, PyObject *object)
            && has_project_class(modules, Py_TYPE(object));
 }
 
-enum { BITS_OF_WHOSE = 2, MOST_BASES = 15 };
+enum { BITS_OF_BASE = 3, MOST_BASES = 10 };
 
 uint32_t
 yagot_whose_classes(PyObject *modules, PyTypeObject *type)
@@ -345,7 +345,9 @@ yagot_whose_classes(PyObject *modules, PyTypeObject *type)
     for (Py_ssize_t i = 0; i < size && size <= MOST_BASES; i++) {
         PyObject *base = PyTuple_GET_ITEM(mro, i);
         PyObject *module = PyType_Check(base) ? module_of_type((PyTypeObject *)base) : NULL;
-        number = number << BITS_OF_WHOSE | (uint32_t)whose_module(modules, module, false);
+        bool named = PyType_Check(base) && yagot_is_python_class((PyTypeObject *)base)
+                     && yagot_is_named((PyTypeObject *)base);
+        number = number << BITS_OF_BASE | (uint32_t)whose_module(modules, module, false) << 1 | named;
         Py_XDECREF(module);
     }
     return size <= MOST_BASES ? number : YAGOT_NONE;

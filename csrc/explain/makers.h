@@ -13,7 +13,8 @@
 
 /* Could a reference from this object be of the project's making? */
 bool yagot_may_be_projects(PyObject *modules, PyObject *object);
-/* Whose the class and its bases are, as one number; YAGOT_NONE if there are too many for that. */
+/* Whose the class and its bases are, and which of them their modules have under their names, as one number; YAGOT_NONE
+ * if there are too many for that. */
 uint32_t yagot_whose_classes(PyObject *modules, PyTypeObject *type);
 /* Whose a function, frame or generator is, and how its code was made, as one number. */
 uint32_t yagot_whose_code(PyObject *modules, PyObject *object);
