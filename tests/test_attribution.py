@@ -503,6 +503,50 @@ def test_what_a_test_makes_where_something_of_an_import_has_died_is_the_tests(pr
     assert found == {"test_a_first": [("leak", 200)], "test_b_later": [("leak", 200)]}
 
 
+@needs_generations
+def test_what_an_import_makes_where_something_of_a_finalizer_has_died_is_the_imports(project):
+    """What finalizers make in a collection passes for old; what marks where an import began and ended must not."""
+    project.write("thing.py", """
+        class Node:
+            pass
+
+        node = Node()
+        node.me = node
+        del node
+        """)
+    project.write("test_imports.py", """
+        import gc
+        import unittest
+
+        class Final:
+            def __del__(self):
+                Final.made = [[] for _ in range(50)]
+
+        class A(unittest.TestCase):
+            def test_first(self):
+                pass
+
+        class B(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                final = Final()
+                final.me = final
+                del final
+                gc.collect()
+                own = []
+                own.append(own)
+                del own, Final.made
+                import thing
+
+            def test_second(self):
+                pass
+        """)
+    tests = project.tests("--strict", "test_imports", check=1)
+    leaks = {name: {f["cause"] for f in test["findings"]} for name, test in tests.items()}
+    own = {"test_imports.Final.me", "list[]"}
+    assert leaks == {"test_first": set(), "test_second": set(), "test_second [before]": own}
+
+
 def test_the_dict_of_garbage_keeps_nothing_alive(project):
     """3.13.0's traversal of an instance leaves out its dict, which must not be kept while the instance goes."""
     project.write("test_mock.py", """

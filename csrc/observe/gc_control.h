@@ -48,6 +48,15 @@ yagot_gc_passes_for_old(yagot_gc *gc, const void *object)
     return gc->old.pages != NULL && yagot_idtable_get(&gc->old, object) != YAGOT_NONE;
 }
 
+/* What has just been made passes for old no longer, though something was there. */
+static inline void
+yagot_gc_is_new(yagot_gc *gc, const void *object)
+{
+    if (yagot_gc_passes_for_old(gc, object)) {
+        *yagot_idtable_slot(&gc->old, object) = 0;      /* it has one */
+    }
+}
+
 /* Calls a function of the gc module without arguments; returns the number that it returns. */
 Py_ssize_t yagot_gc_number(PyObject *function);
 /* Has a collection run since the last call without the callback seeing it? 1 or 0. */

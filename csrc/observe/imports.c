@@ -65,12 +65,23 @@ visit_list(PyObject *list, Py_ssize_t first, int (*visit)(PyObject *, void *), v
     return result;
 }
 
+/* A new reference to a list that is the last one of the youngest generation; NULL if an exception is set. */
+static PyObject *
+new_marker(yagot_gc *gc)
+{
+    PyObject *marker = PyList_New(0);
+    if (marker != NULL) {
+        yagot_gc_is_new(gc, marker);
+    }
+    return marker;
+}
+
 /* The youngest generation is in the order in which objects were made, so that all behind a marker are new, and nothing
  * gets into another one but by a collection, which labels it first. Free-threaded builds know no such order. */
 static int
 note_young(yagot_imports *m, yagot_gc *gc)
 {
-    m->marker = !YAGOT_FREE_THREADED ? PyList_New(0) : NULL;
+    m->marker = !YAGOT_FREE_THREADED ? new_marker(gc) : NULL;
     m->noted = m->marker != NULL;
     if (YAGOT_FREE_THREADED && yagot_idtable_init(&m->before) == 0) {
         m->noted = visit_list(yagot_gc_objects(gc, 0), 0, visit_before, &m->before) == 0;
@@ -237,7 +248,7 @@ yagot_imports_leave(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32
         (void)label_new(m, labels, gc, label, false);
         (void)unlabel_dead(m, labels, gc, label);
         forget_young(m);
-        m->ended = !YAGOT_FREE_THREADED ? PyList_New(0) : NULL;
+        m->ended = !YAGOT_FREE_THREADED ? new_marker(gc) : NULL;
         m->ended_label = label;
         PyErr_Clear();
     }
