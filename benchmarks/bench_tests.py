@@ -75,7 +75,7 @@ def contenders(original):
 def measure(directory, name, contender, body, objects):
     """Microseconds per test beyond what the same run takes with a tenth of the tests."""
     write, keywords, command, whole_heap, path = contender
-    many = 100 if whole_heap and objects > 10**5 else 1000
+    many = 4000 if not whole_heap else 100 if objects > 10**5 else 1000
     seconds = []
     for tests in (many // 10, many):
         write(directory, name, body, objects, tests, **keywords)

@@ -27,6 +27,9 @@ from yagot.originals import ast
 _TAKING = ("pop", "remove", "discard", "popleft", "popitem")
 """Methods that take an item out of a container."""
 
+_STORING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Call)
+"""What may store something in an attribute."""
+
 
 def _is_attribute(node: ast.AST | None, attribute: str, owner: str | None = None) -> bool:
     return (
@@ -150,8 +153,9 @@ def _storing(function: Function) -> dict[str, dict[int, ast.AST]]:
     """The nodes of a function that may store in an attribute, each with its number, by the attribute's names."""
     found: dict[str, dict[int, ast.AST]] = {}
     for number, node in enumerate(nodes_of(function)):
-        for name in _names_stored(node):
-            found.setdefault(name, {})[number] = node
+        if isinstance(node, _STORING):
+            for name in _names_stored(node):
+                found.setdefault(name, {})[number] = node
     return found
 
 
