@@ -58,6 +58,16 @@ yagot_is_python_class(PyTypeObject *type)
     return type->tp_flags & Py_TPFLAGS_HEAPTYPE && ((PyHeapTypeObject *)type)->ht_module == NULL;
 }
 
+/* The first of a type and its bases that is not made by a class statement. */
+static inline PyTypeObject *
+yagot_c_base_of(PyTypeObject *type)
+{
+    while (yagot_is_python_class(type) && type->tp_base != NULL) {
+        type = type->tp_base;
+    }
+    return type;
+}
+
 static inline bool
 yagot_is_generator(PyObject *object)
 {

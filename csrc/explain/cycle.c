@@ -354,10 +354,8 @@ yagot_cycle_find(yagot_search *s, uint32_t component, yagot_cycle *cycle)
         result = search_all(s, component, true, cycle);
     }
     if (result == 0 && cycle->concrete == NULL) {
-        bool complete = s->budget > 0;
         s->budget += 4ull * g->edges;       /* enough to find one, whatever the first search has left */
         result = search_all(s, component, false, cycle);
-        s->budget = complete ? s->budget : 0;
     }
     if (result == 0 && cycle->concrete == NULL) {
         result = name_single(g, members[0], cycle);

@@ -398,17 +398,6 @@ in_members(yagot_edge_name *name, PyObject *from, PyObject *to)
     return false;
 }
 
-/* The C type that an object is of, perhaps as an instance of a subclass. */
-static PyTypeObject *
-c_type_of(PyObject *object)
-{
-    PyTypeObject *type = Py_TYPE(object);
-    while (yagot_is_python_class(type) && type->tp_base != NULL) {
-        type = type->tp_base;
-    }
-    return type;
-}
-
 /* Iterators have no name for what they run over. */
 static bool
 is_iterator(const char *type)
@@ -440,7 +429,7 @@ in_c_type(yagot_edge_name *name, PyObject *from, PyObject *to)
     if (strcmp(type, "classmethod") == 0 || strcmp(type, "staticmethod") == 0) {
         return yagot_name_field(name, ".__func__");
     }
-    PyTypeObject *c_type = c_type_of(from);
+    PyTypeObject *c_type = yagot_c_base_of(Py_TYPE(from));
     if (strcmp(c_type->tp_name, "collections.deque") == 0
         || strcmp(c_type->tp_name, "xml.etree.ElementTree.Element") == 0) {
         return in_getters(name, from, to) || in_sequence(name, c_type, from, to);

@@ -82,12 +82,13 @@ static bool
 add_names_of_type(yagot_form_reader *r, PyTypeObject *type)
 {
     PyObject *mro = type->tp_mro;
-    uint32_t seen = 0;
-    while (seen < r->type_count && r->types[seen] != type) {
-        seen++;
+    for (uint32_t i = 0; i < r->type_count; i++) {
+        if (r->types[i] == type) {
+            return true;
+        }
     }
-    if (seen < r->type_count || seen == YAGOT_FORM_TYPES) {
-        return seen < r->type_count;
+    if (r->type_count == YAGOT_FORM_TYPES) {
+        return false;
     }
     r->types[r->type_count++] = type;
     for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
@@ -148,24 +149,26 @@ add_reference(yagot_form_reader *r, uintptr_t kind, PyObject *object, uint32_t *
     return add(r, kind) && add(r, r->rank[node]);
 }
 
-/* -- objects -------------------------------------------------------------------------------------- */
-
-/* The first base that is not made by a class statement. */
-static PyTypeObject *
-c_base_of(PyTypeObject *type)
+/* The same of several, each known by its place. */
+static bool
+add_fields(yagot_form_reader *r, PyObject *const *fields, size_t count, uint32_t *found)
 {
-    while (type != NULL && yagot_is_python_class(type)) {
-        type = type->tp_base;
+    for (size_t i = 0; i < count; i++) {
+        if (!add_reference(r, SLOT + i, fields[i], found)) {
+            return false;
+        }
     }
-    return type;
+    return true;
 }
+
+/* -- objects -------------------------------------------------------------------------------------- */
 
 /* Are the class and its bases made by class statements, but for one that holds no objects: object, int, str? */
 static bool
 is_plain_class(PyTypeObject *type)
 {
-    PyTypeObject *base = c_base_of(type);
-    return base != type && base != NULL && !PyType_IS_GC(base);
+    PyTypeObject *base = yagot_c_base_of(type);
+    return base != type && !PyType_IS_GC(base);
 }
 
 static bool
@@ -249,18 +252,13 @@ read_function(yagot_form_reader *r, PyObject *object, uint32_t *found)
     PyFunctionObject *function = (PyFunctionObject *)object;
     PyObject *globals = function->func_globals;
     PyObject *module = PyDict_CheckExact(globals) ? PyDict_GetItemString(globals, "__name__") : NULL;
-    PyObject *const parts[] = {function->func_closure, function->func_defaults, function->func_kwdefaults,
-                               function->func_annotations, function->func_dict};
+    PyObject *const fields[] = {function->func_closure, function->func_defaults, function->func_kwdefaults,
+                                function->func_annotations, function->func_dict};
     if (!add_name(r, function->func_qualname) || !add_name(r, yagot_code_of(object)->co_name) || !add_name(r, module)
         || !add(r, yagot_whose_code(r->modules, object)) || !read_closure(r, object)) {
         return false;
     }
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (!add_reference(r, SLOT + i, parts[i], found)) {
-            return false;
-        }
-    }
-    return true;
+    return add_fields(r, fields, sizeof fields / sizeof *fields, found);
 }
 
 static bool
@@ -278,22 +276,17 @@ static bool
 read_class(yagot_form_reader *r, PyObject *object, uint32_t *found)
 {
     PyTypeObject *type = (PyTypeObject *)object;
-    PyObject *const parts[] = {yagot_type_dict(type), type->tp_mro, type->tp_bases, (PyObject *)type->tp_base};
+    PyObject *const fields[] = {yagot_type_dict(type), type->tp_mro, type->tp_bases, (PyObject *)type->tp_base};
     r->has_class = true;
     if (!yagot_is_python_class(type) || has_slots(type)) {
         return false;
     }
     if (!add(r, CLASS) || !add_name(r, yagot_class_module(type))
-        || !add_name(r, ((PyHeapTypeObject *)type)->ht_qualname) || !add_identity(r, c_base_of(type))
+        || !add_name(r, ((PyHeapTypeObject *)type)->ht_qualname) || !add_identity(r, yagot_c_base_of(type))
         || !add_type_or_rank(r, yagot_named_class(type), add_identity)) {
         return false;
     }
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (!add_reference(r, SLOT + i, parts[i], found)) {
-            return false;
-        }
-    }
-    return true;
+    return add_fields(r, fields, sizeof fields / sizeof *fields, found);
 }
 
 /* Has it one reference at most, whose name its type alone decides? */

@@ -149,9 +149,9 @@ def setters(source: Source, attribute: str, item: bool) -> tuple[Place, ...]:
 
 
 @functools.lru_cache(MOST)
-def _storing(function: Function) -> dict[str, dict[int, ast.AST]]:
+def _storing(function: Function) -> dict[str, dict[int, ast.stmt | ast.expr]]:
     """The nodes of a function that may store in an attribute, each with its number, by the attribute's names."""
-    found: dict[str, dict[int, ast.AST]] = {}
+    found: dict[str, dict[int, ast.stmt | ast.expr]] = {}
     for number, node in enumerate(nodes_of(function)):
         if isinstance(node, _STORING):
             for name in _names_stored(node):
@@ -180,7 +180,7 @@ def _setters(source: Source, attribute: str, item: bool) -> Iterator[Place]:
         nodes = storing.get(attribute, {}) | storing.get(unmangled(attribute), {})
         for _, node in sorted(nodes.items()):
             value = _stored(node, attribute, None, item)
-            if value is not None and isinstance(node, ast.stmt | ast.expr):
+            if value is not None:
                 yield Place(source, node, function, value)
 
 
