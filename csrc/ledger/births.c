@@ -51,10 +51,11 @@ take_marker_out(yagot_window *window, PyObject *list)
 /* Generation 2: births that a collection has moved there, and maybe younger ones. Any object at a birth's address is a
  * birth: what was older had the address before. */
 static int
-add_generation(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
+add_generation(yagot_ledger *self, yagot_snapshot *snapshot, int generation, yagot_gc_search *promoted)
 {
-    PyObject *list = generation == 2 ? yagot_gc_objects_in(&self->gc, &self->window.promoted.table)
-                                     : yagot_gc_objects(&self->gc, generation);
+    PyObject *list = generation != 2 ? yagot_gc_objects(&self->gc, generation)
+                     : promoted != NULL && promoted->done ? yagot_gc_take_found(promoted)
+                     : yagot_gc_objects_in(&self->gc, &self->window.promoted.table);
     if (list != NULL && take_marker_out(&self->window, list) < 0) {
         Py_CLEAR(list);
     }
@@ -62,7 +63,7 @@ add_generation(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
 }
 
 int
-yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
+yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation, yagot_gc_search *promoted)
 {
     if (yagot_snapshot_init(snapshot) < 0) {
         PyErr_NoMemory();
@@ -70,15 +71,16 @@ yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation)
     }
     self->window.met = false;
     if (!self->state->generations) {
-        return add_generation(self, snapshot, 0);
+        return add_generation(self, snapshot, 0, NULL);
     }
-    if (generation >= 2 && self->window.promoted.count > 0 && add_generation(self, snapshot, 2) < 0) {
+    bool any = generation >= 2 && self->window.promoted.count > 0;
+    if (any && add_generation(self, snapshot, 2, promoted) < 0) {
         return -1;
     }
-    if (generation >= 1 && add_generation(self, snapshot, 1) < 0) {
+    if (generation >= 1 && add_generation(self, snapshot, 1, NULL) < 0) {
         return -1;
     }
-    return add_generation(self, snapshot, 0);
+    return add_generation(self, snapshot, 0, NULL);
 }
 
 /* Then the births are where old objects are, or were, and nobody can tell them apart. */
@@ -149,7 +151,7 @@ int
 yagot_label_unjudged(yagot_ledger *self)
 {
     yagot_snapshot births;
-    int result = yagot_take_births(self, &births, 3);
+    int result = yagot_take_births(self, &births, 3, NULL);
     for (uint32_t i = 0; result == 0 && i < births.count; i++) {
         result = yagot_labels_put(&self->labels, births.objects[i], YAGOT_REPORTED);
     }

@@ -51,45 +51,75 @@ add_young(yagot_ledger *self, yagot_snapshot *all, int oldest)
     return result;
 }
 
-/* Labelled objects, or young ones only. Births of an open window may hold what earlier tests have left; what is garbage
- * among them alone has no label, and is left to the window. */
+/* All tracked objects are gone through once for both: those with labels, and what else is searched for. */
 static int
-look_before_collection(yagot_ledger *self, bool labelled, int oldest)
+add_labelled(yagot_ledger *self, yagot_snapshot *all, yagot_gc_search *further)
+{
+    yagot_gc_search both[] = {{.table = &self->labels.table}, {0}};
+    if (further != NULL) {
+        both[1] = *further;
+    }
+    int result = yagot_gc_search_all(&self->gc, both, further != NULL ? 2 : 1);
+    if (further != NULL) {
+        *further = both[1];
+    }
+    return result < 0 ? -1 : yagot_take_list(all, yagot_gc_take_found(&both[0]));
+}
+
+/* Looks at what is in a snapshot, with the objects of the younger generations up to one. Births of an open window may
+ * hold what earlier tests have left; what is garbage among them alone has no label, and is left to the window. */
+static int
+look_with_young(yagot_ledger *self, yagot_snapshot *all, int oldest)
+{
+    PyObject *watch = self->gc.watch;
+    bool unmet = watch != NULL && !yagot_watch_was_met(watch);
+    int result = add_young(self, all, oldest);
+    if (result == 0) {
+        result = look_late(self, all);
+    }
+    if (unmet) {
+        yagot_watch_reset(watch);       /* by this look, and by no collection */
+    }
+    return result;
+}
+
+static bool
+looks_before_collections(const yagot_ledger *self)
+{
+    return self->labels.on && self->state->generations;
+}
+
+int
+yagot_look_at_labelled(yagot_ledger *self, yagot_gc_search *further)
 {
     yagot_snapshot all;
-    if (!self->labels.on || !self->state->generations) {
+    if (!looks_before_collections(self)) {
         return 0;
     }
     if (yagot_snapshot_init(&all) < 0) {
         PyErr_NoMemory();
         return -1;
     }
-    PyObject *watch = self->gc.watch;
-    bool unmet = watch != NULL && !yagot_watch_was_met(watch);
-    int result = labelled ? yagot_take_list(&all, yagot_gc_objects_in(&self->gc, &self->labels.table)) : 0;
-    if (result == 0) {
-        result = add_young(self, &all, oldest);
-    }
-    if (result == 0) {
-        result = look_late(self, &all);
-    }
-    if (unmet) {
-        yagot_watch_reset(watch);       /* by this look, and by no collection */
-    }
+    int result = add_labelled(self, &all, further);
+    result = result == 0 ? look_with_young(self, &all, 1) : result;
     yagot_snapshot_fini(&all);
     return result;
 }
 
 int
-yagot_look_at_labelled(yagot_ledger *self)
-{
-    return look_before_collection(self, true, 1);
-}
-
-int
 yagot_look_at_young(yagot_ledger *self, int generation)
 {
-    return look_before_collection(self, false, generation);
+    yagot_snapshot all;
+    if (!looks_before_collections(self)) {
+        return 0;
+    }
+    if (yagot_snapshot_init(&all) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    int result = look_with_young(self, &all, generation);
+    yagot_snapshot_fini(&all);
+    return result;
 }
 
 /* -- at a boundary -------------------------------------------------------------------------------- */

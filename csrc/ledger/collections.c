@@ -17,7 +17,7 @@ is_full(const yagot_ledger *self, PyObject *info)
 /* -- in a window ---------------------------------------------------------------------------------- */
 
 static int
-look_in_window(yagot_ledger *self, int generation)
+look_in_window(yagot_ledger *self, int generation, yagot_gc_search *promoted)
 {
     yagot_window *w = &self->window;
     yagot_snapshot snapshot;
@@ -25,7 +25,7 @@ look_in_window(yagot_ledger *self, int generation)
     if (yagot_forget_reused(self) < 0) {
         return -1;
     }
-    int result = yagot_take_births(self, &snapshot, generation);
+    int result = yagot_take_births(self, &snapshot, generation, promoted);
     if (result == 0) {
         yagot_note_freezing(w);
         result = yagot_look_at_births(self, &snapshot, &found);
@@ -64,7 +64,7 @@ look_between(yagot_ledger *self, PyObject *info)
     if (label_young(self) < 0) {
         return -1;
     }
-    int found = is_full(self, info) ? yagot_look_at_labelled(self)
+    int found = is_full(self, info) ? yagot_look_at_labelled(self, NULL)
                 : yagot_look_at_young(self, (int)yagot_gc_read_number(info, "generation"));
     return found < 0 ? -1 : 0;
 }
@@ -91,11 +91,14 @@ look(yagot_ledger *self, int generation, PyObject *info)
     if (yagot_imports_label(&self->imports, &self->labels, &self->gc, import) < 0) {
         return -1;
     }
-    if (generation > 0 && self->window.label != 0
-        && (unlabel_births(self) < 0 || (is_full(self, info) && yagot_look_at_labelled(self) < 0))) {
-        return -1;
+    yagot_gc_search promoted = {.table = &self->window.promoted.table};
+    int result = generation > 0 && self->window.label != 0 ? unlabel_births(self) : 0;
+    if (result == 0 && self->window.label != 0 && is_full(self, info)) {
+        result = yagot_look_at_labelled(self, self->window.promoted.count > 0 ? &promoted : NULL) < 0 ? -1 : 0;
     }
-    return look_in_window(self, generation);
+    result = result == 0 ? look_in_window(self, generation, &promoted) : result;
+    yagot_objects_fini(&promoted.found);
+    return result;
 }
 
 int
@@ -189,5 +192,5 @@ int
 yagot_limit_growth(yagot_ledger *self)
 {
     int grown = yagot_heap_has_grown(self);
-    return grown <= 0 ? grown : yagot_look_at_labelled(self) < 0 ? -1 : yagot_collect_fully(self);
+    return grown <= 0 ? grown : yagot_look_at_labelled(self, NULL) < 0 ? -1 : yagot_collect_fully(self);
 }

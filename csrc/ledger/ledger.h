@@ -169,8 +169,9 @@ void yagot_window_fini(yagot_window *window);
 /* Keeps the dropped objects through the caller's tuple, so that their reference counts do not change. */
 int yagot_keep_dropped(yagot_dropped_objects *dropped, PyObject *tuple);
 void yagot_forget_dropped(yagot_dropped_objects *dropped);
-/* The births that a collection of a generation will look at; 3: all births. Fini the snapshot in any case. */
-int yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation);
+/* The births that a collection of a generation will look at; 3: all births. `promoted`: a search for those that were
+ * promoted, if one was made, or NULL. Fini the snapshot in any case. */
+int yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation, yagot_gc_search *promoted);
 /* When births have been taken at the beginning of a collection, or at the end: says so if the marker is gone. */
 void yagot_note_freezing(yagot_window *window);
 /* A new list of the births that are alive. */
@@ -220,8 +221,8 @@ void yagot_describe(yagot_ledger *self);
 /* Labels what is young, between windows. */
 int yagot_label_young(yagot_ledger *self);
 /* Looks at what earlier windows have left, with what is young, and keeps what is garbage for the next boundary. 1 if
- * there is any garbage, 0 if not. */
-int yagot_look_at_labelled(yagot_ledger *self);
+ * there is any garbage, 0 if not. `further`: another search, to be made on the way, or NULL. */
+int yagot_look_at_labelled(yagot_ledger *self, yagot_gc_search *further);
 /* The same for what is young: a collection of that generation is about to run between windows. */
 int yagot_look_at_young(yagot_ledger *self, int generation);
 /* Looks at all objects, between windows: a list of findings with the windows of those that made them. With references,

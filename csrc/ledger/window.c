@@ -193,7 +193,7 @@ look(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results)
     yagot_window *w = &self->window;
     yagot_snapshot births;
     yagot_found found = {0};
-    int result = yagot_take_births(self, &births, 3);
+    int result = yagot_take_births(self, &births, 3, NULL);
     Py_ssize_t born = births.count;
     if (result == 0 && yagot_add_dropped(&births, w->dropped.items, w->dropped.count) < 0) {
         PyErr_NoMemory();

@@ -1,7 +1,6 @@
 /* gc_control.c - see gc_control.h. */
 #include "observe/gc_control.h"
 
-#include "base/array.h"
 #include "observe/watch.h"
 
 enum { SAVE_ALL = 32 };         /* gc.DEBUG_SAVEALL */
@@ -171,47 +170,57 @@ yagot_gc_count_all(yagot_gc *gc)
 }
 
 typedef struct {
-    yagot_idtable *table;
-    yagot_objects found;        /* with references that are owned */
+    yagot_gc_search *items;
+    size_t count;
     bool failed;
-} search;
+} searches;
 
 static int
 visit_object(PyObject *object, void *arg)
 {
-    search *s = arg;
-    if (yagot_idtable_number(s->table, object) == 0) {
-        return 1;
+    searches *s = arg;
+    for (size_t i = 0; i < s->count && !s->failed; i++) {
+        if (yagot_idtable_number(s->items[i].table, object) != 0) {
+            s->failed = yagot_objects_add(&s->items[i].found, object) < 0;
+        }
     }
-    if (yagot_objects_add(&s->found, object) < 0) {
-        s->failed = true;
-        return 0;
+    return !s->failed;
+}
+
+int
+yagot_gc_search_all(yagot_gc *gc, yagot_gc_search *items, size_t count)
+{
+    searches s = {.items = items, .count = count};
+    bool visited = yagot_gc_visit_all(gc, visit_object, &s) == 0;
+    for (size_t i = 0; i < count; i++) {
+        items[i].done = visited && !s.failed;
+        if (!items[i].done) {
+            yagot_objects_fini(&items[i].found);
+        }
     }
-    Py_INCREF(object);
-    return 1;
+    if (s.failed) {
+        PyErr_NoMemory();
+    }
+    return visited && !s.failed ? 0 : -1;
+}
+
+PyObject *
+yagot_gc_take_found(yagot_gc_search *search)
+{
+    PyObject *list = yagot_gc_new_hidden_list((Py_ssize_t)search->found.count);
+    for (size_t i = 0; list != NULL && i < search->found.count; i++) {
+        PyList_SET_ITEM(list, (Py_ssize_t)i, Py_NewRef(search->found.items[i]));
+    }
+    yagot_objects_fini(&search->found);
+    search->done = false;
+    return list;
 }
 
 PyObject *
 yagot_gc_objects_in(yagot_gc *gc, yagot_idtable *table)
 {
-    search s = {.table = table};
-    PyObject *list = NULL;
-    if (yagot_gc_visit_all(gc, visit_object, &s) == 0 && !s.failed) {
-        list = yagot_gc_new_hidden_list((Py_ssize_t)s.found.count);
-    }
-    for (size_t i = 0; i < s.found.count; i++) {
-        if (list != NULL) {
-            PyList_SET_ITEM(list, (Py_ssize_t)i, s.found.items[i]);
-        }
-        else {
-            Py_DECREF(s.found.items[i]);
-        }
-    }
-    yagot_objects_fini(&s.found);
-    if (list == NULL && !PyErr_Occurred()) {
-        PyErr_NoMemory();
-    }
-    return list;
+    yagot_gc_search search = {.table = table};
+    return yagot_gc_search_all(gc, &search, 1) == 0 ? yagot_gc_take_found(&search) : NULL;
 }
 
 /* -- collecting ----------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #ifndef YAGOT_GC_CONTROL_H
 #define YAGOT_GC_CONTROL_H
 
+#include "base/array.h"
 #include "base/idtable.h"
 
 /* Lives as long as its ledger. */
@@ -73,7 +74,18 @@ PyObject *yagot_gc_generation(yagot_gc *gc, int generation);
 PyObject *yagot_gc_youngest(yagot_gc *gc);
 /* Every tracked object that is not frozen. New reference. */
 PyObject *yagot_gc_all_objects(yagot_gc *gc);
-/* Every tracked object whose address is in a table. New reference. */
+/* A search for every tracked object whose address is in a table. */
+typedef struct {
+    yagot_idtable *table;       /* the caller's */
+    yagot_objects found;        /* borrowed: to be taken before anything is released */
+    bool done;
+} yagot_gc_search;
+
+/* Makes some searches in one pass over all tracked objects. Without objects afterwards if that fails. */
+int yagot_gc_search_all(yagot_gc *gc, yagot_gc_search *searches, size_t count);
+/* Takes what a search has found, which is empty then. New reference. */
+PyObject *yagot_gc_take_found(yagot_gc_search *search);
+/* Both, of one table. New reference. */
 PyObject *yagot_gc_objects_in(yagot_gc *gc, yagot_idtable *table);
 /* A list of NULLs. New reference. */
 PyObject *yagot_gc_new_hidden_list(Py_ssize_t size);
