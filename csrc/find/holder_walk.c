@@ -101,14 +101,14 @@ walk(yagot_holders *h, PyObject *object)
 int
 yagot_holders_subtract(yagot_holders *h)
 {
-    Py_ssize_t count = PyList_GET_SIZE(h->tracked);
-    yagot_traverse(h->tracked, yagot_holders_visit, h);
-    for (Py_ssize_t i = 0; i < count && !h->failed; i++) {
-        yagot_prefetch_item(h->tracked, i);
-        walk(h, PyList_GET_ITEM(h->tracked, i));
+    for (size_t i = 0; i < h->tracked.count && !h->failed && yagot_holders_wanted(h); i++) {
+        if (i + YAGOT_SOON < h->tracked.count) {
+            __builtin_prefetch(h->tracked.items[i + YAGOT_SOON]);
+        }
+        walk(h, h->tracked.items[i]);
     }
     yagot_holders_add_threads(h);
-    for (PyObject *object; (object = yagot_holders_next(h)) != NULL;) {
+    for (PyObject *object; yagot_holders_wanted(h) && (object = yagot_holders_next(h)) != NULL;) {
         walk(h, object);
     }
     return h->failed ? -1 : 0;

@@ -29,6 +29,16 @@ yagot_holders_push(yagot_holders *h, PyObject *object)
     }
 }
 
+bool
+yagot_holders_wanted(yagot_holders *h)
+{
+    const yagot_snapshot *wanted = h->wanted;
+    while (h->settled < wanted->count && wanted->refs[h->settled] <= 0) {
+        h->settled++;
+    }
+    return h->settled < wanted->count;
+}
+
 void
 yagot_holders_note_opaque(yagot_holders *h, PyObject *object)
 {
@@ -105,8 +115,8 @@ yagot_holders_init(yagot_holders *h)
         h->filter.types |= PyType_Check(h->wanted->objects[i]);
     }
     /* where tracked objects are followed too, none may be walked twice */
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
-        PyObject *object = PyList_GET_ITEM(h->tracked, i);
+    for (size_t i = 0; i < h->tracked.count; i++) {
+        PyObject *object = h->tracked.items[i];
         bool suspended = yagot_is_suspended(object);
         uint32_t *slot = h->frozen || suspended ? yagot_idtable_slot(&h->walk.seen, object) : NULL;
         if (slot == NULL && !h->frozen && !suspended) {
@@ -123,6 +133,7 @@ yagot_holders_init(yagot_holders *h)
 void
 yagot_holders_fini(yagot_holders *h)
 {
+    yagot_objects_fini(&h->tracked);
     yagot_idtable_fini(&h->walk.seen);
     yagot_objects_fini(&h->walk.pending);
     yagot_objects_fini(&h->opaque);

@@ -1,6 +1,6 @@
 /* holders.h - find: every reference that exists to a few objects.
  *
- * In:  the wanted objects, with their reference counts, and a list of all tracked objects; both stay the caller's.
+ * In:  the wanted objects, with their reference counts, which stay the caller's, and all tracked objects.
  * Out: what is left of the counts is references that nobody holds.
  * Functions return -1 without an exception when memory is short, or mark the holders as failed. No Python code runs.
  */
@@ -28,12 +28,13 @@ typedef struct {
 
 typedef struct {
     yagot_snapshot *wanted;     /* the objects asked about; refs: references not yet found */
-    PyObject *tracked;          /* all tracked objects: a list that the collector does not know; borrowed */
+    yagot_objects tracked;      /* all tracked objects; borrowed: nothing is released meanwhile */
     bool untracked;             /* some of the wanted objects are not tracked */
-    bool frozen;                /* some tracked objects are not in that list */
+    bool frozen;                /* some tracked objects may not be among them */
     traverseproc plain_traverse;    /* of classes written in Python */
     yagot_filter filter;
     yagot_walk walk;
+    uint32_t settled;           /* so many wanted objects are not looked for any more: counts never go up */
     yagot_objects opaque;       /* those without a traverse function, for the searches behind the walk */
     bool stacks;                /* there are stacks or blocks that could not be searched, and may hold anything */
     bool failed;
@@ -44,6 +45,8 @@ int yagot_holders_init(yagot_holders *holders);
 void yagot_holders_fini(yagot_holders *holders);
 /* The index of an object if it is wanted, else YAGOT_NONE. Nearly none is: mostly a bit says so. */
 uint32_t yagot_holders_find(const yagot_holders *holders, PyObject *object);
+/* Is there a reference that has not been found yet? */
+bool yagot_holders_wanted(yagot_holders *holders);
 /* Has an object walked once, later; and the next such object, or NULL. */
 void yagot_holders_push(yagot_holders *holders, PyObject *object);
 PyObject *yagot_holders_next(yagot_holders *holders);
@@ -69,7 +72,7 @@ yagot_holders_add(yagot_holders *holders, PyObject *object)
 }
 
 /* holder_walk.c: subtracts from the wanted objects' refs every reference that is found: in tracked objects and in what
- * they lead to, in code, types, running frames and the interpreter. Runs no Python code. */
+ * they lead to, in code, types, running frames and the interpreter; until none is left to find. Runs no Python code. */
 int yagot_holders_subtract(yagot_holders *holders);
 /* threads.c: what thread states and running frames hold, which no traverse function shows. */
 void yagot_holders_add_threads(yagot_holders *holders);

@@ -76,7 +76,7 @@ int
 yagot_reach_pass_over_shown(yagot_reach *r, const yagot_snapshot *births)
 {
     const void *arrays[] = {r->h->wanted->objects, births->objects, r->h->walk.pending.items, r->h->opaque.items,
-                            ((PyListObject *)r->h->tracked)->ob_item};
+                            r->h->tracked.items};
     int result = 0;
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays && result == 0; i++) {
         result = yagot_reach_pass_over(r, arrays[i]);
@@ -84,8 +84,8 @@ yagot_reach_pass_over_shown(yagot_reach *r, const yagot_snapshot *births)
     for (size_t i = 0; i < 3 && births->lists[i] != NULL && result == 0; i++) {
         result = yagot_reach_pass_over(r, ((PyListObject *)births->lists[i])->ob_item);
     }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(r->h->tracked) && result == 0; i++) {
-        result = pass_over_items(r, PyList_GET_ITEM(r->h->tracked, i));
+    for (size_t i = 0; i < r->h->tracked.count && result == 0; i++) {
+        result = pass_over_items(r, r->h->tracked.items[i]);
     }
     return result;
 }
@@ -97,8 +97,8 @@ yagot_reach_init(yagot_reach *r, yagot_holders *h)
     if (yagot_idtable_init(&r->visited) < 0) {
         return -1;
     }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
-        uint32_t *slot = yagot_idtable_slot(&h->walk.seen, PyList_GET_ITEM(h->tracked, i));
+    for (size_t i = 0; i < h->tracked.count; i++) {
+        uint32_t *slot = yagot_idtable_slot(&h->walk.seen, h->tracked.items[i]);
         if (slot == NULL) {
             return -1;
         }
@@ -118,16 +118,6 @@ yagot_reach_fini(yagot_reach *r)
     yagot_idtable_fini(&r->visited);
     PyMem_RawFree(r->pending);
     PyMem_RawFree(r->hits);
-}
-
-bool
-yagot_reach_wanted(yagot_reach *r)
-{
-    const yagot_snapshot *wanted = r->h->wanted;
-    while (r->settled < wanted->count && wanted->refs[r->settled] <= 0) {
-        r->settled++;
-    }
-    return r->settled < wanted->count;
 }
 
 /* -- blocks --------------------------------------------------------------------------------------- */

@@ -27,7 +27,6 @@ typedef struct {
     const yagot_asleep *asleep; /* borrowed; for the stacks, as is the next */
     uint32_t since;             /* all that is wanted was made since the window with this label began; 0: not known */
     size_t budget;              /* bytes that may still be searched */
-    uint32_t settled;           /* so many wanted objects are not looked for any more: counts never go up */
     bool failed;                /* memory was short */
 } yagot_reach;
 
@@ -40,8 +39,6 @@ int yagot_reach_pass_over_shown(yagot_reach *reach, const yagot_snapshot *births
 void yagot_reach_fini(yagot_reach *reach);
 /* No search is to be led to the block at an address. -1 when memory is short. */
 int yagot_reach_pass_over(yagot_reach *reach, const void *address);
-/* Is there any object left to look for? */
-bool yagot_reach_wanted(yagot_reach *reach);
 /* Subtracts the words of a range from the wanted objects' refs; with follow, also those in blocks that it leads to. */
 void yagot_reach_range(yagot_reach *reach, const void *memory, size_t size, bool follow);
 /* The same for a range that may not be there, as another thread's stack; how many bytes there were. */

@@ -124,8 +124,8 @@ look_into_bodies(memory_look *look, bool garbage)
 {
     yagot_ledger *self = look->ledger;
     yagot_holders *h = look->reach.h;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(h->tracked); i++) {
-        PyObject *object = PyList_GET_ITEM(h->tracked, i);
+    for (size_t i = 0; i < h->tracked.count; i++) {
+        PyObject *object = h->tracked.items[i];
         if (Py_TYPE(object) == self->state->ledger_type || is_garbage(look, object) != garbage) {
             continue;
         }
@@ -146,8 +146,8 @@ static void
 look_beyond_bodies(memory_look *look, bool garbage)
 {
     yagot_holders *h = look->reach.h;
-    for (Py_ssize_t i = 0; yagot_reach_wanted(&look->reach) && i < PyList_GET_SIZE(h->tracked); i++) {
-        PyObject *object = PyList_GET_ITEM(h->tracked, i);
+    for (size_t i = 0; yagot_holders_wanted(h) && i < h->tracked.count; i++) {
+        PyObject *object = h->tracked.items[i];
         if (Py_TYPE(object) != look->ledger->state->ledger_type && is_garbage(look, object) == garbage) {
             size_t frames = look->reach.frames;
             yagot_reach_object(&look->reach, object);
@@ -181,10 +181,10 @@ look_in_memory(memory_look *look)
     if (opened < 0 || look_into_bodies(look, false) < 0) {
         return -1;
     }
-    if (!look->blind && yagot_reach_wanted(r)) {
+    if (!look->blind && yagot_holders_wanted(r->h)) {
         yagot_reach_statics(r);
     }
-    if (look->blind || !yagot_reach_wanted(r)) {
+    if (look->blind || !yagot_holders_wanted(r->h)) {
         return r->failed ? -1 : 0;
     }
     if (yagot_reach_pass_over_shown(r, look->births) < 0) {
@@ -194,10 +194,10 @@ look_in_memory(memory_look *look)
     for (size_t i = 0; i < r->h->opaque.count; i++) {
         yagot_reach_object(r, r->h->opaque.items[i]);
     }
-    if (yagot_reach_wanted(r)) {
+    if (yagot_holders_wanted(r->h)) {
         yagot_reach_beyond_statics(r);
     }
-    if (yagot_reach_wanted(r)) {
+    if (yagot_holders_wanted(r->h)) {
         r->asleep = &look->ledger->asleep;
         r->since = first_label(look);
         yagot_reach_stacks(r);
@@ -216,7 +216,7 @@ look_into_garbage(memory_look *look)
             return -1;
         }
     }
-    int result = yagot_reach_wanted(&look->reach) ? look_into_bodies(look, true) : 0;
+    int result = yagot_holders_wanted(look->reach.h) ? look_into_bodies(look, true) : 0;
     if (result == 0 && !look->blind) {
         look_beyond_bodies(look, true);
     }
@@ -368,7 +368,7 @@ look_for_holders(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wan
 {
     memory_look look = {.ledger = self, .births = births, .question = question, .reach.h = h};
     for (uint32_t i = 0; i < wanted->count; i++) {
-        wanted->refs[i] = Py_REFCNT(wanted->objects[i]);        /* that of the list of all objects is new */
+        wanted->refs[i] = Py_REFCNT(wanted->objects[i]);        /* an earlier question may have counted them down */
     }
     int result = subtract_shown(self, births, wanted, h);
     if (result == 0 && count_suspects(wanted) > 0) {
@@ -392,9 +392,9 @@ look_for_holders(yagot_ledger *self, yagot_snapshot *births, yagot_snapshot *wan
 static int
 are_held_by_statics(yagot_snapshot *births, yagot_snapshot *wanted)
 {
-    yagot_holders h = {.wanted = wanted, .tracked = PyList_New(0)};
+    yagot_holders h = {.wanted = wanted};
     yagot_reach reach = {0};
-    int result = h.tracked != NULL && yagot_holders_init(&h) == 0 ? 0 : -1;
+    int result = yagot_holders_init(&h);
     for (uint32_t i = 0; i < wanted->count && result == 0; i++) {
         uint32_t index = yagot_snapshot_find(births, wanted->objects[i]);
         wanted->refs[i] = index != YAGOT_NONE ? births->refs[index] : Py_REFCNT(wanted->objects[i]);
@@ -402,11 +402,10 @@ are_held_by_statics(yagot_snapshot *births, yagot_snapshot *wanted)
     int opened = result == 0 ? yagot_reach_init(&reach, &h) : 1;
     if (opened == 0) {
         yagot_reach_statics(&reach);
-        result = !yagot_reach_wanted(&reach);
+        result = !yagot_holders_wanted(&h);
     }
     yagot_reach_fini(&reach);
     yagot_holders_fini(&h);
-    Py_XDECREF(h.tracked);
     return opened < 0 || reach.failed ? -1 : result;
 }
 
@@ -428,16 +427,15 @@ yagot_find_suspects(yagot_ledger *self, yagot_snapshot *births, const yagot_ques
         all_held = held > 0;
     }
     if (result == 0 && wanted.count > 0 && !all_held) {
-        h.tracked = yagot_gc_all_objects(&self->gc);
-        self->looked_at += h.tracked != NULL ? PyList_GET_SIZE(h.tracked) : 0;
-        result = h.tracked != NULL ? look_for_holders(self, births, &wanted, &h, question) : -1;
+        result = yagot_gc_borrow_all(&self->gc, &h.tracked);
+        self->looked_at += (Py_ssize_t)h.tracked.count;
+        result = result == 0 ? look_for_holders(self, births, &wanted, &h, question) : -1;
     }
     if (result < 0 && !PyErr_Occurred()) {
         PyErr_NoMemory();
     }
     yagot_snapshot_fini(&wanted);
     yagot_holders_fini(&h);
-    Py_XDECREF(h.tracked);
     return result;
 }
 

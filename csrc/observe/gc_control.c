@@ -154,6 +154,32 @@ yagot_gc_visit_all(yagot_gc *gc, int (*visit)(PyObject *, void *), void *arg)
     return 0;
 }
 
+typedef struct {
+    yagot_objects *objects;
+    bool failed;
+} borrowing;
+
+static int
+borrow_one(PyObject *object, void *arg)
+{
+    borrowing *b = arg;
+    b->failed = yagot_objects_add(b->objects, object) < 0;
+    return !b->failed;
+}
+
+int
+yagot_gc_borrow_all(yagot_gc *gc, yagot_objects *objects)
+{
+    borrowing b = {.objects = objects};
+    if (yagot_gc_visit_all(gc, borrow_one, &b) == 0 && !b.failed) {
+        return 0;
+    }
+    if (b.failed) {
+        PyErr_NoMemory();
+    }
+    return -1;
+}
+
 static int
 count_one(PyObject *object, void *count)
 {
