@@ -74,8 +74,8 @@ PyObject *yagot_gc_generation(yagot_gc *gc, int generation);
 PyObject *yagot_gc_youngest(yagot_gc *gc);
 /* Every tracked object that is not frozen. New reference. */
 PyObject *yagot_gc_all_objects(yagot_gc *gc);
-/* Adds every tracked object to an array, frozen ones, too, where they can be seen. Nothing may be released while it is in
- * use. */
+/* Adds every tracked object to an array, frozen ones, too, where they can be seen. Nothing may be released while the
+ * array is in use. */
 int yagot_gc_borrow_all(yagot_gc *gc, yagot_objects *objects);
 /* A search for every tracked object whose address is in a table. */
 typedef struct {
