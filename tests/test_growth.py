@@ -483,6 +483,28 @@ def test_time_is_bounded(project, variable):
     assert 4 < runs < 40
 
 
+MANY = """
+    import unittest
+
+    KEPT = []
+
+    class TestMany(unittest.TestCase):
+        def test_grows(self):
+            KEPT.append([1])
+
+        def test_does_not(self):
+            pass
+    """
+
+
+def test_many_runs_asked_for(project):
+    project.write("test_many.py", MANY)
+    tests = project.tests("--repeat", "1:300", "--repeat-seconds", "1", "test_many", check=1)
+    (finding,) = growth(tests["test_grows"])
+    assert int(finding["why"].partition("seen in ")[2].split()[0]) >= 300
+    assert not growth(tests["test_does_not"])
+
+
 REPLACED = """
     import gc, os, sys, threading, time, unittest
 

@@ -530,6 +530,8 @@ def test_a_directory_is_no_report(suite):
 @pytest.mark.parametrize("arguments, complaint", [
     ("run --trace many", "yagot: command line: trace must be a number from 0 to 65535, not 'many'"),
     ("run --trace 70000", "yagot: command line: trace must be a number from 0 to 65535, not 70000"),
+    ("run --repeat 1:70000", "yagot: command line: repeat must be W:N, e.g. 3:4, with N from 2 to 65535"),
+    (f"run --trace {'9' * 5000}", "yagot: command line: trace must be a number from 0 to 65535, not '9"),
     ("run --no-such-option", "yagot: run: unrecognized arguments: --no-such-option"),
     ("run -k", "yagot: run: argument -k: expected one argument"),
     ("run discover -s nowhere", "yagot: run: Start directory is not importable: 'nowhere'"),

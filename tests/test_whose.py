@@ -1368,6 +1368,15 @@ def test_a_misspelt_setting_in_a_file(project):
     assert "unknown setting 'report-olny' in [tool.yagot]: did you mean report-only?" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "name"), [("tool = 3", "tool"), ("[[tool]]", "tool"), ("[tool]\nyagot = 3", "tool.yagot")]
+)
+def test_what_is_no_table_in_a_file(project, text, name):
+    project.write("pyproject.toml", f"{text}\n")
+    result = project.python("-m", "yagot", "run", check=2)
+    assert result.stderr.endswith(f"pyproject.toml: [{name}] must be a table\n") and result.stderr.count("\n") == 1
+
+
 PASSED_ON = """
     import pluggy
 

@@ -174,6 +174,8 @@ _CHOICES = {
 }
 _OTHERS = re.compile(r"YAGOT_(PACKAGE|(TEST|BENCH)_.*)")
 """Variables of ours that are no settings."""
+MOST = 65535
+"""No number of a setting is larger."""
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 
 
@@ -227,10 +229,15 @@ def _expected(name: str, value: object, source: str, what: str) -> ConfigError:
 
 def parse_repeat(text: str) -> tuple[int, int] | None:
     """``W:N`` as two numbers: warm-up runs, and at least two counted ones. None if it is not that."""
-    warm, _, counted = text.partition(":")
-    if not (warm.isdecimal() and counted.isdecimal()) or int(counted) < 2:
+    warm, counted = map(_number, text.partition(":")[::2])
+    if warm is None or counted is None or warm > MOST or not 2 <= counted <= MOST:
         return None
-    return int(warm), int(counted)
+    return warm, counted
+
+
+def _number(text: str) -> int | None:
+    """A number of any sensible size; None if the text is no such."""
+    return int(text) if text.isdecimal() and len(text) < 100 else None
 
 
 def _convert(name: str, value: Any, source: str) -> Any:
@@ -243,11 +250,11 @@ def _convert(name: str, value: Any, source: str) -> Any:
             return value.lower() in _TRUE
         raise _expected(name, value, source, "true or false")
     if isinstance(default, int):
-        if isinstance(value, str) and value.isdecimal():
-            value = int(value)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 65535:
+        number = _number(value) if isinstance(value, str) else None
+        value = value if number is None else number
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST:
             return value
-        raise _expected(name, value, source, "a number from 0 to 65535")
+        raise _expected(name, value, source, f"a number from 0 to {MOST}")
     if isinstance(default, tuple):
         parts = value.split(",") if isinstance(value, str) else value
         if isinstance(parts, list | tuple) and all(isinstance(part, str) for part in parts):
@@ -260,7 +267,7 @@ def _convert(name: str, value: Any, source: str) -> Any:
     if name == "repeat":
         if isinstance(value, str) and (not value or parse_repeat(value) is not None):
             return value
-        raise _expected(name, value, source, "W:N, e.g. 3:4, with N of 2 at least")
+        raise _expected(name, value, source, f"W:N, e.g. 3:4, with N from 2 to {MOST}")
     if isinstance(value, str) and value:
         return value
     raise _expected(name, value, source, "a path")
@@ -275,9 +282,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
-    table = data.get("tool", {}).get("yagot", {})
-    if not isinstance(table, dict):
-        raise ConfigError(f"{path}: [tool.yagot] must be a table")
+    table: dict[str, Any] = data
+    for name in ("tool", "tool.yagot"):
+        table = table.get(name.rpartition(".")[2], {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{path}: [{name}] must be a table")
     return table
 
 

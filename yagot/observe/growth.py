@@ -101,7 +101,7 @@ class Growth:
 
     def _go_on(self, runs: int) -> dict[int, int]:
         """By how much the numbers rise in so many further runs."""
-        self._series.begin_level()
+        self._series.begin_level(1)
         for _ in range(runs):
             self.run()
         self._series.measure()
@@ -155,7 +155,7 @@ class Growth:
         count = level > 0 and series.memory_grows
         before = _core.count_types() if count else {}
         counts = _core.note_references() if level == 0 else None
-        series.begin_level()
+        series.begin_level(steps)
         for _ in range(steps):
             for _ in range(runs):
                 self.run()

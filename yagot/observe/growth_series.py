@@ -77,8 +77,7 @@ class Series:
     """Measurements, one a step."""
 
     def __init__(self) -> None:
-        # made before: what a measurement keeps would be measured
-        self._place = array("q", bytes(8 * len(NAMES) * ROWS))
+        self._place = array("q")
         self._rows = self._level = 0
         self.strikes = [0] * len(NAMES)
         self.rates = [0] * len(NAMES)
@@ -96,6 +95,7 @@ class Series:
 
     def measure(self) -> None:
         """Appends the process's numbers."""
+        self._make_room(1)
         collect()
         at = self._rows * len(NAMES)
         place = self._place
@@ -109,8 +109,16 @@ class Series:
     def _values(self, name: int, first: int = 0) -> array[int]:
         return self._place[first * len(NAMES) + name : self._rows * len(NAMES) : len(NAMES)]
 
-    def begin_level(self) -> None:
-        """The first measurement of a level."""
+    def _make_room(self, rows: int) -> None:
+        """Makes the places of so many further measurements."""
+        missing = (self._rows + rows) * len(NAMES) - len(self._place)
+        if missing > 0:
+            self._place.frombytes(bytes(8 * max(missing, ROWS * len(NAMES))))
+
+    def begin_level(self, steps: int) -> None:
+        """The first measurement of a level of so many *steps*. Their places are made before: else what a measurement
+        keeps would be measured."""
+        self._make_room(steps + 1)
         self._level = self._rows
         self.measure()
 
