@@ -152,6 +152,9 @@ def test_the_advice_works(found, mended, name):
     if name.startswith("projects_") and leak.by_hand and cut is not None:
         texts = [text for each in (cut, cut["also"] or cut) for text in (*each["snippet"].splitlines(), each["call"])]
         assert [t for t in texts if t.partition("  # ")[0] not in leak.after(cut)] == []
+    texts = [*cut["snippet"].splitlines(), cut["call"]] if cut is not None else []
+    cleanups = [text.partition("  # ")[0] for text in texts if "addCleanup(" in text]
+    assert not any(text in leak.before for text in cleanups), "it is there already"
     assert passed(mended[name])
     assert [finding["cause"] for finding in leaks_of(mended[name])] == []
 

@@ -220,8 +220,8 @@ def _text_and_place(cycle: Cycle, found: Sequence[Owner], method: str, is_async:
         return "", ""
     function = found[0].place.function
     nodes = nodes_of(function) if function is not None else ()
-    called = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
-    found = [owner for owner in found if f"{owner.text}.{method}" not in called]
+    named = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+    found = [owner for owner in found if f"{owner.text}.{method}" not in named]
     return _calls(cycle, found, method, is_async) if found else ("", "")
 
 

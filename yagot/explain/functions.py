@@ -22,6 +22,7 @@ from yagot.explain.source import (
     nodes_of,
     parameters,
 )
+from yagot.explain.whole import is_taken_whole
 from yagot.originals import ast
 
 _SERVED = re.compile(
@@ -249,7 +250,7 @@ def method(cycle: Cycle) -> Advice | None:
         is_method = link.source["kind"] == "method" and ".__self__" in link.path
         if not is_method or not link.target["weak"] or not before.breaks:
             continue
-        if before.source is link.target and _is_dropped(cycle, before):
+        if (before.source is link.target and _is_dropped(cycle, before)) or is_taken_whole(cycle, before):
             continue
         if not before.attribute or not cycle.edits(before.file) or before.source["kind"] != "instance":
             continue

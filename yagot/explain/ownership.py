@@ -18,6 +18,7 @@ from yagot.explain.source import (
     parameters,
     unmangled,
 )
+from yagot.explain.whole import is_taken_whole
 from yagot.originals import ast
 from yagot.places import absolute
 
@@ -65,7 +66,7 @@ def weak(cycle: Cycle) -> Advice | None:
         if not can or not link.breaks or link.attribute in cached_attributes(cycle):
             continue
         how = _goes_back(cycle, link)
-        if not how or _is_fixed(cycle, link) or _is_double(cycle, link):
+        if not how or _is_fixed(cycle, link) or _is_double(cycle, link) or is_taken_whole(cycle, link):
             continue
         if kept := _kept(cycle, link, how):
             found.append((not any(word in link.attribute for word in _BACK), len(found), link, kept))
