@@ -38,9 +38,10 @@ def _takes_whole(function: Function) -> bool:
 
 
 def _takes_argument(func: ast.expr) -> bool:
-    text = ast.unparse(func) if isinstance(func, ast.Name | ast.Attribute) else ""
-    owner, _, name = text.rpartition(".")
-    return name in ("deepcopy", "vars", "Pickler") or (name in ("dump", "dumps") and "pickle" in owner.lower())
+    if isinstance(func, ast.Attribute) and func.attr in ("dump", "dumps"):
+        return "pickle" in ast.unparse(func.value).lower()
+    name = func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
+    return name in ("deepcopy", "vars", "Pickler")
 
 
 def _of_one(node: ast.AST) -> ast.expr | None:
