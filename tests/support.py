@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import os
 import sysconfig
 
 import pytest
@@ -13,6 +14,9 @@ needs_generations = pytest.mark.skipif(
 )
 needs_counts = pytest.mark.skipif(
     FREE_THREADED, reason="free-threaded builds defer the reference counts of functions and classes"
+)
+needs_blocks = pytest.mark.skipif(
+    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="of the blocks of a sanitizer's malloc nothing is known"
 )
 
 

@@ -1,10 +1,9 @@
 """What becomes garbage after its test, and what grows."""
 
-import os
 import sys
 
 import pytest
-from support import needs_generations, postponed
+from support import needs_blocks, needs_generations, postponed
 
 SUITE = """
     import unittest
@@ -273,7 +272,7 @@ def test_what_is_called_at_exit_is_no_suspect_at_a_boundary(project):
     assert "suspected" not in result.stderr
 
 
-@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="of its blocks nothing is known")
+@needs_blocks
 def test_what_a_thread_holds_that_computes_without_the_gil_is_no_suspect(project):
     """The kernel does not say where its stack ends."""
     project.write("test_computing.py", """

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from lxml import etree
+from support import needs_blocks
 
 from yagot.report.wording import cut_text, gist_text, legend, references_text, snippet_lines, summary_text
 from yagot.values import from_json
@@ -255,6 +256,7 @@ def of_all_kinds(request, module_project):
     return texts, findings
 
 
+@needs_blocks
 @pytest.mark.parametrize("report", REPORTS)
 @pytest.mark.parametrize("name", ALL_KINDS)
 def test_every_report_says_the_same(of_all_kinds, report, name):
@@ -272,6 +274,7 @@ def test_every_report_says_the_same(of_all_kinds, report, name):
     assert report != "annotations" or f"line={line},title=" in text
 
 
+@needs_blocks
 def test_what_is_suspected_is_said_but_fails_nothing(of_all_kinds):
     texts, findings = of_all_kinds
     [finding, _] = findings["suspected"]

@@ -33,7 +33,7 @@ def attempts(library, directory, error, half):
     os.mkdir(directory)
     result = subprocess.run(
         [sys.executable, HERE / "faulty.py", directory, str(error), str(int(half))],
-        env={**os.environ, "LD_PRELOAD": str(library)},
+        env={**os.environ, "LD_PRELOAD": " ".join([*os.environ.get("LD_PRELOAD", "").split(), str(library)])},
         capture_output=True,
         text=True,
     )

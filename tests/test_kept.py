@@ -4,7 +4,7 @@ from pathlib import Path
 
 import kept
 import pytest
-from support import FREE_THREADED
+from support import FREE_THREADED, needs_blocks
 
 pytestmark = pytest.mark.skipif(FREE_THREADED, reason="there references are not looked for")
 
@@ -20,6 +20,7 @@ def run(project, leaky_directory, *groups):
     return project.python("-W", "ignore", SCRIPT, *groups, env={"PYTHONPATH": path}, check=0).stdout
 
 
+@needs_blocks
 @pytest.mark.parametrize("group", ["IDIOMS", "PLACES", "ARRAYS"])
 def test_nothing_is_told(project, leaky_directory, group):
     if group == "ARRAYS":

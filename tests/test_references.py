@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support import FREE_THREADED, needs_generations
+from support import FREE_THREADED, needs_blocks, needs_generations
 
 import yagot
 from yagot import _core
@@ -326,6 +326,7 @@ def test_a_finalizer_of_the_old_kind(project, leaky_directory):
     project.python("-c", OLD, env={"PYTHONPATH": str(leaky_directory)}, check=0)
 
 
+@needs_blocks
 def test_our_own_check_sees_it(leaky):
     def check_ten_times():  # see found()
         for _ in range(10):
@@ -364,6 +365,7 @@ def suite(project, leaky_directory):
 
 
 @pytest.mark.parametrize("options", [[], ["--leaks-only"]])
+@needs_blocks
 def test_the_leaking_test_fails_and_the_object_is_named(suite, options):
     tests = suite.tests("--confirm", *options, "test_ext", env=suite.environment, check=1)
     assert {name for name, test in tests.items() if any(f["verdict"] == "leak" for f in test["findings"])} == {
@@ -376,6 +378,7 @@ def test_the_leaking_test_fails_and_the_object_is_named(suite, options):
     assert [f["reason"] for f in tests["test_blind"]["findings"]] == ["hidden-references"]
 
 
+@needs_blocks
 def test_pytest_confirms_too(suite):
     result = suite.python("-m", "pytest", "--yagot", "--yagot-confirm", "-q", env=suite.environment, check=1)
     assert "ERROR test_ext.py::TestLeaky::test_leaky" in result.stdout
@@ -411,6 +414,7 @@ SUSPENDED_TESTS = """
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="the interpreter's stack of frames came with 3.11")
+@needs_blocks
 def test_a_leak_beside_suspended_greenlets_whose_stacks_are_read(suite):
     pytest.importorskip("greenlet")
     suite.write("test_suspended.py", SUSPENDED_TESTS)
@@ -419,6 +423,7 @@ def test_a_leak_beside_suspended_greenlets_whose_stacks_are_read(suite):
     assert found == [("test_leaky", "leak", {"list": 1})]
 
 
+@needs_blocks
 def test_contents_that_differ_each_time(suite):
     suite.write(
         "test_keys.py",
@@ -469,6 +474,7 @@ def test_contents_that_differ_each_time(suite):
 
 
 @needs_generations
+@needs_blocks
 def test_without_confirmation_it_is_suspected(suite):
     tests = suite.tests("--no-confirm", "test_ext", env=suite.environment, check=0)
     assert not tests["test_leaky"]["findings"]
@@ -479,6 +485,7 @@ def test_without_confirmation_it_is_suspected(suite):
 
 
 @needs_generations
+@needs_blocks
 def test_a_test_without_suspects_runs_once(suite):
     suite.write(
         "test_once.py",
@@ -591,6 +598,7 @@ def test_what_the_collector_takes_apart_is_not_kept(project):
 
 
 @needs_generations
+@needs_blocks
 def test_another_malloc(suite, tmp_path_factory):
     """Nothing is known of its blocks. What a library's variable holds is seen all the same, and nobody is accused for
     certain."""
