@@ -152,6 +152,24 @@ def test_the_length_of_a_chain_is_no_part_of_the_cause(ledger):
     assert len(causes) == 1
 
 
+def test_the_comprehension_that_made_a_function_is_no_part_of_the_cause(ledger):
+    """It is a function itself before 3.12."""
+
+    def one(node):
+        node.call = lambda: node
+
+    def of_lists(node):
+        node.calls = [[lambda: node for _ in "a"] for _ in "b"]
+
+    def of_others(node):
+        node.calls = [*{name: lambda: node for name in "a"}.values(), *{(lambda: node) for _ in "b"}]
+
+    for make in (one, of_lists, of_others):
+        findings = findings_of(ledger, lambda make=make: make(Node()))
+        assert [finding.cause.partition("<lambda>")[0].rpartition(".")[2] for finding in findings] == [""]
+        assert f"{make.__qualname__}.<locals>.<lambda>." in findings[0].cause
+
+
 def test_definitions_are_told(ledger):
     def body():
         def walk():

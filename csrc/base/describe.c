@@ -211,13 +211,35 @@ add_frame(yagot_text *text, PyFrameObject *frame)
     Py_DECREF(code);
 }
 
+/* Appends a qualified name without the comprehensions that the function or generator was made in: from 3.12 on they are
+ * no functions, and not in it. */
+static void
+add_qualname(yagot_text *text, PyObject *qualname)
+{
+    PyObject *name = Py_XNewRef(qualname);
+#if PY_VERSION_HEX < 0x030C0000
+    static const char *const kinds[] = {"<listcomp>.", "<setcomp>.", "<dictcomp>."};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && name != NULL && PyUnicode_Check(name); i++) {
+        PyObject *kind = PyUnicode_FromString(kinds[i]), *nothing = PyUnicode_FromString("");
+        PyObject *rest = kind != NULL && nothing != NULL ? PyUnicode_Replace(name, kind, nothing, -1) : NULL;
+        Py_XDECREF(kind);
+        Py_XDECREF(nothing);
+        Py_SETREF(name, rest);
+    }
+    text->failed |= name == NULL && qualname != NULL;
+    PyErr_Clear();
+#endif
+    yagot_text_add_str(text, name, YAGOT_NAME_LIMIT);
+    Py_XDECREF(name);
+}
+
 static void
 add_generator(yagot_text *text, PyObject *object)
 {
     yagot_text_add(text, PyGen_CheckExact(object) ? "generator " : PyCoro_CheckExact(object) ? "coroutine "
                          : "async_generator ");
     PyObject *name = read_attribute(object, "__qualname__");
-    yagot_text_add_str(text, name, YAGOT_NAME_LIMIT);
+    add_qualname(text, name);
     Py_XDECREF(name);
 }
 
@@ -228,7 +250,7 @@ yagot_add_object(yagot_text *text, PyObject *object)
         PyFunctionObject *function = (PyFunctionObject *)object;
         yagot_text_add(text, "function ");
         add_module_prefix(text, function->func_globals);
-        yagot_text_add_str(text, function->func_qualname, YAGOT_NAME_LIMIT);
+        add_qualname(text, function->func_qualname);
     }
     else if (PyType_Check(object)) {
         yagot_text_add(text, "class ");
@@ -242,8 +264,7 @@ yagot_add_object(yagot_text *text, PyObject *object)
     }
     else if (PyMethod_Check(object) && PyFunction_Check(PyMethod_GET_FUNCTION(object))) {
         yagot_text_add(text, "method ");
-        yagot_text_add_str(text, ((PyFunctionObject *)PyMethod_GET_FUNCTION(object))->func_qualname,
-                           YAGOT_NAME_LIMIT);
+        add_qualname(text, ((PyFunctionObject *)PyMethod_GET_FUNCTION(object))->func_qualname);
     }
     else if (PyModule_CheckExact(object)) {
         yagot_text_add(text, "module ");
