@@ -15,7 +15,9 @@ from yagot.explain.source import (
     decorators,
     may_be_none,
     methods,
+    nodes_of,
     parameters,
+    stands_for,
     unmangled,
 )
 from yagot.explain.whole import is_taken_whole
@@ -90,20 +92,31 @@ def _is_double(cycle: Cycle, link: Link) -> bool:
 
 
 def _is_fixed(cycle: Cycle, link: Link) -> bool:
-    """Can the class not have a property of this name: has it slots or one already, are its fields declared, or is it
-    unknown how it is made?"""
+    """Can the class not have a property of this name, and an attribute beside it: has it slots or one already, are its
+    fields declared, does it decide itself what is set, is the attribute deleted, or is it unknown how it is made?"""
     call = cycle.call_for(link)
     if not cycle.is_stated(link) and (call is None or call.names & {"__slots__", link.attribute}):
         return True
     for _, cls in cycle.classes(link):
         declared = {n.target.id for n in cls.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
-        if "__slots__" in assigned(cls) or link.attribute in declared | {m.name for m in methods(cls)}:
+        names = declared | {method.name for method in methods(cls)}
+        if "__slots__" in assigned(cls) or names & {link.attribute, "__setattr__"}:
             return True
         if has_descriptor(cycle, link):
             return True
         if decorators(cls) & {"dataclass", "define", "attrs", "s", "frozen", "mutable"}:
             return True
-    return False
+    return _is_deleted(cycle, link)
+
+
+def _is_deleted(cycle: Cycle, link: Link) -> bool:
+    """Does any code delete the attribute?"""
+    return any(
+        isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Del) and stands_for(node.attr, link.attribute)
+        for source in cycle.sources()
+        for function in source.functions_with(f".{unmangled(link.attribute)}")
+        for node in nodes_of(function)
+    )
 
 
 def has_descriptor(cycle: Cycle, link: Link) -> bool:
