@@ -165,6 +165,24 @@ def test_a_prefix_that_xml_cannot_hold(files, tmp_path, capsys, prefix, code):
     assert cases(out) == {"\u00e9<\U0001f600.tests": [("\u00e9<\U0001f600", "n", None)]}
 
 
+def test_what_fails_in_a_case_within_a_case_is_counted(files, tmp_path):
+    """Once, as the outer one's; and what comes after it is the outer one's again."""
+    out = str(tmp_path / "out.xml")
+    inner = '<testcase classname="C" name="m"><testcase name="o">{}</testcase></testcase>'
+    failed, passed = inner.format("<failure/>"), inner.format("<properties><failure/></properties>")
+    inputs = files(
+        a=f'<testsuite name="s"><testcase classname="C" name="n">{failed}{failed}</testcase>'
+        f'<testcase classname="C" name="p">{passed}<error/></testcase>'
+        f'<testcase classname="C" name="q">{passed}</testcase></testsuite>'
+    )
+    merge(inputs, out)
+    suite = etree.parse(out).getroot()[0]
+    assert {name: suite.get(name) for name in ("tests", "failures", "errors")} == {
+        "tests": "3", "failures": "1", "errors": "1",
+    }  # fmt: skip
+    assert len(suite.findall("testcase/testcase/testcase")) == 4
+
+
 def test_nested_suites_properties_and_output_survive(files, tmp_path, schema):
     out = str(tmp_path / "out.xml")
     inputs = files(

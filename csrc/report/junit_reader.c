@@ -36,7 +36,7 @@ write_out(yagot_reading *r, size_t least)
 static bool
 begin_record(yagot_reading *r)
 {
-    r->copied = r->in.level;
+    r->copied = r->innermost_case = r->in.level;
     if (yagot_spool_begin(r->spool) < 0) {
         yagot_reading_stop(r);
         return false;
@@ -233,10 +233,15 @@ finish_record(yagot_reading *r)
 
 /* -- events --------------------------------------------------------------------------------------- */
 
+/* Some writers put the cases that belong to a case into it: their results are its own. */
 static void
 copy_start(yagot_reading *r, const char *name, const yagot_attributes *attributes)
 {
-    if (r->in.level == r->copied + 1 && r->kind < YAGOT_OUTCOMES && !r->wrapped) {
+    bool in_case = r->in.level == r->innermost_case + 1;
+    if (in_case && strcmp(name, "testcase") == 0) {
+        r->innermost_case++;
+    }
+    else if (in_case && r->kind < YAGOT_OUTCOMES && !r->wrapped) {
         yagot_kind kind = result_of(name);
         r->kind = kind > r->kind ? kind : r->kind;
         yagot_innermost(r)->results += kind > YAGOT_SKIPPED;
@@ -278,6 +283,7 @@ on_end(yagot_xmlin *in, const char *name)
             finish_record(r);
         }
         else {
+            r->innermost_case -= in->level == r->innermost_case;
             write_out(r, WRITTEN_AT_ONCE);
         }
     }
