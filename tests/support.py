@@ -16,7 +16,8 @@ needs_counts = pytest.mark.skipif(
     FREE_THREADED, reason="free-threaded builds defer the reference counts of functions and classes"
 )
 needs_blocks = pytest.mark.skipif(
-    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="of the blocks of a sanitizer's malloc nothing is known"
+    any(name in os.environ.get("LD_PRELOAD", "") for name in ("libasan", "libtsan")),
+    reason="of the blocks of a sanitizer's malloc nothing is known",
 )
 
 
