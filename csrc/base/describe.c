@@ -219,7 +219,9 @@ add_qualname(yagot_text *text, PyObject *qualname)
     PyObject *name = Py_XNewRef(qualname);
 #if PY_VERSION_HEX < 0x030C0000
     static const char *const kinds[] = {"<listcomp>.", "<setcomp>.", "<dictcomp>."};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && name != NULL && PyUnicode_Check(name); i++) {
+    bool may_have = name != NULL && PyUnicode_Check(name)
+                    && PyUnicode_FindChar(name, '<', 0, PyUnicode_GET_LENGTH(name), 1) >= 0;
+    for (size_t i = 0; may_have && i < sizeof kinds / sizeof *kinds && name != NULL; i++) {
         PyObject *kind = PyUnicode_FromString(kinds[i]), *nothing = PyUnicode_FromString("");
         PyObject *rest = kind != NULL && nothing != NULL ? PyUnicode_Replace(name, kind, nothing, -1) : NULL;
         Py_XDECREF(kind);

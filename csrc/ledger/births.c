@@ -48,39 +48,43 @@ take_marker_out(yagot_window *window, PyObject *list)
     return 0;
 }
 
-/* Generation 2: births that a collection has moved there, and maybe younger ones. Any object at a birth's address is a
- * birth: what was older had the address before. */
+/* Steals the list, which is NULL if an exception is set. */
 static int
-add_generation(yagot_ledger *self, yagot_snapshot *snapshot, int generation, yagot_gc_search *promoted)
+add_births(yagot_ledger *self, yagot_snapshot *snapshot, PyObject *list)
 {
-    PyObject *list = generation != 2 ? yagot_gc_objects(&self->gc, generation)
-                     : promoted != NULL && promoted->done ? yagot_gc_take_found(promoted)
-                     : yagot_gc_objects_in(&self->gc, &self->window.promoted.table);
     if (list != NULL && take_marker_out(&self->window, list) < 0) {
         Py_CLEAR(list);
     }
     return yagot_take_list(snapshot, list);
 }
 
+/* Births that a collection has moved into generation 2, and maybe younger ones. Any object at a birth's address is a
+ * birth: what was older had the address before. */
+static PyObject *
+list_promoted(yagot_ledger *self, yagot_gc_search *promoted)
+{
+    return promoted != NULL && promoted->done ? yagot_gc_take_found(promoted)
+           : yagot_gc_objects_in(&self->gc, &self->window.promoted.table);
+}
+
 int
 yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation, yagot_gc_search *promoted)
 {
+    int result = 0;
     if (yagot_snapshot_init(snapshot) < 0) {
         PyErr_NoMemory();
         return -1;
     }
     self->window.met = false;
-    if (!self->state->generations) {
-        return add_generation(self, snapshot, 0, NULL);
+    if (self->state->generations) {
+        if (generation >= 2 && self->window.promoted.count > 0) {
+            result = add_births(self, snapshot, list_promoted(self, promoted));
+        }
+        if (result == 0 && generation >= 1) {
+            result = add_births(self, snapshot, yagot_gc_objects(&self->gc, 1));
+        }
     }
-    bool any = generation >= 2 && self->window.promoted.count > 0;
-    if (any && add_generation(self, snapshot, 2, promoted) < 0) {
-        return -1;
-    }
-    if (generation >= 1 && add_generation(self, snapshot, 1, NULL) < 0) {
-        return -1;
-    }
-    return add_generation(self, snapshot, 0, NULL);
+    return result < 0 ? -1 : add_births(self, snapshot, yagot_gc_objects(&self->gc, 0));
 }
 
 /* Then the births are where old objects are, or were, and nobody can tell them apart. */

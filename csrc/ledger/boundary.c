@@ -55,71 +55,51 @@ add_young(yagot_ledger *self, yagot_snapshot *all, int oldest)
 static int
 add_labelled(yagot_ledger *self, yagot_snapshot *all, yagot_gc_search *further)
 {
-    yagot_gc_search both[] = {{.table = &self->labels.table}, {0}};
-    if (further != NULL) {
-        both[1] = *further;
-    }
-    int result = yagot_gc_search_all(&self->gc, both, further != NULL ? 2 : 1);
-    if (further != NULL) {
-        *further = both[1];
-    }
-    return result < 0 ? -1 : yagot_take_list(all, yagot_gc_take_found(&both[0]));
+    yagot_gc_search labelled = {.table = &self->labels.table};
+    yagot_gc_search *const both[] = {&labelled, further};
+    return yagot_gc_search_all(&self->gc, both, further != NULL ? 2 : 1) < 0 ? -1
+           : yagot_take_list(all, yagot_gc_take_found(&labelled));
 }
 
-/* Looks at what is in a snapshot, with the objects of the younger generations up to one. Births of an open window may
- * hold what earlier tests have left; what is garbage among them alone has no label, and is left to the window. */
+/* Labelled objects, or young ones only. Births of an open window may hold what earlier tests have left; what is garbage
+ * among them alone has no label, and is left to the window. */
 static int
-look_with_young(yagot_ledger *self, yagot_snapshot *all, int oldest)
+look_before_collection(yagot_ledger *self, bool labelled, int oldest, yagot_gc_search *further)
 {
+    yagot_snapshot all;
+    if (!self->labels.on || !self->state->generations) {
+        return 0;
+    }
+    if (yagot_snapshot_init(&all) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
     PyObject *watch = self->gc.watch;
     bool unmet = watch != NULL && !yagot_watch_was_met(watch);
-    int result = add_young(self, all, oldest);
+    int result = labelled ? add_labelled(self, &all, further) : 0;
     if (result == 0) {
-        result = look_late(self, all);
+        result = add_young(self, &all, oldest);
+    }
+    if (result == 0) {
+        result = look_late(self, &all);
     }
     if (unmet) {
         yagot_watch_reset(watch);       /* by this look, and by no collection */
     }
+    yagot_snapshot_fini(&all);
     return result;
-}
-
-static bool
-looks_before_collections(const yagot_ledger *self)
-{
-    return self->labels.on && self->state->generations;
 }
 
 int
 yagot_look_at_labelled(yagot_ledger *self, yagot_gc_search *further)
 {
-    yagot_snapshot all;
-    if (!looks_before_collections(self)) {
-        return 0;
-    }
-    if (yagot_snapshot_init(&all) < 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    int result = add_labelled(self, &all, further);
-    result = result == 0 ? look_with_young(self, &all, 1) : result;
-    yagot_snapshot_fini(&all);
-    return result;
+    return look_before_collection(self, true, 1, further);
 }
 
 int
 yagot_look_at_young(yagot_ledger *self, int generation)
 {
-    yagot_snapshot all;
-    if (!looks_before_collections(self)) {
-        return 0;
-    }
-    if (yagot_snapshot_init(&all) < 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    int result = look_with_young(self, &all, generation);
-    yagot_snapshot_fini(&all);
-    return result;
+    return look_before_collection(self, false, generation, NULL);
 }
 
 /* -- at a boundary -------------------------------------------------------------------------------- */

@@ -154,32 +154,6 @@ yagot_gc_visit_all(yagot_gc *gc, int (*visit)(PyObject *, void *), void *arg)
     return 0;
 }
 
-typedef struct {
-    yagot_objects *objects;
-    bool failed;
-} borrowing;
-
-static int
-borrow_one(PyObject *object, void *arg)
-{
-    borrowing *b = arg;
-    b->failed = yagot_objects_add(b->objects, object) < 0;
-    return !b->failed;
-}
-
-int
-yagot_gc_borrow_all(yagot_gc *gc, yagot_objects *objects)
-{
-    borrowing b = {.objects = objects};
-    if (yagot_gc_visit_all(gc, borrow_one, &b) == 0 && !b.failed) {
-        return 0;
-    }
-    if (b.failed) {
-        PyErr_NoMemory();
-    }
-    return -1;
-}
-
 static int
 count_one(PyObject *object, void *count)
 {
@@ -196,7 +170,7 @@ yagot_gc_count_all(yagot_gc *gc)
 }
 
 typedef struct {
-    yagot_gc_search *items;
+    yagot_gc_search *const *items;
     size_t count;
     bool failed;
 } searches;
@@ -206,22 +180,23 @@ visit_object(PyObject *object, void *arg)
 {
     searches *s = arg;
     for (size_t i = 0; i < s->count && !s->failed; i++) {
-        if (yagot_idtable_number(s->items[i].table, object) != 0) {
-            s->failed = yagot_objects_add(&s->items[i].found, object) < 0;
+        yagot_gc_search *search = s->items[i];
+        if (search->table == NULL || yagot_idtable_number(search->table, object) != 0) {
+            s->failed = yagot_objects_add(&search->found, object) < 0;
         }
     }
     return !s->failed;
 }
 
 int
-yagot_gc_search_all(yagot_gc *gc, yagot_gc_search *items, size_t count)
+yagot_gc_search_all(yagot_gc *gc, yagot_gc_search *const *items, size_t count)
 {
     searches s = {.items = items, .count = count};
     bool visited = yagot_gc_visit_all(gc, visit_object, &s) == 0;
     for (size_t i = 0; i < count; i++) {
-        items[i].done = visited && !s.failed;
-        if (!items[i].done) {
-            yagot_objects_fini(&items[i].found);
+        items[i]->done = visited && !s.failed;
+        if (!items[i]->done) {
+            yagot_objects_fini(&items[i]->found);
         }
     }
     if (s.failed) {
@@ -245,8 +220,17 @@ yagot_gc_take_found(yagot_gc_search *search)
 PyObject *
 yagot_gc_objects_in(yagot_gc *gc, yagot_idtable *table)
 {
-    yagot_gc_search search = {.table = table};
-    return yagot_gc_search_all(gc, &search, 1) == 0 ? yagot_gc_take_found(&search) : NULL;
+    yagot_gc_search search = {.table = table}, *const one[] = {&search};
+    return yagot_gc_search_all(gc, one, 1) == 0 ? yagot_gc_take_found(&search) : NULL;
+}
+
+int
+yagot_gc_borrow_all(yagot_gc *gc, yagot_objects *objects)
+{
+    yagot_gc_search search = {0}, *const one[] = {&search};
+    int result = yagot_gc_search_all(gc, one, 1);
+    *objects = search.found;
+    return result;
 }
 
 /* -- collecting ----------------------------------------------------------------------------------- */

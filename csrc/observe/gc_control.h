@@ -74,22 +74,22 @@ PyObject *yagot_gc_generation(yagot_gc *gc, int generation);
 PyObject *yagot_gc_youngest(yagot_gc *gc);
 /* Every tracked object that is not frozen. New reference. */
 PyObject *yagot_gc_all_objects(yagot_gc *gc);
-/* Adds every tracked object to an array, frozen ones, too, where they can be seen. Nothing may be released while the
- * array is in use. */
-int yagot_gc_borrow_all(yagot_gc *gc, yagot_objects *objects);
 /* A search for every tracked object whose address is in a table. */
 typedef struct {
-    yagot_idtable *table;       /* the caller's */
+    yagot_idtable *table;       /* the caller's; NULL: every tracked object is searched for */
     yagot_objects found;        /* borrowed: to be taken before anything is released */
     bool done;
 } yagot_gc_search;
 
 /* Makes some searches in one pass over all tracked objects. Without objects afterwards if that fails. */
-int yagot_gc_search_all(yagot_gc *gc, yagot_gc_search *searches, size_t count);
+int yagot_gc_search_all(yagot_gc *gc, yagot_gc_search *const *searches, size_t count);
 /* Takes what a search has found, which is empty then. New reference. */
 PyObject *yagot_gc_take_found(yagot_gc_search *search);
 /* Both, of one table. New reference. */
 PyObject *yagot_gc_objects_in(yagot_gc *gc, yagot_idtable *table);
+/* Every tracked object, frozen ones, too, where they can be seen: an array in place of an empty one. Nothing may be
+ * released while it is in use. */
+int yagot_gc_borrow_all(yagot_gc *gc, yagot_objects *objects);
 /* A list of NULLs. New reference. */
 PyObject *yagot_gc_new_hidden_list(Py_ssize_t size);
 
