@@ -174,7 +174,7 @@ _CHOICES = {
 }
 _OTHERS = re.compile(r"YAGOT_(PACKAGE|(TEST|BENCH)_.*)")
 """Variables of ours that are no settings."""
-MOST = 65535
+_MOST = 65535
 """No number of a setting is larger."""
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 
@@ -230,7 +230,7 @@ def _expected(name: str, value: object, source: str, what: str) -> ConfigError:
 def parse_repeat(text: str) -> tuple[int, int] | None:
     """``W:N`` as two numbers: warm-up runs, and at least two counted ones. None if it is not that."""
     warm, counted = map(_number, text.partition(":")[::2])
-    if warm is None or counted is None or warm > MOST or not 2 <= counted <= MOST:
+    if warm is None or counted is None or warm > _MOST or not 2 <= counted <= _MOST:
         return None
     return warm, counted
 
@@ -252,9 +252,9 @@ def _convert(name: str, value: Any, source: str) -> Any:
     if isinstance(default, int):
         number = _number(value) if isinstance(value, str) else None
         value = value if number is None else number
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST:
             return value
-        raise _expected(name, value, source, f"a number from 0 to {MOST}")
+        raise _expected(name, value, source, f"a number from 0 to {_MOST}")
     if isinstance(default, tuple):
         parts = value.split(",") if isinstance(value, str) else value
         if isinstance(parts, list | tuple) and all(isinstance(part, str) for part in parts):
@@ -267,7 +267,7 @@ def _convert(name: str, value: Any, source: str) -> Any:
     if name == "repeat":
         if isinstance(value, str) and (not value or parse_repeat(value) is not None):
             return value
-        raise _expected(name, value, source, f"W:N, e.g. 3:4, with N from 2 to {MOST}")
+        raise _expected(name, value, source, f"W:N, e.g. 3:4, with N from 2 to {_MOST}")
     if isinstance(value, str) and value:
         return value
     raise _expected(name, value, source, "a path")

@@ -220,7 +220,7 @@ def _text_and_place(cycle: Cycle, found: Sequence[Owner], method: str, is_async:
         return "", ""
     function = found[0].place.function
     nodes = nodes_of(function) if function is not None else ()
-    named = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+    named = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute) and node.attr == method}
     found = [owner for owner in found if f"{owner.text}.{method}" not in named]
     return _calls(cycle, found, method, is_async) if found else ("", "")
 

@@ -250,9 +250,11 @@ def method(cycle: Cycle) -> Advice | None:
         is_method = link.source["kind"] == "method" and ".__self__" in link.path
         if not is_method or not link.target["weak"] or not before.breaks:
             continue
-        if (before.source is link.target and _is_dropped(cycle, before)) or is_taken_whole(cycle, before):
+        if before.source is link.target and _is_dropped(cycle, before):
             continue
         if not before.attribute or not cycle.edits(before.file) or before.source["kind"] != "instance":
+            continue
+        if is_taken_whole(cycle, before):
             continue
         advice = _own(cycle, before) if before.source is link.target else _registered(cycle, before, link)
         if advice is not None:

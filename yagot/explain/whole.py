@@ -22,8 +22,10 @@ def is_taken_whole(cycle: Cycle, link: Link) -> bool:
     """Are the objects that a link leads from, as far as the code shows that the test may have run?"""
     if any(method.name in _PROTOCOL for _, cls in cycle.classes(link) for method in methods(cls)):
         return True
-    functions = (function for source in cycle.sources() for _, function in source.functions)
-    return any(_takes_whole(each) for each in functions if cycle.run is None or each in cycle.run)
+    functions = cycle.run
+    if functions is None:
+        functions = {function for source in cycle.sources() for _, function in source.functions}
+    return any(map(_takes_whole, functions))
 
 
 @functools.lru_cache(MOST)
