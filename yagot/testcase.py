@@ -8,7 +8,7 @@ import traceback
 import unittest
 import unittest.util
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from yagot import __builtins__ as __builtins__
@@ -72,15 +72,35 @@ def problem_of(error: Any) -> Problem:
     return Problem(error[0].__qualname__, lines[-1].strip(), "".join(lines))
 
 
+def _text_in(details: Mapping[str, Any]) -> str:
+    """What testtools gives instead of an error or a reason: named texts, and attachments of other types."""
+    return "\n".join(content.as_text() for content in details.values() if content.content_type.type == "text")
+
+
+def _problem_in(details: Mapping[str, Any]) -> Problem:
+    text = _text_in(details)
+    last = (text.strip() or "failed").splitlines()[-1]
+    return Problem(last.partition(":")[0], last, text)
+
+
 class _Noted:
     """What a result has been told of one test. The test itself must not be kept here: it is to be released."""
 
-    __slots__ = ("outcome", "problem", "stopped", "succeeded")
+    __slots__ = ("details", "outcome", "problem", "stopped", "succeeded")
 
     def __init__(self) -> None:
         self.outcome: str | None = None
         self.problem: Problem | None = None
         self.stopped = self.succeeded = False
+        self.details: dict[str, Any] = {}
+
+    def add_success(self, result: Any, test: unittest.TestCase) -> None:
+        """Tells the result what was held back; as testtools does, without details if the result takes none."""
+        if self.details:
+            with contextlib.suppress(TypeError):
+                result.addSuccess(test, **self.details)
+                return
+        result.addSuccess(test)
 
 
 class DeferredResult(Proxy):
@@ -98,25 +118,29 @@ class DeferredResult(Proxy):
         if noted.outcome in (None, "passed", "skipped"):  # the first bad news counts
             noted.outcome, noted.problem = outcome, problem
 
-    def addSuccess(self, test: unittest.TestCase) -> None:
+    def addSuccess(self, test: unittest.TestCase, **details: Any) -> None:
         noted = self.noted
-        noted.succeeded = True
+        noted.succeeded, noted.details = True, details
         if noted.outcome is None:
             noted.outcome = "passed"
 
-    # trial calls with more arguments than unittest
+    # trial calls with more arguments than unittest, and testtools with details instead of an error or a reason
 
-    def addFailure(self, test: unittest.TestCase, err: Any, *more: Any, **keywords: Any) -> None:
-        self._note("failed", problem_of(err))
+    def _note_error(self, outcome: str, err: Any, details: Mapping[str, Any] | None = None, **_: Any) -> None:
+        self._note(outcome, problem_of(err) if err is not None or not details else _problem_in(details))
+
+    def addFailure(self, test: unittest.TestCase, err: Any = None, *more: Any, **keywords: Any) -> None:
+        self._note_error("failed", err, **keywords)
         self._target.addFailure(test, err, *more, **keywords)
 
-    def addError(self, test: unittest.TestCase, err: Any, *more: Any, **keywords: Any) -> None:
-        self._note("error", problem_of(err))
+    def addError(self, test: unittest.TestCase, err: Any = None, *more: Any, **keywords: Any) -> None:
+        self._note_error("error", err, **keywords)
         self._target.addError(test, err, *more, **keywords)
 
-    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
-        self._note("skipped", Problem("skipped", str(reason)))
-        self._target.addSkip(test, reason)
+    def addSkip(self, test: unittest.TestCase, reason: str | None = None, **keywords: Any) -> None:
+        details = keywords.get("details")
+        self._note("skipped", Problem("skipped", _text_in(details) if reason is None and details else str(reason)))
+        self._target.addSkip(test, reason, **keywords)
 
     # unittest does without what a result lacks, and pynose's lacks these: then it reports an expected failure as a
     # success, and an unexpected success as a failure. It only asks when there is something to report.
@@ -132,8 +156,8 @@ class DeferredResult(Proxy):
     def addExpectedFailure(self) -> Callable[..., None]:
         forward = self._asked_for("addExpectedFailure", "expected_failure")
 
-        def add(test: unittest.TestCase, err: Any, *more: Any, **keywords: Any) -> None:
-            self._note("expected_failure", problem_of(err))
+        def add(test: unittest.TestCase, err: Any = None, *more: Any, **keywords: Any) -> None:
+            self._note_error("expected_failure", err, **keywords)
             forward(test, err, *more, **keywords)
 
         return add
@@ -355,7 +379,7 @@ def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], A
     if checker.run.fails(report):
         _add_leak(result, test, checker.error(report))
     elif noted.succeeded:
-        result.addSuccess(test)
+        noted.add_success(result, test)
     if noted.stopped:
         result.stopTest(test)
     return returned

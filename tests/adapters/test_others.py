@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 
 import pytest
 
@@ -65,6 +66,62 @@ def test_the_base_class_works_under_stestr(project):
     assert result.returncode == 1, result.stdout + result.stderr
     assert 1 <= leaks_in(result.stdout, "test_base.Node") <= 2
     assert " - Passed: 1" in result.stdout and " - Failed: 2" in result.stdout
+
+
+def test_details_of_testtools_reach_the_result(project):
+    pytest.importorskip("testtools")
+    suite = """
+        import testtools
+        from testtools.content import Content, text_content
+        from testtools.content_type import ContentType
+
+        class TestDetails(CLASSES):
+            def setUp(self):
+                super().setUp()
+                self.addDetail("log", text_content("written by " + self.id().rpartition(".")[2]))
+                self.addDetail("blob", Content(ContentType("application", "octet-stream"), lambda: [b"\\xff"]))
+
+            def test_passes(self):
+                pass
+
+            def test_fails(self):
+                self.fail("no")
+
+            def test_breaks(self):
+                self.missing
+
+            def test_skips(self):
+                self.skipTest("not now")
+
+            def test_fails_as_expected(self):
+                self.expectFailure("known", self.assertEqual, 1, 2)
+
+            def test_leaks(self):
+                self.me = self
+        """
+    results = {}
+    for name, classes in (("plain", "testtools.TestCase"), ("checked", "yagot.TestCase, testtools.TestCase")):
+        project.write(f"{name}.py", "import yagot\n" + textwrap.dedent(suite).replace("CLASSES", classes))
+        project.write(f"{name}_told.py", f"""
+            import io
+            import unittest
+
+            import {name}
+            from testtools.testresult.doubles import ExtendedTestResult
+
+            result = ExtendedTestResult()
+            unittest.defaultTestLoader.loadTestsFromModule({name}).run(result)
+            for event in result._events:
+                if event[0].startswith("add"):
+                    print(event[0], event[1].id().rpartition(".")[2], sorted(event[2] if len(event) > 2 else ()))
+        """)
+        out = project.python(f"{name}_told.py")
+        assert out.returncode == 0, out.stderr
+        results[name] = out.stdout.splitlines()
+    checked = [line for line in results["checked"] if "test_leaks" not in line]
+    assert checked == [line for line in results["plain"] if "test_leaks" not in line]
+    assert "addSuccess test_passes ['blob', 'log']" in checked
+    assert "addFailure test_fails ['blob', 'log', 'traceback']" in checked
 
 
 @pytest.fixture
