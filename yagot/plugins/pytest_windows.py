@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from yagot.observe.checker import Checker
 
 
+def _leave_out_frame(error: BaseException) -> None:
+    """Takes the frame that has caught the exception, and is to raise it again with a bare ``raise``, out of its
+    traceback: where pytest sees frames that are not its own, it shows only these."""
+    assert error.__traceback__ is not None
+    error.__traceback__ = error.__traceback__.tb_next
+
+
 def register(config: Any) -> None:
     """Registers the checks, the reports, or both. Raises UsageError."""
     start_from(str(config.rootpath))
@@ -161,6 +168,9 @@ class Windows:
             self.has_begun = False
         try:
             return (yield)
+        except BaseException as error:
+            _leave_out_frame(error)
+            raise
         finally:
             self.has_begun = True
 
@@ -169,10 +179,13 @@ class Windows:
         """What a fixture that outlives the test makes is not the test's, unless the test is under way already."""
         if request.node is request._pyfuncitem:  # also one for a class where there is none
             self.has_begun = True
-        if self.has_begun or not self.checker.watching:
-            return (yield)
-        with self.checker.before(dropped_of(request._pyfuncitem)):
-            return (yield)
+        outlives = not self.has_begun and self.checker.watching
+        try:
+            with self.checker.before(dropped_of(request._pyfuncitem)) if outlives else contextlib.nullcontext():
+                return (yield)
+        except BaseException as error:
+            _leave_out_frame(error)
+            raise
 
     def pytest_fixture_post_finalizer(self, request: Any) -> None:
         """Nor is what one makes in its teardown, which makes way for one with the test's parameter."""
@@ -227,7 +240,8 @@ class Windows:
             result = yield
         except (KeyboardInterrupt, pytest.exit.Exception):
             raise  # the run ends here: see pytest_runtest_protocol
-        except BaseException:
+        except BaseException as error:
+            _leave_out_frame(error)
             if self.outcome == "passed":
                 self.outcome = "error"
             item.add_report_section("teardown", "yagot", self._close(item, nextitem))
