@@ -462,6 +462,22 @@ def test_a_removed_working_directory(project):
     assert [objects(test) for test in tests] == [0, 3]
 
 
+def test_it_begins_in_a_removed_directory(project):
+    project.write("test_leak.py", "import unittest\nclass T(unittest.TestCase):\n    def test_leak(self): self.me = self\n")
+    project.write("begin.py", """
+        import os, sys
+        os.mkdir("gone")
+        os.chdir("gone")
+        os.rmdir("../gone")
+        os.execv(sys.executable, [sys.executable, "-m", *sys.argv[1:]])
+    """)
+    for command in (["unittest"], ["yagot", "run"], ["yagot", "config"], ["pytest", "--yagot", "--version"]):
+        tests = ["test_leak"] if command[-1] in ("unittest", "run") else []
+        result = project.python("begin.py", *command, *tests, env={"PYTHONPATH": str(project.path)})
+        assert "Traceback" not in result.stderr, result.stderr
+        assert result.returncode == (1 if command[-1] == "run" else 0), result.stderr
+
+
 def test_nested_runs_are_left_alone(project):
     project.write(
         "test_nested.py",

@@ -290,6 +290,13 @@ def _read_toml(path: Path) -> dict[str, Any]:
     return table
 
 
+def _file_here() -> Path:
+    try:
+        return Path.cwd() / "pyproject.toml"
+    except OSError:  # the directory has been removed: there is none
+        return Path(os.devnull)
+
+
 def load(
     options: Mapping[str, Any] | None = None,
     directory: Path | None = None,
@@ -302,7 +309,7 @@ def load(
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    file = (directory or Path.cwd()) / "pyproject.toml"
+    file = directory / "pyproject.toml" if directory is not None else _file_here()
     if file.is_file():
         for key, value in _read_toml(file).items():
             name = key.replace("-", "_")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import functools
 import os
@@ -94,7 +95,8 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
             except ImportError as error:  # a directory to begin in; a test's module that fails is a failed test
                 raise UserError(f"run: {error}") from None
 
-    sys.path.insert(0, os.getcwd())
+    with contextlib.suppress(OSError):  # it has been removed
+        sys.path.insert(0, os.getcwd())
     program = Program(module=None, argv=["yagot run", *rest], testRunner=Runner, exit=False)
     if any(runner.failed_to_report for runner in runners):
         return USAGE_ERROR
