@@ -463,7 +463,13 @@ def test_a_removed_working_directory(project):
 
 
 def test_it_begins_in_a_removed_directory(project):
-    project.write("test_leak.py", "import unittest\nclass T(unittest.TestCase):\n    def test_leak(self): self.me = self\n")
+    project.write("test_leak.py", """
+        import unittest
+
+        class TestA(unittest.TestCase):
+            def test_me(self):
+                self.me = self
+    """)
     project.write("begin.py", """
         import os, sys
         os.mkdir("gone")
