@@ -398,6 +398,52 @@ def test_what_an_import_leaves_is_no_leak(project, first, collect):
         assert len(leaks["test_b_leaks"]) == 1 and "thing.Node" in leaks["test_b_leaks"][0]
 
 
+AGAIN = {
+    "a reload": "importlib.reload(thing)",
+    "an import anew": "sys.modules.pop('thing'); importlib.import_module('thing').kept",
+    "a spec": """spec = importlib.util.spec_from_file_location("other", "thing.py")
+                module = importlib.util.module_from_spec(spec)
+                spec.loader.exec_module(module)""",
+    "a lazy import": """spec = importlib.util.find_spec("thing")
+                spec.loader = importlib.util.LazyLoader(spec.loader)
+                module = importlib.util.module_from_spec(spec)
+                sys.modules["thing"] = module
+                spec.loader.exec_module(module)
+                module.kept""",
+}
+
+
+@pytest.mark.parametrize("again", AGAIN)
+@pytest.mark.parametrize("collect", ["", "gc.collect()"])
+def test_what_a_module_leaves_that_is_executed_anew_is_no_leak(project, again, collect):
+    project.write("builder.py", BUILDER)
+    kept = "kept = decorate(type('Kept', (), {}))\n    kept.me = [kept]"
+    project.write("thing.py", THING.replace("COLLECT", f"{kept}\n    {collect}"))
+    project.write("test_again.py", f"""
+        import gc
+        import importlib.util
+        import sys
+        import unittest
+        import thing
+
+        class A(unittest.TestCase):
+            def test_a_again(self):
+                {AGAIN[again]}
+
+            def test_b_again(self):
+                {AGAIN[again]}
+
+            def test_c_leaks(self):
+                {AGAIN[again]}
+                sys.modules["thing"].leak()
+        """)
+    for look in ("module", "test"):
+        tests = project.tests("--strict", "--check-at", look, check=1)
+        leaks = {name: [f["cause"] for f in test["findings"] if f["verdict"] == "leak"] for name, test in tests.items()}
+        assert list(filter(None, leaks.values())) == [leaks["test_c_leaks"]]
+        assert len(leaks["test_c_leaks"]) == 1 and "thing.Node" in leaks["test_c_leaks"][0]
+
+
 @pytest.mark.skipif(FREE_THREADED, reason="their collector does not know in which order objects were made")
 @pytest.mark.parametrize("collect", ["", "gc.collect(0)"])
 def test_what_an_import_makes_where_something_has_just_died_is_the_imports(project, collect):

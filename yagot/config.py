@@ -51,9 +51,9 @@ class Config:
     disable_rules: tuple[str, ...] = ()
     """Default rules that are not to make notes of leaks: ``inherent-class`` (the cycle that every class is in, of a
     class made at run time), ``inherent-module`` (that of functions and the names of their module, one that was
-    dropped), ``first-import`` (what was made while a module was being imported), ``framework-scaffold`` (cycles through
-    objects of the test framework, or through what ``pytest.raises``, ``assertLogs``, a mock or another package's
-    helper, such as click's ``CliRunner``, has kept for a test),
+    dropped), ``first-import`` (what was made while a module was being imported, or executed anew),
+    ``framework-scaffold`` (cycles through objects of the test framework, or through what ``pytest.raises``,
+    ``assertLogs``, a mock or another package's helper, such as click's ``CliRunner``, has kept for a test),
     ``standard-library`` and ``third-party`` (cycles that no code of the project has made; before 3.13 the variables
     that a frame keeps as ``f_locals`` was asked for them are Python's own), ``hidden-references`` (a C type that does
     not show what it holds)."""

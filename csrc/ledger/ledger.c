@@ -42,22 +42,23 @@ ledger_on_collection(yagot_ledger *self, PyObject *const *args, Py_ssize_t count
 }
 
 PyDoc_STRVAR(on_import_doc,
-"_on_import($self, *args)\n--\n\nStands for importlib's function that finds and loads a module.");
+"_on_import($self, function, /, *args, **kwargs)\n--\n\n"
+"Calls a function of importlib's that loads a module or executes its code.");
 
 static PyObject *
-ledger_on_import(yagot_ledger *self, PyObject *const *args, Py_ssize_t count)
+ledger_on_import(yagot_ledger *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    PyObject *original = self->imports.original;
-    if (original == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "imports are not watched");
+    if (count < 1) {
+        PyErr_SetString(PyExc_TypeError, "_on_import() needs a function");
         return NULL;
     }
     bool watched = self->window.open || self->labels.on;
     uint32_t label = yagot_label_of_import(&self->labels, self->window.open);
     if (watched) {
-        yagot_imports_enter(&self->imports, &self->labels, &self->gc);
+        PyObject *namespace = PyDict_Check(args[count - 1]) ? args[count - 1] : NULL;
+        yagot_imports_enter(&self->imports, namespace, &self->labels, &self->gc, label);
     }
-    PyObject *result = PyObject_Vectorcall(original, args, (size_t)count, NULL);
+    PyObject *result = PyObject_Vectorcall(args[0], args + 1, (size_t)count - 1, names);
     if (watched) {
         yagot_imports_leave(&self->imports, &self->labels, &self->gc, label);
     }
@@ -342,9 +343,6 @@ ledger_traverse(yagot_ledger *self, visitproc visit, void *arg)
     Py_VISIT(self->gc.watch);
     Py_VISIT(self->findings.modules);
     Py_VISIT(self->late.modules);
-    Py_VISIT(self->imports.importlib);
-    Py_VISIT(self->imports.original);
-    Py_VISIT(self->imports.replacement);
     Py_VISIT(self->settings.get_traceback);
     Py_VISIT(self->settings.is_tracing);
     Py_VISIT(self->settings.describe);
@@ -354,7 +352,7 @@ ledger_traverse(yagot_ledger *self, visitproc visit, void *arg)
         Py_VISIT(self->late.sizers[i].sizer);
     }
     /* not the suspects: to the collector they are held from outside, as long as we want them */
-    return 0;
+    return yagot_imports_traverse(&self->imports, visit, arg);
 }
 
 static int
@@ -364,9 +362,7 @@ ledger_clear(yagot_ledger *self)
     yagot_forget_suspects(self);
     Py_CLEAR(self->suspects.kept);
     Py_CLEAR(self->gc.callback);
-    Py_CLEAR(self->imports.importlib);
-    Py_CLEAR(self->imports.original);
-    Py_CLEAR(self->imports.replacement);
+    yagot_imports_clear(&self->imports);
     Py_CLEAR(self->settings.get_traceback);
     Py_CLEAR(self->settings.is_tracing);
     Py_CLEAR(self->settings.describe);
@@ -408,7 +404,7 @@ static PyMethodDef ledger_methods[] = {
     {"close", (PyCFunction)ledger_close, METH_NOARGS, close_doc},
     {"_release", (PyCFunction)ledger_release, METH_NOARGS, release_doc},
     {"_on_collection", (PyCFunction)(void (*)(void))ledger_on_collection, METH_FASTCALL, on_collection_doc},
-    {"_on_import", (PyCFunction)(void (*)(void))ledger_on_import, METH_FASTCALL, on_import_doc},
+    {"_on_import", (PyCFunction)(void (*)(void))ledger_on_import, METH_FASTCALL | METH_KEYWORDS, on_import_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -3,47 +3,91 @@
 
 #include "base/array.h"
 
-static const char FUNCTION[] = "_find_and_load";
+/* What finds and loads a module that is not in sys.modules; what reload() calls; what loaders call to execute a
+ * module's code, e.g. for LazyLoader. All are called by their names in the module. */
+static const char *const FUNCTIONS[YAGOT_IMPORT_FUNCTIONS] = {"_find_and_load", "_exec", "_call_with_frames_removed"};
+
+static int
+replace(yagot_import_function *function, PyObject *importlib, const char *name, PyObject *watch)
+{
+    PyObject *original = yagot_get_attribute(importlib, name);
+    if (original == NULL) {
+        PyErr_Clear();          /* another Python: nothing is known of imports */
+        return 0;
+    }
+    PyObject *replacement = PyMethod_New(watch, original);
+    if (replacement == NULL || PyObject_SetAttrString(importlib, name, replacement) < 0) {
+        Py_XDECREF(replacement);
+        Py_DECREF(original);
+        return -1;
+    }
+    function->original = original;
+    function->replacement = replacement;
+    return 0;
+}
 
 int
 yagot_imports_install(yagot_imports *m, PyObject *object)
 {
-    if (m->importlib != NULL) {
+    if (m->installed) {
         return 0;
     }
     PyObject *importlib = PyImport_ImportModule("_frozen_importlib");
-    PyObject *original = importlib != NULL ? yagot_get_attribute(importlib, FUNCTION) : NULL;
-    if (original == NULL) {
-        Py_XDECREF(importlib);
-        PyErr_Clear();          /* another Python: nothing is known of imports */
-        return 0;
+    PyObject *watch = importlib != NULL ? yagot_get_attribute(object, "_on_import") : NULL;
+    int result = 0;
+    if (importlib == NULL) {
+        PyErr_Clear();
     }
-    PyObject *replacement = yagot_get_attribute(object, "_on_import");
-    if (replacement == NULL || PyObject_SetAttrString(importlib, FUNCTION, replacement) < 0) {
-        Py_XDECREF(replacement);
-        Py_DECREF(original);
-        Py_DECREF(importlib);
-        return -1;
+    for (size_t i = 0; i < YAGOT_IMPORT_FUNCTIONS && watch != NULL && result == 0; i++) {
+        if (m->functions[i].original == NULL) {
+            result = replace(&m->functions[i], importlib, FUNCTIONS[i], watch);
+        }
     }
-    m->importlib = importlib;
-    m->original = original;
-    m->replacement = replacement;
-    return 0;
+    result = importlib != NULL && watch == NULL ? -1 : result;
+    m->installed = result == 0;
+    Py_XDECREF(watch);
+    Py_XDECREF(importlib);
+    return result;
 }
 
 int
 yagot_imports_remove(yagot_imports *m)
 {
-    PyObject *now = m->importlib != NULL ? yagot_get_attribute(m->importlib, FUNCTION) : NULL;
+    PyObject *importlib = m->installed ? PyImport_ImportModule("_frozen_importlib") : NULL;
     int result = 0;
-    if (now == m->replacement && now != NULL) {
-        result = PyObject_SetAttrString(m->importlib, FUNCTION, m->original);
-        Py_CLEAR(m->importlib);
-        Py_CLEAR(m->replacement);       /* it refers to the ledger; the original may still be called */
+    m->installed = false;
+    for (size_t i = 0; i < YAGOT_IMPORT_FUNCTIONS && importlib != NULL && result == 0; i++) {
+        yagot_import_function *function = &m->functions[i];
+        PyObject *now = yagot_get_attribute(importlib, FUNCTIONS[i]);
+        if (now != NULL && now == function->replacement) {
+            result = PyObject_SetAttrString(importlib, FUNCTIONS[i], function->original);
+            Py_CLEAR(function->replacement);    /* it refers to the ledger */
+            Py_CLEAR(function->original);
+        }
+        Py_XDECREF(now);
     }
-    Py_XDECREF(now);
+    Py_XDECREF(importlib);
     PyErr_Clear();
     return result;
+}
+
+int
+yagot_imports_traverse(yagot_imports *m, visitproc visit, void *arg)
+{
+    for (size_t i = 0; i < YAGOT_IMPORT_FUNCTIONS; i++) {
+        Py_VISIT(m->functions[i].original);
+        Py_VISIT(m->functions[i].replacement);
+    }
+    return 0;
+}
+
+void
+yagot_imports_clear(yagot_imports *m)
+{
+    for (size_t i = 0; i < YAGOT_IMPORT_FUNCTIONS; i++) {
+        Py_CLEAR(m->functions[i].original);
+        Py_CLEAR(m->functions[i].replacement);
+    }
 }
 
 /* -- what is young --------------------------------------------------------------------------------- */
@@ -137,8 +181,21 @@ yagot_imports_end(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
     return result;
 }
 
+/* The namespace that a module's code is executed in is the module's, also if the window's test has made it, with
+ * module_from_spec(). */
+static int
+label_namespace(PyObject *namespace, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+{
+    PyObject *youngest = yagot_gc_youngest(gc);
+    int result = youngest == NULL ? -1
+                 : first_after(namespace, youngest) > 0 ? yagot_labels_put(labels, namespace, label)
+                 : 0;
+    Py_XDECREF(youngest);
+    return result;
+}
+
 void
-yagot_imports_enter(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
+yagot_imports_enter(yagot_imports *m, PyObject *namespace, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
     if (m->depth++ > 0) {
         return;
@@ -146,7 +203,8 @@ yagot_imports_enter(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     forget_young(m);
-    if (yagot_imports_end(m, labels, gc) < 0 || note_young(m, gc) < 0) {
+    if (yagot_imports_end(m, labels, gc) < 0 || note_young(m, gc) < 0
+        || (namespace != NULL && !YAGOT_FREE_THREADED && label_namespace(namespace, labels, gc, label) < 0)) {
         forget_young(m);        /* what the import makes counts as the test's */
     }
     PyErr_Restore(type, value, traceback);

@@ -1,9 +1,10 @@
 /* imports.h - observe: what was made while a module was imported.
  *
  * An import leaves cycles once, of class builders and decorators for example; nobody mends them, and which test is the
- * first to import something is chance. importlib's function that finds and loads a module that is not in sys.modules is
- * replaced by one that labels what is young at its end and was not there at its beginning. Where importlib has no
- * such function nothing is labelled.
+ * first to import something is chance. What a reload leaves, or a module that is executed when it is first used, is of
+ * the same kind. The functions of importlib that find and load a module, or execute its code, are replaced by one that
+ * labels what is young at their end and was not there at their beginning. Where importlib has no such functions
+ * nothing is labelled.
  *
  * In:  the labels that are to be written to, and the collector; both outlive the imports.
  * Out: labels of what imports have made. Functions that return int give -1 with an exception set when they fail.
@@ -13,10 +14,16 @@
 
 #include "observe/test_labels.h"
 
+#define YAGOT_IMPORT_FUNCTIONS 3
+
+typedef struct {
+    PyObject *original, *replacement;   /* owned; NULL unless it is replaced */
+} yagot_import_function;
+
 /* Lives as long as its ledger. */
 typedef struct {
-    PyObject *importlib;        /* owned; NULL unless the function is replaced */
-    PyObject *original, *replacement;   /* owned */
+    yagot_import_function functions[YAGOT_IMPORT_FUNCTIONS];
+    bool installed;
     unsigned depth;             /* of imports under way, in all threads */
     bool noted;                 /* what was young when the outermost began: */
     PyObject *marker;           /* owned: what is behind it in the youngest generation is new; NULL: all is, since a
@@ -29,10 +36,12 @@ typedef struct {
     uint32_t ended_label;       /* that import's label */
 } yagot_imports;
 
-/* Replaces the function by the method _on_import of an object; gives it back unless somebody has replaced it since.
- * -1 with an exception set. */
+/* Replaces the functions by the method _on_import of an object, which is given the original first; gives those back
+ * that nobody has replaced since. -1 with an exception set. */
 int yagot_imports_install(yagot_imports *imports, PyObject *object);
 int yagot_imports_remove(yagot_imports *imports);
+int yagot_imports_traverse(yagot_imports *imports, visitproc visit, void *arg);
+void yagot_imports_clear(yagot_imports *imports);
 /* Labels what an import under way has made so far, if there is one: a collection is about to run. -1 with an exception
  * set. */
 int yagot_imports_label(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
@@ -42,8 +51,10 @@ int yagot_imports_settle(yagot_imports *imports, yagot_labels *labels, yagot_gc 
 /* The same where labels are read for the last time, or change: without the marker, an object that nobody expects. */
 int yagot_imports_end(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc);
 void yagot_imports_fini(yagot_imports *imports);
-/* The original function, before and after which enter() and leave() are called; both keep an exception that is set. */
-void yagot_imports_enter(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc);
+/* To be called before and after an original, with the namespace that it executes code in, or NULL; both keep an
+ * exception that is set. */
+void yagot_imports_enter(yagot_imports *imports, PyObject *namespace, yagot_labels *labels, yagot_gc *gc,
+                         uint32_t label);
 void yagot_imports_leave(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
 
 #endif
