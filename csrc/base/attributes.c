@@ -110,8 +110,23 @@ add_name(name_set *set, PyObject *name)
     }
 }
 
+/* The index of the attribute's name in an instruction that accesses it so; -1 of all others. From 3.12 on the argument
+ * says also whether the attribute is read to be called; before, that is another instruction. */
+static Py_ssize_t
+name_in(yagot_access access, unsigned char instruction, Py_ssize_t argument)
+{
+    if (access == YAGOT_STORED) {
+        return instruction == STORE_ATTR ? argument : -1;
+    }
+#if PY_VERSION_HEX >= 0x030C0000
+    return instruction == LOAD_ATTR && (argument & 1) == 0 ? argument >> 1 : -1;
+#else
+    return instruction == LOAD_ATTR ? argument : -1;
+#endif
+}
+
 int
-yagot_visit_stores(PyCodeObject *code, int (*visit)(Py_ssize_t, void *), void *arg)
+yagot_visit_accesses(PyCodeObject *code, yagot_access access, int (*visit)(Py_ssize_t, void *), void *arg)
 {
 #if PY_VERSION_HEX >= 0x030B0000
     PyObject *bytes = PyCode_GetCode(code);
@@ -128,8 +143,9 @@ yagot_visit_stores(PyCodeObject *code, int (*visit)(Py_ssize_t, void *), void *a
     int result = 0;
     for (; at + 1 < end && result == 0; at += 2) {
         argument = argument << 8 | at[1];
-        if (at[0] == STORE_ATTR && argument < PyTuple_GET_SIZE(code->co_names)) {
-            result = visit(argument, arg);
+        Py_ssize_t index = name_in(access, at[0], argument);
+        if (index >= 0 && index < PyTuple_GET_SIZE(code->co_names)) {
+            result = visit(index, arg);
         }
         argument = at[0] == EXTENDED_ARG ? argument : 0;
     }
@@ -155,7 +171,7 @@ static void
 add_names_of_code(name_set *set, PyCodeObject *code, int depth)
 {
     name_search s = {set, code->co_names};
-    (void)yagot_visit_stores(code, visit_store, &s);
+    (void)yagot_visit_accesses(code, YAGOT_STORED, visit_store, &s);
     for (Py_ssize_t i = 0; depth < MOST_NESTED && i < PyTuple_GET_SIZE(code->co_consts); i++) {
         PyObject *item = PyTuple_GET_ITEM(code->co_consts, i);
         if (PyCode_Check(item)) {

@@ -2,9 +2,10 @@
  *
  * Variables are the work of their function, but for parameters where an exception has passed through. An attribute is
  * the work of the class whose methods set it, be it that of another object on the cycle: a project's subclass is not to
- * blame for what its base class keeps. If no class does, it is the work of the module near the cycle that has a
- * function for it, as of a library that adds attributes to other people's objects. Items and the fields of C types say
- * nothing; what a C type refers to without any name, or keeps by its address in a dict of its own, is its own work.
+ * blame for what its base class keeps, but for a method of its own that it has handed out. If no class sets it, it is
+ * the work of the module near the cycle that has a function for it, as of a library that adds attributes to other
+ * people's objects. Items and the fields of C types say nothing; what a C type refers to without any name, or keeps by
+ * its address in a dict of its own, is its own work.
  */
 #include "explain/makers.h"
 
@@ -295,6 +296,50 @@ find_maker(PyObject *modules, yagot_cycle *cycle, uint32_t index)
     return step->maker != NULL && step->abstract != NULL ? 0 : -1;
 }
 
+/* Has a method of the project's handed out this bound method, as super().__init__(target=self.work) does? It has if no
+ * class of others knows the name, and one of the project's reads it as a value. */
+static bool
+is_handed_out(PyObject *modules, PyObject *method)
+{
+    PyObject *function = PyMethod_GET_FUNCTION(method), *mro = Py_TYPE(PyMethod_GET_SELF(method))->tp_mro;
+    bool found = false;
+    for (Py_ssize_t i = 0; PyFunction_Check(function) && mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
+        PyObject *name = ((PyFunctionObject *)function)->func_name, *dict = yagot_type_dict(base);
+        maker m = maker_of_type(modules, base);
+        Py_XDECREF(m.module);
+        if (m.whose != PROJECT && dict != NULL && PyDict_GetItem(dict, name) != NULL) {
+            return false;
+        }
+        found = found || (m.whose == PROJECT && yagot_methods_read(base, name));
+    }
+    return found;
+}
+
+/* Where nobody of the project's seems to have made any reference: the maker of a bound method that was handed out. */
+static int
+find_handing_out(PyObject *modules, yagot_cycle *cycle)
+{
+    for (uint32_t i = 0; i < cycle->count && !cycle->projects; i++) {
+        yagot_step *step = &cycle->steps[i];
+        if (!PyMethod_Check(step->head) || !is_handed_out(modules, step->head)) {
+            continue;
+        }
+        yagot_text text = {0};
+        maker m = maker_of_code(modules, PyMethod_GET_FUNCTION(step->head));
+        yagot_text_add_str(&text, m.module, YAGOT_NAME_LIMIT);
+        Py_XDECREF(m.module);
+        PyMem_RawFree(step->maker);
+        step->maker = yagot_text_take(&text);
+        cycle->projects = true;
+        cycle->passing = true;          /* another class of this name may have other methods */
+        if (step->maker == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 int
 yagot_find_makers(PyObject *modules, yagot_cycle *cycle)
 {
@@ -302,6 +347,9 @@ yagot_find_makers(PyObject *modules, yagot_cycle *cycle)
         if (cycle->steps[i].maker == NULL && find_maker(modules, cycle, i) < 0) {
             return -1;
         }
+    }
+    if (find_handing_out(modules, cycle) < 0) {
+        return -1;
     }
     return cycle->count == 0 || cycle->cause.text != NULL ? 0 : yagot_join_abstract(cycle);
 }

@@ -22,20 +22,23 @@ yagot_index_of(PyObject *tuple, PyObject *name)
     return -1;
 }
 
-/* Visits stores: is it to the name with the wanted index? */
+/* What code does with an attribute. SETS: also by a name that is a constant of it. */
+typedef enum { MENTIONS, SETS, READS } deed;
+
+/* Visits accesses: is it to the name with the wanted index? */
 static int
-is_store(Py_ssize_t index, void *wanted)
+is_access(Py_ssize_t index, void *wanted)
 {
     return index == *(Py_ssize_t *)wanted;
 }
 
-/* Does code set the attribute, also by a name that is a constant of it; or mention it at least? */
 static bool
-code_concerns(PyCodeObject *code, PyObject *name, bool set)
+code_concerns(PyCodeObject *code, PyObject *name, deed wanted)
 {
     Py_ssize_t index = yagot_index_of(code->co_names, name);
-    return (index >= 0 && (!set || yagot_visit_stores(code, is_store, &index) != 0))
-           || yagot_index_of(code->co_consts, name) >= 0;
+    yagot_access access = wanted == READS ? YAGOT_READ : YAGOT_STORED;
+    return (index >= 0 && (wanted == MENTIONS || yagot_visit_accesses(code, access, is_access, &index) != 0))
+           || (wanted != READS && yagot_index_of(code->co_consts, name) >= 0);
 }
 
 /* Adds the functions that some code defines; what does not fit into memory is not looked at. */
@@ -52,13 +55,13 @@ add_nested(yagot_objects *codes, PyCodeObject *code)
 
 /* The same for a function with those that are defined in it. */
 static bool
-function_concerns(PyObject *function, PyObject *name, bool set)
+function_concerns(PyObject *function, PyObject *name, deed wanted)
 {
     PyCodeObject *code = function != NULL && PyFunction_Check(function) ? yagot_code_of(function) : NULL;
     yagot_objects nested = {0};
     bool found = false;
     for (size_t i = 0; code != NULL && !found; i++) {
-        found = code_concerns(code, name, set);
+        found = code_concerns(code, name, wanted);
         add_nested(&nested, code);
         code = i < nested.count ? (PyCodeObject *)nested.items[i] : NULL;
     }
@@ -68,16 +71,16 @@ function_concerns(PyObject *function, PyObject *name, bool set)
 
 /* The same for what a class has: a method, or what wraps functions. */
 static bool
-concerns(PyObject *value, PyObject *name, bool set)
+concerns(PyObject *value, PyObject *name, deed wanted)
 {
     static const char *const parts_of_method[] = {"__func__", NULL};
     static const char *const parts_of_property[] = {"fget", "fset", "fdel", NULL};
     const char *const *parts = Py_IS_TYPE(value, &PyProperty_Type) ? parts_of_property
         : Py_IS_TYPE(value, &PyClassMethod_Type) || Py_IS_TYPE(value, &PyStaticMethod_Type) ? parts_of_method : NULL;
-    bool found = function_concerns(value, name, set);
+    bool found = function_concerns(value, name, wanted);
     for (; parts != NULL && *parts != NULL && !found; parts++) {
         PyObject *part = yagot_get_attribute(value, *parts);
-        found = function_concerns(part, name, set);
+        found = function_concerns(part, name, wanted);
         Py_XDECREF(part);
     }
     PyErr_Clear();
@@ -85,12 +88,12 @@ concerns(PyObject *value, PyObject *name, bool set)
 }
 
 static bool
-methods_concern(PyTypeObject *type, PyObject *name, bool set)
+methods_concern(PyTypeObject *type, PyObject *name, deed wanted)
 {
     PyObject *dict = yagot_type_dict(type), *key, *value;
     Py_ssize_t position = 0;
     while (dict != NULL && PyDict_Next(dict, &position, &key, &value)) {
-        if (concerns(value, name, set)) {
+        if (concerns(value, name, wanted)) {
             return true;
         }
     }
@@ -98,16 +101,22 @@ methods_concern(PyTypeObject *type, PyObject *name, bool set)
 }
 
 static bool
-class_concerns(PyTypeObject *type, PyObject *name, bool set)
+class_concerns(PyTypeObject *type, PyObject *name, deed wanted)
 {
     PyObject *dict = yagot_type_dict(type);
-    return dict != NULL && (PyDict_GetItem(dict, name) != NULL || methods_concern(type, name, set));
+    return dict != NULL && (PyDict_GetItem(dict, name) != NULL || methods_concern(type, name, wanted));
 }
 
 bool
 yagot_methods_set(PyTypeObject *type, PyObject *name)
 {
-    return methods_concern(type, name, true);
+    return methods_concern(type, name, SETS);
+}
+
+bool
+yagot_methods_read(PyTypeObject *type, PyObject *name)
+{
+    return methods_concern(type, name, READS);
 }
 
 PyTypeObject *
@@ -117,7 +126,7 @@ yagot_class_with(PyTypeObject *type, PyObject *name, bool set)
     for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
         PyObject *base = PyTuple_GET_ITEM(mro, i);
         if (PyType_Check(base) && yagot_is_python_class((PyTypeObject *)base)
-            && class_concerns((PyTypeObject *)base, name, set)) {
+            && class_concerns((PyTypeObject *)base, name, set ? SETS : MENTIONS)) {
             return (PyTypeObject *)base;
         }
     }
@@ -175,7 +184,7 @@ static int
 visit_function(PyObject *referent, void *arg)
 {
     function_search *s = arg;
-    s->found = s->found || concerns(referent, s->name, true);
+    s->found = s->found || concerns(referent, s->name, SETS);
     return 0;
 }
 
@@ -184,16 +193,16 @@ static bool
 value_sets(PyObject *value, PyObject *module, PyObject *name)
 {
     if (PyType_Check(value)) {
-        return yagot_is_class_of((PyTypeObject *)value, module) && methods_concern((PyTypeObject *)value, name, true);
+        return yagot_is_class_of((PyTypeObject *)value, module) && methods_concern((PyTypeObject *)value, name, SETS);
     }
-    function_search s = {name, concerns(value, name, true)};
+    function_search s = {name, concerns(value, name, SETS)};
     if (!s.found && !PyModule_Check(value) && !yagot_is_plain_container(value)) {
         PyObject *dict = PyFunction_Check(value) ? ((PyFunctionObject *)value)->func_dict : yagot_existing_dict(value);
         PyObject *key, *item;
         Py_ssize_t position = 0;
         yagot_traverse(value, visit_function, &s);
         while (!s.found && dict != NULL && PyDict_Next(dict, &position, &key, &item)) {
-            s.found = concerns(item, name, true);
+            s.found = concerns(item, name, SETS);
         }
     }
     return s.found;

@@ -1,4 +1,4 @@
-/* setters.h - whose code sets an attribute.
+/* setters.h - whose code sets an attribute, or hands out a method.
  *
  * In:  types, names and a cycle with its steps, which stay the caller's; none of their code is run.
  * Out: borrowed types and names. No exception is left behind; when memory is short less is found.
@@ -15,6 +15,8 @@ Py_ssize_t yagot_index_of(PyObject *tuple, PyObject *name);
 PyTypeObject *yagot_class_with(PyTypeObject *type, PyObject *name, bool set);
 /* Do the class's own methods set the attribute? */
 bool yagot_methods_set(PyTypeObject *type, PyObject *name);
+/* Or read it as a value, not to call it at once? */
+bool yagot_methods_read(PyTypeObject *type, PyObject *name);
 /* The class of the descriptor by which instances of a type store the attribute, as those of ORMs do, if it was made by
  * a class statement and no method sets the attribute; or NULL. */
 PyTypeObject *yagot_storing_descriptor(PyTypeObject *type, PyObject *name);
