@@ -86,3 +86,26 @@ def test_run_without_a_result(suite):
 
 def test_debug_is_not_checked(suite):
     suite.python("-c", "import test_base; test_base.TestBase('test_leak').debug()", check=0)
+
+
+def test_a_mixin_that_comes_too_late_says_so(project):
+    project.write("test_late.py", """
+        import unittest
+        import yagot
+
+        class TestLate(unittest.TestCase, yagot.LeakCheckMixin):
+            def test_leak(self):
+                self.me = self
+
+        class TestMore(TestLate):
+            pass
+
+        class TestFirst(yagot.LeakCheckMixin, unittest.TestCase):
+            pass
+        """)
+    result = project.python("-m", "unittest", "test_late", check=0)
+    warnings = [line for line in result.stderr.splitlines() if "Warning" in line]
+    assert len(warnings) == 2
+    assert warnings[0].endswith(
+        "UserWarning: tests of test_late.TestLate are not checked: LeakCheckMixin must come first"
+    )

@@ -7,6 +7,7 @@ import functools
 import traceback
 import unittest
 import unittest.util
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
@@ -404,6 +405,13 @@ class LeakCheckMixin:
 
     yagot_checker: Checker | None = None
     """The checker to use; default: one for the whole process."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        order = cls.__mro__
+        if unittest.TestCase in order[: order.index(LeakCheckMixin)]:  # its run() comes first, and calls no other
+            name = f"{cls.__module__}.{cls.__qualname__}"
+            warnings.warn(f"tests of {name} are not checked: LeakCheckMixin must come first", stacklevel=2)
 
     def run(self, result: Any = None) -> Any:
         checker = self.yagot_checker or default_checker()
