@@ -199,20 +199,8 @@ add_module_prefix(yagot_text *text, PyObject *globals)
     }
 }
 
-static void
-add_frame(yagot_text *text, PyFrameObject *frame)
-{
-    yagot_text_add(text, "frame ");
-    PyObject *globals = yagot_frame_globals(frame);
-    add_module_prefix(text, globals);
-    Py_XDECREF(globals);
-    PyCodeObject *code = PyFrame_GetCode(frame);
-    yagot_text_add_str(text, code->co_name, YAGOT_NAME_LIMIT);
-    Py_DECREF(code);
-}
-
-/* Appends a qualified name without the comprehensions that the function or generator was made in: from 3.12 on they are
- * no functions, and not in it. */
+/* Appends a qualified name without the comprehensions that the function was made in: from 3.12 on they are no functions,
+ * and not in it. */
 static void
 add_qualname(yagot_text *text, PyObject *qualname)
 {
@@ -233,6 +221,17 @@ add_qualname(yagot_text *text, PyObject *qualname)
 #endif
     yagot_text_add_str(text, name, YAGOT_NAME_LIMIT);
     Py_XDECREF(name);
+}
+
+static void
+add_frame(yagot_text *text, PyFrameObject *frame)
+{
+    PyObject *globals = yagot_frame_globals(frame), *name = yagot_frame_qualname(frame);
+    yagot_text_add(text, "frame ");
+    add_module_prefix(text, globals);
+    add_qualname(text, name);
+    Py_DECREF(name);
+    Py_XDECREF(globals);
 }
 
 static void

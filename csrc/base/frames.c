@@ -188,6 +188,99 @@ yagot_frame_globals(PyFrameObject *frame)
 #endif
 }
 
+#if PY_VERSION_HEX >= 0x030B0000
+
+PyObject *
+yagot_frame_qualname(PyFrameObject *frame)
+{
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    PyObject *name = Py_NewRef(code->co_qualname);
+    Py_DECREF(code);
+    return name;
+}
+
+#else
+
+enum { MOST_NESTED = 8 };
+
+typedef struct {
+    PyCodeObject *code;         /* borrowed: whose name is sought */
+    PyObject *module;           /* borrowed: the name of its module, or NULL */
+    PyObject *qualname;         /* owned: what has been found, or NULL */
+} name_search;
+
+/* Is it this code, or in it? */
+static void
+search_code(name_search *s, PyCodeObject *code, PyObject *qualname, int depth)
+{
+    const char *between = code->co_flags & CO_OPTIMIZED ? ".<locals>." : ".";
+    if (code == s->code) {
+        s->qualname = Py_NewRef(qualname);
+    }
+    for (Py_ssize_t i = 0; depth < MOST_NESTED && i < PyTuple_GET_SIZE(code->co_consts) && s->qualname == NULL; i++) {
+        PyObject *item = PyTuple_GET_ITEM(code->co_consts, i);
+        PyObject *name = PyCode_Check(item) ? ((PyCodeObject *)item)->co_name : NULL;
+        PyObject *inner = name != NULL ? PyUnicode_FromFormat("%U%s%U", qualname, between, name) : NULL;
+        if (inner != NULL) {
+            search_code(s, (PyCodeObject *)item, inner, depth + 1);
+        }
+        Py_XDECREF(inner);
+    }
+}
+
+/* What a function has for __wrapped__, as functools.wraps() leaves it; borrowed, or NULL. */
+static PyObject *
+wrapped_by(PyObject *function)
+{
+    PyObject *dict = ((PyFunctionObject *)function)->func_dict;
+    return dict != NULL ? PyDict_GetItemString(dict, "__wrapped__") : NULL;
+}
+
+static int
+visit_function(PyObject *value, void *arg)
+{
+    name_search *s = arg;
+    for (int i = 0; i < MOST_NESTED && value != NULL && PyFunction_Check(value) && s->qualname == NULL; i++) {
+        PyCodeObject *code = (PyCodeObject *)PyFunction_GET_CODE(value);
+        if (PyUnicode_Compare(code->co_filename, s->code->co_filename) == 0) {
+            search_code(s, code, ((PyFunctionObject *)value)->func_qualname, 0);
+        }
+        value = wrapped_by(value);
+    }
+    return s->qualname != NULL;
+}
+
+static void
+search_names(name_search *s, PyObject *dict, int depth)
+{
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    while (dict != NULL && s->qualname == NULL && PyDict_Next(dict, &position, &key, &value)) {
+        PyObject *module = PyType_Check(value) ? yagot_class_module((PyTypeObject *)value) : NULL;
+        if (module != NULL && depth < MOST_NESTED && PyUnicode_CheckExact(module)
+            && PyUnicode_Compare(module, s->module) == 0) {
+            search_names(s, yagot_type_dict((PyTypeObject *)value), depth + 1);
+        }
+        else if (visit_function(value, s) == 0 && !PyType_Check(value) && !PyModule_Check(value)) {
+            yagot_traverse(value, visit_function, s);   /* what wraps a function: a class method, a property */
+        }
+    }
+}
+
+PyObject *
+yagot_frame_qualname(PyFrameObject *frame)
+{
+    PyObject *globals = frame->f_globals;
+    name_search s = {.code = frame->f_code, .module = PyDict_GetItemString(globals, "__name__")};
+    if (s.module != NULL && PyUnicode_CheckExact(s.module)) {
+        search_names(&s, globals, 0);
+    }
+    PyErr_Clear();
+    return s.qualname != NULL ? s.qualname : Py_NewRef(s.code->co_name);
+}
+
+#endif
+
 PyObject *
 yagot_globals_of(PyObject *object)
 {

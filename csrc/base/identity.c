@@ -95,8 +95,10 @@ identify_code(names *n, PyObject *object)
         return "function";
     }
     if (PyFrame_Check(object)) {
+        PyObject *name = yagot_frame_qualname((PyFrameObject *)object);
         add_frame_module(n, (PyFrameObject *)object);
-        add_code_name(n, yagot_code_of(object));
+        yagot_text_add_str(&n->qualname, name, YAGOT_NAME_LIMIT);
+        Py_DECREF(name);
         return "frame";
     }
     if (yagot_is_generator(object)) {
