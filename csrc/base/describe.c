@@ -199,8 +199,8 @@ add_module_prefix(yagot_text *text, PyObject *globals)
     }
 }
 
-/* Appends a qualified name without the comprehensions that the function was made in: from 3.12 on they are no functions,
- * and not in it. */
+/* Appends a qualified name without the comprehensions that the function was made in: from 3.12 on they are no
+ * functions, and not in it. */
 static void
 add_qualname(yagot_text *text, PyObject *qualname)
 {

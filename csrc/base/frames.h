@@ -23,8 +23,8 @@ PyObject *yagot_frame_namespace(PyFrameObject *frame);
 /* The dict that f_locals of a running function has made of its variables; borrowed, NULL if nobody has asked for it. */
 PyObject *yagot_frame_copy(PyFrameObject *frame);
 
-/* The qualified name of the function whose frame it is; a new reference. Before 3.11 code does not know it: it is that of
- * the function of the module that has the code, or in which it is defined; the plain name if there is none. */
+/* The qualified name of the function whose frame it is; a new reference. Before 3.11 code does not know it: it is that
+ * of the function of the module that has the code, or in which it is defined; the plain name if there is none. */
 PyObject *yagot_frame_qualname(PyFrameObject *frame);
 
 /* The globals of a function, frame or generator; a new reference, or NULL. */
