@@ -540,6 +540,111 @@ def test_a_test_in_pytests_style_closes_after_the_last_use(project, test, call):
     assert (cut["kind"], cut["call"]) == ("close", call)
 
 
+SHOP = """
+    class Hub:
+        def __init__(self, shop):
+            self.shop = shop
+
+    class Shop:
+        def __init__(self):
+            self.hub = Hub(self)
+
+    class Cart:
+        shop = None
+        def __init__(self, shop=None):
+            self.fill(shop)
+        def fill(self, shop):
+            self.shop = shop
+        def total(self):
+            return 3 if self.shop.hub.shop is self.shop else 0
+"""
+SHOPPING = """
+    from shop import Cart, Shop
+
+    def test_given():
+        shop = Shop()
+        cart = Cart(shop)
+        assert cart.total() == 3
+        assert cart
+
+    def test_taken():
+        cart = Cart()
+        shop = Shop()
+        cart.fill(shop)
+        with open("/dev/null"):
+            assert cart.total() == 3
+
+    def test_deleted():
+        shop = Shop()
+        assert shop.hub
+        del shop
+
+    def test_deleted_before_the_last_use():
+        shop = Shop()
+        cart = Cart(shop)
+        del shop
+        assert cart.total() == 3
+
+    def test_bound_again():
+        shop = Shop()
+        assert shop.hub
+        shop = Shop()
+
+    def test_used_after_the_loop():
+        carts = []
+        for _ in range(2):
+            shop = Shop()
+            carts.append(Cart(shop))
+        assert [cart.total() for cart in carts] == [3, 3]
+"""
+
+
+@pytest.mark.parametrize(
+    "test, line",
+    [("given", 8), ("taken", 15), ("deleted", 19), ("deleted_before_the_last_use", 0), ("bound_again", 0),
+     ("used_after_the_loop", 0)],
+)  # fmt: skip
+def test_what_may_lead_to_an_object_is_used_before_it_is_closed(project, test, line):
+    """Nor is it closed by a variable that has lost it."""
+    project.write("shop.py", SHOP)
+    project.write("test_shopping.py", SHOPPING)
+    options = ["-q", "--yagot", "--yagot-json", "yagot.json"]
+    project.python("-m", "pytest", *options, f"test_shopping.py::test_{test}", check=1)
+    cut = first_cut(project.saved().values())
+    call = f"shop.close()  # test_shopping.py, after line {line}" if line else ""
+    assert (cut["kind"], cut["call"]) == ("close", call)
+
+
+REPLACED = """
+    class Client:
+        def get(self):
+            return 1
+        def fail(self):
+            raise KeyError
+
+    class Cache:
+        def __init__(self, client):
+            self.client = client
+        def load(self):
+            return self.client.get()
+
+    def test_replaced():
+        client = Client()
+        client.get = client.fail
+        cache = Cache(client)
+        try:
+            assert cache.load() is None
+        except KeyError:
+            pass
+"""
+
+
+def test_what_a_test_has_replaced_is_put_back_when_nothing_uses_it(project):
+    project.write("test_replaced.py", REPLACED)
+    project.python("-m", "pytest", "-q", "--yagot", "--yagot-json", "yagot.json", "test_replaced.py", check=1)
+    assert first_cut(project.saved().values())["snippet"] == "del client.get  # after line 21"
+
+
 PANEL = """
     class Panel:
         def __init__(self, emitter):

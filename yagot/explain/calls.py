@@ -15,7 +15,6 @@ from yagot.explain.source import (
     Place,
     Source,
     is_fixture,
-    mentions,
     methods,
     nodes_of,
     parameters,
@@ -228,8 +227,8 @@ def _text_and_place(cycle: Cycle, found: Sequence[Owner], method: str, is_async:
 def _calls(cycle: Cycle, found: Sequence[Owner], method: str, is_async: bool) -> tuple[str, str]:
     source, function = found[0].place.source, found[0].place.function
     last = found[-1].place.node
-    if function is None:
-        return "", ""
+    if function is None or len({owner.text for owner in found}) < len(found):
+        return "", ""           # a variable that had one object after the other has only the last one
     by_with = any(isinstance(owner.place.node, ast.With | ast.AsyncWith) for owner in found)
     if not by_with and is_test_case(cycle, source):
         cleanup = "addAsyncCleanup" if is_async else "addCleanup"
@@ -240,8 +239,8 @@ def _calls(cycle: Cycle, found: Sequence[Owner], method: str, is_async: bool) ->
         return _in_fixture(found, calls)
     if any(owner.variable.startswith("self.") for owner in found):
         return "", ""
-    line = max(last_use(function, owner) for owner in found)
-    return calls, f"after line {line}" if line else ""
+    lines = [last_use(function, owner) for owner in found]
+    return (calls, f"after line {max(lines)}") if all(lines) else ("", "")
 
 
 def _in_fixture(found: Sequence[Owner], calls: str) -> tuple[str, str]:
@@ -258,12 +257,58 @@ def _in_fixture(found: Sequence[Owner], calls: str) -> tuple[str, str]:
 
 
 def last_use(function: Function, owner: Owner) -> int:
-    """The end of the last statement that uses a variable, in the block that binds it."""
+    """The end of the last statement that uses a variable, or what may lead to its object, too, in the block that binds
+    it. 0 if that is not known: where such a use follows after the block, or after the variable has lost the object."""
     blocks = (getattr(node, name, []) for node in (function, *nodes_of(function))
               for name in ("body", "orelse", "finalbody") if isinstance(getattr(node, name, []), list))
     block = next((block for block in blocks if owner.place.node in block), [])
-    using = [statement for statement in block if mentions(statement, owner.variable)]
-    return (using[-1].end_lineno or 0) if using and not isinstance(using[-1], ast.Return) else 0
+    following = block[block.index(owner.place.node) :] if block else []
+    lost = next((statement for statement in following[1:] if owner.variable in _given_up(statement)), None)
+    before = following[: following.index(lost)] if lost is not None else following
+    names = _leading_to(function, owner.variable)
+    using = [statement for statement in before if statement is owner.place.node or names & _read(statement)]
+    end = (using[-1].end_lineno or 0) if using and not isinstance(using[-1], ast.Return) else 0
+    left = names - {owner.variable} if lost is not None and owner.variable not in _read(lost) else names
+    later = (n for n in nodes_of(function, nested=True) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    return 0 if any(n.lineno > end and n.id in left for n in later) else end
+
+
+def _read(node: ast.AST) -> set[str]:
+    """The variables that are read anywhere below a node; those that it binds or deletes are not."""
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def _given_up(node: ast.AST) -> set[str]:
+    """Those that it binds anew or deletes."""
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+
+
+def _leading_to(function: Function, variable: str) -> set[str]:
+    """A variable of a function, and those that may lead to its object, too: what a statement binds that uses it, and
+    what is given it by a call of a method."""
+    found, before = {variable}, 0
+    while len(found) > before:
+        before = len(found)
+        for node in nodes_of(function, nested=True):
+            for names, values in _passing(node):
+                if any(found & _read(value) for value in values):
+                    found |= names
+    return found
+
+
+def _passing(node: ast.AST) -> Iterator[tuple[set[str], Sequence[ast.AST]]]:
+    """The variables that may lead to the values of some expressions when a node has been run."""
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr) and node.value is not None:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        yield {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}, [node.value]
+    elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+        yield _given_up(node.target), [node.iter]
+    elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+        yield _given_up(node.optional_vars), [node.context_expr]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        yield _read(node.func.value), [*node.args, *(keyword.value for keyword in node.keywords)]
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield {node.name}, [node]
 
 
 def is_test_case(cycle: Cycle, source: Source) -> bool:
