@@ -9,6 +9,7 @@ Of those in projects.txt each printed line is in the patch.
 
 import json
 import re
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -643,6 +644,43 @@ def test_what_a_test_has_replaced_is_put_back_when_nothing_uses_it(project):
     project.write("test_replaced.py", REPLACED)
     project.python("-m", "pytest", "-q", "--yagot", "--yagot-json", "yagot.json", "test_replaced.py", check=1)
     assert first_cut(project.saved().values())["snippet"] == "del client.get  # after line 21"
+
+
+SAME_NAME = """
+    import unittest
+
+    class Node:
+        def first(self):
+            self.me = self
+
+    class Node:
+        def second(self):
+            self.me = self
+
+    class Test(unittest.TestCase):
+        def test_second(self):
+            node = Node()
+            node.second()
+
+        def test_made(self):
+            node = type("Node", (), {})()
+            node.me = node
+            self.node = None
+"""
+
+
+def test_of_several_classes_of_one_name_the_one_that_leaks_is_changed(project):
+    project.write("test_same.py", SAME_NAME)
+    project.yagot("--json", "yagot.json", "test_same.Test.test_second", check=1)
+    assert first_cut(project.saved().values())["line"] == 10
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="a class does not say where its statement begins")
+def test_a_class_that_a_call_has_made_is_not_the_one_of_its_name(project):
+    project.write("test_same.py", SAME_NAME)
+    project.yagot("--json", "yagot.json", "test_same.Test.test_made", check=1)
+    cut = first_cut(project.saved().values())
+    assert cut is None or ("class Node" not in cut["snippet"] and cut["line"] not in range(4, 12)), cut
 
 
 PANEL = """

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from yagot import __builtins__ as __builtins__
-from yagot.explain.source import Source, read
+from yagot.explain.source import Source, is_around, read
 from yagot.files import file_of_module, namespace_of
 from yagot.originals import ast
 
@@ -32,10 +32,16 @@ def _live(module: str, dotted: str) -> Any:
     return found if isinstance(type(found), type) and issubclass(type(found), type) else None
 
 
-def _bases(live: Any) -> Iterator[tuple[Any, str]]:
-    """The classes along a class's MRO: module and qualified name of each."""
+def _line(live: Any) -> int:
+    """Where a class statement begins, as the class says from 3.13 on; else 0."""
+    line = _dict_of(live).get("__firstlineno__") if live is not None else None
+    return line if type(line) is int else 0
+
+
+def _bases(live: Any) -> Iterator[tuple[Any, str, int]]:
+    """The classes along a class's MRO: module and qualified name of each, and its line."""
     for base in type.__dict__["__mro__"].__get__(live):
-        yield _dict_of(base).get("__module__"), type.__dict__["__qualname__"].__get__(base)
+        yield _dict_of(base).get("__module__"), type.__dict__["__qualname__"].__get__(base), _line(base)
 
 
 def lacks(module: str, qualname: str, name: str) -> bool:
@@ -59,7 +65,7 @@ def has(module: str, qualname: str, name: str) -> bool:
     return any(name in _dict_of(base) for base in mro)
 
 
-def _named_bases(module: str, cls: ast.ClassDef) -> Iterator[tuple[Any, str]]:
+def _named_bases(module: str, cls: ast.ClassDef) -> Iterator[tuple[Any, str, int]]:
     """The same of a class that only its source shows."""
     for base in cls.bases:
         dotted = ast.unparse(base) if isinstance(base, ast.Name | ast.Attribute) else ""
@@ -67,7 +73,7 @@ def _named_bases(module: str, cls: ast.ClassDef) -> Iterator[tuple[Any, str]]:
         if live is not None:
             yield from _bases(live)
         elif isinstance(base, ast.Name):
-            yield module, dotted
+            yield module, dotted, 0
 
 
 class Call(NamedTuple):
@@ -104,20 +110,27 @@ def _keys_of_class(value: ast.expr, name: str) -> list[ast.Constant] | None:
     return keys if len(keys) == len(namespace.keys) else None
 
 
-def class_places(module: str, qualname: str, file: str) -> Iterator[tuple[Source, ast.ClassDef]]:
+def statement_of(module: str, qualname: str, source: Source, line: int) -> ast.ClassDef | None:
+    """The class statement that has made a class which says that it begins in a line, if one has. What its module has
+    under the name may be another class: then only one around that line has."""
+    cls, stated = source.class_(qualname, line), _line(_live(module, qualname))
+    return None if cls is not None and stated not in (0, line) and not is_around(cls, line) else cls
+
+
+def class_places(module: str, qualname: str, file: str, line: int = 0) -> Iterator[tuple[Source, ast.ClassDef]]:
     """The sources of a class and of its bases, as far as they are found. A class that a call has made has none itself,
     but its bases have."""
     source = read(file or _source_of_module(module))
-    cls = source.class_(qualname) if source is not None else None
+    cls = statement_of(module, qualname, source, line) if source is not None else None
     live = _live(module, qualname)
     if source is not None and cls is not None:
         yield source, cls
-    elif live is None:
+    elif live is None or (line and _line(live) not in (0, line)):
         return
     named = _named_bases(module, cls) if cls is not None else ()
-    for name, base_qualname in list(_bases(live))[1:] if live is not None else named:
+    for name, base_qualname, first in list(_bases(live))[1:] if live is not None else named:
         if isinstance(name, str) and name != "builtins":
             base_source = read(_source_of_module(name) or (file if name == module else ""))
-            base_class = base_source.class_(base_qualname) if base_source is not None else None
+            base_class = base_source.class_(base_qualname, first) if base_source is not None else None
             if base_source is not None and base_class is not None:
                 yield base_source, base_class

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from yagot import __builtins__ as __builtins__
 from yagot.explain.attributes import field as field_of
 from yagot.explain.attributes import own_setters, setters
-from yagot.explain.classes import Call, class_places, made_by_call
+from yagot.explain.classes import Call, class_places, made_by_call, statement_of
 from yagot.explain.snippets import import_lines
 from yagot.explain.source import (
     MOST,
@@ -167,7 +167,7 @@ class Cycle:
         self._is_foreign = is_foreign
         self.links = links_of(hops)
         self._has_own = not self.is_others
-        self._classes: dict[tuple[str, ...], list[tuple[Source, ast.ClassDef]]] = {}
+        self._classes: dict[tuple[str, str, str, int], list[tuple[Source, ast.ClassDef]]] = {}
 
     def without(self, link: Link) -> Cycle:
         """A cycle that is left when a link is gone."""
@@ -247,7 +247,7 @@ class Cycle:
 
     def classes(self, link: Link) -> list[tuple[Source, ast.ClassDef]]:
         """The source of a link's class, and of its bases."""
-        key = (link.module, link.source["name"], link.file)
+        key = (link.module, link.source["name"], link.file, link.first_line)
         if key not in self._classes:
             self._classes[key] = list(class_places(*key))
         return self._classes[key]
@@ -264,7 +264,8 @@ class Cycle:
     def is_stated(self, link: Link) -> bool:
         """Is there a class statement for a link's class?"""
         source = read(link.file)
-        return source is not None and source.class_(link.source["name"]) is not None
+        name = link.source["name"]
+        return source is not None and statement_of(link.module, name, source, link.first_line) is not None
 
     def setters(self, link: Link) -> list[Place]:
         """Where the attribute of a link is set, or its container gets an item: in the class, else anywhere."""

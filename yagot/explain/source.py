@@ -117,7 +117,7 @@ class Source:
         """Where which attributes are set: see setters()."""
         self.set_of: dict[tuple[str, bool], tuple[dict[str, list[int]], list[int]]] = {}
         """Which of these are of objects of which class, by its name, and which may be of any."""
-        self._classes: dict[str, ast.ClassDef | None] = {}
+        self._classes: dict[str, list[ast.ClassDef]] = {}
         self._functions: dict[tuple[ast.stmt, ...], list[tuple[str, Function]]] = {}
         self._qualified: dict[Function, str] = {}
         for number, line in enumerate(self.lines):
@@ -222,13 +222,20 @@ class Source:
                 others.append(node)
         return next(iter(others), None)
 
-    def class_(self, qualname: str) -> ast.ClassDef | None:
-        """The class of a qualified name."""
+    def class_(self, qualname: str, line: int = 0) -> ast.ClassDef | None:
+        """The class of a qualified name; of several the one around a line, or else the first in the outermost block."""
         if qualname not in self._classes:
             lines = self._names.get(qualname.partition(".")[0], [])
-            found = _class_in(self._pieces(lines), qualname) or _class_in(self.statements, qualname)
+            found = list(_classes_in(self._pieces(lines), qualname)) or list(_classes_in(self.statements, qualname))
             self._classes[qualname] = found
-        return self._classes[qualname]
+        found = self._classes[qualname]
+        return next((cls for cls in found if is_around(cls, line)), next(iter(found), None))
+
+
+def is_around(cls: ast.ClassDef, line: int) -> bool:
+    """Is a line one of a class statement, its decorators included?"""
+    first = min([cls.lineno, *(decorator.lineno for decorator in cls.decorator_list)])
+    return first <= line <= (cls.end_lineno or 0)
 
 
 def _functions_in(statements: Sequence[ast.stmt]) -> list[tuple[str, Function]]:
@@ -249,8 +256,8 @@ def _functions_in(statements: Sequence[ast.stmt]) -> list[tuple[str, Function]]:
     return found
 
 
-def _class_in(statements: Sequence[ast.stmt], qualname: str) -> ast.ClassDef | None:
-    """The class of a qualified name; of several the first in the outermost block."""
+def _classes_in(statements: Sequence[ast.stmt], qualname: str) -> Iterator[ast.ClassDef]:
+    """The classes of a qualified name, those of the outermost block first."""
     pending: list[tuple[str, Sequence[ast.AST]]] = [("", statements)]
     while pending:
         prefix, block = pending.pop(0)
@@ -258,14 +265,13 @@ def _class_in(statements: Sequence[ast.stmt], qualname: str) -> ast.ClassDef | N
             inner = prefix
             if isinstance(node, ast.ClassDef):
                 if prefix + node.name == qualname:
-                    return node
+                    yield node
                 inner = f"{prefix}{node.name}."
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 inner = f"{prefix}{node.name}.<locals>."
             if qualname.startswith(inner):
                 blocks = (getattr(node, name, []) for name in ("body", "handlers", "orelse", "finalbody", "cases"))
                 pending.extend((inner, inside) for inside in blocks if inside)
-    return None
 
 
 def _zipped(path: str) -> str:
