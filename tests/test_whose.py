@@ -971,6 +971,42 @@ def test_classes_that_were_made_at_run_time_go_by_their_bases(project):
     assert found["test_tuple"] == found["test_typed_tuple"]
 
 
+NAMED_BY_DATA = """
+    import types, unittest
+
+    def build(text):
+        code = (lambda self: text).__code__.replace(co_name=f"<builder:{text!r}>")
+        return types.FunctionType(code, globals(), None, None, (types.CellType(text),))
+
+    class Rule:
+        def __init__(self, text):
+            self.build = types.MethodType(build(text), self)
+
+    class Test(unittest.TestCase):
+        def test_method(self):
+            Rule("/")
+
+        def test_other_method(self):
+            Rule("/shop/<int:number>")
+
+        def test_function(self):
+            function = build("/")
+            function.me = function
+
+        def test_other_function(self):
+            function = build("/shop")
+            function.me = function
+"""
+
+
+def test_names_that_are_made_of_data_are_in_no_cause(project):
+    project.write("test_rule.py", NAMED_BY_DATA)
+    tests = project.tests("--details", "test_rule", check=1)
+    causes = {name: [finding["cause"] for finding in test["findings"]] for name, test in tests.items()}
+    assert causes["test_method"] == causes["test_other_method"] == ["method Rule.….__self__ → test_rule.Rule.build"]
+    assert causes["test_function"] == causes["test_other_function"] == ["function test_rule.….me"]
+
+
 DECORATED = """
     import functools, unittest
 

@@ -97,13 +97,18 @@ add_root(yagot_text *text, PyTypeObject *type)
     yagot_text_add_str(text, ((PyHeapTypeObject *)type)->ht_name, YAGOT_NAME_LIMIT);
 }
 
+static bool
+is_python_method(PyObject *object)
+{
+    return PyMethod_Check(object) && yagot_is_python_class(Py_TYPE(PyMethod_GET_SELF(object)));
+}
+
 /* Is it a method of a Python class, as one of several items? Which one it is, is data as much as its key. */
 static bool
 is_one_of_methods(const yagot_step *step, const yagot_step *before)
 {
     size_t size = strlen(before->general);
-    return PyMethod_Check(step->head) && size > 0 && before->general[size - 1] == ']'
-           && yagot_is_python_class(Py_TYPE(PyMethod_GET_SELF(step->head)));
+    return is_python_method(step->head) && size > 0 && before->general[size - 1] == ']';
 }
 
 bool
@@ -117,13 +122,28 @@ yagot_is_generated(PyObject *object)
                              && PyUnicode_READ_CHAR(file, size - 1) == 'y');
 }
 
+/* Is the name of code data, as that of code which was made at run time may be? Others are identifiers, or <lambda>. */
+static bool
+is_named_by_data(PyObject *function)
+{
+    PyCodeObject *code = PyFunction_Check(function) ? yagot_code_of(function) : NULL;
+    Py_ssize_t size = code != NULL ? PyUnicode_GET_LENGTH(code->co_name) : 0;
+    bool brackets = size > 2 && PyUnicode_READ_CHAR(code->co_name, 0) == '<'
+                    && PyUnicode_READ_CHAR(code->co_name, size - 1) == '>';
+    PyObject *inner = code != NULL ? PyUnicode_Substring(code->co_name, brackets, size - brackets) : NULL;
+    bool data = inner != NULL && PyUnicode_IsIdentifier(inner) == 0;
+    Py_XDECREF(inner);
+    PyErr_Clear();
+    return data;
+}
+
 /* Was a function given the name of another, as functools.wraps() does? */
 static bool
 is_renamed(PyObject *function)
 {
     PyObject *qualname = ((PyFunctionObject *)function)->func_qualname, *name = yagot_code_of(function)->co_name;
     Py_ssize_t size = PyUnicode_GET_LENGTH(qualname), rest = size - PyUnicode_GET_LENGTH(name);
-    return rest < 0 || PyUnicode_Tailmatch(qualname, name, 0, size, 1) != 1
+    return rest < 0 || is_named_by_data(function) || PyUnicode_Tailmatch(qualname, name, 0, size, 1) != 1
            || (rest > 0 && PyUnicode_READ_CHAR(qualname, rest - 1) != '.');
 }
 
@@ -135,7 +155,7 @@ add_renamed(yagot_text *text, PyObject *function)
     yagot_text_add(text, "function ");
     yagot_text_add_str(text, module, YAGOT_NAME_LIMIT);
     yagot_text_add(text, ".");
-    if (yagot_is_generated(function)) {
+    if (yagot_is_generated(function) || is_named_by_data(function)) {
         yagot_text_add(text, "\xE2\x80\xA6");
     }
     else {
@@ -154,7 +174,8 @@ yagot_step_in_general(const yagot_step *step, const yagot_step *before, PyTypeOb
         object = yagot_text_get(&name);
         add_unnumbered(&text, object, strlen(object));
     }
-    else if (is_one_of_methods(step, before)) {
+    else if (is_one_of_methods(step, before)
+             || (is_python_method(step->head) && is_named_by_data(PyMethod_GET_FUNCTION(step->head)))) {
         yagot_text_add(&text, "method ");
         add_root(&text, Py_TYPE(PyMethod_GET_SELF(step->head)));
         yagot_text_add(&text, ".\xE2\x80\xA6");
