@@ -971,6 +971,30 @@ def test_classes_that_were_made_at_run_time_go_by_their_bases(project):
     assert found["test_tuple"] == found["test_typed_tuple"]
 
 
+LOOPING = """
+    import asyncio, unittest
+
+    async def fail():
+        raise ValueError
+
+    class Test(unittest.TestCase):
+        def test_loop(self):
+            loop = asyncio.new_event_loop()
+            try:
+                loop.run_until_complete(fail())
+            except ValueError:
+                pass
+            loop.close()
+"""
+
+
+def test_a_parameter_that_a_function_binds_anew_is_a_variable_of_its_own(project):
+    """The loop's method replaces the coroutine by the task that it makes of it."""
+    project.write("test_looping.py", LOOPING)
+    findings = project.tests("test_looping")["test_loop"]["findings"]
+    assert {(f["verdict"], f["reason"]) for f in findings} == {("note", "standard-library")}
+
+
 NAMED_BY_DATA = """
     import types, unittest
 

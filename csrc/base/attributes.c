@@ -6,10 +6,9 @@
 #include "base/attributes.h"
 
 #include "base/array.h"
+#include "base/code.h"
 #include "base/describe.h"
 #include "base/frames.h"
-
-#include <opcode.h>
 
 enum {
     MOST_NAMES = 64, MOST_CLASSES = 64, MOST_FRAMES = 32, MOST_COMPARED = 8,
@@ -108,49 +107,6 @@ add_name(name_set *set, PyObject *name)
     if (set->names.count < set->most && (set->type == NULL || !is_described(set->type, name))) {
         (void)yagot_objects_add(&set->names, name);
     }
-}
-
-/* The index of the attribute's name in an instruction that accesses it so; -1 of all others. From 3.12 on the argument
- * says also whether the attribute is read to be called; before, that is another instruction. */
-static Py_ssize_t
-name_in(yagot_access access, unsigned char instruction, Py_ssize_t argument)
-{
-    if (access == YAGOT_STORED) {
-        return instruction == STORE_ATTR ? argument : -1;
-    }
-#if PY_VERSION_HEX >= 0x030C0000
-    return instruction == LOAD_ATTR && (argument & 1) == 0 ? argument >> 1 : -1;
-#else
-    return instruction == LOAD_ATTR ? argument : -1;
-#endif
-}
-
-int
-yagot_visit_accesses(PyCodeObject *code, yagot_access access, int (*visit)(Py_ssize_t, void *), void *arg)
-{
-#if PY_VERSION_HEX >= 0x030B0000
-    PyObject *bytes = PyCode_GetCode(code);
-#else
-    PyObject *bytes = Py_NewRef(code->co_code);
-#endif
-    if (bytes == NULL || !PyBytes_Check(bytes)) {
-        Py_XDECREF(bytes);
-        PyErr_Clear();
-        return 0;
-    }
-    const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(bytes), *end = at + PyBytes_GET_SIZE(bytes);
-    Py_ssize_t argument = 0;
-    int result = 0;
-    for (; at + 1 < end && result == 0; at += 2) {
-        argument = argument << 8 | at[1];
-        Py_ssize_t index = name_in(access, at[0], argument);
-        if (index >= 0 && index < PyTuple_GET_SIZE(code->co_names)) {
-            result = visit(index, arg);
-        }
-        argument = at[0] == EXTENDED_ARG ? argument : 0;
-    }
-    Py_DECREF(bytes);
-    return result;
 }
 
 typedef struct {

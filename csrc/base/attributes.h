@@ -16,16 +16,6 @@
 void yagot_be_gentle(bool gentle);
 bool yagot_is_gentle(void);
 
-typedef enum {
-    YAGOT_STORED,
-    YAGOT_READ,                 /* as a value, not to be called at once */
-} yagot_access;
-
-/* Visits the names of the attributes that code stores to or reads, as indices into its co_names, until the visitor
- * returns something other than 0; returns that, or 0. No exception is left behind. */
-int yagot_visit_accesses(PyCodeObject *code, yagot_access access, int (*visit)(Py_ssize_t index, void *arg),
-                         void *arg);
-
 /* The name of the attribute of an instance with a managed dict that has a value: one of those that the methods of its
  * classes or of the value's assign to, the functions that are running, or others of the modules that these are from.
  * Borrowed; NULL if none of them leads to the value. */

@@ -9,6 +9,7 @@
  */
 #include "explain/makers.h"
 
+#include "base/code.h"
 #include "base/describe.h"
 #include "base/frames.h"
 #include "explain/general.h"
@@ -225,7 +226,7 @@ maker_of_instance(PyObject *modules, PyTypeObject *type, const yagot_step *step,
     return m;
 }
 
-/* Is the reference of a frame one of the function's parameters? */
+/* Is the reference of a frame one of the function's parameters, as it was called with? */
 static bool
 is_parameter(const yagot_step *step)
 {
@@ -245,7 +246,7 @@ is_parameter(const yagot_step *step)
     Py_XDECREF(name);
     Py_XDECREF(names);
     PyErr_Clear();
-    return index >= 0 && index < count;
+    return index >= 0 && index < count && !yagot_binds_variable(code, index);
 }
 
 /* Has an exception passed through a frame, to be caught by a caller? Then the frame's parameters are no work of the

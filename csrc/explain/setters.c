@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/attributes.h"
+#include "base/code.h"
 #include "base/describe.h"
 #include "base/frames.h"
 
