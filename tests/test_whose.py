@@ -971,6 +971,37 @@ def test_classes_that_were_made_at_run_time_go_by_their_bases(project):
     assert found["test_tuple"] == found["test_typed_tuple"]
 
 
+AGAIN = """
+    def again(error):
+        raise error
+
+    def load():
+        try:
+            raise KeyError
+        except KeyError as error:
+            again(error)
+    """
+CALLED_WITH_ERRORS = """
+    import unittest
+    import others
+
+    class Test(unittest.TestCase):
+        def test_load(self):
+            try:
+                others.load()
+            except KeyError:
+                pass
+    """
+
+
+def test_a_function_that_raises_its_parameter_makes_the_cycle(installed):
+    """Nobody keeps the exception but the frame that it has left."""
+    installed.write("site-packages/others/__init__.py", AGAIN)
+    installed.write("test_raised.py", CALLED_WITH_ERRORS)
+    findings = run_beside_packages(installed, "test_raised", check=0)["test_load"]["findings"]
+    assert [(f["verdict"], f["reason"]) for f in findings] == [("note", "third-party")]
+
+
 LOOPING = """
     import asyncio, unittest
 

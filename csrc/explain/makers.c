@@ -249,14 +249,24 @@ is_parameter(const yagot_step *step)
     return index >= 0 && index < count && !yagot_binds_variable(code, index);
 }
 
+/* Has a function raised the exception that it was called with? */
+static bool
+raises_parameter(const yagot_step *step, PyObject *traceback, PyObject *next)
+{
+    return PyExceptionInstance_Check(next) && step->edge_count == 1
+           && yagot_was_left_by_raise((PyTracebackObject *)traceback);
+}
+
 /* Has an exception passed through a frame, to be caught by a caller? Then the frame's parameters are no work of the
  * function: it was called with them, and somebody else keeps the exception. */
 static bool
 is_passed_through(const yagot_step *step, const yagot_cycle *cycle)
 {
     uint32_t index = (uint32_t)(step - cycle->steps), count = cycle->count;
-    return count > 3 && PyFrame_Check(step->head) && PyTraceBack_Check(cycle->steps[(index + count - 1) % count].head)
-           && PyTraceBack_Check(cycle->steps[(index + count - 2) % count].head) && is_parameter(step);
+    PyObject *traceback = cycle->steps[(index + count - 1) % count].head;
+    return count > 3 && PyFrame_Check(step->head) && PyTraceBack_Check(traceback)
+           && PyTraceBack_Check(cycle->steps[(index + count - 2) % count].head) && is_parameter(step)
+           && !raises_parameter(step, traceback, cycle->steps[(index + 1) % count].head);
 }
 
 static maker
