@@ -683,6 +683,43 @@ def test_a_class_that_a_call_has_made_is_not_the_one_of_its_name(project):
     assert cut is None or ("class Node" not in cut["snippet"] and cut["line"] not in range(4, 12)), cut
 
 
+GIVEN_TO_THE_BASE = """
+    import unittest
+
+    class References:
+        def __init__(self, repository):
+            self.repository = repository
+
+    class Base:
+        def __init__(self, references):
+            self.references = references
+
+        def attach(self, references):
+            self.references = references
+
+    class InMemory(Base):
+        def __init__(self):
+            references = References(self)
+            {give}
+
+    class Test(unittest.TestCase):
+        def test(self):
+            repository = InMemory()
+            self.assertTrue(repository.references)
+"""
+
+
+@pytest.mark.parametrize(
+    "give", ["Base.__init__(self, references)", "super().__init__(references=references)", "self.attach(references)"]
+)
+def test_nothing_gets_weak_because_a_variable_holds_it_until_it_is_given(project, give):
+    """When the constructor returns, nothing else holds the object."""
+    project.write("test_given.py", GIVEN_TO_THE_BASE.format(give=give))
+    project.yagot("--json", "yagot.json", "test_given", check=1)
+    cut = first_cut(project.saved().values())
+    assert not (cut["kind"] == "weak" and cut["reference"] == ".references"), cut
+
+
 PANEL = """
     class Panel:
         def __init__(self, emitter):

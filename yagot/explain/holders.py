@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from yagot import __builtins__ as __builtins__
-from yagot.explain.source import ADDING, Function, Source, children, nodes_of
+from yagot.explain.source import ADDING, Function, Source, children, nodes_of, parameters
 from yagot.originals import ast
 
 _LONGEST = 40
@@ -57,6 +57,25 @@ def _outlived(function: Function, name: str) -> bool:
             if calls or any(_returns(node.value, other) for other in made - {name}):
                 return True
     return False
+
+
+def _is_handed_on(function: Function, name: str, setting: Collection[str]) -> bool:
+    """Does a function, other than a test, give a variable to what was there before it, by something that stores what it
+    gets in the weak reference, and keep it nowhere else? When it returns, nothing holds the object."""
+    before = {*parameters(function), "super"}
+    handed = False
+    for node in nodes_of(function):
+        targets = node.targets if isinstance(node, ast.Assign) and _returns(node.value, name) else []
+        if not all(isinstance(target, ast.Name) for target in targets):
+            return False
+        given = [*node.args, *(k.value for k in node.keywords)] if isinstance(node, ast.Call) else []
+        if not isinstance(node, ast.Call) or not any(_returns(value, name) for value in given):
+            continue
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ADDING:
+            return False
+        others = {n.id for value in (node.func, *given) for n in ast.walk(value) if isinstance(n, ast.Name)}
+        handed |= _name(node.func) in setting and bool(others & before)
+    return handed and not getattr(function, "name", "").startswith("test")
 
 
 def _called(function: Function) -> str:
@@ -129,6 +148,9 @@ class _Calls:
         function returns, its callers hold, or not."""
         for target in targets:
             if isinstance(target, ast.Name) and (_uses(value, target.id) or _outlived(function, target.id)):
+                return False
+            variable = target.id if self._by_parameter and isinstance(target, ast.Name) else ""
+            if variable and _is_handed_on(function, variable, self._setting):
                 return False
             if isinstance(target, ast.Name) and _hands_over(function, target.id):
                 self.helpers.add(getattr(function, "name", ""))
