@@ -112,9 +112,11 @@ def _keys_of_class(value: ast.expr, name: str) -> list[ast.Constant] | None:
 
 def statement_of(module: str, qualname: str, source: Source, line: int) -> ast.ClassDef | None:
     """The class statement that has made a class which says that it begins in a line, if one has. What its module has
-    under the name may be another class: then only one around that line has."""
-    cls, stated = source.class_(qualname, line), _line(_live(module, qualname))
-    return None if cls is not None and stated not in (0, line) and not is_around(cls, line) else cls
+    under the name may be another class: then only one around that line has. 0: it is the one that the module has."""
+    stated = _line(_live(module, qualname))
+    cls = source.class_(qualname, line or stated)
+    other = line and stated not in (0, line)
+    return None if cls is not None and other and not is_around(cls, line) else cls
 
 
 def class_places(module: str, qualname: str, file: str, line: int = 0) -> Iterator[tuple[Source, ast.ClassDef]]:
