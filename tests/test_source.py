@@ -1,11 +1,13 @@
 """What advice reads of source files (yagot/explain/source.py)."""
 
 import ast
+import gc
 import os
 from pathlib import Path
 
 import pytest
 
+from yagot.explain import source as module
 from yagot.explain.attributes import own_setters, setters
 from yagot.explain.source import Source
 
@@ -105,3 +107,31 @@ NOT_SETTING = ['setattr(other, "y", value)', 'self.__dict__["y"] = value', "x = 
 def test_what_sets_no_attribute(statement):
     source = Source("m.py", f"class C:\n    def m(self, value):\n        {statement}\n")
     assert list(setters(source, "x", item=False)) == []
+
+
+def test_files_are_kept_up_to_a_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_KEPT", 100)
+    monkeypatch.setattr(module, "_files", {})
+    paths = [str(tmp_path / f"{name}.py") for name in "abc"]
+    for path in paths:
+        Path(path).write_text(f"def {Path(path).stem}():\n    return {'1 + ' * 5}1\n")
+    first = module.read(paths[0])
+    assert module.read(paths[0]) is first and module.read(paths[1]) is not None
+    assert module.read(paths[0]) is first  # asked for last, and now the second one goes
+    module.read(paths[2])
+    assert [*module._files] == [paths[0], paths[2]]
+    Path(paths[2]).write_text("x = 1\n" * 100)
+    module._files.pop(paths[2])
+    assert module.read(paths[2]) is not None and [*module._files] == [paths[2]]  # larger than all that is kept
+    assert module.read(paths[0]) is not first
+
+
+def test_an_answer_goes_with_the_node_that_it_is_of(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text("def f():\n    return g(1)\n")
+    read = Source(str(path), path.read_text())
+    ((_, function),) = read.functions
+    nodes = module.nodes_of(function)
+    assert module.nodes_of(function) is nodes and module.nodes_of(function, nested=True) is not nodes
+    assert not gc.is_tracked(vars(function)["answers"]) and not gc.is_tracked(nodes)
+    assert ast.unparse(function) == path.read_text().strip()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Sequence
 from typing import TypeGuard
@@ -10,11 +9,11 @@ from typing import TypeGuard
 from yagot import __builtins__ as __builtins__
 from yagot.explain.source import (
     ADDING,
-    MOST,
     Function,
     Place,
     Source,
     decorators,
+    gathered,
     methods,
     nodes_of,
     parameters,
@@ -128,7 +127,7 @@ def as_written(cls: ast.ClassDef, attribute: str, text: str) -> str:
     return re.sub(rf"(?:(?<=self\.)|(?<=`\.)){attribute}\b", written(cls, attribute), text)
 
 
-@remembered
+@gathered
 def own_setters(source: Source, cls: ast.ClassDef, attribute: str, item: bool) -> Iterator[Place]:
     """Where the methods of a class store in ``self.attribute``, functions inside them included."""
     attribute = written(cls, attribute)
@@ -140,15 +139,7 @@ def own_setters(source: Source, cls: ast.ClassDef, attribute: str, item: bool) -
                 yield Place(source, node, method, value)
 
 
-def setters(source: Source, attribute: str, item: bool) -> tuple[Place, ...]:
-    """Where any code of a file stores in an attribute of this name."""
-    if (attribute, item) not in source.set:
-        found = tuple(_setters(source, attribute, item))  # this may parse the file anew
-        source.set[attribute, item] = found
-    return source.set[attribute, item]
-
-
-@functools.lru_cache(MOST)
+@remembered
 def _storing(function: Function) -> dict[str, dict[int, ast.stmt | ast.expr]]:
     """The nodes of a function that may store in an attribute, each with its number, by the attribute's names."""
     found: dict[str, dict[int, ast.stmt | ast.expr]] = {}
@@ -174,7 +165,9 @@ def _names_stored(node: ast.AST) -> Iterator[str]:
     yield from (key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
 
 
-def _setters(source: Source, attribute: str, item: bool) -> Iterator[Place]:
+@gathered
+def setters(source: Source, attribute: str, item: bool) -> Iterator[Place]:
+    """Where any code of a file stores in an attribute of this name."""
     for function in source.functions_with(unmangled(attribute)):
         storing = _storing(function)
         nodes = storing.get(attribute, {}) | storing.get(unmangled(attribute), {})
@@ -194,7 +187,7 @@ def field(source: Source, cls: ast.ClassDef, attribute: str) -> Place | None:
     return None
 
 
-@remembered
+@gathered
 def releases(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
     """Public methods of a class that set the attribute to None, delete or empty it."""
     attribute = written(cls, attribute)
@@ -224,7 +217,7 @@ _READING = (
 """Functions that do not keep the container that they get."""
 
 
-@functools.lru_cache(MOST)
+@remembered
 def is_handed_out(cls: ast.ClassDef, attribute: str) -> bool:
     """Does a method give what is in the attribute itself to somebody who may keep it: return, pass or assign it?"""
     attribute = written(cls, attribute)

@@ -14,12 +14,12 @@ from yagot.explain.source import (
     Function,
     Place,
     Source,
+    gathered,
     is_fixture,
     methods,
     nodes_of,
     parameters,
     read,
-    remembered,
     unmangled,
 )
 from yagot.originals import ast, os
@@ -104,7 +104,7 @@ def _called(value: ast.expr | None) -> str:
     return getattr(func, "id", getattr(func, "attr", ""))
 
 
-@remembered
+@gathered
 def _returned(function: Function) -> Iterator[ast.expr]:
     for node in nodes_of(function):
         if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
@@ -118,7 +118,7 @@ def _hands_out(function: Function, name: str) -> bool:
     return bool(values) and all(_called(v) == name or getattr(v, "id", None) in made for v in values)
 
 
-@remembered
+@gathered
 def _bound(function: Function) -> Iterator[tuple[str, ast.expr, ast.stmt]]:
     """What gets what calls make: the name of what is called, the variable or attribute, and the statement."""
     for node in nodes_of(function):
@@ -137,7 +137,7 @@ def _bindings(function: Function, names: set[str]) -> Iterator[tuple[str, ast.st
     return ((ast.unparse(target), node) for name, target, node in _bound(function) if name in names)
 
 
-@remembered
+@gathered
 def _handing_out(source: Source, name: str) -> Iterator[tuple[str, str]]:
     """The functions of a file that do so, with the classes whose methods they are."""
     for function in source.functions_with(f"{name}("):
@@ -321,7 +321,7 @@ def is_test_case(cycle: Cycle, source: Source) -> bool:
     return test is not None and (has(test.module, name, "addCleanup") or any(b.endswith("TestCase") for b in bases))
 
 
-@remembered
+@gathered
 def _making(source: Source, name: str) -> Iterator[tuple[Function, list[ast.Call], list[tuple[str, ast.stmt]]]]:
     """The functions of a file that mention a class, with their calls of it, and where they keep what these make."""
     for function in source.functions_with(f"{name}("):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from yagot import __builtins__ as __builtins__
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle
-from yagot.explain.source import ADDING, Function, Source, children, nodes_of, read, remembered
+from yagot.explain.source import ADDING, Function, Source, children, gathered, nodes_of, read
 from yagot.model import Cut
 from yagot.originals import ast
 from yagot.places import absolute, relative
@@ -82,7 +82,7 @@ def _is_slice(target: ast.expr) -> bool:
     return isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice)
 
 
-@remembered
+@gathered
 def _stores(source: Source, function: Function) -> Iterator[_Store]:
     for node in nodes_of(function):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.value.args:

@@ -14,7 +14,6 @@ from yagot.explain.attributes import own_setters, setters
 from yagot.explain.classes import Call, class_places, made_by_call, statement_of
 from yagot.explain.snippets import import_lines
 from yagot.explain.source import (
-    MOST,
     Function,
     Place,
     Source,
@@ -22,6 +21,7 @@ from yagot.explain.source import (
     nodes_of,
     parameters,
     read,
+    remembered,
     unmangled,
 )
 from yagot.model import Cut, TestInfo
@@ -314,7 +314,6 @@ class Cycle:
         )
 
 
-@functools.lru_cache(MOST)
 def _made_of(place: Place, attribute: str) -> set[str]:
     """The class whose ``self`` the variable is whose attribute is set, or what is called for it in the same function:
     ``node = Node()``."""
@@ -324,7 +323,7 @@ def _made_of(place: Place, attribute: str) -> set[str]:
     return _calls_for(place.function).get(owner, set()) if owner and place.function is not None else set()
 
 
-@functools.lru_cache(MOST)
+@remembered
 def _calls_for(function: Function) -> dict[str, set[str]]:
     """What is called for each variable of a function."""
     calls: dict[str, set[str]] = {}
@@ -338,21 +337,19 @@ def _calls_for(function: Function) -> dict[str, set[str]]:
     return calls
 
 
+@remembered
 def _set_of(source: Source, attribute: str, item: bool) -> tuple[dict[str, list[int]], list[int]]:
     """The numbers of the places where an attribute is set, by the class whose objects have it, and of those that may be
     of any class."""
-    places = setters(source, attribute, item)
-    if (attribute, item) not in source.set_of:
-        by_class: dict[str, list[int]] = {}
-        of_any: list[int] = []
-        for number, place in enumerate(places):
-            made = _made_of(place, attribute)
-            for name in made:
-                by_class.setdefault(name, []).append(number)
-            if not any(map(source.class_, made)):
-                of_any.append(number)
-        source.set_of[attribute, item] = by_class, of_any
-    return source.set_of[attribute, item]
+    by_class: dict[str, list[int]] = {}
+    of_any: list[int] = []
+    for number, place in enumerate(setters(source, attribute, item)):
+        made = _made_of(place, attribute)
+        for name in made:
+            by_class.setdefault(name, []).append(number)
+        if not any(map(source.class_, made)):
+            of_any.append(number)
+    return by_class, of_any
 
 
 def tells(place: Place) -> bool:

@@ -10,7 +10,7 @@ import re
 import warnings
 import zipimport
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
 
 from yagot import __builtins__ as __builtins__
 from yagot import _core
@@ -27,18 +27,38 @@ SHOWN = 3
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
-MOST = 2000
-"""So many answers are remembered."""
+_KEPT = 4_000_000
+"""Characters of the files that are kept. The nodes of a file take up to 30 times as many bytes."""
 
 
-def remembered(search: Callable[_P, Iterator[_T]]) -> Callable[_P, tuple[_T, ...]]:
-    """The same is looked for once: many rules ask it, of many cycles."""
+def remembered(question: Callable[Concatenate[Any, _P], _T]) -> Callable[Concatenate[Any, _P], _T]:
+    """It is asked once of a file, or of a node of one: many rules ask it, of many cycles. The answer is kept there, and
+    goes with it."""
 
-    @functools.lru_cache(MOST)
-    def found(*arguments: _P.args, **named: _P.kwargs) -> tuple[_T, ...]:
-        return tuple(search(*arguments, **named))
+    @functools.wraps(question)
+    def answer(of: Any, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
+        key = (question, *arguments, *named.items())
+        answers = vars(of).get("answers", {})
+        if key in answers:
+            return cast(_T, answers[key])
+        found = question(of, *arguments, **named)  # this may parse the file anew, and then no earlier answer holds
+        answers = vars(of).setdefault("answers", {})
+        answers[key] = found
+        if isinstance(of, ast.AST):
+            _core.untrack(answers, ast.AST)
+        return found
 
-    return cast(Callable[_P, tuple[_T, ...]], found)
+    return answer
+
+
+def gathered(search: Callable[Concatenate[Any, _P], Iterator[_T]]) -> Callable[Concatenate[Any, _P], tuple[_T, ...]]:
+    """The same of what finds several things."""
+
+    @functools.wraps(search)
+    def found(of: Any, /, *arguments: _P.args, **named: _P.kwargs) -> tuple[_T, ...]:
+        return tuple(search(of, *arguments, **named))
+
+    return remembered(found)
 
 
 def unmangled(attribute: str) -> str:
@@ -108,17 +128,16 @@ class Source:
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
+        self.content = text
         self.lines = text.split("\n")
         self._names: dict[str, list[int]] = {}
         """Classes and functions at the top of the file, and their lines."""
         self._starts = [0]
         self._parsed: dict[int, list[ast.stmt]] = {}
-        self.set: dict[tuple[str, bool], tuple[Place, ...]] = {}
-        """Where which attributes are set: see setters()."""
-        self.set_of: dict[tuple[str, bool], tuple[dict[str, list[int]], list[int]]] = {}
-        """Which of these are of objects of which class, by its name, and which may be of any."""
+        self.answers: dict[tuple[Any, ...], Any] = {}
+        """See remembered()."""
         self._classes: dict[str, list[ast.ClassDef]] = {}
-        self._functions: dict[tuple[ast.stmt, ...], list[tuple[str, Function]]] = {}
+        self._functions: dict[ast.stmt, list[tuple[str, Function]]] = {}
         self._qualified: dict[Function, str] = {}
         for number, line in enumerate(self.lines):
             if top := _TOP.match(line):
@@ -148,17 +167,17 @@ class Source:
         pieces = [self._piece(number) for number in range(len(self._starts))] if self._parsed else [None]
         if None in pieces:
             self._starts, self._parsed = [0], {}
-            self._classes, self._functions, self._qualified, self.set, self.set_of = {}, {}, {}, {}, {}
+            self._classes, self._functions, self._qualified, self.answers = {}, {}, {}, {}
             pieces = [self._piece(0)]
         return [statement for piece in pieces for statement in piece or ()]
 
-    def _functions_in(self, statements: Sequence[ast.stmt]) -> list[tuple[str, Function]]:
+    def _functions_in(self, statements: Sequence[ast.stmt]) -> Iterator[tuple[str, Function]]:
         """All functions, with their qualified names."""
-        key = tuple(statements)
-        if key not in self._functions:
-            found = self._functions[key] = _functions_in(statements)
-            self._qualified.update((function, name) for name, function in found)
-        return self._functions[key]
+        for statement in statements:
+            if statement not in self._functions:
+                found = self._functions[statement] = _functions_in(statement)
+                self._qualified.update((function, name) for name, function in found)
+            yield from self._functions[statement]
 
     def text(self, node: ast.AST) -> str:
         """The source of a node that is on one line; else empty."""
@@ -169,7 +188,15 @@ class Source:
 
     def functions_with(self, text: str) -> Iterator[Function]:
         """The functions that have a text in their lines."""
-        return self.functions_at([number for number, line in enumerate(self.lines, 1) if text in line])
+        return self.functions_at([*self._lines_with(text)])
+
+    def _lines_with(self, text: str) -> Iterator[int]:
+        number, counted, at = 1, 0, self.content.find(text)
+        while at >= 0:
+            number += self.content.count("\n", counted, at)
+            yield number
+            counted, end = at, self.content.find("\n", at)
+            at = self.content.find(text, end) if end >= 0 else -1
 
     def functions_at(self, numbers: Sequence[int]) -> Iterator[Function]:
         """The functions that have some of the lines, which are in order and count from 1."""
@@ -181,7 +208,7 @@ class Source:
     @functools.cached_property
     def functions(self) -> list[tuple[str, Function]]:
         """All functions, with their qualified names."""
-        return self._functions_in(self.statements)
+        return [*self._functions_in(self.statements)]
 
     @functools.cached_property
     def named(self) -> Mapping[str, Sequence[Function]]:
@@ -206,7 +233,8 @@ class Source:
         """The class that a function is a method of, or empty."""
         if function is None:
             return ""
-        self._functions_in(self._pieces([function.lineno - 1]))
+        for _ in self._functions_in(self._pieces([function.lineno - 1])):
+            pass
         scope = self._qualified.get(function, "").rpartition(".")[0].rpartition(".")[2]
         return "" if scope == "<locals>" else scope
 
@@ -238,10 +266,10 @@ def is_around(cls: ast.ClassDef, line: int) -> bool:
     return first <= line <= (cls.end_lineno or 0)
 
 
-def _functions_in(statements: Sequence[ast.stmt]) -> list[tuple[str, Function]]:
+def _functions_in(statement: ast.stmt) -> list[tuple[str, Function]]:
     """All functions, with their qualified names."""
     found: list[tuple[str, Function]] = []
-    pending: list[tuple[str, ast.AST]] = [("", ast.Module([*statements], []))]
+    pending: list[tuple[str, ast.AST]] = [("", ast.Module([statement], []))]
     while pending:
         prefix, node = pending.pop()
         for child in children(node):
@@ -283,9 +311,26 @@ def _zipped(path: str) -> str:
         return ""
 
 
-@functools.lru_cache(maxsize=24)
+_files: dict[str, Source | None] = {}
+"""Those that were read last, the one that was asked for last at the end."""
+
+
 def read(path: str) -> Source | None:
     """The file, or None if it cannot be read. No loader but Python's own is asked: it would run its code."""
+    if path in _files:
+        source = _files[path] = _files.pop(path)
+        return source
+    source = _files[path] = _read(path)
+    kept = sum(len(each.content) for each in _files.values() if each is not None)
+    for other in [*_files][:-1]:
+        if kept <= _KEPT:
+            break
+        dropped = _files.pop(other)
+        kept -= len(dropped.content) if dropped is not None else 0
+    return source
+
+
+def _read(path: str) -> Source | None:
     try:
         with tokenize.open(path) as file:
             text = file.read(LONGEST + 1)
@@ -305,7 +350,7 @@ def children(node: ast.AST) -> list[ast.AST]:
     return _core.parts(node, ast.AST, _CONTEXTS)
 
 
-@functools.lru_cache(MOST)
+@remembered
 def nodes_of(function: ast.AST, nested: bool = False) -> tuple[ast.AST, ...]:
     """The nodes of a function's body, in order; those of functions inside it only if *nested*."""
     body = getattr(function, "body", [])
@@ -316,9 +361,7 @@ def nodes_of(function: ast.AST, nested: bool = False) -> tuple[ast.AST, ...]:
         found.append(node)
         if nested or not isinstance(node, Function | ast.ClassDef):
             pending.extend(reversed(children(node)))
-    nodes = tuple(found)
-    _core.untrack(nodes, ast.AST)
-    return nodes
+    return tuple(found)
 
 
 def parameters(function: Function | None) -> list[str]:
@@ -340,7 +383,7 @@ def attributes_in(node: ast.AST) -> set[str]:
     return {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
 
 
-@functools.lru_cache(MOST)
+@remembered
 def names_in(function: Function) -> set[str]:
     """All names and attributes that a function mentions."""
     nodes = nodes_of(function, nested=True)

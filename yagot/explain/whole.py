@@ -6,11 +6,9 @@ neighbours, and the ``__dict__`` has another name.
 
 from __future__ import annotations
 
-import functools
-
 from yagot import __builtins__ as __builtins__
 from yagot.explain.links import Cycle, Link
-from yagot.explain.source import MOST, Function, methods, nodes_of
+from yagot.explain.source import Function, methods, nodes_of, remembered
 from yagot.originals import ast
 
 _PROTOCOL = {"__getstate__", "__reduce__", "__reduce_ex__", "__deepcopy__"}
@@ -28,7 +26,7 @@ def is_taken_whole(cycle: Cycle, link: Link) -> bool:
     return any(map(_takes_whole, functions))
 
 
-@functools.lru_cache(MOST)
+@remembered
 def _takes_whole(function: Function) -> bool:
     """Does something in a function take an object with all that it has?"""
     nodes = nodes_of(function)
