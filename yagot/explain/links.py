@@ -225,18 +225,10 @@ class Cycle:
         name = self.test.function if self.test is not None else ""
         if not any(name in source.named for source in sources):
             return None
-        found: set[Function] = set()
-        names = {name, "setUp", "setup_method", "setUpClass", "setup_class", "setUpModule", "__init__"}
-        for source in sources:
-            found |= source.unasked
-            names |= source.unasked_names
-        pending = list(names)
-        while pending:
-            name = pending.pop()
-            for function in (each for source in sources for each in source.named.get(name, ()) if each not in found):
-                found.add(function)
-                pending += names_in(function) - names
-                names |= names_in(function)
+        functions, mentioned = _run_for_any(*sources)
+        found, names = set(functions), set(mentioned)
+        if name not in names:
+            _add_named(sources, {name}, found, names)
         return found
 
     def function(self, link: Link) -> tuple[Source, Function] | None:
@@ -321,6 +313,30 @@ def _made_of(place: Place, attribute: str) -> set[str]:
     if owner in parameters(place.function)[:1]:
         return {place.source.class_of(place.function)} - {""}
     return _calls_for(place.function).get(owner, set()) if owner and place.function is not None else set()
+
+
+@remembered
+def _run_for_any(source: Source, *others: Source) -> tuple[Set[Function], Set[str]]:
+    """The functions of some files that any test may run, as far as names say, and the names that these mention."""
+    found: set[Function] = set()
+    names = {"setUp", "setup_method", "setUpClass", "setup_class", "setUpModule", "__init__"}
+    for each in (source, *others):
+        found |= each.unasked
+        names |= each.unasked_names
+    _add_named((source, *others), names, found, names)
+    return found, names
+
+
+def _add_named(sources: Sequence[Source], more: Set[str], found: set[Function], names: set[str]) -> None:
+    """Adds functions by their names, and what they may call in turn."""
+    pending = list(more)
+    names |= more
+    while pending:
+        name = pending.pop()
+        for function in (each for source in sources for each in source.named.get(name, ()) if each not in found):
+            found.add(function)
+            pending += names_in(function) - names
+            names |= names_in(function)
 
 
 @remembered

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from yagot import __builtins__ as __builtins__
 from yagot.explain.attributes import written
 from yagot.explain.classes import Call, has, lacks
@@ -13,6 +15,7 @@ from yagot.explain.source import (
     Place,
     Source,
     decorators,
+    gathered,
     may_be_none,
     methods,
     nodes_of,
@@ -111,12 +114,16 @@ def _is_fixed(cycle: Cycle, link: Link) -> bool:
 
 def _is_deleted(cycle: Cycle, link: Link) -> bool:
     """Does any code delete the attribute?"""
-    return any(
-        isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Del) and stands_for(node.attr, link.attribute)
-        for source in cycle.sources()
-        for function in source.functions_with(f".{unmangled(link.attribute)}")
-        for node in nodes_of(function)
-    )
+    return any(stands_for(name, link.attribute) for source in cycle.sources() for name in _deleted(source))
+
+
+@gathered
+def _deleted(source: Source) -> Iterator[str]:
+    """The attributes that code of a file deletes."""
+    for function in source.functions_with("del"):
+        for node in nodes_of(function):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Del):
+                yield node.attr
 
 
 def has_descriptor(cycle: Cycle, link: Link) -> bool:

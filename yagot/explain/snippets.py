@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from yagot import __builtins__ as __builtins__
-from yagot.explain.source import SHOWN, Source, is_python
+from yagot.explain.source import SHOWN, Source, is_python, remembered
 from yagot.originals import ast
 
 _SHORT = ast.Return | ast.Raise | ast.Expr | ast.Assign | ast.Assert
@@ -68,6 +68,7 @@ def import_lines(source: Source, snippet: str) -> list[str]:
     return [f"import {name}  # at the top of the file" for name in needed if not _imports(source, name)]
 
 
+@remembered
 def _imports(source: Source, name: str) -> bool:
     """Has the file's top level the module by its own name?"""
     return any(re.match(rf"import\b(?:.*,)?\s*{name}\s*(?:,|;|#|$)", line) for line in source.lines)

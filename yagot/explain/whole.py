@@ -6,9 +6,11 @@ neighbours, and the ``__dict__`` has another name.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from yagot import __builtins__ as __builtins__
 from yagot.explain.links import Cycle, Link
-from yagot.explain.source import Function, methods, nodes_of, remembered
+from yagot.explain.source import Function, Source, gathered, methods, nodes_of
 from yagot.originals import ast
 
 _PROTOCOL = {"__getstate__", "__reduce__", "__reduce_ex__", "__deepcopy__"}
@@ -20,13 +22,16 @@ def is_taken_whole(cycle: Cycle, link: Link) -> bool:
     """Are the objects that a link leads from, as far as the code shows that the test may have run?"""
     if any(method.name in _PROTOCOL for _, cls in cycle.classes(link) for method in methods(cls)):
         return True
-    functions = cycle.run
-    if functions is None:
-        functions = {function for source in cycle.sources() for _, function in source.functions}
-    return any(map(_takes_whole, functions))
+    run = cycle.run
+    return any(run is None or function in run for source in cycle.sources() for function in _taking_whole(source))
 
 
-@remembered
+@gathered
+def _taking_whole(source: Source) -> Iterator[Function]:
+    """The functions of a file that do so."""
+    return (function for _, function in source.functions if _takes_whole(function))
+
+
 def _takes_whole(function: Function) -> bool:
     """Does something in a function take an object with all that it has?"""
     nodes = nodes_of(function)
