@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def _leave_out_frame(error: BaseException) -> None:
     """Takes the frame that has caught the exception, and is to raise it again with a bare ``raise``, out of its
-    traceback: where pytest sees frames that are not its own, it shows only these."""
+    traceback: where pytest sees frames that are not its own, it shows only these. Before 3.11 that has no effect."""
     assert error.__traceback__ is not None
     error.__traceback__ = error.__traceback__.tb_next
 
