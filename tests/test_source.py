@@ -3,6 +3,7 @@
 import ast
 import gc
 import os
+import weakref
 from pathlib import Path
 
 import pytest
@@ -114,11 +115,14 @@ def test_files_are_kept_up_to_a_size(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_files", {})
     paths = [str(tmp_path / f"{name}.py") for name in "abc"]
     for path in paths:
-        Path(path).write_text(f"def {Path(path).stem}():\n    return {'1 + ' * 5}1\n")
+        Path(path).write_text(f"def {Path(path).stem}():\n    a.attribute = {'1 + ' * 3}1\n")
     first = module.read(paths[0])
     assert module.read(paths[0]) is first and module.read(paths[1]) is not None
+    second = weakref.ref(module.read(paths[1]))
+    setters(second(), "attribute", item=False)
     assert module.read(paths[0]) is first  # asked for last, and now the second one goes
     module.read(paths[2])
+    assert second() is None
     assert [*module._files] == [paths[0], paths[2]]
     Path(paths[2]).write_text("x = 1\n" * 100)
     module._files.pop(paths[2])

@@ -325,8 +325,9 @@ def read(path: str) -> Source | None:
     for other in [*_files][:-1]:
         if kept <= _KEPT:
             break
-        dropped = _files.pop(other)
-        kept -= len(dropped.content) if dropped is not None else 0
+        if (dropped := _files.pop(other)) is not None:
+            dropped.answers.clear()  # they refer to it
+            kept -= len(dropped.content)
     return source
 
 
