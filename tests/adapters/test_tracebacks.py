@@ -37,7 +37,17 @@ SUITE = """
     def wide():
         json.loads("{")
 
+    class Odd(Exception):
+        __traceback__ = None
+
+    @pytest.fixture
+    def odd():
+        raise Odd
+
     def test_no_fixture(missing):
+        pass
+
+    def test_odd_exception(odd):
         pass
 
     def test_fixture_in_setup(in_setup):
@@ -90,7 +100,7 @@ def test_a_failure_is_shown_as_without_yagot(project, style):
     project.write("test_failing.py", SUITE)
     command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", f"--tb={style}", "test_failing.py")
     plain, checked = project.python(*command), project.python(*command, "--yagot")
-    assert "no leaks in 10 tests" in checked.stdout
+    assert "no leaks in 11 tests" in checked.stdout
     assert plain.returncode == checked.returncode == 1
     assert shown(checked.stdout) == shown(plain.stdout)
-    assert " 9 errors" in plain.stdout
+    assert " 10 errors" in plain.stdout

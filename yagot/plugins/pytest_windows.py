@@ -28,11 +28,16 @@ if TYPE_CHECKING:
     from yagot.observe.checker import Checker
 
 
+_TRACEBACK = BaseException.__dict__["__traceback__"]
+"""An exception's class may have something else of this name."""
+
+
 def _leave_out_frame(error: BaseException) -> None:
     """Takes the frame that has caught the exception, and is to raise it again with a bare ``raise``, out of its
     traceback: where pytest sees frames that are not its own, it shows only these. Before 3.11 that has no effect."""
-    assert error.__traceback__ is not None
-    error.__traceback__ = error.__traceback__.tb_next
+    traceback = _TRACEBACK.__get__(error)
+    if traceback is not None:
+        _TRACEBACK.__set__(error, traceback.tb_next)
 
 
 def register(config: Any) -> None:
