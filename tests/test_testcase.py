@@ -1,7 +1,11 @@
 """yagot.TestCase and the mixin, under runners that know nothing of yagot."""
 
+import unittest
+
 import pytest
 from lxml import etree
+
+from yagot.testcase import DeferredResult
 
 SUITE = """
     import unittest
@@ -109,3 +113,30 @@ def test_a_mixin_that_comes_too_late_says_so(project):
     assert warnings[0].endswith(
         "UserWarning: tests of test_late.TestLate are not checked: LeakCheckMixin must come first"
     )
+
+
+def test_a_result_is_called_as_the_framework_calls_it():
+    said = []
+
+    class Odd(unittest.TestResult):
+        def addFailure(self, test, details):
+            said.append(details)
+
+        def addError(self, test, error):
+            said.append(error)
+
+        def addSkip(self, test, why):
+            said.append(why)
+
+        def addSuccess(self, test, remark):
+            said.append(remark)
+
+    test = unittest.FunctionTestCase(print)
+    deferred = DeferredResult(Odd())
+    deferred.addFailure(test, details={"log": 1})
+    deferred.addError(test=test, error=2)
+    deferred.addSkip(test, why=3)
+    deferred.addSuccess(test, 4)
+    deferred.noted.add_success(deferred._target, test)
+    assert said == [{"log": 1}, 2, 3, 4]
+    assert deferred.noted.outcome == "failed"

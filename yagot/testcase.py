@@ -87,19 +87,20 @@ def _problem_in(details: Mapping[str, Any]) -> Problem:
 class _Noted:
     """What a result has been told of one test. The test itself must not be kept here: it is to be released."""
 
-    __slots__ = ("details", "outcome", "problem", "stopped", "succeeded")
+    __slots__ = ("details", "more", "outcome", "problem", "stopped", "succeeded")
 
     def __init__(self) -> None:
         self.outcome: str | None = None
         self.problem: Problem | None = None
         self.stopped = self.succeeded = False
+        self.more: tuple[Any, ...] = ()
         self.details: dict[str, Any] = {}
 
     def add_success(self, result: Any, test: unittest.TestCase) -> None:
         """Tells the result what was held back; as testtools does, without details if the result takes none."""
-        if self.details:
+        if self.more or self.details:
             with contextlib.suppress(TypeError):
-                result.addSuccess(test, **self.details)
+                result.addSuccess(test, *self.more, **self.details)
                 return
         result.addSuccess(test)
 
@@ -119,29 +120,37 @@ class DeferredResult(Proxy):
         if noted.outcome in (None, "passed", "skipped"):  # the first bad news counts
             noted.outcome, noted.problem = outcome, problem
 
-    def addSuccess(self, test: unittest.TestCase, **details: Any) -> None:
+    def addSuccess(self, test: unittest.TestCase, *more: Any, **details: Any) -> None:
         noted = self.noted
-        noted.succeeded, noted.details = True, details
+        noted.succeeded, noted.more, noted.details = True, more, details
         if noted.outcome is None:
             noted.outcome = "passed"
 
-    # trial calls with more arguments than unittest, and testtools with details instead of an error or a reason
+    # Frameworks pass more than unittest does, or other things: trial more arguments, testtools details instead of an
+    # error or a reason. The result is called as this one is.
 
-    def _note_error(self, outcome: str, err: Any, details: Mapping[str, Any] | None = None, **_: Any) -> None:
-        self._note(outcome, problem_of(err) if err is not None or not details else _problem_in(details))
-
-    def addFailure(self, test: unittest.TestCase, err: Any = None, *more: Any, **keywords: Any) -> None:
-        self._note_error("failed", err, **keywords)
-        self._target.addFailure(test, err, *more, **keywords)
-
-    def addError(self, test: unittest.TestCase, err: Any = None, *more: Any, **keywords: Any) -> None:
-        self._note_error("error", err, **keywords)
-        self._target.addError(test, err, *more, **keywords)
-
-    def addSkip(self, test: unittest.TestCase, reason: str | None = None, **keywords: Any) -> None:
+    def _note_error(self, outcome: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
+        err = arguments[1] if len(arguments) > 1 else keywords.get("err")
         details = keywords.get("details")
-        self._note("skipped", Problem("skipped", _text_in(details) if reason is None and details else str(reason)))
-        self._target.addSkip(test, reason, **keywords)
+        problem = None
+        with contextlib.suppress(Exception):  # it may be anything
+            problem = problem_of(err) if err is not None or not details else _problem_in(details)
+        self._note(outcome, problem)
+
+    def addFailure(self, *arguments: Any, **keywords: Any) -> None:
+        self._note_error("failed", arguments, keywords)
+        self._target.addFailure(*arguments, **keywords)
+
+    def addError(self, *arguments: Any, **keywords: Any) -> None:
+        self._note_error("error", arguments, keywords)
+        self._target.addError(*arguments, **keywords)
+
+    def addSkip(self, *arguments: Any, **keywords: Any) -> None:
+        reason = arguments[1] if len(arguments) > 1 else keywords.get("reason")
+        with contextlib.suppress(Exception):
+            reason = _text_in(keywords["details"]) if reason is None else reason
+        self._note("skipped", Problem("skipped", str(reason)))
+        self._target.addSkip(*arguments, **keywords)
 
     # unittest does without what a result lacks, and pynose's lacks these: then it reports an expected failure as a
     # success, and an unexpected success as a failure. It only asks when there is something to report.
@@ -157,9 +166,9 @@ class DeferredResult(Proxy):
     def addExpectedFailure(self) -> Callable[..., None]:
         forward = self._asked_for("addExpectedFailure", "expected_failure")
 
-        def add(test: unittest.TestCase, err: Any = None, *more: Any, **keywords: Any) -> None:
-            self._note_error("expected_failure", err, **keywords)
-            forward(test, err, *more, **keywords)
+        def add(*arguments: Any, **keywords: Any) -> None:
+            self._note_error("expected_failure", arguments, keywords)
+            forward(*arguments, **keywords)
 
         return add
 
@@ -167,9 +176,9 @@ class DeferredResult(Proxy):
     def addUnexpectedSuccess(self) -> Callable[..., None]:
         forward = self._asked_for("addUnexpectedSuccess", "unexpected_success")
 
-        def add(test: unittest.TestCase, *more: Any, **keywords: Any) -> None:
+        def add(*arguments: Any, **keywords: Any) -> None:
             self._note("unexpected_success")
-            forward(test, *more, **keywords)
+            forward(*arguments, **keywords)
 
         return add
 
