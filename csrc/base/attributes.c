@@ -127,7 +127,7 @@ static void
 add_names_of_code(name_set *set, PyCodeObject *code, int depth)
 {
     name_search s = {set, code->co_names};
-    (void)yagot_visit_accesses(code, YAGOT_STORED, visit_store, &s);
+    (void)yagot_visit_stores(code, visit_store, &s);
     for (Py_ssize_t i = 0; depth < MOST_NESTED && i < PyTuple_GET_SIZE(code->co_consts); i++) {
         PyObject *item = PyTuple_GET_ITEM(code->co_consts, i);
         if (PyCode_Check(item)) {

@@ -40,41 +40,139 @@ visit_instructions(PyCodeObject *code, int (*visit)(int opcode, Py_ssize_t argum
 }
 
 typedef struct {
-    yagot_access access;
     Py_ssize_t names;           /* how many the code has */
     int (*visit)(Py_ssize_t, void *);
     void *arg;
-} access_visitor;
-
-/* The index of the attribute's name in an instruction that accesses it so; -1 of all others. From 3.12 on the argument
- * says also whether the attribute is read to be called; before, that is another instruction. */
-static Py_ssize_t
-name_in(yagot_access access, int opcode, Py_ssize_t argument)
-{
-    if (access == YAGOT_STORED) {
-        return opcode == STORE_ATTR ? argument : -1;
-    }
-#if PY_VERSION_HEX >= 0x030C0000
-    return opcode == LOAD_ATTR && (argument & 1) == 0 ? argument >> 1 : -1;
-#else
-    return opcode == LOAD_ATTR ? argument : -1;
-#endif
-}
+} store_visitor;
 
 static int
-visit_access(int opcode, Py_ssize_t argument, void *arg)
+visit_store(int opcode, Py_ssize_t argument, void *arg)
 {
-    access_visitor *v = arg;
-    Py_ssize_t index = name_in(v->access, opcode, argument);
-    return index >= 0 && index < v->names ? v->visit(index, v->arg) : 0;
+    store_visitor *v = arg;
+    return opcode == STORE_ATTR && argument < v->names ? v->visit(argument, v->arg) : 0;
 }
 
 int
-yagot_visit_accesses(PyCodeObject *code, yagot_access access, int (*visit)(Py_ssize_t, void *), void *arg)
+yagot_visit_stores(PyCodeObject *code, int (*visit)(Py_ssize_t, void *), void *arg)
 {
-    access_visitor v = {access, PyTuple_GET_SIZE(code->co_names), visit, arg};
-    return visit_instructions(code, visit_access, &v);
+    store_visitor v = {PyTuple_GET_SIZE(code->co_names), visit, arg};
+    return visit_instructions(code, visit_store, &v);
 }
+
+/* -- attributes that are handed out --------------------------------------------------------------- */
+
+typedef struct {
+    PyCodeObject *code;
+    PyObject *variable;
+    Py_ssize_t attribute;
+    bool loaded, read;          /* by the instruction before: the variable, its attribute */
+} handing_out;
+
+enum { TWO_OF_FOUR_BITS = 15 };
+
+/* The number of the variable that an instruction leaves on top of the stack; -1 if none. Cells are counted with the
+ * other variables from 3.11 on. */
+static Py_ssize_t
+variable_loaded(int opcode, Py_ssize_t argument)
+{
+    switch (opcode) {
+    case LOAD_FAST:
+#if PY_VERSION_HEX >= 0x030B0000
+    case LOAD_DEREF:
+#endif
+#if PY_VERSION_HEX >= 0x030C0000
+    case LOAD_FAST_CHECK:
+#endif
+#if PY_VERSION_HEX >= 0x030E0000
+    case LOAD_FAST_BORROW:
+#endif
+        return argument;
+#if PY_VERSION_HEX >= 0x030D0000
+    case LOAD_FAST_LOAD_FAST:
+    case STORE_FAST_LOAD_FAST:
+#endif
+#if PY_VERSION_HEX >= 0x030E0000
+    case LOAD_FAST_BORROW_LOAD_FAST_BORROW:
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+        return argument & TWO_OF_FOUR_BITS;
+#endif
+    default:
+        return -1;
+    }
+}
+
+/* Is it the variable that is wanted? */
+static bool
+loads(const handing_out *h, int opcode, Py_ssize_t argument)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    PyObject *names = h->code->co_localsplusnames;
+#else
+    PyObject *names = h->code->co_varnames;
+    if (opcode == LOAD_DEREF) {
+        Py_ssize_t cells = PyTuple_GET_SIZE(h->code->co_cellvars);
+        names = argument < cells ? h->code->co_cellvars : h->code->co_freevars;
+        argument -= argument < cells ? 0 : cells;
+        opcode = LOAD_FAST;
+    }
+#endif
+    Py_ssize_t number = variable_loaded(opcode, argument);
+    return number >= 0 && number < PyTuple_GET_SIZE(names)
+           && PyUnicode_Compare(PyTuple_GET_ITEM(names, number), h->variable) == 0;
+}
+
+/* Does an instruction read the wanted attribute of what is on top of the stack, not to call it at once? From 3.12 on the
+ * argument says whether it is read to be called; before, that is another instruction. */
+static bool
+reads(const handing_out *h, int opcode, Py_ssize_t argument)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return opcode == LOAD_ATTR && argument == h->attribute << 1;
+#else
+    return opcode == LOAD_ATTR && argument == h->attribute;
+#endif
+}
+
+/* Is an attribute of what is on top of the stack asked for, or nothing done with it? */
+static bool
+lets_go(int opcode)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    if (opcode == LOAD_METHOD) {
+        return true;
+    }
+#endif
+    return opcode == LOAD_ATTR || opcode == STORE_ATTR || opcode == DELETE_ATTR || opcode == POP_TOP;
+}
+
+static int
+visit_handing_out(int opcode, Py_ssize_t argument, void *arg)
+{
+    handing_out *h = arg;
+    bool between = opcode == EXTENDED_ARG;
+#if PY_VERSION_HEX >= 0x030B0000
+    between = between || opcode == CACHE;
+#endif
+    if (between) {
+        return 0;
+    }
+    if (h->read && !lets_go(opcode)) {
+        return 1;
+    }
+    h->read = h->loaded && reads(h, opcode, argument);
+    h->loaded = loads(h, opcode, argument);
+    return 0;
+}
+
+bool
+yagot_hands_out(PyCodeObject *code, PyObject *variable, Py_ssize_t attribute)
+{
+    handing_out h = {.code = code, .variable = variable, .attribute = attribute};
+    return visit_instructions(code, visit_handing_out, &h) != 0;
+}
+
+/* -- variables, and how a frame was left ---------------------------------------------------------- */
 
 /* Does an instruction store to the local variable with the wanted number? Two of them have two numbers of four bits. */
 static int

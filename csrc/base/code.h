@@ -8,15 +8,12 @@
 
 #include "core.h"
 
-typedef enum {
-    YAGOT_STORED,
-    YAGOT_READ,                 /* as a value, not to be called at once */
-} yagot_access;
-
-/* Visits the names of the attributes that code stores to or reads, as indices into its co_names, until the visitor
- * returns something other than 0; returns that, or 0. */
-int yagot_visit_accesses(PyCodeObject *code, yagot_access access, int (*visit)(Py_ssize_t index, void *arg),
-                         void *arg);
+/* Visits the names that code stores to as attributes, as indices into its co_names, until the visitor returns something
+ * other than 0; returns that, or 0. */
+int yagot_visit_stores(PyCodeObject *code, int (*visit)(Py_ssize_t index, void *arg), void *arg);
+/* Does code read an attribute of what is in a variable, and do something else with it than call it or ask it for an
+ * attribute? The attribute's name is an index into co_names; the variable may be one of a function around. */
+bool yagot_hands_out(PyCodeObject *code, PyObject *variable, Py_ssize_t attribute);
 /* Does code give its local variable with a number a value? A parameter has one already. */
 bool yagot_binds_variable(PyCodeObject *code, Py_ssize_t number);
 /* Was a frame left by a raise statement, where a traceback says that it was left? */

@@ -261,7 +261,8 @@ search_names(name_search *s, PyObject *dict, int depth)
             && PyUnicode_Compare(module, s->module) == 0) {
             search_names(s, yagot_type_dict((PyTypeObject *)value), depth + 1);
         }
-        else if (visit_function(value, s) == 0 && !PyType_Check(value) && !PyModule_Check(value)) {
+        else if (visit_function(value, s) == 0 && !PyType_Check(value) && !PyModule_Check(value)
+                 && !yagot_is_plain_container(value)) {
             yagot_traverse(value, visit_function, s);   /* what wraps a function: a class method, a property */
         }
     }

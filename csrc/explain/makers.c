@@ -308,7 +308,7 @@ find_maker(PyObject *modules, yagot_cycle *cycle, uint32_t index)
 }
 
 /* Has a method of the project's handed out this bound method, as super().__init__(target=self.work) does? It has if no
- * class of others knows the name, and one of the project's reads it as a value. */
+ * class of others knows the name, and a method of the project's reads it from its instance as a value. */
 static bool
 is_handed_out(PyObject *modules, PyObject *method)
 {
@@ -322,7 +322,7 @@ is_handed_out(PyObject *modules, PyObject *method)
         if (m.whose != PROJECT && dict != NULL && PyDict_GetItem(dict, name) != NULL) {
             return false;
         }
-        found = found || (m.whose == PROJECT && yagot_methods_read(base, name));
+        found = found || (m.whose == PROJECT && yagot_methods_hand_out(base, name));
     }
     return found;
 }

@@ -23,23 +23,42 @@ yagot_index_of(PyObject *tuple, PyObject *name)
     return -1;
 }
 
-/* What code does with an attribute. SETS: also by a name that is a constant of it. */
-typedef enum { MENTIONS, SETS, READS } deed;
+/* What code does with an attribute. SETS: also by a name that is a constant of it. HANDS_OUT: reads it from the first
+ * parameter, as a value. */
+typedef enum { MENTIONS, SETS, HANDS_OUT } deed;
 
-/* Visits accesses: is it to the name with the wanted index? */
+/* Visits stores: is it to the name with the wanted index? */
 static int
-is_access(Py_ssize_t index, void *wanted)
+is_store(Py_ssize_t index, void *wanted)
 {
     return index == *(Py_ssize_t *)wanted;
 }
 
 static bool
-code_concerns(PyCodeObject *code, PyObject *name, deed wanted)
+code_concerns(PyCodeObject *code, PyObject *name, deed wanted, PyObject *parameter)
 {
     Py_ssize_t index = yagot_index_of(code->co_names, name);
-    yagot_access access = wanted == READS ? YAGOT_READ : YAGOT_STORED;
-    return (index >= 0 && (wanted == MENTIONS || yagot_visit_accesses(code, access, is_access, &index) != 0))
-           || (wanted != READS && yagot_index_of(code->co_consts, name) >= 0);
+    if (wanted == HANDS_OUT) {
+        return index >= 0 && parameter != NULL && yagot_hands_out(code, parameter, index);
+    }
+    return (index >= 0 && (wanted == MENTIONS || yagot_visit_stores(code, is_store, &index) != 0))
+           || yagot_index_of(code->co_consts, name) >= 0;
+}
+
+/* The name of a function's first parameter; a new reference, or NULL. */
+static PyObject *
+first_parameter(PyCodeObject *code)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    PyObject *names = PyCode_GetVarnames(code);
+#else
+    PyObject *names = Py_NewRef(code->co_varnames);
+#endif
+    bool has = names != NULL && code->co_argcount > 0 && PyTuple_GET_SIZE(names) > 0;
+    PyObject *name = has ? Py_NewRef(PyTuple_GET_ITEM(names, 0)) : NULL;
+    Py_XDECREF(names);
+    PyErr_Clear();
+    return name;
 }
 
 /* Adds the functions that some code defines; what does not fit into memory is not looked at. */
@@ -59,14 +78,16 @@ static bool
 function_concerns(PyObject *function, PyObject *name, deed wanted)
 {
     PyCodeObject *code = function != NULL && PyFunction_Check(function) ? yagot_code_of(function) : NULL;
+    PyObject *parameter = code != NULL && wanted == HANDS_OUT ? first_parameter(code) : NULL;
     yagot_objects nested = {0};
     bool found = false;
     for (size_t i = 0; code != NULL && !found; i++) {
-        found = code_concerns(code, name, wanted);
+        found = code_concerns(code, name, wanted, parameter);
         add_nested(&nested, code);
         code = i < nested.count ? (PyCodeObject *)nested.items[i] : NULL;
     }
     yagot_objects_fini(&nested);
+    Py_XDECREF(parameter);
     return found;
 }
 
@@ -115,9 +136,9 @@ yagot_methods_set(PyTypeObject *type, PyObject *name)
 }
 
 bool
-yagot_methods_read(PyTypeObject *type, PyObject *name)
+yagot_methods_hand_out(PyTypeObject *type, PyObject *name)
 {
-    return methods_concern(type, name, READS);
+    return methods_concern(type, name, HANDS_OUT);
 }
 
 PyTypeObject *

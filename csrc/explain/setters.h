@@ -15,8 +15,8 @@ Py_ssize_t yagot_index_of(PyObject *tuple, PyObject *name);
 PyTypeObject *yagot_class_with(PyTypeObject *type, PyObject *name, bool set);
 /* Do the class's own methods set the attribute? */
 bool yagot_methods_set(PyTypeObject *type, PyObject *name);
-/* Or read it as a value, not to call it at once? */
-bool yagot_methods_read(PyTypeObject *type, PyObject *name);
+/* Or read it from their instance as a value, not to call it at once? */
+bool yagot_methods_hand_out(PyTypeObject *type, PyObject *name);
 /* The class of the descriptor by which instances of a type store the attribute, as those of ORMs do, if it was made by
  * a class statement and no method sets the attribute; or NULL. */
 PyTypeObject *yagot_storing_descriptor(PyTypeObject *type, PyObject *name);
