@@ -122,8 +122,8 @@ loads(const handing_out *h, int opcode, Py_ssize_t argument)
            && PyUnicode_Compare(PyTuple_GET_ITEM(names, number), h->variable) == 0;
 }
 
-/* Does an instruction read the wanted attribute of what is on top of the stack, not to call it at once? From 3.12 on the
- * argument says whether it is read to be called; before, that is another instruction. */
+/* Does an instruction read the wanted attribute of what is on top of the stack, not to call it at once? From 3.12 on
+ * the argument says whether it is read to be called; before, that is another instruction. */
 static bool
 reads(const handing_out *h, int opcode, Py_ssize_t argument)
 {
