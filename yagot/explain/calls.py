@@ -20,6 +20,7 @@ from yagot.explain.source import (
     nodes_of,
     parameters,
     read,
+    remembered,
     unmangled,
 )
 from yagot.originals import ast, os
@@ -228,7 +229,7 @@ def _calls(cycle: Cycle, found: Sequence[Owner], method: str, is_async: bool) ->
     source, function = found[0].place.source, found[0].place.function
     last = found[-1].place.node
     if function is None or len({owner.text for owner in found}) < len(found):
-        return "", ""           # a variable that had one object after the other has only the last one
+        return "", ""  # a variable that had one object after the other has only the last one
     by_with = any(isinstance(owner.place.node, ast.With | ast.AsyncWith) for owner in found)
     if not by_with and is_test_case(cycle, source):
         cleanup = "addAsyncCleanup" if is_async else "addCleanup"
@@ -283,6 +284,7 @@ def _given_up(node: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
 
 
+@remembered
 def _leading_to(function: Function, variable: str) -> set[str]:
     """A variable of a function, and those that may lead to its object, too: what a statement binds that uses it, and
     what is given it by a call of a method."""
