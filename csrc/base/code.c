@@ -19,6 +19,21 @@ instructions_of(PyCodeObject *code)
     return bytes;
 }
 
+PyObject *
+yagot_variables_of(PyCodeObject *code)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    PyObject *names = PyCode_GetVarnames(code);
+    PyErr_Clear();
+    return names;
+#else
+    return Py_NewRef(code->co_varnames);
+#endif
+}
+
+/* An instruction for two variables has two numbers of four bits. */
+enum { HALF = 4, SECOND = 15 };
+
 /* Visits instructions with their arguments, until the visitor returns something other than 0. */
 static int
 visit_instructions(PyCodeObject *code, int (*visit)(int opcode, Py_ssize_t argument, void *), void *arg)
@@ -68,8 +83,6 @@ typedef struct {
     bool loaded, read;          /* by the instruction before: the variable, its attribute */
 } handing_out;
 
-enum { TWO_OF_FOUR_BITS = 15 };
-
 /* The number of the variable that an instruction leaves on top of the stack; -1 if none. Cells are counted with the
  * other variables from 3.11 on. */
 static Py_ssize_t
@@ -95,7 +108,7 @@ variable_loaded(int opcode, Py_ssize_t argument)
     case LOAD_FAST_BORROW_LOAD_FAST_BORROW:
 #endif
 #if PY_VERSION_HEX >= 0x030D0000
-        return argument & TWO_OF_FOUR_BITS;
+        return argument & SECOND;
 #endif
     default:
         return -1;
@@ -174,16 +187,15 @@ yagot_hands_out(PyCodeObject *code, PyObject *variable, Py_ssize_t attribute)
 
 /* -- variables, and how a frame was left ---------------------------------------------------------- */
 
-/* Does an instruction store to the local variable with the wanted number? Two of them have two numbers of four bits. */
+/* Does an instruction store to the local variable with the wanted number? */
 static int
 binds_variable(int opcode, Py_ssize_t argument, void *arg)
 {
-    enum { HALF = 4, ONE = 15 };
     Py_ssize_t wanted = *(Py_ssize_t *)arg;
     bool found = opcode == STORE_FAST && argument == wanted;
 #if PY_VERSION_HEX >= 0x030D0000
     found |= (opcode == STORE_FAST_LOAD_FAST || opcode == STORE_FAST_STORE_FAST) && argument >> HALF == wanted;
-    found |= opcode == STORE_FAST_STORE_FAST && (argument & ONE) == wanted;
+    found |= opcode == STORE_FAST_STORE_FAST && (argument & SECOND) == wanted;
 #endif
 #if PY_VERSION_HEX >= 0x030B0000
     found |= opcode == STORE_DEREF && argument == wanted;

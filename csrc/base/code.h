@@ -8,6 +8,8 @@
 
 #include "core.h"
 
+/* The names of code's local variables, its parameters first; a new reference to a tuple, or NULL. */
+PyObject *yagot_variables_of(PyCodeObject *code);
 /* Visits the names that code stores to as attributes, as indices into its co_names, until the visitor returns something
  * other than 0; returns that, or 0. */
 int yagot_visit_stores(PyCodeObject *code, int (*visit)(Py_ssize_t index, void *arg), void *arg);

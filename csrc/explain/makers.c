@@ -235,11 +235,7 @@ is_parameter(const yagot_step *step)
     if (code == NULL) {
         return false;
     }
-#if PY_VERSION_HEX >= 0x030B0000
-    PyObject *names = PyCode_GetVarnames(code);
-#else
-    PyObject *names = Py_NewRef(code->co_varnames);
-#endif
+    PyObject *names = yagot_variables_of(code);
     PyObject *name = PyUnicode_DecodeUTF8(step->path + edge->start, edge->end - edge->start, "replace");
     int count = code->co_argcount + code->co_kwonlyargcount;
     Py_ssize_t index = names != NULL && name != NULL ? yagot_index_of(names, name) : -1;
@@ -313,10 +309,11 @@ static bool
 is_handed_out(PyObject *modules, PyObject *method)
 {
     PyObject *function = PyMethod_GET_FUNCTION(method), *mro = Py_TYPE(PyMethod_GET_SELF(method))->tp_mro;
+    PyObject *name = PyFunction_Check(function) ? ((PyFunctionObject *)function)->func_name : NULL;
     bool found = false;
-    for (Py_ssize_t i = 0; PyFunction_Check(function) && mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+    for (Py_ssize_t i = 0; name != NULL && mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
         PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
-        PyObject *name = ((PyFunctionObject *)function)->func_name, *dict = yagot_type_dict(base);
+        PyObject *dict = yagot_type_dict(base);
         maker m = maker_of_type(modules, base);
         Py_XDECREF(m.module);
         if (m.whose != PROJECT && dict != NULL && PyDict_GetItem(dict, name) != NULL) {

@@ -49,15 +49,10 @@ code_concerns(PyCodeObject *code, PyObject *name, deed wanted, PyObject *paramet
 static PyObject *
 first_parameter(PyCodeObject *code)
 {
-#if PY_VERSION_HEX >= 0x030B0000
-    PyObject *names = PyCode_GetVarnames(code);
-#else
-    PyObject *names = Py_NewRef(code->co_varnames);
-#endif
+    PyObject *names = yagot_variables_of(code);
     bool has = names != NULL && code->co_argcount > 0 && PyTuple_GET_SIZE(names) > 0;
     PyObject *name = has ? Py_NewRef(PyTuple_GET_ITEM(names, 0)) : NULL;
     Py_XDECREF(names);
-    PyErr_Clear();
     return name;
 }
 

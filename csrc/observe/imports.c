@@ -12,7 +12,7 @@ replace(yagot_import_function *function, PyObject *importlib, const char *name, 
 {
     PyObject *original = yagot_get_attribute(importlib, name);
     if (original == NULL) {
-        PyErr_Clear();          /* another Python: nothing is known of imports */
+        PyErr_Clear();          /* the same of this function */
         return 0;
     }
     PyObject *replacement = PyMethod_New(watch, original);
@@ -33,20 +33,20 @@ yagot_imports_install(yagot_imports *m, PyObject *object)
         return 0;
     }
     PyObject *importlib = PyImport_ImportModule("_frozen_importlib");
-    PyObject *watch = importlib != NULL ? yagot_get_attribute(object, "_on_import") : NULL;
-    int result = 0;
     if (importlib == NULL) {
-        PyErr_Clear();
+        PyErr_Clear();          /* another Python: nothing is known of imports */
+        return 0;
     }
-    for (size_t i = 0; i < YAGOT_IMPORT_FUNCTIONS && watch != NULL && result == 0; i++) {
+    PyObject *watch = yagot_get_attribute(object, "_on_import");
+    int result = watch != NULL ? 0 : -1;
+    for (size_t i = 0; i < YAGOT_IMPORT_FUNCTIONS && result == 0; i++) {
         if (m->functions[i].original == NULL) {
             result = replace(&m->functions[i], importlib, FUNCTIONS[i], watch);
         }
     }
-    result = importlib != NULL && watch == NULL ? -1 : result;
     m->installed = result == 0;
     Py_XDECREF(watch);
-    Py_XDECREF(importlib);
+    Py_DECREF(importlib);
     return result;
 }
 
