@@ -20,15 +20,16 @@ HOME = os.path.dirname(os.__file__) + os.sep
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git", ".hg")
 
 
-def _working_directory() -> str | None:
+def working_directory() -> str | None:
+    """None if it has been removed."""
     try:
         return os.getcwd()
-    except OSError:  # it has been removed
+    except OSError:
         return None
 
 
 class _Run:
-    start = _working_directory()
+    start = working_directory()
     """Where it began: a test may change the working directory."""
 
 

@@ -87,20 +87,23 @@ def _problem_in(details: Mapping[str, Any]) -> Problem:
 class _Noted:
     """What a result has been told of one test. The test itself must not be kept here: it is to be released."""
 
-    __slots__ = ("details", "more", "outcome", "problem", "stopped", "succeeded")
+    __slots__ = ("outcome", "problem", "stopped", "success")
 
     def __init__(self) -> None:
         self.outcome: str | None = None
         self.problem: Problem | None = None
-        self.stopped = self.succeeded = False
-        self.more: tuple[Any, ...] = ()
-        self.details: dict[str, Any] = {}
+        self.stopped = False
+        self.success: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+        """What addSuccess() was called with besides the test, once it was."""
 
     def add_success(self, result: Any, test: unittest.TestCase) -> None:
         """Tells the result what was held back; as testtools does, without details if the result takes none."""
-        if self.more or self.details:
+        if self.success is None:
+            return
+        more, details = self.success
+        if more or details:
             with contextlib.suppress(TypeError):
-                result.addSuccess(test, *self.more, **self.details)
+                result.addSuccess(test, *more, **details)
                 return
         result.addSuccess(test)
 
@@ -122,7 +125,7 @@ class DeferredResult(Proxy):
 
     def addSuccess(self, test: unittest.TestCase, *more: Any, **details: Any) -> None:
         noted = self.noted
-        noted.succeeded, noted.more, noted.details = True, more, details
+        noted.success = more, details
         if noted.outcome is None:
             noted.outcome = "passed"
 
@@ -388,7 +391,7 @@ def run_checked(checker: Checker, test: Any, result: Any, run: Callable[[Any], A
         raise
     if checker.run.fails(report):
         _add_leak(result, test, checker.error(report))
-    elif noted.succeeded:
+    else:
         noted.add_success(result, test)
     if noted.stopped:
         result.stopTest(test)

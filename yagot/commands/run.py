@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import functools
-import os
 import sys
 import unittest
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from yagot import __builtins__ as __builtins__
 from yagot.config import Config, load, misspelt
 from yagot.errors import USAGE_ERROR, UserError, complain, refuse
 from yagot.originals import without_collections
+from yagot.places import working_directory
 from yagot.report.reporters import make_reporters
 
 if TYPE_CHECKING:
@@ -95,8 +94,9 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
             except ImportError as error:  # a directory to begin in; a test's module that fails is a failed test
                 raise UserError(f"run: {error}") from None
 
-    with contextlib.suppress(OSError):  # it has been removed
-        sys.path.insert(0, os.getcwd())
+    directory = working_directory()
+    if directory is not None:
+        sys.path.insert(0, directory)
     program = Program(module=None, argv=["yagot run", *rest], testRunner=Runner, exit=False)
     if any(runner.failed_to_report for runner in runners):
         return USAGE_ERROR

@@ -22,6 +22,7 @@ from yagot.explain.source import (
     read,
     remembered,
     unmangled,
+    variables,
 )
 from yagot.originals import ast, os
 from yagot.places import absolute, relative, shown_path
@@ -302,7 +303,7 @@ def _passing(node: ast.AST) -> Iterator[tuple[set[str], Sequence[ast.AST]]]:
     """The variables that may lead to the values of some expressions when a node has been run."""
     if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr) and node.value is not None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        yield {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}, [node.value]
+        yield variables(*targets), [node.value]
     elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
         yield _given_up(node.target), [node.iter]
     elif isinstance(node, ast.withitem) and node.optional_vars is not None:

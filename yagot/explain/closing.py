@@ -14,8 +14,18 @@ from yagot.explain.functions import cached_attributes, is_made, is_method, is_ow
 from yagot.explain.holders import is_kept
 from yagot.explain.links import Cycle, Link, tells, type_of
 from yagot.explain.ownership import assigned, behind, has_descriptor, is_in
-from yagot.explain.snippets import first_line, guarded
-from yagot.explain.source import Function, Place, attributes_in, decorators, methods, names_in, nodes_of, parameters
+from yagot.explain.snippets import guarded
+from yagot.explain.source import (
+    Function,
+    Place,
+    attributes_in,
+    decorators,
+    first_line,
+    methods,
+    names_in,
+    nodes_of,
+    parameters,
+)
 from yagot.explain.tests import CALLED_LATER, is_torn_down
 from yagot.model import Cut
 from yagot.originals import ast

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from yagot import __builtins__ as __builtins__
 from yagot.explain.links import Cycle, Link
-from yagot.explain.snippets import first_line, guarded
-from yagot.explain.source import Function, Place, Source, attributes_in, is_captured, mentions, nodes_of
+from yagot.explain.snippets import guarded
+from yagot.explain.source import Function, Place, Source, attributes_in, first_line, is_captured, mentions, nodes_of
 from yagot.model import Cut
 from yagot.originals import ast
 

@@ -21,6 +21,7 @@ from yagot.explain.source import (
     methods,
     nodes_of,
     parameters,
+    variables,
 )
 from yagot.explain.whole import is_taken_whole
 from yagot.originals import ast
@@ -360,9 +361,9 @@ def _named_from(function: Function, attribute: str) -> set[str]:
     names = set()
     for node in nodes_of(function):
         if isinstance(node, ast.For | ast.comprehension) and attribute in attributes_in(node.iter):
-            names |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
+            names |= variables(node.target)
         if isinstance(node, ast.Assign) and attribute in attributes_in(node.value):
-            names |= {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+            names |= variables(*node.targets)
     return names
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from yagot import __builtins__ as __builtins__
-from yagot.explain.source import ADDING, Function, Source, children, nodes_of, parameters
+from yagot.explain.source import ADDING, Function, Source, children, nodes_of, parameters, variables
 from yagot.originals import ast
 
 _LONGEST = 40
@@ -73,8 +73,7 @@ def _is_handed_on(function: Function, name: str, setting: Collection[str]) -> bo
             continue
         if isinstance(node.func, ast.Attribute) and node.func.attr in ADDING:
             return False
-        others = {n.id for value in (node.func, *given) for n in ast.walk(value) if isinstance(n, ast.Name)}
-        handed |= _name(node.func) in setting and bool(others & before)
+        handed |= _name(node.func) in setting and bool(variables(node.func, *given) & before)
     return handed and not getattr(function, "name", "").startswith("test")
 
 

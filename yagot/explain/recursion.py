@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from yagot import __builtins__ as __builtins__
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, Link
-from yagot.explain.snippets import first_line, guarded
-from yagot.explain.source import SHOWN, Function, Place, Source, names_in, nodes_of, parameters
+from yagot.explain.snippets import guarded
+from yagot.explain.source import SHOWN, Function, Place, Source, first_line, names_in, nodes_of, parameters
 from yagot.originals import ast
 
 

@@ -6,18 +6,12 @@ import re
 from collections.abc import Sequence
 
 from yagot import __builtins__ as __builtins__
-from yagot.explain.source import SHOWN, Source, is_python, remembered
+from yagot.explain.source import SHOWN, Source, first_line, is_python, remembered
 from yagot.originals import ast
 
 _SHORT = ast.Return | ast.Raise | ast.Expr | ast.Assign | ast.Assert
 _USED = re.compile(r"(?<![\w.])(weakref|functools|inspect)\.")
 """The modules that snippets use."""
-
-
-def first_line(statement: ast.stmt) -> int:
-    """Where a statement begins, its decorators included."""
-    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
-    return min([statement.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def guarded(source: Source, statements: Sequence[ast.stmt], release: str) -> str:

@@ -171,13 +171,13 @@ class Source:
             pieces = [self._piece(0)]
         return [statement for piece in pieces for statement in piece or ()]
 
-    def _functions_in(self, statements: Sequence[ast.stmt]) -> Iterator[tuple[str, Function]]:
+    def _functions_in(self, statements: Sequence[ast.stmt]) -> list[tuple[str, Function]]:
         """All functions, with their qualified names."""
         for statement in statements:
             if statement not in self._functions:
                 found = self._functions[statement] = _functions_in(statement)
                 self._qualified.update((function, name) for name, function in found)
-            yield from self._functions[statement]
+        return [pair for statement in statements for pair in self._functions[statement]]
 
     def text(self, node: ast.AST) -> str:
         """The source of a node that is on one line; else empty."""
@@ -208,7 +208,7 @@ class Source:
     @functools.cached_property
     def functions(self) -> list[tuple[str, Function]]:
         """All functions, with their qualified names."""
-        return [*self._functions_in(self.statements)]
+        return self._functions_in(self.statements)
 
     @functools.cached_property
     def named(self) -> Mapping[str, Sequence[Function]]:
@@ -233,8 +233,7 @@ class Source:
         """The class that a function is a method of, or empty."""
         if function is None:
             return ""
-        for _ in self._functions_in(self._pieces([function.lineno - 1])):
-            pass
+        self._functions_in(self._pieces([function.lineno - 1]))
         scope = self._qualified.get(function, "").rpartition(".")[0].rpartition(".")[2]
         return "" if scope == "<locals>" else scope
 
@@ -242,8 +241,7 @@ class Source:
         """The function that begins at a line, its decorators included; functools.wraps() may have renamed it."""
         others: list[Function] = []
         for qualified, node in self._functions_in(self._pieces([line - 1])):
-            decorators = getattr(node, "decorator_list", [])
-            first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+            first = first_line(node)
             if first == line and qualified.rpartition(".")[2] == name.rpartition(".")[2]:
                 return node
             if first == line and not isinstance(node, ast.Lambda):
@@ -260,10 +258,15 @@ class Source:
         return next((cls for cls in found if is_around(cls, line)), next(iter(found), None))
 
 
+def first_line(node: ast.stmt | Function) -> int:
+    """Where a statement or function begins, its decorators included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+
+
 def is_around(cls: ast.ClassDef, line: int) -> bool:
     """Is a line one of a class statement, its decorators included?"""
-    first = min([cls.lineno, *(decorator.lineno for decorator in cls.decorator_list)])
-    return first <= line <= (cls.end_lineno or 0)
+    return first_line(cls) <= line <= (cls.end_lineno or 0)
 
 
 def _functions_in(statement: ast.stmt) -> list[tuple[str, Function]]:
@@ -372,6 +375,11 @@ def parameters(function: Function | None) -> list[str]:
     arguments = function.args
     extra = [argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
     return [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *extra)]
+
+
+def variables(*nodes: ast.AST) -> set[str]:
+    """The names of variables anywhere below some nodes."""
+    return {n.id for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name)}
 
 
 def mentions(node: ast.AST | None, name: str) -> bool:

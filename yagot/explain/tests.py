@@ -6,8 +6,8 @@ from yagot import __builtins__ as __builtins__
 from yagot.explain.classes import class_places
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle
-from yagot.explain.snippets import first_line, guarded
-from yagot.explain.source import Function, Place, Source, methods, names_in, nodes_of, parameters
+from yagot.explain.snippets import guarded
+from yagot.explain.source import Function, Place, Source, first_line, methods, names_in, nodes_of, parameters
 from yagot.originals import ast
 
 CALLED_LATER = {"addCleanup", "addClassCleanup", "addModuleCleanup", "addfinalizer", "enterContext", "finalize"}

@@ -18,7 +18,7 @@ from typing import Any
 from yagot import __builtins__ as __builtins__
 from yagot.files import file_of_module, namespace_of
 from yagot.originals import io, os
-from yagot.places import HOME, PACKAGES, find_root, in_package
+from yagot.places import HOME, PACKAGES, find_root, in_package, working_directory
 
 STANDARD_LIBRARY = "the standard library"
 PROJECT = "the project"
@@ -350,8 +350,4 @@ def _found(source: tuple[str, ...], directory: str) -> Project:
 
 def project_of(source: tuple[str, ...]) -> Project:
     """The project that the current directory is in; what is known of modules is kept for the next one who asks."""
-    try:
-        directory = os.getcwd()
-    except OSError:  # it was deleted
-        directory = os.sep
-    return _found(source, directory)
+    return _found(source, working_directory() or os.sep)
