@@ -91,6 +91,15 @@ sys.meta_path.insert(0, Finder())
     return finder + in_test(f"for number in range({size}):\n    importlib.import_module(f'made_{{number}}')")
 
 
+def failing_imports(size):
+    """Imports that fail, beside as many hundred young objects."""
+    tried = "try:\n        import missing\n    except ImportError:\n        pass"
+    return in_test(
+        f"gc.set_threshold({size * 200})\nkept = [[number] for number in range({size * 100})]\n"
+        f"for _ in range({size}):\n    {tried}"
+    )
+
+
 def causes_in_function(size):
     """Many causes in one function."""
     return in_test("".join(f"node = Node()\nnode.next_{number} = node\n" for number in range(size)))
@@ -99,7 +108,7 @@ def causes_in_function(size):
 CASES = {
     variables: 1000, types: 500, frames: 20_000, wide: 100_000, components: 100_000, survivors: 250_000,
     chain: 100_000, stack: 2_000, collections: 20, causes: 150,
-    imports: 400, causes_in_function: 200,
+    imports: 400, failing_imports: 500, causes_in_function: 200,
 }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ typedef struct {
     PyTypeObject *junit_type;
     PyTypeObject *merger_type;
     PyTypeObject *watch_type;
-    PyObject *gc_collect, *gc_get_objects, *gc_get_stats, *gc_get_freeze_count;
+    PyObject *gc_collect, *gc_get_objects, *gc_get_stats, *gc_get_count, *gc_get_freeze_count;
     PyObject *allocated_blocks;     /* sys.getallocatedblocks */
     PyObject *gc_freeze, *gc_unfreeze, *gc_get_threshold, *gc_set_threshold, *gc_get_debug, *gc_set_debug;
     PyObject *gc_callbacks, *gc_garbage;

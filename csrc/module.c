@@ -47,6 +47,7 @@ module_exec(PyObject *module)
     if (get_attribute(gc, "collect", &s->gc_collect) == 0
         && get_attribute(gc, "get_objects", &s->gc_get_objects) == 0
         && get_attribute(gc, "get_stats", &s->gc_get_stats) == 0
+        && get_attribute(gc, "get_count", &s->gc_get_count) == 0
         && get_attribute(gc, "get_freeze_count", &s->gc_get_freeze_count) == 0
         && get_attribute(gc, "freeze", &s->gc_freeze) == 0
         && get_attribute(gc, "unfreeze", &s->gc_unfreeze) == 0
@@ -77,10 +78,11 @@ static int
 for_each_reference(yagot_state *s, int (*action)(PyObject **, void *, visitproc), void *arg, visitproc visit)
 {
     PyObject **references[] = {
-        &s->gc_collect, &s->gc_get_objects, &s->gc_get_stats, &s->gc_get_freeze_count, &s->gc_freeze,
-        &s->gc_unfreeze, &s->gc_get_threshold, &s->gc_set_threshold, &s->gc_get_debug, &s->gc_set_debug,
-        &s->gc_callbacks, &s->gc_garbage, &s->allocated_blocks, &s->python_class, (PyObject **)&s->ledger_type,
-        (PyObject **)&s->junit_type, (PyObject **)&s->merger_type, (PyObject **)&s->watch_type,
+        &s->gc_collect, &s->gc_get_objects, &s->gc_get_stats, &s->gc_get_count, &s->gc_get_freeze_count,
+        &s->gc_freeze, &s->gc_unfreeze, &s->gc_get_threshold, &s->gc_set_threshold, &s->gc_get_debug,
+        &s->gc_set_debug, &s->gc_callbacks, &s->gc_garbage, &s->allocated_blocks, &s->python_class,
+        (PyObject **)&s->ledger_type, (PyObject **)&s->junit_type, (PyObject **)&s->merger_type,
+        (PyObject **)&s->watch_type,
     };
     for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
         int result = action(references[i], arg, visit);

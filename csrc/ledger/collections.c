@@ -46,22 +46,14 @@ look_in_window(yagot_ledger *self, int generation, yagot_gc_search *promoted)
 
 /* -- between windows ------------------------------------------------------------------------------ */
 
-/* What grows old unlabelled would pass for what had its address before. */
-static int
-label_young(yagot_ledger *self)
-{
-    uint32_t import = yagot_label_of_import(&self->labels, false);
-    return yagot_imports_label(&self->imports, &self->labels, &self->gc, import) < 0 ? -1
-           : yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(&self->labels), import);
-}
-
 static int
 look_between(yagot_ledger *self, PyObject *info)
 {
     if (!self->labels.on) {
         return 0;
     }
-    if (label_young(self) < 0) {
+    /* what grows old unlabelled would pass for what had its address before */
+    if (yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(&self->labels)) < 0) {
         return -1;
     }
     int found = is_full(self, info) ? yagot_look_at_labelled(self, NULL)
@@ -71,28 +63,18 @@ look_between(yagot_ledger *self, PyObject *info)
 
 /* -- both ----------------------------------------------------------------------------------------- */
 
-/* Births must not pass for what an earlier test has left: a label that they have is of what was there before. */
-static int
-unlabel_births(yagot_ledger *self)
-{
-    return yagot_labels_put_young(&self->labels, &self->gc, 0, yagot_label_of_import(&self->labels, true));
-}
-
 static int
 look(yagot_ledger *self, int generation, PyObject *info)
 {
-    if (yagot_imports_settle(&self->imports, &self->labels, &self->gc) < 0 || yagot_sort_out_young(self) < 0) {
+    uint32_t import = yagot_label_of_import(&self->labels, self->window.open);
+    if (yagot_imports_settle(&self->imports, &self->labels, &self->gc, import) < 0 || yagot_sort_out_young(self) < 0) {
         return -1;
     }
     if (!self->window.open) {
         return look_between(self, info);
     }
-    uint32_t import = yagot_label_of_import(&self->labels, true);
-    if (yagot_imports_label(&self->imports, &self->labels, &self->gc, import) < 0) {
-        return -1;
-    }
     yagot_gc_search promoted = {.table = &self->window.promoted.table};
-    int result = generation > 0 && self->window.label != 0 ? unlabel_births(self) : 0;
+    int result = generation > 0 && self->window.label != 0 ? yagot_labels_unlabel_births(&self->labels, &self->gc) : 0;
     if (result == 0 && self->window.label != 0 && is_full(self, info)) {
         result = yagot_look_at_labelled(self, self->window.promoted.count > 0 ? &promoted : NULL) < 0 ? -1 : 0;
     }

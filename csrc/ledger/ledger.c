@@ -53,13 +53,13 @@ ledger_on_import(yagot_ledger *self, PyObject *const *args, Py_ssize_t count, Py
         return NULL;
     }
     bool watched = self->window.open || self->labels.on;
-    uint32_t label = yagot_label_of_import(&self->labels, self->window.open);
     if (watched) {
         PyObject *namespace = PyDict_Check(args[count - 1]) ? args[count - 1] : NULL;
-        yagot_imports_enter(&self->imports, namespace, &self->labels, &self->gc, label);
+        yagot_imports_enter(&self->imports, namespace, &self->gc);
     }
     PyObject *result = PyObject_Vectorcall(args[0], args + 1, (size_t)count - 1, names);
     if (watched) {
+        uint32_t label = yagot_label_of_import(&self->labels, self->window.open);
         yagot_imports_leave(&self->imports, &self->labels, &self->gc, label);
     }
     return result;

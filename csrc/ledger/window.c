@@ -27,7 +27,7 @@ yagot_start_labelling(yagot_ledger *self, uint32_t young)
     }
     if (yagot_gc_install_callback(&self->gc, (PyObject *)self) < 0
         || yagot_imports_install(&self->imports, (PyObject *)self) < 0
-        || (young != 0 && yagot_labels_put_young(&self->labels, &self->gc, young, 0) < 0)
+        || (young != 0 && yagot_labels_put_young(&self->labels, &self->gc, young) < 0)
         || yagot_gc_collect(&self->gc, 2) < 0 || forget_unseen(self) < 0) {
         return -1;
     }
@@ -47,8 +47,7 @@ label_what_is_there(yagot_ledger *self, uint32_t test)
         return 1;
     }
     self->labels.test = test != 0 ? test - 1 : self->labels.test;
-    uint32_t import = yagot_label_of_import(&self->labels, false);
-    return yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(&self->labels), import) < 0 ? -1
+    return yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(&self->labels)) < 0 ? -1
            : yagot_look_at_young(self, 1);
 }
 
@@ -56,9 +55,10 @@ static int
 open_window(yagot_ledger *self, PyObject *dropped, uint32_t test)
 {
     yagot_window *w = &self->window;
+    uint32_t import = yagot_label_of_import(&self->labels, false);
     if (yagot_gc_install_callback(&self->gc, (PyObject *)self) < 0
         || yagot_imports_install(&self->imports, (PyObject *)self) < 0
-        || yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0 || forget_unseen(self) < 0) {
+        || yagot_imports_end(&self->imports, &self->labels, &self->gc, import) < 0 || forget_unseen(self) < 0) {
         return -1;
     }
     int garbage = label_what_is_there(self, test);
@@ -122,10 +122,11 @@ yagot_window_begin(yagot_ledger *self, PyObject *dropped, uint32_t test)
 int
 yagot_window_pause(yagot_ledger *self)
 {
-    if (yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0) {
+    self->labels.test -= self->window.label != 0;       /* what is made now is made before that test */
+    uint32_t import = yagot_label_of_import(&self->labels, false);
+    if (yagot_imports_end(&self->imports, &self->labels, &self->gc, import) < 0) {
         return -1;
     }
-    self->labels.test -= self->window.label != 0;       /* what is made now is made before that test */
     (void)yagot_tracer_pause(&self->tracer);
     return restore(self);
 }
@@ -271,7 +272,8 @@ static int
 close_window(yagot_ledger *self)
 {
     const yagot_wishes *wishes = self->closing->wishes;
-    if (yagot_imports_end(&self->imports, &self->labels, &self->gc) < 0) {
+    uint32_t import = yagot_label_of_import(&self->labels, true);
+    if (yagot_imports_end(&self->imports, &self->labels, &self->gc, import) < 0) {
         return -1;
     }
     if (wishes->look && (note_what_was_missed(self) < 0 || look(self, wishes, self->closing->results) < 0)) {

@@ -136,6 +136,16 @@ yagot_gc_youngest(yagot_gc *gc)
     return YAGOT_FREE_THREADED ? yagot_gc_new_hidden_list(0) : leave_out_old(gc, yagot_gc_generation(gc, 0));
 }
 
+Py_ssize_t
+yagot_gc_count_young(yagot_gc *gc)
+{
+    PyObject *counts = PyObject_CallNoArgs(gc->state->gc_get_count);
+    PyObject *young = counts != NULL && PyTuple_Check(counts) ? PyTuple_GetItem(counts, 0) : NULL;
+    Py_ssize_t count = young != NULL ? PyLong_AsSsize_t(young) : -1;
+    Py_XDECREF(counts);
+    return count;
+}
+
 int
 yagot_gc_visit_all(yagot_gc *gc, int (*visit)(PyObject *, void *), void *arg)
 {

@@ -72,6 +72,8 @@ PyObject *yagot_gc_generation(yagot_gc *gc, int generation);
 /* What was made since the last collection of any kind, but for what passes for old; on free-threaded builds, where
  * nobody knows, nothing. New reference. */
 PyObject *yagot_gc_youngest(yagot_gc *gc);
+/* How many those are, as the collector counts: what has gone since, older or not, is taken off. */
+Py_ssize_t yagot_gc_count_young(yagot_gc *gc);
 /* Every tracked object that is not frozen. New reference. */
 PyObject *yagot_gc_all_objects(yagot_gc *gc);
 /* A search for every tracked object whose address is in a table. */

@@ -90,24 +90,13 @@ yagot_imports_clear(yagot_imports *m)
     }
 }
 
-/* -- what is young --------------------------------------------------------------------------------- */
+/* -- what is made meanwhile, by its place in the youngest generation -------------------------------- */
 
-static int
-visit_before(PyObject *object, void *arg)
-{
-    return yagot_idtable_put(arg, object, 0);
-}
+/* The youngest generation is in the order in which objects were made, so that all between two markers was made in an
+ * import, and nothing gets into another one but by a collection, before which it is labelled. Listing the generation
+ * takes time in its size: where it is large, some imports wait for each other. */
 
-static int
-visit_list(PyObject *list, Py_ssize_t first, int (*visit)(PyObject *, void *), void *arg)
-{
-    int result = list != NULL ? 0 : -1;
-    for (Py_ssize_t i = first; result == 0 && i < PyList_GET_SIZE(list); i++) {
-        result = visit(PyList_GET_ITEM(list, i), arg);
-    }
-    Py_XDECREF(list);
-    return result;
-}
+enum { OBJECTS_PER_IMPORT = 2000 };     /* that may be listed for one: the most that there are by default */
 
 /* A new reference to a list that is the last one of the youngest generation; NULL if an exception is set. */
 static PyObject *
@@ -120,102 +109,154 @@ new_marker(yagot_gc *gc)
     return marker;
 }
 
-/* The youngest generation is in the order in which objects were made, so that all behind a marker are new, and nothing
- * gets into another one but by a collection, which labels it first. Free-threaded builds know no such order. */
-static int
-note_young(yagot_imports *m, yagot_gc *gc)
+static bool
+is_under_way(const yagot_imports *m)
 {
-    m->marker = !YAGOT_FREE_THREADED ? new_marker(gc) : NULL;
-    m->noted = m->marker != NULL;
-    if (YAGOT_FREE_THREADED && yagot_idtable_init(&m->before) == 0) {
-        m->noted = visit_list(yagot_gc_objects(gc, 0), 0, visit_before, &m->before) == 0;
-    }
-    return m->noted ? 0 : -1;
+    return m->count > 0 && m->spans[m->count - 1].end == NULL;
 }
 
+static int
+begin_span(yagot_imports *m, PyObject *namespace, yagot_gc *gc)
+{
+    yagot_import_span *grown = yagot_array_grow(m->spans, m->count, &m->room, sizeof *grown);
+    if (grown == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    m->spans = grown;
+    m->spans[m->count] = (yagot_import_span){new_marker(gc), NULL, namespace};
+    m->count += m->spans[m->count].begin != NULL;
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* Forgets spans but for the one that has not ended, and keeps the place where the last one ended. */
 static void
-forget_young(yagot_imports *m)
+forget_spans(yagot_imports *m)
 {
-    yagot_idtable_fini(&m->before);
-    Py_CLEAR(m->marker);
-    m->noted = false;
-}
-
-/* Where in the youngest generation are the objects that were made after a marker? Once a collection has moved it on,
- * everywhere. */
-static Py_ssize_t
-first_after(const PyObject *marker, PyObject *youngest)
-{
-    Py_ssize_t i = PyList_GET_SIZE(youngest);
-    while (i > 0 && PyList_GET_ITEM(youngest, i - 1) != marker) {
-        i--;
+    size_t ended = m->count - is_under_way(m);
+    for (size_t i = 0; i < ended; i++) {
+        Py_DECREF(m->spans[i].begin);
+        Py_XSETREF(m->settled, m->spans[i].end);
     }
-    return i;
-}
-
-/* -- labels of what is new ------------------------------------------------------------------------- */
-
-int
-yagot_imports_settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
-{
-    PyObject *youngest = m->ended != NULL ? yagot_gc_youngest(gc) : NULL;
-    if (youngest == NULL) {
-        return m->ended != NULL ? -1 : 0;
+    if (ended > 0 && ended < m->count) {
+        m->spans[0] = m->spans[ended];
     }
-    int result = 0;
-    for (Py_ssize_t i = first_after(m->ended, youngest); i < PyList_GET_SIZE(youngest) && result == 0; i++) {
-        PyObject *object = PyList_GET_ITEM(youngest, i);
-        if (yagot_labels_get(labels, object) == m->ended_label) {
-            result = yagot_labels_put(labels, object, 0);
-        }
-    }
-    Py_DECREF(youngest);
-    return result;
+    m->count -= ended;
 }
 
-int
-yagot_imports_end(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
+/* A walk through the youngest generation, from the last object to the first. */
+typedef struct {
+    const yagot_imports *imports;
+    yagot_labels *labels;
+    uint32_t label;
+    size_t spans;               /* that are yet to be met, with the one that is being gone through */
+    bool inside;                /* of that one */
+    bool settled;               /* what comes now was settled before */
+    yagot_idtable namespaces;   /* of the spans that were met; made by the window's test, they are before them */
+} labelling;
+
+/* True for a marker. */
+static bool
+meet_marker(labelling *l, const PyObject *object)
 {
-    int result = yagot_imports_settle(m, labels, gc);
-    Py_CLEAR(m->ended);
-    return result;
+    const yagot_import_span *span = l->spans > 0 ? &l->imports->spans[l->spans - 1] : NULL;
+    l->settled |= object == l->imports->settled;
+    if (span == NULL || (object != span->end && object != span->begin)) {
+        return object == l->imports->settled;
+    }
+    l->inside = object == span->end;
+    l->spans -= object == span->begin;
+    return true;
 }
 
-/* The namespace that a module's code is executed in is the module's, also if the window's test has made it, with
- * module_from_spec(). */
+/* Outside, an import's label is of something that an import had made at this address. */
 static int
-label_namespace(PyObject *namespace, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+label_met(labelling *l, PyObject *object)
+{
+    bool made = l->inside && !l->settled;
+    if (made || (l->namespaces.pages != NULL && yagot_idtable_get(&l->namespaces, object) != YAGOT_NONE)) {
+        return yagot_labels_put(l->labels, object, l->label);
+    }
+    bool another = !l->settled && yagot_labels_get(l->labels, object) == l->label;
+    return another ? yagot_labels_put(l->labels, object, 0) : 0;
+}
+
+static int
+add_namespace(labelling *l, const void *namespace)
+{
+    if (namespace == NULL) {
+        return 0;
+    }
+    int result = l->namespaces.pages == NULL ? yagot_idtable_init(&l->namespaces) : 0;
+    return result < 0 ? -1 : yagot_idtable_put(&l->namespaces, namespace, 0);
+}
+
+static int
+meet(labelling *l, PyObject *object)
+{
+    const size_t spans = l->spans;
+    if (!meet_marker(l, object)) {
+        return label_met(l, object);
+    }
+    if (l->spans < spans && add_namespace(l, l->imports->spans[l->spans].namespace) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+/* A marker that is not there has been moved on by a collection: its import's part begins with the first object. */
+static int
+label_spans(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
     PyObject *youngest = yagot_gc_youngest(gc);
-    int result = youngest == NULL ? -1
-                 : first_after(namespace, youngest) > 0 ? yagot_labels_put(labels, namespace, label)
-                 : 0;
+    labelling l = {.imports = m, .labels = labels, .label = label, .spans = m->count, .inside = is_under_way(m)};
+    int result = youngest != NULL ? 0 : -1;
+    for (Py_ssize_t i = youngest != NULL ? PyList_GET_SIZE(youngest) : 0; result == 0 && i-- > 0;) {
+        result = meet(&l, PyList_GET_ITEM(youngest, i));
+    }
+    yagot_idtable_fini(&l.namespaces);
     Py_XDECREF(youngest);
     return result;
 }
 
-void
-yagot_imports_enter(yagot_imports *m, PyObject *namespace, yagot_labels *labels, yagot_gc *gc, uint32_t label)
-{
-    if (m->depth++ > 0) {
-        return;
-    }
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    forget_young(m);
-    if (yagot_imports_end(m, labels, gc) < 0 || note_young(m, gc) < 0
-        || (namespace != NULL && !YAGOT_FREE_THREADED && label_namespace(namespace, labels, gc, label) < 0)) {
-        forget_young(m);        /* what the import makes counts as the test's */
-    }
-    PyErr_Restore(type, value, traceback);
-}
+/* -- what is made meanwhile, on free-threaded builds, which know no order ----------------------------- */
 
 typedef struct {
     yagot_imports *imports;
     yagot_labels *labels;
+    yagot_idtable alive;
     uint32_t label;
-    bool remember;
-} labelling;
+} survey;
+
+static int
+visit_list(PyObject *list, int (*visit)(survey *, PyObject *), survey *s)
+{
+    int result = list != NULL ? 0 : -1;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++) {
+        result = visit(s, PyList_GET_ITEM(list, i));
+    }
+    Py_XDECREF(list);
+    return result;
+}
+
+static int
+visit_before(survey *s, PyObject *object)
+{
+    return yagot_idtable_put(&s->imports->before, object, 0);
+}
+
+static int
+note_all(yagot_imports *m, yagot_gc *gc)
+{
+    yagot_idtable_fini(&m->before);
+    int result = yagot_idtable_init(&m->before);
+    if (result < 0 || visit_list(yagot_gc_objects(gc, 0), visit_before, &(survey){.imports = m}) < 0) {
+        yagot_idtable_fini(&m->before);
+        return -1;
+    }
+    return 0;
+}
 
 static int
 remember(yagot_imports *m, const void *address)
@@ -231,70 +272,93 @@ remember(yagot_imports *m, const void *address)
 }
 
 static int
-visit_new(PyObject *object, void *arg)
+visit_new(survey *s, PyObject *object)
 {
-    labelling *l = arg;
-    if (YAGOT_FREE_THREADED && yagot_idtable_get(&l->imports->before, object) != YAGOT_NONE) {
-        return 0;
-    }
-    return l->remember && remember(l->imports, object) < 0 ? -1 : yagot_labels_put(l->labels, object, l->label);
+    return yagot_idtable_get(&s->imports->before, object) != YAGOT_NONE ? 0
+           : remember(s->imports, object) < 0 ? -1
+           : yagot_labels_put(s->labels, object, s->label);
 }
 
 static int
-label_new(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label, bool remembered)
+label_all(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
-    if (m->depth == 0 || !m->noted) {
-        return 0;
-    }
-    labelling l = {m, labels, label, remembered && YAGOT_FREE_THREADED};
-    PyObject *list = YAGOT_FREE_THREADED ? yagot_gc_objects(gc, 0) : yagot_gc_youngest(gc);
-    return visit_list(list, list != NULL ? first_after(m->marker, list) : 0, visit_new, &l);
+    survey s = {.imports = m, .labels = labels, .label = label};
+    return m->before.pages == NULL ? 0 : visit_list(yagot_gc_objects(gc, 0), visit_new, &s);
 }
-
-int
-yagot_imports_label(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
-{
-    int result = label_new(m, labels, gc, label, true);
-    Py_CLEAR(m->marker);        /* what is young afterwards is new */
-    return result;
-}
-
-/* -- what has gone since a collection labelled it -------------------------------------------------- */
-
-typedef struct {
-    yagot_labels *labels;
-    yagot_idtable alive;
-    uint32_t label;
-    bool failed;
-} survey;
 
 static int
-visit_alive(PyObject *object, void *arg)
+visit_alive(survey *s, PyObject *object)
 {
-    survey *s = arg;
-    if (yagot_labels_get(s->labels, object) == s->label && yagot_idtable_put(&s->alive, object, 0) < 0) {
-        s->failed = true;
-    }
-    return !s->failed;
+    bool labelled = yagot_label_is_import(yagot_labels_get(s->labels, object));
+    return labelled ? yagot_idtable_put(&s->alive, object, 0) : 0;
 }
 
-/* What the test makes at such an address must not pass for the import's. Elsewhere settle() sees to it. */
+/* What the test makes where the import had something that has gone must not pass for the import's. */
 static int
-unlabel_dead(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+unlabel_dead(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
 {
-    survey s = {.labels = labels, .label = label};
-    if (m->labelled_count == 0) {
-        return 0;
-    }
-    int result = yagot_idtable_init(&s.alive) < 0 ? -1 : yagot_gc_visit_all(gc, visit_alive, &s);
-    for (size_t i = 0; i < m->labelled_count && result == 0 && !s.failed; i++) {
+    survey s = {.labels = labels};
+    int result = yagot_idtable_init(&s.alive) < 0 ? -1 : visit_list(yagot_gc_objects(gc, 0), visit_alive, &s);
+    for (size_t i = 0; i < m->labelled_count && result == 0; i++) {
         if (yagot_idtable_get(&s.alive, m->labelled[i]) == YAGOT_NONE) {
             result = yagot_labels_put(labels, m->labelled[i], 0);
         }
     }
     yagot_idtable_fini(&s.alive);
     m->labelled_count = 0;
+    yagot_idtable_fini(&m->before);
     return result;
+}
+
+/* -- both ------------------------------------------------------------------------------------------ */
+
+int
+yagot_imports_settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+{
+    if (YAGOT_FREE_THREADED) {
+        return label_all(m, labels, gc, label);
+    }
+    if (m->count == 0 && m->settled == NULL) {
+        return 0;
+    }
+    int result = label_spans(m, labels, gc, label);
+    forget_spans(m);
+    return result;
+}
+
+int
+yagot_imports_end(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+{
+    int result = yagot_imports_settle(m, labels, gc, label);
+    Py_CLEAR(m->settled);
+    return result;
+}
+
+void
+yagot_imports_enter(yagot_imports *m, PyObject *namespace, yagot_gc *gc)
+{
+    if (m->depth++ > 0) {
+        return;
+    }
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if ((YAGOT_FREE_THREADED ? note_all(m, gc) : begin_span(m, namespace, gc)) < 0) {
+        PyErr_Clear();          /* what the import makes counts as the test's */
+    }
+    PyErr_Restore(type, value, traceback);
+}
+
+/* What an import has made is in its span now, to be labelled with others' while that is cheaper. */
+static int
+end_span(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+{
+    PyObject *end = is_under_way(m) ? new_marker(gc) : NULL;
+    if (end == NULL) {
+        return is_under_way(m) ? -1 : 0;
+    }
+    m->spans[m->count - 1].end = end;
+    return yagot_gc_count_young(gc) <= (Py_ssize_t)m->count * OBJECTS_PER_IMPORT
+        ? yagot_imports_settle(m, labels, gc, label) : 0;
 }
 
 void
@@ -302,14 +366,14 @@ yagot_imports_leave(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    if (m->depth == 1) {
-        (void)label_new(m, labels, gc, label, false);
-        (void)unlabel_dead(m, labels, gc, label);
-        forget_young(m);
-        m->ended = !YAGOT_FREE_THREADED ? new_marker(gc) : NULL;
-        m->ended_label = label;
-        PyErr_Clear();
+    if (m->depth == 1 && YAGOT_FREE_THREADED) {
+        (void)label_all(m, labels, gc, label);
+        (void)unlabel_dead(m, labels, gc);
     }
+    else if (m->depth == 1) {
+        (void)end_span(m, labels, gc, label);
+    }
+    PyErr_Clear();
     m->depth -= m->depth > 0;
     PyErr_Restore(type, value, traceback);
 }
@@ -317,8 +381,12 @@ yagot_imports_leave(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32
 void
 yagot_imports_fini(yagot_imports *m)
 {
-    forget_young(m);
-    Py_CLEAR(m->ended);
+    for (size_t i = 0; i < m->count; i++) {
+        Py_DECREF(m->spans[i].begin);
+        Py_XDECREF(m->spans[i].end);
+    }
+    PyMem_RawFree(m->spans);
     PyMem_RawFree(m->labelled);
-    m->labelled = NULL;
+    yagot_idtable_fini(&m->before);
+    Py_CLEAR(m->settled);
 }

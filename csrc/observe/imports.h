@@ -3,8 +3,8 @@
  * An import leaves cycles once, of class builders and decorators for example; nobody mends them, and which test is the
  * first to import something is chance. What a reload leaves, or a module that is executed when it is first used, is of
  * the same kind. The functions of importlib that find and load a module, or execute its code, are replaced by one that
- * labels what is young at their end and was not there at their beginning. Where importlib has no such functions
- * nothing is labelled.
+ * notes where in the youngest generation their objects begin and end. Where importlib has no such functions nothing is
+ * labelled.
  *
  * In:  the labels that are to be written to, and the collector; both outlive the imports.
  * Out: labels of what imports have made. Functions that return int give -1 with an exception set when they fail.
@@ -20,20 +20,24 @@ typedef struct {
     PyObject *original, *replacement;   /* owned; NULL unless it is replaced */
 } yagot_import_function;
 
+/* What was made in an outermost import, by its place in the youngest generation. */
+typedef struct {
+    PyObject *begin, *end;      /* owned: objects that were made before and after it; no end: it is under way */
+    const void *namespace;      /* that it executes code in, or NULL: never dereferenced, for it may have gone */
+} yagot_import_span;
+
 /* Lives as long as its ledger. */
 typedef struct {
     yagot_import_function functions[YAGOT_IMPORT_FUNCTIONS];
     bool installed;
     unsigned depth;             /* of imports under way, in all threads */
-    bool noted;                 /* what was young when the outermost began: */
-    PyObject *marker;           /* owned: what is behind it in the youngest generation is new; NULL: all is, since a
-                                 * collection has run */
-    yagot_idtable before;       /* on free-threaded builds: all that was there */
-    const void **labelled;      /* owned array, on free-threaded builds: addresses that a collection has labelled */
+    yagot_import_span *spans;   /* owned array: of imports whose objects have no labels yet */
+    size_t count, room;
+    PyObject *settled;          /* owned: the marker that the last span with labels ended with; or NULL */
+    /* on free-threaded builds: */
+    yagot_idtable before;       /* all that was there when the outermost began */
+    const void **labelled;      /* owned array: addresses that were labelled before it has ended */
     size_t labelled_count, labelled_room;
-    PyObject *ended;            /* owned; a marker again: what is behind it was made after the window's last import; or
-                                 * NULL */
-    uint32_t ended_label;       /* that import's label */
 } yagot_imports;
 
 /* Replaces the functions by the method _on_import of an object, which is given the original first; gives those back
@@ -42,19 +46,18 @@ int yagot_imports_install(yagot_imports *imports, PyObject *object);
 int yagot_imports_remove(yagot_imports *imports);
 int yagot_imports_traverse(yagot_imports *imports, visitproc visit, void *arg);
 void yagot_imports_clear(yagot_imports *imports);
-/* Labels what an import under way has made so far, if there is one: a collection is about to run. -1 with an exception
- * set. */
-int yagot_imports_label(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
-/* To be called before a collection: takes the label from what has been made since the last import, at the address of
- * something that the import had made. -1 with an exception set. */
-int yagot_imports_settle(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc);
-/* The same where labels are read for the last time, or change: without the marker, an object that nobody expects. */
-int yagot_imports_end(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc);
+/* Labels what imports have made since labels were last put, also one that is under way; takes the label from what has
+ * been made since, at the address of something that an import had made. To be called before a collection, and where the
+ * window changes: all have the same label. The namespace that code is executed in is the import's, also if the test has
+ * made it, with module_from_spec(). -1 with an exception set. */
+int yagot_imports_settle(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
+/* The same where labels are read for the last time, or change: without the last marker, an object that nobody
+ * expects. */
+int yagot_imports_end(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
 void yagot_imports_fini(yagot_imports *imports);
-/* To be called before and after an original, with the namespace that it executes code in, or NULL; both keep an
- * exception that is set. */
-void yagot_imports_enter(yagot_imports *imports, PyObject *namespace, yagot_labels *labels, yagot_gc *gc,
-                         uint32_t label);
+/* To be called before an original, with the namespace that it executes code in, or NULL, and after it, with the label
+ * of what it has made; both keep an exception that is set. */
+void yagot_imports_enter(yagot_imports *imports, PyObject *namespace, yagot_gc *gc);
 void yagot_imports_leave(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
 
 #endif

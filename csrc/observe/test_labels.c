@@ -22,17 +22,18 @@ yagot_labels_forget(yagot_labels *labels)
     return 0;
 }
 
-/* Which labels stay as they are: one, and those of what was made in a window; 0: none. */
+/* Which labels stay as they are: those of some origins in one window, and maybe YAGOT_REPORTED. */
 typedef struct {
-    uint32_t label, window;
+    uint32_t window;
+    unsigned origins;           /* a bit for each */
+    bool reported;
 } kept;
 
 static bool
 is_kept(const kept *except, uint32_t label)
 {
-    uint32_t origin = yagot_label_origin(label);
-    bool made = yagot_label_window(label) == except->window && (origin == YAGOT_TEST || origin == YAGOT_IMPORT);
-    return label != 0 && (label == except->label || made);
+    bool made = yagot_label_window(label) == except->window && except->origins >> yagot_label_origin(label) & 1;
+    return label != 0 && (made || (except->reported && label == YAGOT_REPORTED));
 }
 
 /* What passes for old gets none: an address may have kept that of another object. */
@@ -63,13 +64,20 @@ put_young(yagot_labels *labels, yagot_gc *gc, uint32_t label, const kept *except
 }
 
 int
-yagot_labels_put_young(yagot_labels *labels, yagot_gc *gc, uint32_t label, uint32_t except)
+yagot_labels_put_young(yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
-    return put_young(labels, gc, label, &(kept){.label = except});
+    const unsigned imports = 1u << YAGOT_IMPORT | 1u << YAGOT_IMPORT_BEFORE;
+    return put_young(labels, gc, label, &(kept){yagot_label_window(label), imports, false});
+}
+
+int
+yagot_labels_unlabel_births(yagot_labels *labels, yagot_gc *gc)
+{
+    return put_young(labels, gc, 0, &(kept){labels->test, 1u << YAGOT_IMPORT, false});
 }
 
 int
 yagot_labels_unlabel_young(yagot_labels *labels, yagot_gc *gc, uint32_t window)
 {
-    return put_young(labels, gc, 0, &(kept){.label = YAGOT_REPORTED, .window = window});
+    return put_young(labels, gc, 0, &(kept){window, 1u << YAGOT_TEST | 1u << YAGOT_IMPORT, true});
 }

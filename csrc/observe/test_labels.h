@@ -79,8 +79,12 @@ yagot_labels_get(yagot_labels *labels, const void *address)
 }
 
 int yagot_labels_put(yagot_labels *labels, const void *address, uint32_t label);
-/* Labels what is in the younger generations, but for what has the label `except`. */
-int yagot_labels_put_young(yagot_labels *labels, yagot_gc *gc, uint32_t label, uint32_t except);
+/* Labels what is in the younger generations, but for what has a label of an import before or in the same window, which
+ * may have been paused. */
+int yagot_labels_put_young(yagot_labels *labels, yagot_gc *gc, uint32_t label);
+/* Takes from what is in the younger generations all labels but those of imports in the window that is open: births must
+ * not pass for what an earlier test has left, whose label their address may have kept. */
+int yagot_labels_unlabel_births(yagot_labels *labels, yagot_gc *gc);
 /* Takes from what is in the younger generations all labels but those of what was made in this window. */
 int yagot_labels_unlabel_young(yagot_labels *labels, yagot_gc *gc, uint32_t window);
 /* Nothing has a label any more. */
