@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeGuard
 
 from yagot import __builtins__ as __builtins__
 from yagot.explain.source import (
     ADDING,
     Function,
+    Method,
     Place,
     Source,
     decorators,
@@ -127,11 +128,31 @@ def as_written(cls: ast.ClassDef, attribute: str, text: str) -> str:
     return re.sub(rf"(?:(?<=self\.)|(?<=`\.)){attribute}\b", written(cls, attribute), text)
 
 
+@remembered
+def _naming(cls: ast.ClassDef) -> Mapping[str, Sequence[Method]]:
+    """The methods of a class, in order, by what they mention as an attribute or a text."""
+    found: dict[str, list[Method]] = {}
+    for method in methods(cls):
+        nodes = nodes_of(method, nested=True)
+        names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        names |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        for name in names:
+            found.setdefault(name, []).append(method)
+    return found
+
+
+def _methods_with(cls: ast.ClassDef, attribute: str) -> list[Method]:
+    """The methods of a class that mention an attribute."""
+    naming = _naming(cls)
+    found = dict.fromkeys([*naming.get(attribute, ()), *naming.get(unmangled(attribute), ())])
+    return sorted(found, key=lambda method: method.lineno)
+
+
 @gathered
 def own_setters(source: Source, cls: ast.ClassDef, attribute: str, item: bool) -> Iterator[Place]:
     """Where the methods of a class store in ``self.attribute``, functions inside them included."""
     attribute = written(cls, attribute)
-    for method in methods(cls):
+    for method in _methods_with(cls, attribute):
         me = (parameters(method) or [""])[0]
         for node in nodes_of(method, nested=True):
             value = _stored(node, attribute, me, item)
@@ -191,7 +212,7 @@ def field(source: Source, cls: ast.ClassDef, attribute: str) -> Place | None:
 def releases(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
     """Public methods of a class that set the attribute to None, delete or empty it."""
     attribute = written(cls, attribute)
-    for method in methods(cls):
+    for method in _methods_with(cls, attribute):
         if method.name.startswith("_") or len(parameters(method)) != 1 or decorators(method):
             continue
         me = parameters(method)[0]
@@ -221,7 +242,7 @@ _READING = (
 def is_handed_out(cls: ast.ClassDef, attribute: str) -> bool:
     """Does a method give what is in the attribute itself to somebody who may keep it: return, pass or assign it?"""
     attribute = written(cls, attribute)
-    for method in methods(cls):
+    for method in _methods_with(cls, attribute):
         me = (parameters(method) or [""])[0]
         for node in nodes_of(method, nested=True):
             given: list[ast.expr | None] = []
@@ -238,7 +259,7 @@ def is_handed_out(cls: ast.ClassDef, attribute: str) -> bool:
 def removers(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
     """Methods of a class that take one item out of the attribute's container: ``unsubscribe``."""
     attribute = written(cls, attribute)
-    for method in methods(cls):
+    for method in _methods_with(cls, attribute):
         if method.name.startswith("_") or len(parameters(method)) < 2:
             continue
         me = parameters(method)[0]
@@ -259,7 +280,7 @@ def _takes_out(node: ast.AST, attribute: str, owner: str) -> bool:
 def reads(cls: ast.ClassDef, attribute: str) -> Iterator[tuple[Function, ast.Attribute]]:
     """Where the methods of a class read the attribute."""
     attribute = written(cls, attribute)
-    for method in methods(cls):
+    for method in _methods_with(cls, attribute):
         for node in nodes_of(method, nested=True):
             if isinstance(node, ast.Attribute) and node.attr == attribute and isinstance(node.ctx, ast.Load):
                 yield method, node

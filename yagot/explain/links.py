@@ -225,11 +225,7 @@ class Cycle:
         name = self.test.function if self.test is not None else ""
         if not any(name in source.named for source in sources):
             return None
-        functions, mentioned = _run_for_any(*sources)
-        found, names = set(functions), set(mentioned)
-        if name not in names:
-            _add_named(sources, {name}, found, names)
-        return found
+        return _run_by(*sources, name=name)
 
     def function(self, link: Link) -> tuple[Source, Function] | None:
         """The source of a link's frame or function."""
@@ -325,6 +321,17 @@ def _run_for_any(source: Source, *others: Source) -> tuple[Set[Function], Set[st
         names |= each.unasked_names
     _add_named((source, *others), names, found, names)
     return found, names
+
+
+@remembered
+def _run_by(source: Source, *others: Source, name: str) -> Set[Function]:
+    """Those that a test's function of a name may run."""
+    functions, mentioned = _run_for_any(source, *others)
+    if name in mentioned:
+        return functions
+    found, names = set(functions), set(mentioned)
+    _add_named((source, *others), {name}, found, names)
+    return found
 
 
 def _add_named(sources: Sequence[Source], more: Set[str], found: set[Function], names: set[str]) -> None:

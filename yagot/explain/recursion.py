@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from yagot import __builtins__ as __builtins__
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, Link
 from yagot.explain.snippets import guarded
-from yagot.explain.source import SHOWN, Function, Place, Source, first_line, names_in, nodes_of, parameters
+from yagot.explain.source import (
+    SHOWN,
+    Function,
+    Place,
+    Source,
+    first_line,
+    names_in,
+    nodes_of,
+    parameters,
+    remembered,
+)
 from yagot.originals import ast
+
+
+@remembered
+def _around(source: Source) -> Mapping[Function, Sequence[Function]]:
+    """The functions that each function of a file is in."""
+    around: dict[Function, list[Function]] = {}
+    for _, outer in source.functions:
+        for node in nodes_of(outer, nested=True):
+            if isinstance(node, Function):
+                around.setdefault(node, []).append(outer)
+    return around
+
+
+@remembered
+def _bound_in(function: Function) -> Set[str]:
+    """The names that a function binds."""
+    names = {n.name for n in nodes_of(function) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return names | _own_names(function)
 
 
 def _bound_outside(source: Source, function: Function) -> set[str]:
     """The names that enclosing functions bind."""
-    names: set[str] = set()
-    for _, outer in source.functions:
-        inside = outer is not function and any(node is function for node in nodes_of(outer, nested=True))
-        if inside:
-            names |= set(parameters(outer))
-            names |= {n.id for n in nodes_of(outer) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-            names |= {n.name for n in nodes_of(outer) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
-    return names
+    return {name for outer in _around(source).get(function, ()) for name in _bound_in(outer)}
 
 
 def _own_names(function: Function) -> set[str]:
@@ -88,27 +109,54 @@ def _is_compared(function: Function) -> bool:
 
 def _group(source: Source, function: Function) -> list[Function]:
     """The functions of one function that refer to this one, as it does to them, in their order, and itself."""
-    nodes = nodes_of(_outer(source, function) or function)
-    inside = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    names = {node.name: node for node in inside}
-    to = {node.name: names.keys() & names_in(node) - {node.name} for node in inside}
+    inside, to, back = _references(_outer(source, function) or function)
     name = getattr(function, "name", "")
+    names = _reached(name, to) & _reached(name, back)
+    group = [node for each in names & inside.keys() for node in inside[each]]
+    return sorted(group, key=lambda node: (node.lineno, node.col_offset)) or [function]
 
-    def reached(start: str) -> set[str]:
-        seen, pending = {start}, [start]
-        while pending:
-            new = to.get(pending.pop(), set()) - seen
-            seen |= new
-            pending += new
-        return seen
 
-    return [node for node in inside if name in reached(node.name) and node.name in reached(name)] or [function]
+_Names = Mapping[str, Set[str]]
+
+
+@remembered
+def _references(outer: Function) -> tuple[Mapping[str, Sequence[Function]], _Names, _Names]:
+    """The functions in a function by their names, and which of these names each refers to, and is referred to by."""
+    inside: dict[str, list[Function]] = {}
+    for node in nodes_of(outer):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            inside.setdefault(node.name, []).append(node)
+    to = {name: inside.keys() & names_in(nodes[-1]) - {name} for name, nodes in inside.items()}
+    back: dict[str, set[str]] = {}
+    for name, others in to.items():
+        for other in others:
+            back.setdefault(other, set()).add(name)
+    return inside, to, back
+
+
+def _reached(start: str, to: _Names) -> set[str]:
+    seen, pending = {start}, [start]
+    while pending:
+        new = to.get(pending.pop(), set()) - seen
+        seen |= new
+        pending += new
+    return seen
+
+
+@remembered
+def _outers(source: Source) -> Mapping[Function, Function]:
+    """The function that each function is made in."""
+    outers: dict[Function, Function] = {}
+    for _, outer in source.functions:
+        for node in nodes_of(outer):
+            if isinstance(node, Function):
+                outers.setdefault(node, outer)
+    return outers
 
 
 def _outer(source: Source, function: Function) -> Function | None:
     """The function that another one is made in."""
-    functions = (outer for _, outer in source.functions if outer is not function)
-    return next((outer for outer in functions if any(node is function for node in nodes_of(outer))), None)
+    return _outers(source).get(function)
 
 
 def _rebinds(function: Function) -> bool:
@@ -117,11 +165,15 @@ def _rebinds(function: Function) -> bool:
 
 def _has_attributes(source: Source, function: Function) -> bool:
     """Are there attributes of the function itself: ``wrapper.calls = 0``? A method cannot have them."""
-    name, outer = getattr(function, "name", ""), _outer(source, function)
-    return any(
-        isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
-        for node in (nodes_of(outer, nested=True) if outer is not None else ())
-    )
+    outer = _outer(source, function)
+    return outer is not None and getattr(function, "name", "") in _with_attributes(outer)
+
+
+@remembered
+def _with_attributes(function: Function) -> Set[str]:
+    """The names of which a function mentions attributes."""
+    values = (node.value for node in nodes_of(function, nested=True) if isinstance(node, ast.Attribute))
+    return {value.id for value in values if isinstance(value, ast.Name)}
 
 
 def _shared(source: Source, functions: Sequence[Function]) -> list[str]:

@@ -16,7 +16,8 @@ from yagot import __builtins__ as __builtins__
 from yagot import _core
 from yagot.originals import ast, os, tokenize
 
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Method: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+Function: TypeAlias = Method | ast.Lambda
 LONGEST = 2_000_000
 """Larger files are not read."""
 ADDING = ("append", "add", "insert", "appendleft", "setdefault", "extend", "put", "push", "enter_context")
@@ -139,6 +140,8 @@ class Source:
         self._classes: dict[str, list[ast.ClassDef]] = {}
         self._functions: dict[ast.stmt, list[tuple[str, Function]]] = {}
         self._qualified: dict[Function, str] = {}
+        self._at: dict[int, list[Function]] = {}
+        """The functions by their first lines."""
         for number, line in enumerate(self.lines):
             if top := _TOP.match(line):
                 self._names.setdefault(top[1] or "@", []).append(number)
@@ -167,7 +170,7 @@ class Source:
         pieces = [self._piece(number) for number in range(len(self._starts))] if self._parsed else [None]
         if None in pieces:
             self._starts, self._parsed = [0], {}
-            self._classes, self._functions, self._qualified, self.answers = {}, {}, {}, {}
+            self._classes, self._functions, self._qualified, self._at, self.answers = {}, {}, {}, {}, {}
             pieces = [self._piece(0)]
         return [statement for piece in pieces for statement in piece or ()]
 
@@ -176,7 +179,9 @@ class Source:
         for statement in statements:
             if statement not in self._functions:
                 found = self._functions[statement] = _functions_in(statement)
-                self._qualified.update((function, name) for name, function in found)
+                for name, function in found:
+                    self._qualified[function] = name
+                    self._at.setdefault(first_line(function), []).append(function)
         return [pair for statement in statements for pair in self._functions[statement]]
 
     def text(self, node: ast.AST) -> str:
@@ -233,27 +238,23 @@ class Source:
         """The class that a function is a method of, or empty."""
         if function is None:
             return ""
-        self._functions_in(self._pieces([function.lineno - 1]))
+        if function not in self._qualified:
+            self._functions_in(self._pieces([function.lineno - 1]))
         scope = self._qualified.get(function, "").rpartition(".")[0].rpartition(".")[2]
         return "" if scope == "<locals>" else scope
 
     def function(self, line: int, name: str) -> Function | None:
         """The function that begins at a line, its decorators included; functools.wraps() may have renamed it."""
-        others: list[Function] = []
-        for qualified, node in self._functions_in(self._pieces([line - 1])):
-            first = first_line(node)
-            if first == line and qualified.rpartition(".")[2] == name.rpartition(".")[2]:
-                return node
-            if first == line and not isinstance(node, ast.Lambda):
-                others.append(node)
-        return next(iter(others), None)
+        self._functions_in(self._pieces([line - 1]))
+        found = self._at.get(line, [])
+        same = (each for each in found if self._qualified[each].rpartition(".")[2] == name.rpartition(".")[2])
+        return next(same, next((each for each in found if not isinstance(each, ast.Lambda)), None))
 
     def class_(self, qualname: str, line: int = 0) -> ast.ClassDef | None:
         """The class of a qualified name; of several the one around a line, or else the first in the outermost block."""
         if qualname not in self._classes:
             lines = self._names.get(qualname.partition(".")[0], [])
-            found = list(_classes_in(self._pieces(lines), qualname)) or list(_classes_in(self.statements, qualname))
-            self._classes[qualname] = found
+            self._classes[qualname] = _classes(self._pieces(lines), qualname) or _classes(self.statements, qualname)
         found = self._classes[qualname]
         return next((cls for cls in found if is_around(cls, line)), next(iter(found), None))
 
@@ -287,22 +288,28 @@ def _functions_in(statement: ast.stmt) -> list[tuple[str, Function]]:
     return found
 
 
-def _classes_in(statements: Sequence[ast.stmt], qualname: str) -> Iterator[ast.ClassDef]:
-    """The classes of a qualified name, those of the outermost block first."""
-    pending: list[tuple[str, Sequence[ast.AST]]] = [("", statements)]
-    while pending:
-        prefix, block = pending.pop(0)
+@remembered
+def _classes_in(statement: ast.stmt) -> Mapping[str, Sequence[tuple[int, ast.ClassDef]]]:
+    """The classes by their qualified names, each with the number of the blocks around it, those in fewer first."""
+    found: dict[str, list[tuple[int, ast.ClassDef]]] = {}
+    pending: list[tuple[int, str, Sequence[ast.AST]]] = [(0, "", [statement])]
+    for depth, prefix, block in pending:
         for node in block:
             inner = prefix
             if isinstance(node, ast.ClassDef):
-                if prefix + node.name == qualname:
-                    yield node
+                found.setdefault(prefix + node.name, []).append((depth, node))
                 inner = f"{prefix}{node.name}."
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 inner = f"{prefix}{node.name}.<locals>."
-            if qualname.startswith(inner):
-                blocks = (getattr(node, name, []) for name in ("body", "handlers", "orelse", "finalbody", "cases"))
-                pending.extend((inner, inside) for inside in blocks if inside)
+            blocks = (getattr(node, name, []) for name in ("body", "handlers", "orelse", "finalbody", "cases"))
+            pending.extend((depth + 1, inner, inside) for inside in blocks if isinstance(inside, list) and inside)
+    return found
+
+
+def _classes(statements: Sequence[ast.stmt], qualname: str) -> list[ast.ClassDef]:
+    """The classes of a qualified name, those of the outermost block first."""
+    found = [pair for statement in statements for pair in _classes_in(statement).get(qualname, ())]
+    return [cls for _, cls in sorted(found, key=lambda pair: pair[0])]
 
 
 def _zipped(path: str) -> str:
@@ -421,7 +428,8 @@ def may_be_none(function: Function | None, name: str) -> bool:
     return any(a.arg == name and isinstance(d, ast.Constant) and d.value is None for a, d in pairs)
 
 
-def methods(cls: ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+@gathered
+def methods(cls: ast.ClassDef) -> Iterator[Method]:
     """The functions of a class's body."""
     for node in cls.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
