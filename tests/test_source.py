@@ -111,18 +111,20 @@ def test_what_sets_no_attribute(statement):
 
 
 def test_files_are_kept_up_to_a_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_KEPT", 100)
+    monkeypatch.setattr(module, "_KEPT", 200)
     monkeypatch.setattr(module, "_files", {})
     paths = [str(tmp_path / f"{name}.py") for name in "abc"]
     for path in paths:
-        Path(path).write_text(f"def {Path(path).stem}():\n    a.attribute = {'1 + ' * 3}1\n")
+        text = f"def {Path(path).stem}():\n    a.attribute = {'1 + ' * 3}1\n\nclass C:\n    def m(self): self.x = 1\n"
+        Path(path).write_text(text)
     first = module.read(paths[0])
     assert module.read(paths[0]) is first and module.read(paths[1]) is not None
     second = weakref.ref(module.read(paths[1]))
     setters(second(), "attribute", item=False)
+    cls = weakref.ref(second().class_("C"))
     assert module.read(paths[0]) is first  # asked for last, and now the second one goes
     module.read(paths[2])
-    assert second() is None
+    assert second() is None and cls() is None
     assert [*module._files] == [paths[0], paths[2]]
     Path(paths[2]).write_text("x = 1\n" * 100)
     module._files.pop(paths[2])

@@ -138,6 +138,7 @@ class Source:
         self.answers: dict[tuple[Any, ...], Any] = {}
         """See remembered()."""
         self._classes: dict[str, list[ast.ClassDef]] = {}
+        self._classes_of: dict[ast.stmt, Mapping[str, Sequence[tuple[int, ast.ClassDef]]]] = {}
         self._functions: dict[ast.stmt, list[tuple[str, Function]]] = {}
         self._qualified: dict[Function, str] = {}
         self._at: dict[int, list[Function]] = {}
@@ -170,7 +171,8 @@ class Source:
         pieces = [self._piece(number) for number in range(len(self._starts))] if self._parsed else [None]
         if None in pieces:
             self._starts, self._parsed = [0], {}
-            self._classes, self._functions, self._qualified, self._at, self.answers = {}, {}, {}, {}, {}
+            self._classes, self._classes_of, self.answers = {}, {}, {}
+            self._functions, self._qualified, self._at = {}, {}, {}
             pieces = [self._piece(0)]
         return [statement for piece in pieces for statement in piece or ()]
 
@@ -250,11 +252,20 @@ class Source:
         same = (each for each in found if self._qualified[each].rpartition(".")[2] == name.rpartition(".")[2])
         return next(same, next((each for each in found if not isinstance(each, ast.Lambda)), None))
 
+    def _classes_in(self, statements: Sequence[ast.stmt], qualname: str) -> list[ast.ClassDef]:
+        """The classes of a qualified name, those of the outermost block first."""
+        for statement in statements:
+            if statement not in self._classes_of:
+                self._classes_of[statement] = _classes_in(statement)
+        found = [pair for statement in statements for pair in self._classes_of[statement].get(qualname, ())]
+        return [cls for _, cls in sorted(found, key=lambda pair: pair[0])]
+
     def class_(self, qualname: str, line: int = 0) -> ast.ClassDef | None:
         """The class of a qualified name; of several the one around a line, or else the first in the outermost block."""
         if qualname not in self._classes:
-            lines = self._names.get(qualname.partition(".")[0], [])
-            self._classes[qualname] = _classes(self._pieces(lines), qualname) or _classes(self.statements, qualname)
+            pieces = self._pieces(self._names.get(qualname.partition(".")[0], []))
+            found = self._classes_in(pieces, qualname) or self._classes_in(self.statements, qualname)
+            self._classes[qualname] = found
         found = self._classes[qualname]
         return next((cls for cls in found if is_around(cls, line)), next(iter(found), None))
 
@@ -288,7 +299,6 @@ def _functions_in(statement: ast.stmt) -> list[tuple[str, Function]]:
     return found
 
 
-@remembered
 def _classes_in(statement: ast.stmt) -> Mapping[str, Sequence[tuple[int, ast.ClassDef]]]:
     """The classes by their qualified names, each with the number of the blocks around it, those in fewer first."""
     found: dict[str, list[tuple[int, ast.ClassDef]]] = {}
@@ -304,12 +314,6 @@ def _classes_in(statement: ast.stmt) -> Mapping[str, Sequence[tuple[int, ast.Cla
             blocks = (getattr(node, name, []) for name in ("body", "handlers", "orelse", "finalbody", "cases"))
             pending.extend((depth + 1, inner, inside) for inside in blocks if isinstance(inside, list) and inside)
     return found
-
-
-def _classes(statements: Sequence[ast.stmt], qualname: str) -> list[ast.ClassDef]:
-    """The classes of a qualified name, those of the outermost block first."""
-    found = [pair for statement in statements for pair in _classes_in(statement).get(qualname, ())]
-    return [cls for _, cls in sorted(found, key=lambda pair: pair[0])]
 
 
 def _zipped(path: str) -> str:
