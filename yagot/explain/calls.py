@@ -58,6 +58,7 @@ class Keeper(NamedTuple):
     owners: Sequence[Owner]
 
 
+@gathered
 def functions_of_test(cycle: Cycle) -> Iterator[tuple[Source, Function]]:
     """The function of the test, and what sets it up: ``setUp`` of its class, the fixtures that it names."""
     test = cycle.test
@@ -147,6 +148,7 @@ def _handing_out(source: Source, name: str) -> Iterator[tuple[str, str]]:
             yield source.class_of(function), function.name
 
 
+@remembered
 def _makers(cycle: Cycle, name: str) -> set[str]:
     """A class and the functions that make such objects: those of modules, and methods of the test's class."""
     tests = {(source.path, source.class_of(function)) for source, function in functions_of_test(cycle)}
@@ -167,9 +169,10 @@ def owners(cycle: Cycle, link: Link) -> list[Owner]:
     return []
 
 
+@remembered
 def _owners_of(cycle: Cycle, name: str, path: str) -> list[Owner]:
     """By what the test has objects of a class."""
-    makers, functions = _makers(cycle, name), list(functions_of_test(cycle))
+    makers, functions = _makers(cycle, name), functions_of_test(cycle)
     found = [
         Owner(variable, path, Place(source, statement, function))
         for source, function in functions

@@ -208,7 +208,8 @@ class Cycle:
         """The link before."""
         return self.links[self.links.index(link) - 1]
 
-    def sources(self) -> list[Source]:
+    @remembered
+    def sources(self) -> Sequence[Source]:
         """The files of the cycle, those of the bases of its classes, and that of the test."""
         paths = dict.fromkeys(link.file for link in self.links if self.edits(link.file))
         instances = (link for link in self.links if link.source["kind"] == "instance")

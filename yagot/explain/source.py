@@ -33,8 +33,8 @@ _KEPT = 4_000_000
 
 
 def remembered(question: Callable[Concatenate[Any, _P], _T]) -> Callable[Concatenate[Any, _P], _T]:
-    """It is asked once of a file, or of a node of one: many rules ask it, of many cycles. The answer is kept there, and
-    goes with it."""
+    """It is asked once of a file, a node of one, or a cycle: many rules ask it, many times. The answer is kept there,
+    and goes with it."""
 
     @functools.wraps(question)
     def answer(of: Any, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
