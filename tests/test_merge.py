@@ -15,6 +15,7 @@ from lxml import etree
 from yagot import _core
 from yagot.__main__ import main
 from yagot.commands.merge import merge
+from yagot.files import UnusablePath
 
 
 def report(*suites, root=True):
@@ -183,6 +184,16 @@ def test_what_fails_in_a_case_within_a_case_is_counted(files, tmp_path):
     assert len(suite.findall("testcase/testcase/testcase")) == 4
 
 
+def test_what_fails_in_a_suite_within_a_case_is_counted(files, tmp_path):
+    out = str(tmp_path / "out.xml")
+    inner = '<testsuite name="in"><testcase classname="C" name="m">{}</testcase>{}</testsuite>'
+    cases = (("<error/>", ""), ("", "<failure/>"), ("", "<properties><error/></properties>"))
+    merge(files(a=report(("s", [("C", str(n), inner.format(*case)) for n, case in enumerate(cases)]))), out)
+    suite = etree.parse(out).getroot()[0]
+    assert [suite.get(name) for name in ("tests", "failures", "errors")] == ["3", "1", "1"]
+    assert len(suite.findall("testcase/testsuite/testcase")) == 3
+
+
 def test_nested_suites_properties_and_output_survive(files, tmp_path, schema):
     out = str(tmp_path / "out.xml")
     inputs = files(
@@ -211,6 +222,14 @@ def test_split_by_cases_and_bytes(files, tmp_path):
         for part in parts:
             root = etree.parse(str(part)).getroot()
             assert int(root.get("tests")) == len(list(root.iter("testcase"))) <= 4
+
+
+def test_no_parts_beside_what_is_no_file(files, tmp_path, capfd):
+    inputs = files(a=report(("s", [("C", "one", ""), ("C", "two", "")])))
+    for name in ("/dev/stdout", "/dev/null"):
+        with pytest.raises(UnusablePath, match=f"cannot write {name} in parts: it is not a file"):
+            merge(inputs, name, split_cases=1)
+    assert capfd.readouterr().out == "" and not os.path.exists("/dev/null.2")
 
 
 def test_what_other_writers_write(project, tmp_path, schema):

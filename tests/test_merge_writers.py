@@ -95,6 +95,7 @@ def test_times(tmp_path, capsys):
     assert total("1.5e-1", "+2", " 1 ") == (3.15, ["1.5e-1", "+2", " 1 "])
     assert total("1,5e-01", "2,5E+0", "1e-1") == (2.75, ["1.5e-01", "2.5E+0", "1e-1"])
     assert total("", "NaN", "Infinity", "-1") == (0.0, ["", "NaN", "Infinity", "-1"])
+    assert total("-0,5", "-12 ms", "+1,5") == (1.5, ["-0.5", "-0.012", "1.5"])
     assert "warning" not in capsys.readouterr().err
     assert total("1,234", "fast", "0.5", "PT", "1:2") == (0.5, ["1,234", "fast", "0.5", "PT", "1:2"])
     error = capsys.readouterr().err
@@ -102,6 +103,38 @@ def test_times(tmp_path, capsys):
     assert total("1,234", "0,5") == (1.734, ["1.234", "0.5"])  # a decimal comma elsewhere in the file says it
     assert total("1,234", "2,345.5") == (3579.5, ["1234", "2345.5"])
     assert total("1,234", "2,345.5", "0,5")[1] == ["1,234", "2345.5", "0.5"]
+
+
+def test_what_output_says_of_times_is_not_the_files(tmp_path, capsys):
+    """Nor are other attributes; and the file's encoding does not matter."""
+
+    def written(case, encoding="utf-8"):
+        path, out = tmp_path / "in.xml", tmp_path / "out.xml"
+        text = f'<?xml version="1.0" encoding="{encoding}"?><testsuite name="s"><testcase name="t" time="1,234">'
+        path.write_bytes(f"{text}{case}</testcase></testsuite>".encode(encoding))
+        assert merge([str(path)], str(out)) == 0
+        return ET.parse(out).getroot()[0][0].get("time")
+
+    others = ('<system-out>time="0,5"</system-out>', '<system-out><![CDATA[<testcase time="0,5"/>]]></system-out>',
+              '<!-- time="0,5" -->', '<x uptime="0,5"/>')  # fmt: skip
+    assert [written(other) for other in others] == ["1,234"] * 4
+    assert capsys.readouterr().err.count("1 time of unclear meaning") == 4
+    assert [written("</testcase><testcase\n time = '0,5'>", e) for e in ("utf-8", "utf-16")] == ["1.234"] * 2
+
+
+def test_counters_in_odd_forms(tmp_path, capsys):
+    """A report is not green because its counter has a blank or a comma."""
+
+    def counted(*values):
+        path, out = tmp_path / "in.xml", tmp_path / "out.xml"
+        suites = (f'<testsuite name="{n}" failures="{value}"/>' for n, value in enumerate(values))
+        path.write_text(f"<testsuites>{''.join(suites)}</testsuites>")
+        assert merge([str(path)], str(out)) == 0
+        return [int(suite.get("failures")) for suite in ET.parse(out).getroot()]
+
+    assert counted(" 2 ", "+3", "4.0", "1,234", "1,234,567", "0005", "2.00", "10") == [2, 3, 4, 1234, 1234567, 5, 2, 10]
+    assert "of 8 suites are kept" in capsys.readouterr().err
+    assert counted("", " ", "+", "one", "-1", "0x10", "1.5", "12,34", ",123", "1234,567", "1,", "1" * 11) == [0] * 12
 
 
 def test_higher_counters_stay_and_are_warned_of(tmp_path, capsys):

@@ -40,22 +40,48 @@ yagot_attribute_is(const yagot_attribute *attribute, const char *const *values)
     return false;
 }
 
+static bool
+is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* A number's decimals that say nothing, as in 2.0, are left out. */
+static size_t
+without_zeros(const char *text, size_t size)
+{
+    size_t point = size;
+    while (point > 0 && text[point - 1] == '0') {
+        point--;
+    }
+    return point > 1 && point < size && text[point - 1] == '.' ? point - 1 : size;
+}
+
 int64_t
 yagot_attribute_number(const yagot_attribute *attribute)
 {
-    size_t size = yagot_attribute_size(attribute);
-    int64_t number = 0;
-    if (size == 0 || size > 10) {
-        return -1;
+    const char *text = yagot_attribute_value(attribute), *end = text + yagot_attribute_size(attribute);
+    while (text < end && is_blank(*text)) {
+        text++;
     }
-    for (size_t i = 0; i < size; i++) {
-        char c = yagot_attribute_value(attribute)[i];
-        if (c < '0' || c > '9') {
+    while (end > text && is_blank(end[-1])) {
+        end--;
+    }
+    text += text < end && *text == '+';
+    end = text + without_zeros(text, (size_t)(end - text));
+    int64_t number = 0;
+    size_t digits = 0, left = (size_t)(end - text);
+    bool grouped = memchr(text, ',', left) != NULL;
+    for (; text < end; text++, left--) {
+        if (*text == ',' && digits > 0 && left % 4 == 0) {
+            continue;                       /* between thousands, as in 1,234 */
+        }
+        if (*text < '0' || *text > '9' || ++digits > 10 || (grouped && left % 4 == 0)) {
             return -1;
         }
-        number = number * 10 + (c - '0');
+        number = number * 10 + (*text - '0');
     }
-    return number;
+    return digits > 0 ? number : -1;
 }
 
 bool

@@ -233,12 +233,12 @@ finish_record(yagot_reading *r)
 
 /* -- events --------------------------------------------------------------------------------------- */
 
-/* Some writers put the cases that belong to a case into it: their results are its own. */
+/* Some writers put the cases that belong to a case into it, or suites of them: their results are its own. */
 static void
 copy_start(yagot_reading *r, const char *name, const yagot_attributes *attributes)
 {
     bool in_case = r->in.level == r->innermost_case + 1;
-    if (in_case && strcmp(name, "testcase") == 0) {
+    if (in_case && (strcmp(name, "testcase") == 0 || strcmp(name, "testsuite") == 0)) {
         r->innermost_case++;
     }
     else if (in_case && r->kind < YAGOT_OUTCOMES && !r->wrapped) {

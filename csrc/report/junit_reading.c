@@ -2,6 +2,7 @@
 #include "report/junit_reading.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* The names of counters, in the order of YAGOT_TESTS and so on. */
 static const char *const counter_names[YAGOT_COUNTERS] = {"tests", "failures", "errors", "skipped", "disabled"};
@@ -27,6 +28,48 @@ yagot_add_prefixed(yagot_text *text, const char *prefix, const char *name, size_
     yagot_text_add_bytes(text, name, size);
 }
 
+/* -- times ---------------------------------------------------------------------------------------- */
+
+static void
+learn_start(yagot_xmlin *in, const char *Py_UNUSED(name), const yagot_attribute *all, int count)
+{
+    const yagot_attributes attributes = {.all = all, .count = count};
+    const yagot_attribute *time = yagot_attribute_find(&attributes, "time");
+    (void)yagot_time_read(yagot_attribute_value(time), yagot_attribute_size(time), in->context);
+}
+
+static void
+ignore_end(yagot_xmlin *Py_UNUSED(in), const char *Py_UNUSED(name))
+{
+}
+
+static void
+ignore_text(yagot_xmlin *Py_UNUSED(in), const char *Py_UNUSED(text), size_t Py_UNUSED(size))
+{
+}
+
+/* Reads the file once more, from its beginning: what are commas in the times of its elements? Tells nothing of a file
+ * that can be read only once. */
+static void
+learn_commas(yagot_reading *r)
+{
+    static const yagot_xml_events events = {learn_start, ignore_end, ignore_text};
+    off_t at = lseek(r->in.file, 0, SEEK_CUR);
+    yagot_xmlin *in = at < 0 ? NULL : PyMem_RawCalloc(1, sizeof *in);
+    if (in == NULL) {
+        return;
+    }
+    in->context = &r->commas;
+    in->events = &events;
+    in->file = r->in.file;
+    if (lseek(in->file, 0, SEEK_SET) == 0) {
+        (void)yagot_xmlin_read(in);         /* whatever is wrong with the file is told once it is reached */
+        PyErr_Clear();
+    }
+    (void)lseek(in->file, at, SEEK_SET);
+    PyMem_RawFree(in);
+}
+
 yagot_time
 yagot_reading_time(yagot_reading *r, const yagot_attribute *attribute, const char *whose)
 {
@@ -35,7 +78,7 @@ yagot_reading_time(yagot_reading *r, const yagot_attribute *attribute, const cha
     yagot_time time = yagot_time_read(value, size, &r->commas);
     if (time.kind == YAGOT_TIME_UNCLEAR && !r->scanned) {
         r->scanned = true;
-        r->commas |= yagot_time_commas(r->in.file);
+        learn_commas(r);
         time = yagot_time_read(value, size, &r->commas);
     }
     if (time.kind == YAGOT_TIME_UNCLEAR) {

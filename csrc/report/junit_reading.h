@@ -28,7 +28,7 @@ typedef struct {
     yagot_opened open[YAGOT_DEEPEST_SUITE + 1];         /* the suites around the place that is read; first the root */
     uint32_t depth;
     uint32_t skipped, copied, properties;   /* the level of an element that is left out, written again, read; or 0 */
-    uint32_t innermost_case;    /* the level of the test case that the reader is in, within the one that is copied */
+    uint32_t innermost_case;    /* the level of the test case, or suite, that the reader is in, within the one copied */
     uint32_t loose;                         /* the suite of test cases that have none; or 0 */
     yagot_text loose_name;
     bool foreign, any;                      /* the root is not JUnit's; there was a suite or a test case */

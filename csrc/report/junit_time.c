@@ -5,7 +5,6 @@
 
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 /* A time in ASCII, without white space around it; separators of other alphabets are space and apostrophe. */
 typedef struct {
@@ -217,6 +216,27 @@ read_number(const char *text, yagot_time *time, unsigned *commas)
     return false;
 }
 
+/* With a sign or without: a clock that was set back makes -0,001. What is less than nothing does not count. */
+static bool
+read_signed(const char *text, yagot_time *time, unsigned *commas)
+{
+    bool negative = *text == '-';
+    text += negative || *text == '+';
+    if (!is_digit(*text) || !read_number(text, time, commas)) {
+        return false;
+    }
+    if (negative) {
+        size_t size = strlen(time->plain);
+        if (size + 1 == sizeof time->plain) {
+            return false;
+        }
+        memmove(time->plain + 1, time->plain, size + 1);
+        time->plain[0] = '-';
+        time->milliseconds = 0;
+    }
+    return true;
+}
+
 /* -- other forms ---------------------------------------------------------------------------------- */
 
 /* A number at the text's start, with a decimal point or comma; what is behind it is stored. -1 if there is none. */
@@ -332,45 +352,8 @@ yagot_time_read(const char *text, size_t size, unsigned *commas)
         time.kind = YAGOT_TIME_OTHER;
         *yagot_put_seconds(time.plain, time.milliseconds, 1) = '\0';
     }
-    else if (read_exponent(plain.text, &time, commas)
-             || (is_digit(plain.text[0]) && read_number(plain.text, &time, commas))) {
+    else if (read_exponent(plain.text, &time, commas) || read_signed(plain.text, &time, commas)) {
         time.kind = YAGOT_TIME_OTHER;
     }
     return time;
-}
-
-/* -- a whole file --------------------------------------------------------------------------------- */
-
-/* Learns from each time="…" of some bytes. */
-static void
-learn(const char *bytes, const char *end, unsigned *commas)
-{
-    static const char mark[] = "time=";
-    const size_t size = sizeof mark - 1;
-    while (bytes < end) {
-        const char *found = memmem(bytes, (size_t)(end - bytes), mark, size);
-        if (found == NULL || end - found <= (ptrdiff_t)size + 1) {
-            return;
-        }
-        bytes = found + size + 1;
-        const char *close = memchr(bytes, found[size], (size_t)(end - bytes));
-        if (close != NULL) {
-            (void)yagot_time_read(bytes, (size_t)(close - bytes), commas);
-        }
-    }
-}
-
-unsigned
-yagot_time_commas(int file)
-{
-    enum { STEP = 1 << 15, OVERLAP = YAGOT_LONGEST_TIME + 8 };
-    char bytes[STEP + OVERLAP];
-    unsigned commas = 0;
-    off_t at = 0;
-    ssize_t got;
-    while ((got = pread(file, bytes, sizeof bytes, at)) > 0) {
-        learn(bytes, bytes + got, &commas);
-        at += STEP;
-    }
-    return commas;
 }

@@ -28,7 +28,5 @@ typedef struct {
 
 /* Reads a time. `commas` says what commas were in this file, and learns from this time. */
 yagot_time yagot_time_read(const char *text, size_t size, unsigned *commas);
-/* What the commas in the times of a whole file are; 0 if the file cannot be read at an offset. */
-unsigned yagot_time_commas(int file);
 
 #endif

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from yagot import __builtins__ as __builtins__
 from yagot import _core
 from yagot.errors import say
-from yagot.files import Output
+from yagot.files import Output, UnusablePath
 from yagot.originals import os
 from yagot.report.wording import plural
 
@@ -54,7 +54,10 @@ def write(merger: _core.JUnitMerger, path: str, cases: int = 0, size: int = 0) -
     """Writes the report, in parts if it must be; a part is complete before it has its name. Raises UnusablePath."""
     written = []
     for part in _numbered(path):
-        more = Output(part).fill(lambda file: merger.write(file, NAME, cases, size))
+        output = Output(part)
+        if (cases or size) and not output.is_file:
+            raise UnusablePath(f"cannot write {output.shown} in parts: it is not a file")
+        more = output.fill(lambda file: merger.write(file, NAME, cases, size))
         written.append(part)
         if not more:
             return written
