@@ -232,11 +232,14 @@ def _again(method: Function, node: ast.Call, taking: str, owner: Link) -> str:
 
 
 def _tree(cycle: Cycle, links: Sequence[Link]) -> Advice | None:
-    """Objects of a class whose items are of the same one, and know it: the topmost takes all apart."""
+    """Objects of a class whose items are of the same one, and know it: the topmost takes all apart. Where the items
+    themselves lead back, as in a graph, there is no topmost, and taking apart would not end."""
     for link in links:
         classes = cycle.classes(link)
         same = [cls for _, cls in classes if any(cls is other for _, other in cycle.classes(cycle.after(link)))]
         if not link.is_item or link.inner not in (("list",), ("dict",), ("set",)) or len(cycle.links) != 2 or not same:
+            continue
+        if cycle.after(link).attribute == link.attribute:
             continue
         place = _telling(cycle, link)
         home = same[0]

@@ -158,11 +158,13 @@ class _Calls:
 
     def _passed(self, func: ast.expr, call: ast.Call, parents: dict[ast.AST, ast.AST]) -> _Verdict:
         """An argument: whoever gets it as a parameter of the weak reference holds it no longer."""
+        if self._by_parameter and _name(func) in self._setting:
+            return False
         if isinstance(func, ast.Attribute) and func.attr in ADDING:
             return Kept()
         if _name(func) == self._holder:
             return False if self._by_parameter else None
-        return False if self._by_parameter and _name(func) in self._setting else Kept()
+        return Kept()
 
     def _received(self, attribute: ast.Attribute, parents: dict[ast.AST, ast.AST]) -> _Verdict:
         """``Tree().run()`` holds it while it runs; ``Tree().first.name`` does not, nor ``x = Tree().first``. Who

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from yagot import __builtins__ as __builtins__
 from yagot.explain.attributes import written
@@ -30,37 +30,43 @@ from yagot.places import absolute
 _BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "outer", "manager", "controller", "proxy")
 
 
-def _goes_back(cycle: Cycle, link: Link) -> str:
-    """How the attribute gets what it leads to: as a ``parameter``, as the ``self`` of the code that sets it, or ``""``:
+def _setting(cycle: Cycle, link: Link) -> list[Place]:
+    """Where the attribute is set, of ``self`` or of another object that may be of the class."""
+    return [*cycle.setters(link), *cycle.everywhere(link)]
+
+
+def _goes_back(cycle: Cycle, link: Link) -> Set[str]:
+    """How the attribute gets what it leads to: as a ``parameter``, as the ``self`` of the code that sets it; nothing if
     it may be the only one that holds it."""
-    if link.is_item:
-        return ""
-    found = ""
-    for place in cycle.setters(link):
+    found: set[str] = set()
+    for place in () if link.is_item else _setting(cycle, link):
         value = place.value
         names = parameters(place.function)
         if isinstance(value, ast.Constant) and value.value is None:
             continue
         if isinstance(value, ast.Name) and link.source is link.target:
             if value.id not in (place.owner_of(link.attribute), "self"):
-                return ""       # it may get other objects, too, which nothing else holds
-            found = "self"
+                return set()        # it may get other objects, too, which nothing else holds
+            found.add("self")
             continue
         if not isinstance(value, ast.Name) or value.id not in names:
-            return ""
+            return set()
         is_method = names[0] in ("self", "cls") and value.id == names[0]
-        found = "self" if is_method else found or "parameter"
+        found.add("self" if is_method else "parameter")
     return found
 
 
-def _kept(cycle: Cycle, link: Link, how: str) -> Kept | None:
-    """What holds the object that a link leads to; None if that is not known."""
+def _kept(cycle: Cycle, link: Link, ways: Set[str]) -> Kept | None:
+    """What holds the object that a link leads to, in whichever of the ways it got there; None if that is not known."""
     if link.source is link.target:
         return Kept()
     of, holder = link.target["name"].rpartition(".")[2], link.class_name
-    setting = {getattr(place.function, "name", "") for place in cycle.setters(link)}
-    kept = is_kept(of, holder, cycle.sources(), by_parameter=how == "parameter", run=cycle.run, setting=setting)
-    return kept or None
+    setting = {getattr(place.function, "name", "") for place in _setting(cycle, link)}
+    found = [
+        is_kept(of, holder, cycle.sources(), by_parameter=way == "parameter", run=cycle.run, setting=setting)
+        for way in sorted(ways)
+    ]
+    return (found[0] or None) if all(found) else None
 
 
 def weak(cycle: Cycle) -> Advice | None:
@@ -70,10 +76,10 @@ def weak(cycle: Cycle) -> Advice | None:
         can = link.target["weak"] and link.target["kind"] == "instance" and link.source["kind"] == "instance"
         if not can or not link.breaks or link.attribute in cached_attributes(cycle):
             continue
-        how = _goes_back(cycle, link)
-        if not how or _is_fixed(cycle, link) or _is_double(cycle, link) or is_taken_whole(cycle, link):
+        ways = _goes_back(cycle, link)
+        if not ways or _is_fixed(cycle, link) or _is_double(cycle, link) or is_taken_whole(cycle, link):
             continue
-        if kept := _kept(cycle, link, how):
+        if kept := _kept(cycle, link, ways):
             found.append((not any(word in link.attribute for word in _BACK), len(found), link, kept))
     if not found:
         return None
