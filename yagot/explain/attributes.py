@@ -24,7 +24,7 @@ from yagot.explain.source import (
 )
 from yagot.originals import ast
 
-_TAKING = ("pop", "remove", "discard", "popleft", "popitem")
+TAKING = ("pop", "remove", "discard", "popleft", "popitem")
 """Methods that take an item out of a container."""
 
 _STORING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Call)
@@ -269,7 +269,7 @@ def removers(cls: ast.ClassDef, attribute: str) -> Iterator[str]:
 
 def _takes_out(node: ast.AST, attribute: str, owner: str) -> bool:
     """Is it ``owner.attribute.remove(…)``, or the same of an item: ``owner.attribute[key].remove(…)``?"""
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in _TAKING:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in TAKING:
         return False
     receiver = node.func.value
     while isinstance(receiver, ast.Subscript):

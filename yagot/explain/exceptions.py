@@ -14,6 +14,8 @@ from yagot.originals import ast
 
 Advice = tuple[Cut, str]
 _TRACEBACK = ".__traceback__"
+_SHOWN = re.compile(r"\btraceback\b|__traceback__|exc_info=")
+"""How code speaks of the tracebacks of exceptions that it has."""
 _STORING = re.compile(r"append|add|put|push|insert|set_|fail|errback|reject")
 """How methods begin that keep what they get."""
 
@@ -73,6 +75,11 @@ def _is_raised(source: Source, attribute: str) -> bool:
     return False
 
 
+def _is_shown(source: Source, attribute: str) -> bool:
+    """Does code of a file that has something to do with an attribute of this name look at tracebacks?"""
+    return bool(source.functions_with(f".{attribute}")) and any(map(_SHOWN.search, source.lines))
+
+
 def _handlers(function: Function) -> Iterator[ast.ExceptHandler]:
     return (node for node in nodes_of(function) if isinstance(node, ast.ExceptHandler))
 
@@ -107,12 +114,12 @@ def _store(function: Function, handler: ast.ExceptHandler) -> Iterator[tuple[ast
 
 
 def _stored(cycle: Cycle, frame: Link, source: Source, function: Function) -> Advice | None:
-    """An exception that a handler stores: without its traceback, if nobody raises it again."""
-    is_used = "__traceback__" in "\n".join(source.lines) or "exc_info=" in "\n".join(source.lines)
+    """An exception that a handler stores: without its traceback, if nobody raises it again, or shows it."""
     traced = [link for link in cycle.links if link.source["kind"] == "exception" and _TRACEBACK in link.path]
     kept_by = {link.attribute for link in cycle.links if link.target["kind"] == "exception" and link.attribute}
     raised = any(_is_raised(other, name) for other in cycle.sources() for name in kept_by)
-    if is_used or raised or _raises_with(function, frame.variable) or not any(link.breaks for link in traced):
+    shown = any(_is_shown(other, name) for other in (source, *cycle.sources()) for name in kept_by)
+    if shown or raised or _raises_with(function, frame.variable) or not any(link.breaks for link in traced):
         return None
     for handler in _handlers(function):
         if _raises_again(handler):

@@ -302,6 +302,8 @@ def _own(cycle: Cycle, link: Link) -> Advice | None:
     place, stored = next(((place, stored) for place, stored in places if stored), (None, None))
     if place is None or not stored or is_method(cycle, link) or any(stored is None for _, stored in places):
         return None             # what is called as `reference()()` has to be a method in all cases
+    if not link.is_item and any(_hands_on(cls, link.attribute) for _, cls in cycle.own_classes(link)):
+        return None             # whoever gets it calls it as a method
     if len({node.lineno for node in stored}) > SHOWN:
         return None
     where = f"`.{link.attribute}`" if not link.is_item else f"what is in `.{link.attribute}`"
@@ -309,6 +311,28 @@ def _own(cycle: Cycle, link: Link) -> Advice | None:
     text, line = _weak_methods(place, stored)
     snippet = "\n".join([text, *_calls_of(cycle, link)])
     return cycle.cut("method", link, place, snippet, line), sentence
+
+
+def _hands_on(cls: ast.ClassDef, attribute: str) -> bool:
+    """Do methods of a class read an attribute not only to call what is there, or to see whether it is?"""
+    read = {node for _, node in reads(cls, attribute)}
+    for method in methods(cls) if read else ():
+        for node in nodes_of(method, nested=True):
+            if isinstance(node, ast.Call):
+                read.discard(node.func)
+            elif isinstance(node, ast.Compare) and all(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
+                read.difference_update([node.left, *node.comparators])
+            elif isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
+                read.difference_update(_asked(node.test))
+    return bool(read)
+
+
+def _asked(test: ast.expr) -> Iterator[ast.expr]:
+    """The parts of a condition of which only the truth matters."""
+    parts = [test.operand] if isinstance(test, ast.UnaryOp) else getattr(test, "values", ())
+    for part in parts:
+        yield from _asked(part)
+    yield test
 
 
 def _calls_of(cycle: Cycle, link: Link) -> list[str]:

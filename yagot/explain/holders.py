@@ -7,9 +7,12 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from yagot import __builtins__ as __builtins__
+from yagot.explain.attributes import TAKING
 from yagot.explain.source import ADDING, Function, Source, children, nodes_of, parameters, variables
 from yagot.originals import ast
 
+_BINDING = ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr
+_CONTAINER = ast.List | ast.Set | ast.Dict | ast.ListComp | ast.SetComp | ast.DictComp
 _LONGEST = 40
 """Of the names of what holds an object."""
 
@@ -56,6 +59,34 @@ def _outlived(function: Function, name: str) -> bool:
             calls = isinstance(node.value, ast.Call) and _uses(node.value, name)
             if calls or any(_returns(node.value, other) for other in made - {name}):
                 return True
+    return False
+
+
+def _changes_hands(function: Function, name: str) -> bool:
+    """Does a variable get one object after another, and is something that is made from it, or that it has, kept for
+    longer than the variable itself?"""
+    nodes = nodes_of(function)
+    loops = [node for node in nodes if isinstance(node, ast.For | ast.AsyncFor | ast.While)]
+    stores = [n for n in nodes if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)]
+    if len(stores) < 2 and not any(store in ast.walk(loop) for loop in loops for store in stores):
+        return False
+    for node in nodes:
+        value = getattr(node, "value", None) if isinstance(node, _BINDING) else None
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ADDING and node.args:
+            value = node.args[-1]
+        if value is not None and _uses(value, name) and not _returns(value, name):
+            return True
+    return False
+
+
+def _takes_out(function: Function, name: str) -> bool:
+    """Does a function take something out of the container that a variable has?"""
+    for node in nodes_of(function):
+        targets = node.targets if isinstance(node, ast.Delete) else []
+        func = getattr(node, "func", None)
+        taken = [func.value] if isinstance(func, ast.Attribute) and func.attr in (*TAKING, "clear") else []
+        if any(_name(each) == name for each in (*taken, *(t.value for t in targets if isinstance(t, ast.Subscript)))):
+            return True
     return False
 
 
@@ -147,6 +178,10 @@ class _Calls:
         function returns, its callers hold, or not."""
         for target in targets:
             if isinstance(target, ast.Name) and (_uses(value, target.id) or _outlived(function, target.id)):
+                return False
+            if isinstance(target, ast.Name) and _changes_hands(function, target.id):
+                return False
+            if isinstance(target, ast.Name) and isinstance(value, _CONTAINER) and _takes_out(function, target.id):
                 return False
             variable = target.id if self._by_parameter and isinstance(target, ast.Name) else ""
             if variable and _is_handed_on(function, variable, self._setting):
