@@ -88,6 +88,15 @@ IDIOMS = """
             with self.assertLogs("a"):
                 logging.getLogger("a").error("bad")
 
+        def test_context_in_self(self):
+            with self.assertRaises(ValueError) as self.caught:
+                int("x")
+
+        def test_context_of_logs_in_self(self):
+            self.logs = self.assertLogs("a")
+            with self.logs:
+                logging.getLogger("a").error("bad")
+
     class Leak(unittest.TestCase):
         def test_mine(self):
             Mine()

@@ -53,6 +53,36 @@ def test_same_verdicts_and_causes(suite, expected, name):
     assert "16 tests of 30 leaked" in result.stdout + result.stderr
 
 
+FIRST = """
+    import unittest
+
+    class Node:
+        def __init__(self):
+            self.me = self
+
+    def setUpModule():
+        global node
+        node = Node()
+
+    def tearDownModule():
+        global node
+        node = None
+
+    class Test(unittest.TestCase):
+        def test(self):
+            pass
+"""
+
+
+@pytest.mark.parametrize("name", ["pytest", "pynose", "nose2", "unittest"])
+def test_what_was_made_before_the_first_test(project, name):
+    project.write("test_all.py", FIRST)
+    project.python(*COMMANDS.get(name, ["-m", "yagot", "run", "--json", "out.json", "test_all"]), check=1)
+    tests = json.loads((project.path / "out.json").read_text())["tests"]
+    found = {test["name"]: [each["cause"] for each in test["findings"]] for test in tests}
+    assert found == {"test": [], "test [before]": ["test_all.Node.me"]}
+
+
 def test_the_base_class_under_plain_unittest(suite, expected):
     """The same tests fail, for the same causes."""
     source = SUITE.replace("unittest.TestCase", "yagot.TestCase").replace("import unittest", "import unittest, yagot")

@@ -32,7 +32,7 @@ IGNORE_TYPES = "ignore-types"
 
 FRAMEWORKS = (
     "_pytest", "pluggy", "xdist", "nose", "nose2", "pytest_asyncio", "anyio._backends._asyncio.TestRunner",
-    "anyio.pytest_plugin", "twisted.trial", "unittest.async_case",
+    "anyio.pytest_plugin", "twisted.trial", "unittest.async_case", "unittest.case", "unittest._log",
 )  # fmt: skip
 
 CATCHING = {"_pytest._code.code.ExceptionInfo", "unittest._log._LoggingWatcher"}

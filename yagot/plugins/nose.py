@@ -65,6 +65,7 @@ class Yagot(Plugin):  # type: ignore[misc]
 
         def run(result: Any) -> None:
             with ended(self.checker):
+                self.checker.start()
                 suite(result)
                 report_late(Late(result, self.conf), self.checker)
 

@@ -82,6 +82,7 @@ class Yagot(Plugin):  # type: ignore[misc]
 
         def and_late(suite: Any, result: Any) -> None:
             with ended(checker):
+                checker.start()
                 execute(suite, result)
                 report_late(result, checker)
 
@@ -96,6 +97,7 @@ class Yagot(Plugin):  # type: ignore[misc]
         if switched_off():
             return
         checker = self.checker = Checker(self._config())
+        checker.start()
         execute = event.executeTests
         event.executeTests = lambda test, result: execute(wrap_tests(test, checker), result)
 
