@@ -83,6 +83,16 @@ def test_an_exit_in_a_fixture(project, schema, name):
     assert outcomes(project) == {"test_1": "passed", "test_2": "passed", "the run": "error"}
 
 
+@pytest.mark.parametrize("told", ["SystemExit: 4", "OSError: no"])
+def test_an_exception_while_tests_are_loaded(project, schema, told):
+    project.write("test_all.py", {"S": "raise SystemExit(4)", "O": "raise OSError('no')"}[told[0]])
+    plain, checked = (project.python(*commands["unittest"]) for commands in (PLAIN, COMMANDS))
+    assert checked.returncode == plain.returncode
+    tree = schema(project.path / "out.xml")
+    assert [error.get("message") for error in tree.iter("error")] == [f"the run broke off: {told}"]
+    assert outcomes(project) == {"the run": "error"}
+
+
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", ["unittest", "pytest", "nose", "nose2"])
 def test_a_process_that_dies_between_tests(project, schema, name, place):

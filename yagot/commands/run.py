@@ -62,6 +62,7 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
         # imported here: the parts that need the core
         from yagot.observe.checker import Checker
         from yagot.runner import TextTestRunner
+        from yagot.testcase import ended
 
         given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Config)}
         config, _ = load(given)
@@ -89,10 +90,11 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
             checker.run.reporters += make_reporters(config, "all")
             if getattr(options, "durations", None) is not None:
                 checker.run.reporters.append(_Durations(options.durations))
-            try:
-                super().createTests(*args, **keywords)
-            except ImportError as error:  # a directory to begin in; a test's module that fails is a failed test
-                raise UserError(f"run: {error}") from None
+            with ended(checker):
+                try:
+                    super().createTests(*args, **keywords)
+                except ImportError as error:  # a directory to begin in; a test's module that fails is a failed test
+                    raise UserError(f"run: {error}") from None
 
     directory = working_directory()
     if directory is not None:
