@@ -13,6 +13,11 @@ from yagot.originals import ast
 
 _BINDING = ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr
 _CONTAINER = ast.List | ast.Set | ast.Dict | ast.ListComp | ast.SetComp | ast.DictComp
+_INSIDE = (
+    _CONTAINER | ast.Await | ast.Starred | ast.Tuple | ast.IfExp | ast.keyword | ast.GeneratorExp
+)  # fmt: skip
+"""What stands around an expression and has no say in who gets it."""
+_KEEPING = _BINDING | ast.Attribute | ast.Return | ast.Yield
 _LONGEST = 40
 """Of the names of what holds an object."""
 
@@ -152,8 +157,7 @@ class _Calls:
 
     def _held(self, node: ast.AST, parents: dict[ast.AST, ast.AST], function: Function) -> _Verdict:
         parent = parents.get(node)
-        inside = ast.Await | ast.Starred | ast.List | ast.Tuple | ast.Set | ast.Dict | ast.IfExp | ast.keyword
-        while isinstance(parent, inside | ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp):
+        while isinstance(parent, _INSIDE):
             node, parent = parent, parents.get(parent)
         match parent:
             case ast.Assign(targets=targets):
@@ -209,8 +213,11 @@ class _Calls:
             return False
         if not self._by_parameter or attribute.attr == self._attribute:
             return False
-        is_used = isinstance(parents.get(parent), ast.Attribute | ast.Assign | ast.AnnAssign | ast.NamedExpr)
-        return False if is_used else Kept()
+        user = parents.get(parent)
+        while isinstance(user, _INSIDE):
+            user = parents.get(user)
+        adds = isinstance(user, ast.Call) and getattr(user.func, "attr", "") in ADDING
+        return False if adds or isinstance(user, _KEEPING) else Kept()
 
 
 def _verdicts(calls: _Calls, sources: Sequence[Source], name: str) -> Iterator[tuple[Function, _Verdict]]:

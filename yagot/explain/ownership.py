@@ -12,6 +12,7 @@ from yagot.explain.functions import cached_attributes
 from yagot.explain.holders import Kept, is_kept
 from yagot.explain.links import Cycle, Link
 from yagot.explain.source import (
+    Function,
     Place,
     Source,
     decorators,
@@ -174,12 +175,40 @@ def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
             f"{owner_class}{name} = property(lambda self: {read}, {setter})  # both {where}"
         )
     weak_value = f"weakref.ref({value.id})"
-    if may_be_none(place.function, value.id):
+    if may_be_none(place.function, value.id) or _is_given_none(cycle, link, place, value.id):
         weak_value += f" if {value.id} is not None else lambda: None"
     read = f"{name} = property(lambda self: self.{hidden}())  # in class {home}"
     # The rest of the statement stays as it is: it may set other attributes, too.
     hidden_owner = f"{place.source.text(owner.value)}.{hidden}"
     return f"{_replaced(place, (owner, hidden_owner), (value, weak_value))}\n{read}"
+
+
+def _is_given_none(cycle: Cycle, link: Link, place: Place, name: str) -> bool:
+    """May a call give None as a parameter: None itself, what an attribute has, or a parameter whose default it is?"""
+    function = getattr(place.function, "name", "")
+    names = {link.class_name, home_of(place), "__init__"} if function == "__init__" else {function}
+    number = parameters(place.function).index(name) - 1 if name in parameters(place.function) else -1
+    for source in cycle.sources():
+        for calling in [each for called in sorted(names) for each in source.functions_with(f"{called}(")]:
+            for node in nodes_of(calling):
+                func = node.func if isinstance(node, ast.Call) else None
+                if not isinstance(node, ast.Call) or getattr(func, "attr", getattr(func, "id", "")) not in names:
+                    continue
+                given = [*node.args[number : number + 1], *(k.value for k in node.keywords if k.arg == name)]
+                if any(_gives_none(calling, value) for value in (given if number >= 0 else ())):
+                    return True
+    return False
+
+
+def _gives_none(function: Function, value: ast.expr) -> bool:
+    if isinstance(value, ast.Name):
+        return may_be_none(function, value.id)
+    return isinstance(value, ast.Attribute | ast.IfExp | ast.BoolOp) or getattr(value, "value", ...) is None
+
+
+def home_of(place: Place) -> str:
+    """The name of the class that a method is in."""
+    return place.source.class_of(place.function)
 
 
 def behind(call: Call) -> tuple[str, str]:
