@@ -224,6 +224,16 @@ def test_split_by_cases_and_bytes(files, tmp_path):
             assert int(root.get("tests")) == len(list(root.iter("testcase"))) <= 4
 
 
+def test_a_part_that_was_there_before_is_told_of(files, tmp_path, capsys):
+    inputs, out = files(a=report(("s", [("C", str(i), "") for i in range(6)]))), tmp_path / "out.xml"
+    for size, told in ((2, False), (3, True), (2, False)):
+        assert merge(inputs, str(out), split_cases=size) == 0
+        warning = f"warning: {tmp_path / 'out.3.xml'} was there before, and is no part of this report"
+        assert (warning in capsys.readouterr().err) == told
+    assert merge(inputs, str(out)) == 0
+    assert "was there before" not in capsys.readouterr().err
+
+
 def test_no_parts_beside_what_is_no_file(files, tmp_path, capfd):
     inputs = files(a=report(("s", [("C", "one", ""), ("C", "two", "")])))
     for name in ("/dev/stdout", "/dev/null"):

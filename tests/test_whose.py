@@ -1,6 +1,7 @@
 """Whose leak it is: what fails by default, what the project is, and causes in general."""
 
 import json
+import os
 import re
 import sys
 import textwrap
@@ -523,6 +524,13 @@ def test_tests_inside_an_installed_package(installed):
         """)
     tests = run_beside_packages(installed, "others.tests", check=1)
     assert tests["test_own"]["findings"][0]["owner"] == "the project"
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "setup.cfg"])
+def test_a_pipe_instead_of_a_project_file_is_not_read(project, name):
+    os.mkfifo(project.path / name)
+    project.write("test_one.py", "import unittest\nclass T(unittest.TestCase):\n    def test(self): [].sort()\n")
+    project.tests("test_one", check=0)
 
 
 def test_owners_of_modules(tmp_path):

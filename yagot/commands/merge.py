@@ -3,6 +3,7 @@ and exit statuses."""
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 import tempfile
@@ -147,6 +148,9 @@ def merge(
     if progress:
         print("\r\x1b[K", end="", file=sys.stderr)
     written = write(merger, output, split_cases, split_bytes)
+    following = next(itertools.islice(_numbered(output), len(written), None))
+    if (split_cases or split_bytes) and os.path.lexists(following):
+        say(f"warning: {following} was there before, and is no part of this report")
     warn(merger, duplicates)
     say(f"{plural(merger.cases, 'test case')} from {plural(len(inputs), 'file')} in {', '.join(written)}")
     return 1 if failed else 0

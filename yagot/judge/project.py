@@ -94,16 +94,12 @@ def _imported_as(module: str) -> str:
 
 
 def _tables(root: Path) -> dict[str, Any]:
-    try:
-        text = (root / "pyproject.toml").read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return {}
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
     try:
-        tables: dict[str, Any] = tomllib.loads(text)
+        tables: dict[str, Any] = tomllib.loads(_text_of(root / "pyproject.toml"))
     except ValueError:
         return {}
     return tables
@@ -130,7 +126,7 @@ def _distribution_name(root: Path) -> str:
     tables = _tables(root)
     ways = (("project", "name"), ("tool", "poetry", "name"), ("tool", "flit", "metadata", "module"))
     named = next(filter(None, (_text_at(tables, *way) for way in ways)), "")
-    return named or (_name_in_setup_cfg(root) if (root / "setup.cfg").exists() else "")
+    return named or (_name_in_setup_cfg(root) if (root / "setup.cfg").is_file() else "")
 
 
 def _plain(name: str) -> str:
@@ -148,8 +144,9 @@ def _installed_as(name: str) -> Iterator[str]:
 
 
 def _text_of(path: Path) -> str:
+    """What is in a file, or nothing: who opens a pipe may wait for ever."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
     except (OSError, ValueError):
         return ""
 
