@@ -373,25 +373,70 @@ def test_whatever_happens_each_cycle_is_told_of_whoever_made_it(project, young):
     assert len(made) == 12 and found == made
 
 
-def test_failing_imports_leave_nothing_for_a_test_to_count(project):
-    project.write("test_count.py", """
+@pytest.mark.parametrize("young", [0, 20_000])
+def test_imports_leave_nothing_for_a_test_to_count(project, young):
+    project.write("test_count.py", f"""
         import gc
         import unittest
 
-        def count(times):
+        def fail_to_import(times):
             for _ in range(times):
                 try:
                     import missing
                 except ImportError:
                     pass
-            return len(gc.get_objects())
+
+        def count():
+            return sum(type(each) is list for each in gc.get_objects())
 
         class T(unittest.TestCase):
-            def test_count(self):
-                count(1)
-                self.assertEqual(count(100), count(1))
+            def setUp(self):
+                gc.disable()
+                self.addCleanup(gc.enable)
+                self.kept = [[] for _ in range({young})]
+
+            def test_a_none_before(self):
+                before = count()
+                fail_to_import(3)
+                self.assertEqual(count(), before)
+
+            def test_b_many(self):
+                before = count()
+                fail_to_import(1000)
+                self.assertEqual(count(), before)
         """)
     project.tests("--strict", "test_count", check=0)
+
+
+def test_a_collection_that_is_due_when_an_import_begins_or_ends_does_no_harm(project):
+    """Imports wait for each other where much is young, and a collection settles them: here between any two steps."""
+    project.write("test_due.py", MUCH + """
+    execute = lambda function: importlib._bootstrap._call_with_frames_removed(function)
+
+    def work():
+        for _ in range(50):
+            HELD.append([])
+
+    class T(unittest.TestCase):
+        def test_due(self):
+            thresholds = gc.get_threshold()
+            self.addCleanup(gc.set_threshold, *thresholds)
+            for missing in range(120):
+                gc.collect()
+                gc.set_threshold(9000)
+                kept = [[] for _ in range(8000)]
+                for _ in range(2):
+                    execute(work)
+                kept.extend([] for _ in range(100))
+                while gc.get_count()[0] < 9000 - missing:
+                    kept.append([])
+                for _ in range(2):
+                    execute(work)
+                gc.set_threshold(*thresholds)
+            self.assertEqual({sys.getrefcount(each) for each in HELD}, {3})
+            HELD.clear()
+    """)
+    project.tests("--strict", "test_due", check=0)
 
 
 def test_what_an_import_has_left_in_a_window_that_pauses_is_still_the_imports(project, monkeypatch):

@@ -65,6 +65,7 @@ open_window(yagot_ledger *self, PyObject *dropped, uint32_t test)
     /* without generations no boundary looks at what earlier tests have left */
     bool forgets = !self->state->generations && test != 0;
     int put_off = forgets ? yagot_forget_put_off(&self->put_off) : yagot_sort_out_young(self);
+    yagot_imports_show_markers(&self->imports);
     if (garbage < 0 || put_off < 0 || (w->marker = yagot_gc_new_marker(&self->gc)) == NULL
         || yagot_gc_set_old_aside(&self->gc, garbage > 0) < 0
         || (dropped != NULL && yagot_keep_dropped(&w->dropped, dropped) < 0)) {
@@ -239,6 +240,7 @@ release(yagot_ledger *self)
     }
     if (result == 0 && self->labels.on) {
         bool garbage = unjudged || self->closing->runs_code;
+        yagot_imports_show_markers(&self->imports);
         result = yagot_gc_set_old_aside(&self->gc, garbage);    /* so that what is young later was made later */
     }
     return result == 0 && wishes->look && self->closing->gc_was_enabled ? yagot_limit_growth(self) : result;

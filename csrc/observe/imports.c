@@ -26,11 +26,78 @@ replace(yagot_import_function *function, PyObject *importlib, const char *name, 
     return 0;
 }
 
+/* -- markers --------------------------------------------------------------------------------------- */
+
+/* The one of a number, from 0 on; NULL after the last. */
+static PyObject **
+marker(yagot_imports *m, size_t i)
+{
+    return i == 0 ? &m->settled
+           : i > 2 * YAGOT_IMPORT_SPANS ? NULL
+           : i % 2 ? &m->spans[i / 2].begin
+           : &m->spans[i / 2 - 1].end;
+}
+
+/* Nothing is made for an import itself: that could run a collection, or fail. */
+static int
+make_markers(yagot_imports *m)
+{
+    PyObject **place;
+    for (size_t i = 0; !YAGOT_FREE_THREADED && (place = marker(m, i)) != NULL; i++) {
+        if (*place == NULL && (*place = PyList_New(0)) == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* What passes for old is nowhere among what is young. */
+static void
+put_marker(yagot_imports *m, yagot_gc *gc, PyObject *object)
+{
+    if (yagot_is_tracked(object)) {
+        PyObject_GC_UnTrack(object);
+    }
+    PyObject_GC_Track(object);
+    yagot_gc_is_new(gc, object);
+    m->used = true;
+}
+
+static void
+hide_markers(yagot_imports *m)
+{
+    PyObject **place;
+    for (size_t i = 0; m->used && (place = marker(m, i)) != NULL; i++) {
+        if (yagot_is_tracked(*place)) {
+            PyObject_GC_UnTrack(*place);
+        }
+        m->hidden = true;
+    }
+    m->used = false;
+}
+
+void
+yagot_imports_show_markers(yagot_imports *m)
+{
+    PyObject **place;
+    for (size_t i = 0; m->hidden && (place = marker(m, i)) != NULL; i++) {
+        if (!yagot_is_tracked(*place)) {
+            PyObject_GC_Track(*place);
+        }
+    }
+    m->hidden = false;
+}
+
+/* -- the functions --------------------------------------------------------------------------------- */
+
 int
 yagot_imports_install(yagot_imports *m, PyObject *object)
 {
     if (m->installed) {
         return 0;
+    }
+    if (make_markers(m) < 0) {
+        return -1;
     }
     PyObject *importlib = PyImport_ImportModule("_frozen_importlib");
     if (importlib == NULL) {
@@ -98,35 +165,21 @@ yagot_imports_clear(yagot_imports *m)
 
 enum { OBJECTS_PER_IMPORT = 2000 };     /* that may be listed for one: the most that there are by default */
 
-/* A new reference to a list that is the last one of the youngest generation; NULL if an exception is set. */
-static PyObject *
-new_marker(yagot_gc *gc)
-{
-    PyObject *marker = PyList_New(0);
-    if (marker != NULL) {
-        yagot_gc_is_new(gc, marker);
-    }
-    return marker;
-}
-
 static bool
 is_under_way(const yagot_imports *m)
 {
-    return m->count > 0 && m->spans[m->count - 1].end == NULL;
+    return m->count > 0 && !m->spans[m->count - 1].ended;
 }
 
-static int
+static void
 begin_span(yagot_imports *m, PyObject *namespace, yagot_gc *gc)
 {
-    yagot_import_span *grown = yagot_array_grow(m->spans, m->count, &m->room, sizeof *grown);
-    if (grown == NULL) {
-        PyErr_NoMemory();
-        return -1;
+    if (m->count < YAGOT_IMPORT_SPANS && m->settled != NULL) {
+        yagot_import_span *span = &m->spans[m->count++];
+        span->namespace = namespace;
+        span->ended = false;
+        put_marker(m, gc, span->begin);
     }
-    m->spans = grown;
-    m->spans[m->count] = (yagot_import_span){new_marker(gc), NULL, namespace};
-    m->count += m->spans[m->count].begin != NULL;
-    return PyErr_Occurred() ? -1 : 0;
 }
 
 /* Forgets spans but for the one that has not ended, and keeps the place where the last one ended. */
@@ -134,12 +187,16 @@ static void
 forget_spans(yagot_imports *m)
 {
     size_t ended = m->count - is_under_way(m);
-    for (size_t i = 0; i < ended; i++) {
-        Py_DECREF(m->spans[i].begin);
-        Py_XSETREF(m->settled, m->spans[i].end);
+    if (ended > 0) {
+        PyObject *settled = m->spans[ended - 1].end;
+        m->spans[ended - 1].end = m->settled;
+        m->settled = settled;
+        m->has_settled = true;
     }
     if (ended > 0 && ended < m->count) {
+        yagot_import_span first = m->spans[0];
         m->spans[0] = m->spans[ended];
+        m->spans[ended] = first;
     }
     m->count -= ended;
 }
@@ -155,18 +212,17 @@ typedef struct {
     yagot_idtable namespaces;   /* of the spans that were met; made by the window's test, they are before them */
 } labelling;
 
-/* True for a marker. */
+/* True for a marker of these. */
 static bool
 meet_marker(labelling *l, const PyObject *object)
 {
     const yagot_import_span *span = l->spans > 0 ? &l->imports->spans[l->spans - 1] : NULL;
-    l->settled |= object == l->imports->settled;
-    if (span == NULL || (object != span->end && object != span->begin)) {
-        return object == l->imports->settled;
-    }
-    l->inside = object == span->end;
-    l->spans -= object == span->begin;
-    return true;
+    bool settled = l->imports->has_settled && object == l->imports->settled;
+    bool ends = span != NULL && span->ended && object == span->end, begins = span != NULL && object == span->begin;
+    l->settled |= settled;
+    l->inside = (l->inside || ends) && !begins;
+    l->spans -= begins;
+    return settled || ends || begins;
 }
 
 /* Outside, an import's label is of something that an import had made at this address. */
@@ -212,7 +268,8 @@ label_spans(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label
     PyObject *youngest = yagot_gc_youngest(gc);
     labelling l = {.imports = m, .labels = labels, .label = label, .spans = m->count, .inside = is_under_way(m)};
     int result = youngest != NULL ? 0 : -1;
-    for (Py_ssize_t i = youngest != NULL ? PyList_GET_SIZE(youngest) : 0; result == 0 && i-- > 0;) {
+    m->listed = youngest != NULL ? PyList_GET_SIZE(youngest) : 0;
+    for (Py_ssize_t i = m->listed; result == 0 && i-- > 0;) {
         result = meet(&l, PyList_GET_ITEM(youngest, i));
     }
     yagot_idtable_fini(&l.namespaces);
@@ -312,13 +369,10 @@ unlabel_dead(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
 
 /* -- both ------------------------------------------------------------------------------------------ */
 
-int
-yagot_imports_settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+static int
+settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
-    if (YAGOT_FREE_THREADED) {
-        return label_all(m, labels, gc, label);
-    }
-    if (m->count == 0 && m->settled == NULL) {
+    if (m->count == 0 && !m->has_settled) {
         return 0;
     }
     int result = label_spans(m, labels, gc, label);
@@ -327,10 +381,22 @@ yagot_imports_settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint3
 }
 
 int
+yagot_imports_settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+{
+    if (YAGOT_FREE_THREADED) {
+        return label_all(m, labels, gc, label);
+    }
+    int result = settle(m, labels, gc, label);
+    m->listed = 0;
+    return result;
+}
+
+int
 yagot_imports_end(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
     int result = yagot_imports_settle(m, labels, gc, label);
-    Py_CLEAR(m->settled);
+    m->has_settled = false;
+    hide_markers(m);
     return result;
 }
 
@@ -340,9 +406,13 @@ yagot_imports_enter(yagot_imports *m, PyObject *namespace, yagot_gc *gc)
     if (m->depth++ > 0) {
         return;
     }
+    if (!YAGOT_FREE_THREADED) {
+        begin_span(m, namespace, gc);
+        return;
+    }
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    if ((YAGOT_FREE_THREADED ? note_all(m, gc) : begin_span(m, namespace, gc)) < 0) {
+    if (note_all(m, gc) < 0) {
         PyErr_Clear();          /* what the import makes counts as the test's */
     }
     PyErr_Restore(type, value, traceback);
@@ -352,13 +422,18 @@ yagot_imports_enter(yagot_imports *m, PyObject *namespace, yagot_gc *gc)
 static int
 end_span(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
 {
-    PyObject *end = is_under_way(m) ? new_marker(gc) : NULL;
-    if (end == NULL) {
-        return is_under_way(m) ? -1 : 0;
+    if (!is_under_way(m)) {
+        return 0;
     }
-    m->spans[m->count - 1].end = end;
-    return yagot_gc_count_young(gc) <= (Py_ssize_t)m->count * OBJECTS_PER_IMPORT
-        ? yagot_imports_settle(m, labels, gc, label) : 0;
+    yagot_import_span *span = &m->spans[m->count - 1];
+    put_marker(m, gc, span->end);
+    span->ended = true;
+    Py_ssize_t young = yagot_gc_count_young(gc), waiting = (Py_ssize_t)m->count;
+    if (young < m->listed) {    /* what is old and has gone is taken off */
+        PyErr_Clear();
+        young = m->listed;
+    }
+    return waiting == YAGOT_IMPORT_SPANS || young <= waiting * OBJECTS_PER_IMPORT ? settle(m, labels, gc, label) : 0;
 }
 
 void
@@ -381,12 +456,10 @@ yagot_imports_leave(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32
 void
 yagot_imports_fini(yagot_imports *m)
 {
-    for (size_t i = 0; i < m->count; i++) {
-        Py_DECREF(m->spans[i].begin);
-        Py_XDECREF(m->spans[i].end);
+    PyObject **place;
+    for (size_t i = 0; (place = marker(m, i)) != NULL; i++) {
+        Py_CLEAR(*place);
     }
-    PyMem_RawFree(m->spans);
     PyMem_RawFree(m->labelled);
     yagot_idtable_fini(&m->before);
-    Py_CLEAR(m->settled);
 }

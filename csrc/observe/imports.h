@@ -15,6 +15,7 @@
 #include "observe/test_labels.h"
 
 #define YAGOT_IMPORT_FUNCTIONS 3
+#define YAGOT_IMPORT_SPANS 256  /* that wait for each other at most */
 
 typedef struct {
     PyObject *original, *replacement;   /* owned; NULL unless it is replaced */
@@ -22,18 +23,23 @@ typedef struct {
 
 /* What was made in an outermost import, by its place in the youngest generation. */
 typedef struct {
-    PyObject *begin, *end;      /* owned: objects that were made before and after it; no end: it is under way */
+    PyObject *begin, *end;      /* owned: markers, which are put before and behind what it makes */
+    bool ended;                 /* else it is under way, and its end is somewhere else */
     const void *namespace;      /* that it executes code in, or NULL: never dereferenced, for it may have gone */
 } yagot_import_span;
 
-/* Lives as long as its ledger. */
+/* Lives as long as its ledger. The markers are made once, so that a test that counts objects counts the same whatever
+ * is imported. */
 typedef struct {
     yagot_import_function functions[YAGOT_IMPORT_FUNCTIONS];
     bool installed;
     unsigned depth;             /* of imports under way, in all threads */
-    yagot_import_span *spans;   /* owned array: of imports whose objects have no labels yet */
-    size_t count, room;
-    PyObject *settled;          /* owned: the marker that the last span with labels ended with; or NULL */
+    yagot_import_span spans[YAGOT_IMPORT_SPANS];    /* the first `count`: of imports that have no labels yet */
+    size_t count;
+    PyObject *settled;          /* owned: the marker that the last span with labels has ended with … */
+    bool has_settled;           /* … if there is one */
+    bool used, hidden;          /* markers are among what is young; the collector does not know them */
+    Py_ssize_t listed;          /* objects were young at the last import that was labelled; 0: not known */
     /* on free-threaded builds: */
     yagot_idtable before;       /* all that was there when the outermost began */
     const void **labelled;      /* owned array: addresses that were labelled before it has ended */
@@ -51,9 +57,10 @@ void yagot_imports_clear(yagot_imports *imports);
  * window changes: all have the same label. The namespace that code is executed in is the import's, also if the test has
  * made it, with module_from_spec(). -1 with an exception set. */
 int yagot_imports_settle(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
-/* The same where labels are read for the last time, or change: without the last marker, an object that nobody
- * expects. */
+/* The same where labels are read for the last time, or change. No marker is among what is young afterwards. */
 int yagot_imports_end(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
+/* Has the collector see all markers, before what is young is set aside. */
+void yagot_imports_show_markers(yagot_imports *imports);
 void yagot_imports_fini(yagot_imports *imports);
 /* To be called before an original, with the namespace that it executes code in, or NULL, and after it, with the label
  * of what it has made; both keep an exception that is set. */
