@@ -20,7 +20,7 @@ SUITE = """
             self.on_change = self.update
 
         def update(self):
-            return self.on_change
+            return self.on_change is not None
 
     class Element:
         def __init__(self, parent, document):

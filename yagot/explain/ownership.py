@@ -32,8 +32,10 @@ _BACK = ("parent", "owner", "container", "root", "prev", "back", "master", "oute
 
 
 def _setting(cycle: Cycle, link: Link) -> list[Place]:
-    """Where the attribute is set, of ``self`` or of another object that may be of the class."""
-    return [*cycle.setters(link), *cycle.everywhere(link)]
+    """Where the attribute is set, by the methods of its class also of another object that may be of the class."""
+    names = {cls.name for _, cls in cycle.classes(link)}
+    others = (each for each in cycle.everywhere(link) if each.source.class_of(each.function) in names)
+    return [*cycle.setters(link), *others]
 
 
 def _goes_back(cycle: Cycle, link: Link) -> Set[str]:
