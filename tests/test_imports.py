@@ -373,6 +373,7 @@ def test_whatever_happens_each_cycle_is_told_of_whoever_made_it(project, young):
     assert len(made) == 12 and found == made
 
 
+@needs_generations
 @pytest.mark.parametrize("young", [0, 20_000])
 def test_imports_leave_nothing_for_a_test_to_count(project, young):
     project.write("test_count.py", f"""

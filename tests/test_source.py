@@ -141,3 +141,21 @@ def test_an_answer_goes_with_the_node_that_it_is_of(tmp_path):
     assert module.nodes_of(function) is nodes and module.nodes_of(function, nested=True) is not nodes
     assert not gc.is_tracked(vars(function)["answers"]) and not gc.is_tracked(nodes)
     assert ast.unparse(function) == path.read_text().strip()
+
+
+def test_a_file_goes_though_another_that_stays_was_asked_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_KEPT", 200)
+
+    @module.remembered
+    def functions(source, *others):
+        return [function for each in (source, *others) for _, function in each.functions]
+
+    for name in ("stays", "goes", "more"):
+        (tmp_path / f"{name}.py").write_text("def f(): pass\n" + "#" * 70)
+    stays, goes = module.read(str(tmp_path / "stays.py")), module.read(str(tmp_path / "goes.py"))
+    assert len(functions(stays, goes)) == len(functions(goes, stays)) == 2
+    gone = weakref.ref(goes)
+    del goes
+    module.read(str(tmp_path / "stays.py"))
+    module.read(str(tmp_path / "more.py"))
+    assert gone() is None and module.read(str(tmp_path / "stays.py")) is stays

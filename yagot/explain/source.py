@@ -45,6 +45,9 @@ def remembered(question: Callable[Concatenate[Any, _P], _T]) -> Callable[Concate
         found = question(of, *arguments, **named)  # this may parse the file anew, and then no earlier answer holds
         answers = vars(of).setdefault("answers", {})
         answers[key] = found
+        for other in arguments:
+            if isinstance(other, Source):
+                other.elsewhere.append((answers, key))
         if isinstance(of, ast.AST):
             _core.untrack(answers, ast.AST)
         return found
@@ -137,6 +140,8 @@ class Source:
         self._parsed: dict[int, list[ast.stmt]] = {}
         self.answers: dict[tuple[Any, ...], Any] = {}
         """See remembered()."""
+        self.elsewhere: list[tuple[dict[tuple[Any, ...], Any], tuple[Any, ...]]] = []
+        """What was asked of other files and this one: their answers, and the keys there."""
         self._classes: dict[str, list[ast.ClassDef]] = {}
         self._classes_of: dict[ast.stmt, Mapping[str, Sequence[tuple[int, ast.ClassDef]]]] = {}
         self._functions: dict[ast.stmt, list[tuple[str, Function]]] = {}
@@ -171,10 +176,18 @@ class Source:
         pieces = [self._piece(number) for number in range(len(self._starts))] if self._parsed else [None]
         if None in pieces:
             self._starts, self._parsed = [0], {}
-            self._classes, self._classes_of, self.answers = {}, {}, {}
+            self._classes, self._classes_of = {}, {}
+            self.forget()
             self._functions, self._qualified, self._at = {}, {}, {}
             pieces = [self._piece(0)]
         return [statement for piece in pieces for statement in piece or ()]
+
+    def forget(self) -> None:
+        """No answer holds any longer: none that was given of it, and none of another file that has to do with it."""
+        for answers, key in self.elsewhere:
+            answers.pop(key, None)
+        self.elsewhere.clear()
+        self.answers.clear()
 
     def _functions_in(self, statements: Sequence[ast.stmt]) -> list[tuple[str, Function]]:
         """All functions, with their qualified names."""
@@ -340,7 +353,7 @@ def read(path: str) -> Source | None:
         if kept <= _KEPT:
             break
         if (dropped := _files.pop(other)) is not None:
-            dropped.answers.clear()  # they refer to it
+            dropped.forget()  # what refers to it
             kept -= len(dropped.content)
     return source
 
