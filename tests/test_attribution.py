@@ -369,3 +369,61 @@ def test_the_dict_of_garbage_keeps_nothing_alive(project):
     tests = project.tests("--strict", "test_mock")
     kinds = {name: {finding["kind"] for finding in test["findings"]} for name, test in tests.items()}
     assert kinds == {"test_mock": {"collected"}, "test_generator": {"collected"}}
+
+
+@needs_generations
+@pytest.mark.parametrize("collect", ["", "gc.collect()"])
+def test_what_grows_old_unseen_is_nobodys_else(project, collect):
+    """gc.freeze() and gc.unfreeze() make objects old that have no labels yet: an earlier test had objects there."""
+    project.write("test_frozen.py", f"""
+        import gc
+        import unittest
+
+        class Node:
+            pass
+
+        HELD = []
+
+        class T(unittest.TestCase):
+            def test_a_clean(self):
+                HELD.extend(Node() for _ in range(100))
+
+            def test_b_freezes(self):
+                HELD.clear()
+                for _ in range(100):
+                    node = Node()
+                    node.me = node
+                del node
+                gc.freeze()
+                gc.unfreeze()
+                {collect}
+        """)
+    tests = project.tests("test_frozen")
+    assert not [finding for name, test in tests.items() if "clean" in name for finding in test["findings"]]
+
+
+@needs_generations
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_an_import_leaves_is_the_imports_though_a_collection_ran_unseen(project, when):
+    project.write("thing.py", """
+        class Node:
+            pass
+
+        kept = Node()
+        kept.me = kept
+        """)
+    collect = "callbacks = gc.callbacks[:]; gc.callbacks.clear(); gc.collect(0); gc.callbacks[:] = callbacks"
+    project.write("test_unseen.py", f"""
+        import gc
+        import sys
+        import unittest
+
+        class T(unittest.TestCase):
+            def test_imports(self):
+                {collect if when == "before" else "pass"}
+                import thing
+                {collect if when == "after" else "pass"}
+                del sys.modules["thing"], thing
+        """)
+    tests = project.tests("--strict", "test_unseen", check=0)
+    assert {finding["reason"] for finding in tests["test_imports"]["findings"]} == {"first-import"}

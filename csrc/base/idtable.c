@@ -68,6 +68,17 @@ yagot_idtable_init(yagot_idtable *table)
 }
 
 void
+yagot_idtable_keep(yagot_idtable *table, uint32_t number)
+{
+    for (size_t i = 0; i <= table->mask; i++) {
+        for (size_t slot = 0; table->pages[i].page != 0 && slot < LEAF_SLOTS; slot++) {
+            uint32_t *found = &table->pages[i].slots[slot];
+            *found = *found == number ? number : 0;
+        }
+    }
+}
+
+void
 yagot_idtable_fini(yagot_idtable *table)
 {
     while (table->chunks != NULL) {

@@ -35,6 +35,8 @@ typedef struct {
 
 int yagot_idtable_init(yagot_idtable *table);
 void yagot_idtable_fini(yagot_idtable *table);
+/* Takes all numbers from the table but for one. */
+void yagot_idtable_keep(yagot_idtable *table, uint32_t number);
 /* The bytes that all tables together have taken from malloc: those that live long grow with what they see. */
 size_t yagot_idtables_bytes(void);
 /* The slot of an address, made if need be; NULL when memory is short. Valid for the table's life. */

@@ -87,13 +87,41 @@ yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation, 
     return result < 0 ? -1 : add_births(self, snapshot, yagot_gc_objects(&self->gc, 0));
 }
 
+/* Nobody has labelled what has grown old: where it is, something of an earlier test may have been. Nobody is blamed for
+ * what imports in this window have made. */
+void
+yagot_forget_labels(yagot_ledger *self)
+{
+    if (self->labels.on) {
+        yagot_labels_forget(&self->labels, yagot_label_of_import(&self->labels, self->window.open));
+    }
+}
+
 /* Then the births are where old objects are, or were, and nobody can tell them apart. */
 void
-yagot_note_freezing(yagot_window *window)
+yagot_note_freezing(yagot_ledger *self)
 {
-    if (!window->met && !window->collecting && window->incomplete == NULL) {
-        window->incomplete = "gc.freeze() was called";
+    yagot_window *w = &self->window;
+    if (w->met || w->collecting) {
+        return;
     }
+    if (w->incomplete == NULL) {
+        w->incomplete = "gc.freeze() was called";
+    }
+    yagot_forget_labels(self);
+}
+
+int
+yagot_look_for_freezing(yagot_ledger *self)
+{
+    PyObject *youngest = yagot_gc_generation(&self->gc, 0);
+    self->window.met = false;
+    int result = youngest == NULL ? -1 : take_marker_out(&self->window, youngest);
+    if (result == 0) {
+        yagot_note_freezing(self);
+    }
+    Py_XDECREF(youngest);
+    return result;
 }
 
 int

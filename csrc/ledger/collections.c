@@ -27,7 +27,7 @@ look_in_window(yagot_ledger *self, int generation, yagot_gc_search *promoted)
     }
     int result = yagot_take_births(self, &snapshot, generation, promoted);
     if (result == 0) {
-        yagot_note_freezing(w);
+        yagot_note_freezing(self);
         result = yagot_look_at_births(self, &snapshot, &found);
     }
     if (result == 0) {
@@ -75,6 +75,9 @@ look(yagot_ledger *self, int generation, PyObject *info)
     }
     yagot_gc_search promoted = {.table = &self->window.promoted.table};
     int result = generation > 0 && self->window.label != 0 ? yagot_labels_unlabel_births(&self->labels, &self->gc) : 0;
+    if (result == 0 && self->window.label != 0 && is_full(self, info) && self->state->generations) {
+        result = yagot_look_for_freezing(self);
+    }
     if (result == 0 && self->window.label != 0 && is_full(self, info)) {
         result = yagot_look_at_labelled(self, self->window.promoted.count > 0 ? &promoted : NULL) < 0 ? -1 : 0;
     }

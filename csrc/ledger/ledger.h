@@ -173,7 +173,11 @@ void yagot_forget_dropped(yagot_dropped_objects *dropped);
  * promoted, if one was made, or NULL. Fini the snapshot in any case. */
 int yagot_take_births(yagot_ledger *self, yagot_snapshot *snapshot, int generation, yagot_gc_search *promoted);
 /* When births have been taken at the beginning of a collection, or at the end: says so if the marker is gone. */
-void yagot_note_freezing(yagot_window *window);
+void yagot_note_freezing(yagot_ledger *self);
+/* The same where births have not been taken yet. */
+int yagot_look_for_freezing(yagot_ledger *self);
+/* Something has grown old unseen: no label can be trusted any more. */
+void yagot_forget_labels(yagot_ledger *self);
 /* A new list of the births that are alive. */
 PyObject *yagot_list_alive(const yagot_snapshot *births);
 /* Births that the collection under way is about to move into the oldest generation. */

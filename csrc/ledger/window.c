@@ -10,13 +10,15 @@
 
 /* -- begin ---------------------------------------------------------------------------------------- */
 
-/* Did a collection run that the callback has not seen? Then what has grown old is not labelled, and no label can be
- * trusted any more. 1 if so, 0 if not. */
+/* Did a collection run that the callback has not seen? 1 if so, 0 if not. */
 static int
 forget_unseen(yagot_ledger *self)
 {
     int missed = yagot_gc_has_missed(&self->gc);
-    return missed > 0 && self->labels.on && yagot_labels_forget(&self->labels) < 0 ? -1 : missed;
+    if (missed > 0) {
+        yagot_forget_labels(self);
+    }
+    return missed;
 }
 
 int
@@ -202,7 +204,7 @@ look(yagot_ledger *self, const yagot_wishes *wishes, yagot_results *results)
         result = -1;
     }
     if (result == 0) {
-        yagot_note_freezing(w);
+        yagot_note_freezing(self);
         result = yagot_look_at_births(self, &births, &found);
     }
     if (result == 0) {

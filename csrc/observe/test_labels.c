@@ -11,15 +11,10 @@ yagot_labels_put(yagot_labels *labels, const void *address, uint32_t label)
     return 0;
 }
 
-int
-yagot_labels_forget(yagot_labels *labels)
+void
+yagot_labels_forget(yagot_labels *labels, uint32_t except)
 {
-    yagot_idtable_fini(&labels->table);
-    if (yagot_idtable_init(&labels->table) < 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    return 0;
+    yagot_idtable_keep(&labels->table, except);
 }
 
 /* Which labels stay as they are: those of some origins in one window, and maybe YAGOT_REPORTED. */

@@ -87,7 +87,7 @@ int yagot_labels_put_young(yagot_labels *labels, yagot_gc *gc, uint32_t label);
 int yagot_labels_unlabel_births(yagot_labels *labels, yagot_gc *gc);
 /* Takes from what is in the younger generations all labels but those of what was made in this window. */
 int yagot_labels_unlabel_young(yagot_labels *labels, yagot_gc *gc, uint32_t window);
-/* Nothing has a label any more. */
-int yagot_labels_forget(yagot_labels *labels);
+/* Nothing has a label any more, but for one. */
+void yagot_labels_forget(yagot_labels *labels, uint32_t except);
 
 #endif
