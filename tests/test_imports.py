@@ -434,7 +434,7 @@ def test_a_collection_that_is_due_when_an_import_begins_or_ends_does_no_harm(pro
                 for _ in range(2):
                     execute(work)
                 gc.set_threshold(*thresholds)
-            self.assertEqual({sys.getrefcount(each) for each in HELD}, {3})
+            self.assertEqual({sys.getrefcount(each) for each in HELD}, {sys.getrefcount(each) for each in [[]]})
             HELD.clear()
     """)
     project.tests("--strict", "test_due", check=0)
