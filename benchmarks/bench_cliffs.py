@@ -105,10 +105,31 @@ def causes_in_function(size):
     return in_test("".join(f"node = Node()\nnode.next_{number} = node\n" for number in range(size)))
 
 
+def recursive_functions(size):
+    """Many functions in a function, each of which refers to itself."""
+    return in_test("".join(f"def f{number}(): return f{number}\n" for number in range(size)))
+
+
+def attributes_of_class(size):
+    """Many attributes of one class, each with a method that sets it."""
+    methods = (f"    def set_{number}(self):\n        self.a{number} = self\n" for number in range(size))
+    calls = "".join(f"C().set_{number}()\n" for number in range(size))
+    return "\n".join(["class C:", *methods, in_test(calls)])
+
+
+def long_cycles(size):
+    """Many causes of up to 50 objects each."""
+    return in_test(
+        f"for number in range({size}):\n    nodes = [Node() for _ in range(3 + number % 50)]\n"
+        "    for i, node in enumerate(nodes):\n        setattr(node, f'n{number}', nodes[i - 1])"
+    )
+
+
 CASES = {
     variables: 1000, types: 500, frames: 20_000, wide: 100_000, components: 100_000, survivors: 250_000,
     chain: 100_000, stack: 2_000, collections: 20, causes: 150,
     imports: 400, failing_imports: 500, causes_in_function: 200,
+    recursive_functions: 500, attributes_of_class: 250, long_cycles: 200,
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from yagot import __builtins__ as __builtins__
 from yagot.explain.attributes import written
@@ -21,6 +21,7 @@ from yagot.explain.source import (
     methods,
     nodes_of,
     parameters,
+    remembered,
     stands_for,
     unmangled,
 )
@@ -185,6 +186,16 @@ def _snippet(cycle: Cycle, link: Link, place: Place | None) -> str:
     return f"{_replaced(place, (owner, hidden_owner), (value, weak_value))}\n{read}"
 
 
+@remembered
+def _calls_in(function: Function) -> Mapping[str, Sequence[ast.Call]]:
+    """The calls in a function by the last part of what is called."""
+    found: dict[str, list[ast.Call]] = {}
+    for node in nodes_of(function):
+        if isinstance(node, ast.Call):
+            found.setdefault(getattr(node.func, "attr", getattr(node.func, "id", "")), []).append(node)
+    return found
+
+
 def _is_given_none(cycle: Cycle, link: Link, place: Place, name: str) -> bool:
     """May a call give None as a parameter: None itself, what an attribute has, or a parameter whose default it is?"""
     function = getattr(place.function, "name", "")
@@ -192,10 +203,7 @@ def _is_given_none(cycle: Cycle, link: Link, place: Place, name: str) -> bool:
     number = parameters(place.function).index(name) - 1 if name in parameters(place.function) else -1
     for source in cycle.sources():
         for calling in [each for called in sorted(names) for each in source.functions_with(f"{called}(")]:
-            for node in nodes_of(calling):
-                func = node.func if isinstance(node, ast.Call) else None
-                if not isinstance(node, ast.Call) or getattr(func, "attr", getattr(func, "id", "")) not in names:
-                    continue
+            for node in (call for called in names for call in _calls_in(calling).get(called, ())):
                 given = [*node.args[number : number + 1], *(k.value for k in node.keywords if k.arg == name)]
                 if any(_gives_none(calling, value) for value in (given if number >= 0 else ())):
                     return True
