@@ -94,12 +94,15 @@ def _imported_as(module: str) -> str:
 
 
 def _tables(root: Path) -> dict[str, Any]:
+    text = _text_of(root / "pyproject.toml")
+    if not text:
+        return {}
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
     try:
-        tables: dict[str, Any] = tomllib.loads(_text_of(root / "pyproject.toml"))
+        tables: dict[str, Any] = tomllib.loads(text)
     except ValueError:
         return {}
     return tables
