@@ -75,9 +75,9 @@ def _is_raised(source: Source, attribute: str) -> bool:
     return False
 
 
-def _is_shown(source: Source, attribute: str) -> bool:
-    """Does code of a file that has something to do with an attribute of this name look at tracebacks?"""
-    return bool(source.functions_with(f".{attribute}")) and any(map(_SHOWN.search, source.lines))
+def _shows(source: Source) -> bool:
+    """Does code of a file look at tracebacks?"""
+    return _SHOWN.search(source.content) is not None
 
 
 def _handlers(function: Function) -> Iterator[ast.ExceptHandler]:
@@ -118,7 +118,7 @@ def _stored(cycle: Cycle, frame: Link, source: Source, function: Function) -> Ad
     traced = [link for link in cycle.links if link.source["kind"] == "exception" and _TRACEBACK in link.path]
     kept_by = {link.attribute for link in cycle.links if link.target["kind"] == "exception" and link.attribute}
     raised = any(_is_raised(other, name) for other in cycle.sources() for name in kept_by)
-    shown = any(_is_shown(other, name) for other in (source, *cycle.sources()) for name in kept_by)
+    shown = bool(kept_by) and any(map(_shows, (source, *cycle.sources())))
     if shown or raised or _raises_with(function, frame.variable) or not any(link.breaks for link in traced):
         return None
     for handler in _handlers(function):

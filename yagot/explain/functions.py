@@ -315,8 +315,9 @@ def _own(cycle: Cycle, link: Link) -> Advice | None:
 
 def _hands_on(cls: ast.ClassDef, attribute: str) -> bool:
     """Do methods of a class read an attribute not only to call what is there, or to see whether it is?"""
-    read = {node for _, node in reads(cls, attribute)}
-    for method in methods(cls) if read else ():
+    found = list(reads(cls, attribute))
+    read = {node for _, node in found}
+    for method in {method for method, _ in found}:
         for node in nodes_of(method, nested=True):
             if isinstance(node, ast.Call):
                 read.discard(node.func)
