@@ -15,6 +15,7 @@ from yagot.explain.source import (
     Source,
     decorators,
     gathered,
+    last_name,
     methods,
     nodes_of,
     parameters,
@@ -79,7 +80,7 @@ def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast
 def _set_by_name(node: ast.AST, attribute: str, owner: str | None) -> ast.expr | None:
     """What ``setattr(owner, "attribute", value)`` stores, or ``owner.__dict__["attribute"] = value``."""
     if isinstance(node, ast.Call) and len(node.args) == 3:
-        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        name = last_name(node.func)
         receiver, key, value = node.args
         is_set = name in ("setattr", "__setattr__")
     elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
@@ -247,7 +248,7 @@ def is_handed_out(cls: ast.ClassDef, attribute: str) -> bool:
         for node in nodes_of(method, nested=True):
             given: list[ast.expr | None] = []
             if isinstance(node, ast.Call):
-                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                name = last_name(node.func)
                 given = [] if name in _READING else [*node.args, *(keyword.value for keyword in node.keywords)]
             elif isinstance(node, ast.Return | ast.Yield | ast.Assign | ast.AnnAssign):
                 given = [node.value]

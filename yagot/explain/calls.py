@@ -16,6 +16,7 @@ from yagot.explain.source import (
     Source,
     gathered,
     is_fixture,
+    last_name,
     methods,
     nodes_of,
     parameters,
@@ -104,7 +105,7 @@ def _called(value: ast.expr | None) -> str:
     """The last part of the name of what is called."""
     value = value.value if isinstance(value, ast.Await) else value
     func = value.func if isinstance(value, ast.Call) else None
-    return getattr(func, "id", getattr(func, "attr", ""))
+    return last_name(func)
 
 
 @gathered

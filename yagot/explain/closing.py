@@ -21,6 +21,7 @@ from yagot.explain.source import (
     attributes_in,
     decorators,
     first_line,
+    last_name,
     methods,
     names_in,
     nodes_of,
@@ -307,7 +308,7 @@ def _makes(place: Place, link: Link) -> bool:
     if kind == "method":
         return isinstance(value, ast.Attribute) and value.attr == name
     called = value.func if isinstance(value, ast.Call) else None
-    return name != "" and name in (getattr(called, "id", ""), getattr(called, "attr", ""))
+    return name != "" and last_name(called) == name
 
 
 def _close_first(cycle: Cycle, link: Link) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from yagot import __builtins__ as __builtins__
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle
-from yagot.explain.source import ADDING, Function, Source, children, gathered, nodes_of, read
+from yagot.explain.source import ADDING, Function, Source, children, gathered, last_name, nodes_of, read
 from yagot.model import Cut
 from yagot.originals import ast
 from yagot.places import absolute, relative
@@ -206,7 +206,7 @@ def _functions(cycle: Cycle) -> Iterator[tuple[Source, Function]]:
     name = test.function
     functions = [f for _, f in source.functions if getattr(f, "name", "") == name and _is_at(f, test.line)]
     called = {node.func for function in functions for node in nodes_of(function) if isinstance(node, ast.Call)}
-    names = {getattr(func, "id", getattr(func, "attr", "")) for func in called} - {name}
+    names = {last_name(func) for func in called} - {name}
     yield from ((source, f) for _, f in source.functions if f in functions or getattr(f, "name", "") in names)
 
 

@@ -6,7 +6,7 @@ from yagot import __builtins__ as __builtins__
 from yagot.explain import calls
 from yagot.explain.exceptions import Advice
 from yagot.explain.links import Cycle, Link
-from yagot.explain.source import Place, nodes_of
+from yagot.explain.source import Place, last_name, nodes_of
 from yagot.originals import ast
 
 
@@ -47,7 +47,7 @@ def _made(cycle: Cycle, link: Link) -> Place | None:
             for node in nodes_of(function):
                 if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
                     continue
-                if name in (getattr(node.value.func, "id", ""), getattr(node.value.func, "attr", "")):
+                if last_name(node.value.func) == name:
                     target = node.targets[0]
                     found.setdefault(source.text(target), Place(source, node, function, target))
     return next(iter(found.values())) if len(found) == 1 and all(text.isidentifier() for text in found) else None

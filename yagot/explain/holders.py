@@ -8,14 +8,12 @@ from typing import Literal, NamedTuple
 
 from yagot import __builtins__ as __builtins__
 from yagot.explain.attributes import TAKING
-from yagot.explain.source import ADDING, Function, Source, children, nodes_of, parameters, variables
+from yagot.explain.source import ADDING, Function, Source, children, last_name, nodes_of, parameters, variables
 from yagot.originals import ast
 
 _BINDING = ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr
 _CONTAINER = ast.List | ast.Set | ast.Dict | ast.ListComp | ast.SetComp | ast.DictComp
-_INSIDE = (
-    _CONTAINER | ast.Await | ast.Starred | ast.Tuple | ast.IfExp | ast.keyword | ast.GeneratorExp
-)  # fmt: skip
+_INSIDE = _CONTAINER | ast.Await | ast.Starred | ast.Tuple | ast.IfExp | ast.keyword | ast.GeneratorExp
 """What stands around an expression and has no say in who gets it."""
 _KEEPING = _BINDING | ast.Attribute | ast.Return | ast.Yield
 _LONGEST = 40
@@ -33,11 +31,6 @@ _Verdict = Kept | Literal[False] | None
 """What holds an object; False: nothing does, None: nobody knows."""
 
 
-def _name(node: ast.expr) -> str:
-    """The last part of a name."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
 def _parents(function: Function) -> dict[ast.AST, ast.AST]:
     parents: dict[ast.AST, ast.AST] = {}
     for node in nodes_of(function):
@@ -53,7 +46,7 @@ def _outlived(function: Function, name: str) -> bool:
     """Does the function drop a variable, or return or keep something made from it rather than the variable itself?"""
     made = set()
     for node in nodes_of(function):
-        if isinstance(node, ast.Delete) and any(_name(target) == name for target in node.targets):
+        if isinstance(node, ast.Delete) and any(last_name(target) == name for target in node.targets):
             return True
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _uses(node.value, name):
             if not all(isinstance(target, ast.Name) for target in node.targets):
@@ -90,7 +83,8 @@ def _takes_out(function: Function, name: str) -> bool:
         targets = node.targets if isinstance(node, ast.Delete) else []
         func = getattr(node, "func", None)
         taken = [func.value] if isinstance(func, ast.Attribute) and func.attr in (*TAKING, "clear") else []
-        if any(_name(each) == name for each in (*taken, *(t.value for t in targets if isinstance(t, ast.Subscript)))):
+        taken += [target.value for target in targets if isinstance(target, ast.Subscript)]
+        if any(last_name(each) == name for each in taken):
             return True
     return False
 
@@ -109,7 +103,7 @@ def _is_handed_on(function: Function, name: str, setting: Collection[str]) -> bo
             continue
         if isinstance(node.func, ast.Attribute) and node.func.attr in ADDING:
             return False
-        handed |= _name(node.func) in setting and bool(variables(node.func, *given) & before)
+        handed |= last_name(node.func) in setting and bool(variables(node.func, *given) & before)
     return handed and not getattr(function, "name", "").startswith("test")
 
 
@@ -150,7 +144,7 @@ class _Calls:
 
     def verdicts(self, function: Function, name: str) -> Iterator[_Verdict]:
         """For each call in a function: is the object held?"""
-        made = [n for n in nodes_of(function) if isinstance(n, ast.Call) and _name(n.func) == name]
+        made = [n for n in nodes_of(function) if isinstance(n, ast.Call) and last_name(n.func) == name]
         parents = _parents(function) if made else {}
         for node in made:
             yield self._held(node, parents, function)
@@ -197,11 +191,11 @@ class _Calls:
 
     def _passed(self, func: ast.expr, call: ast.Call, parents: dict[ast.AST, ast.AST]) -> _Verdict:
         """An argument: whoever gets it as a parameter of the weak reference holds it no longer."""
-        if self._by_parameter and _name(func) in self._setting:
+        if self._by_parameter and last_name(func) in self._setting:
             return False
         if isinstance(func, ast.Attribute) and func.attr in ADDING:
             return Kept()
-        if _name(func) == self._holder:
+        if last_name(func) == self._holder:
             return False if self._by_parameter else None
         return Kept()
 

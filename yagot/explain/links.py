@@ -17,6 +17,7 @@ from yagot.explain.source import (
     Function,
     Place,
     Source,
+    last_name,
     names_in,
     nodes_of,
     parameters,
@@ -356,7 +357,7 @@ def _calls_for(function: Function) -> dict[str, set[str]]:
             continue
         for target in node.targets:
             if isinstance(target, ast.Name):
-                name = getattr(node.value.func, "id", getattr(node.value.func, "attr", ""))
+                name = last_name(node.value.func)
                 calls.setdefault(target.id, set()).add(name)
     return calls
 

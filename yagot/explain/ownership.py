@@ -17,6 +17,7 @@ from yagot.explain.source import (
     Source,
     decorators,
     gathered,
+    last_name,
     may_be_none,
     methods,
     nodes_of,
@@ -192,20 +193,22 @@ def _calls_in(function: Function) -> Mapping[str, Sequence[ast.Call]]:
     found: dict[str, list[ast.Call]] = {}
     for node in nodes_of(function):
         if isinstance(node, ast.Call):
-            found.setdefault(getattr(node.func, "attr", getattr(node.func, "id", "")), []).append(node)
+            found.setdefault(last_name(node.func), []).append(node)
     return found
 
 
 def _is_given_none(cycle: Cycle, link: Link, place: Place, name: str) -> bool:
     """May a call give None as a parameter: None itself, what an attribute has, or a parameter whose default it is?"""
-    function = getattr(place.function, "name", "")
-    names = {link.class_name, home_of(place), "__init__"} if function == "__init__" else {function}
-    number = parameters(place.function).index(name) - 1 if name in parameters(place.function) else -1
+    if name not in parameters(place.function)[1:]:
+        return False
+    number, function = parameters(place.function).index(name) - 1, getattr(place.function, "name", "")
+    home = place.source.class_of(place.function)
+    names = {link.class_name, home, "__init__"} if function == "__init__" else {function}
     for source in cycle.sources():
-        for calling in [each for called in sorted(names) for each in source.functions_with(f"{called}(")]:
+        for calling in {each for called in names for each in source.functions_with(f"{called}(")}:
             for node in (call for called in names for call in _calls_in(calling).get(called, ())):
                 given = [*node.args[number : number + 1], *(k.value for k in node.keywords if k.arg == name)]
-                if any(_gives_none(calling, value) for value in (given if number >= 0 else ())):
+                if any(_gives_none(calling, value) for value in given):
                     return True
     return False
 
@@ -214,11 +217,6 @@ def _gives_none(function: Function, value: ast.expr) -> bool:
     if isinstance(value, ast.Name):
         return may_be_none(function, value.id)
     return isinstance(value, ast.Attribute | ast.IfExp | ast.BoolOp) or getattr(value, "value", ...) is None
-
-
-def home_of(place: Place) -> str:
-    """The name of the class that a method is in."""
-    return place.source.class_of(place.function)
 
 
 def behind(call: Call) -> tuple[str, str]:

@@ -453,10 +453,12 @@ def methods(cls: ast.ClassDef) -> Iterator[Method]:
             yield node
 
 
+def last_name(node: ast.AST | None) -> str:
+    """The last part of a name; empty if it is none."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
 def decorators(function: Function | ast.ClassDef) -> set[str]:
     """The last part of each decorator's name, of a function or class."""
-    found = set()
-    for node in getattr(function, "decorator_list", []):
-        node = node.func if isinstance(node, ast.Call) else node
-        found.add(node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", ""))
-    return found
+    nodes = getattr(function, "decorator_list", [])
+    return {last_name(node.func if isinstance(node, ast.Call) else node) for node in nodes}
