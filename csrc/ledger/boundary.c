@@ -119,8 +119,7 @@ choose_put_off(yagot_ledger *self, yagot_snapshot *all)
 int
 yagot_label_young(yagot_ledger *self)
 {
-    uint32_t import = yagot_label_of_import(&self->labels, false);
-    return yagot_imports_end(&self->imports, &self->labels, &self->gc, import) < 0 ? -1
+    return yagot_imports_end(&self->imports, &self->labels, &self->gc, false) < 0 ? -1
            : yagot_labels_put_young(&self->labels, &self->gc, yagot_label_between(&self->labels));
 }
 

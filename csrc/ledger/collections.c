@@ -66,20 +66,20 @@ look_between(yagot_ledger *self, PyObject *info)
 static int
 look(yagot_ledger *self, int generation, PyObject *info)
 {
-    uint32_t import = yagot_label_of_import(&self->labels, self->window.open);
-    if (yagot_imports_settle(&self->imports, &self->labels, &self->gc, import) < 0 || yagot_sort_out_young(self) < 0) {
+    const bool in_window = self->window.open;
+    if (yagot_imports_settle(&self->imports, &self->labels, &self->gc, in_window) < 0
+        || yagot_sort_out_young(self) < 0) {
         return -1;
     }
-    if (!self->window.open) {
+    if (!in_window) {
         return look_between(self, info);
     }
     yagot_gc_search promoted = {.table = &self->window.promoted.table};
-    int result = generation > 0 && self->window.label != 0 ? yagot_labels_unlabel_births(&self->labels, &self->gc) : 0;
-    if (result == 0 && self->window.label != 0 && is_full(self, info) && self->state->generations) {
-        result = yagot_look_for_freezing(self);
-    }
-    if (result == 0 && self->window.label != 0 && is_full(self, info)) {
-        result = yagot_look_at_labelled(self, self->window.promoted.count > 0 ? &promoted : NULL) < 0 ? -1 : 0;
+    const bool labelled = self->window.label != 0;
+    int result = labelled && generation > 0 ? yagot_labels_unlabel_births(&self->labels, &self->gc) : 0;
+    if (result == 0 && labelled && generation >= 2 && self->state->generations) {
+        result = yagot_look_for_freezing(self) < 0
+                 || yagot_look_at_labelled(self, self->window.promoted.count > 0 ? &promoted : NULL) < 0 ? -1 : 0;
     }
     result = result == 0 ? look_in_window(self, generation, &promoted) : result;
     yagot_objects_fini(&promoted.found);

@@ -59,8 +59,7 @@ ledger_on_import(yagot_ledger *self, PyObject *const *args, Py_ssize_t count, Py
     }
     PyObject *result = PyObject_Vectorcall(args[0], args + 1, (size_t)count - 1, names);
     if (watched) {
-        uint32_t label = yagot_label_of_import(&self->labels, self->window.open);
-        yagot_imports_leave(&self->imports, &self->labels, &self->gc, label);
+        yagot_imports_leave(&self->imports, &self->labels, &self->gc, self->window.open);
     }
     return result;
 }

@@ -57,10 +57,9 @@ static int
 open_window(yagot_ledger *self, PyObject *dropped, uint32_t test)
 {
     yagot_window *w = &self->window;
-    uint32_t import = yagot_label_of_import(&self->labels, false);
     if (yagot_gc_install_callback(&self->gc, (PyObject *)self) < 0
         || yagot_imports_install(&self->imports, (PyObject *)self) < 0
-        || yagot_imports_end(&self->imports, &self->labels, &self->gc, import) < 0 || forget_unseen(self) < 0) {
+        || yagot_imports_end(&self->imports, &self->labels, &self->gc, false) < 0 || forget_unseen(self) < 0) {
         return -1;
     }
     int garbage = label_what_is_there(self, test);
@@ -126,8 +125,7 @@ int
 yagot_window_pause(yagot_ledger *self)
 {
     self->labels.test -= self->window.label != 0;       /* what is made now is made before that test */
-    uint32_t import = yagot_label_of_import(&self->labels, false);
-    if (yagot_imports_end(&self->imports, &self->labels, &self->gc, import) < 0) {
+    if (yagot_imports_end(&self->imports, &self->labels, &self->gc, false) < 0) {
         return -1;
     }
     (void)yagot_tracer_pause(&self->tracer);
@@ -276,8 +274,7 @@ static int
 close_window(yagot_ledger *self)
 {
     const yagot_wishes *wishes = self->closing->wishes;
-    uint32_t import = yagot_label_of_import(&self->labels, true);
-    if (yagot_imports_end(&self->imports, &self->labels, &self->gc, import) < 0) {
+    if (yagot_imports_end(&self->imports, &self->labels, &self->gc, true) < 0) {
         return -1;
     }
     if (wishes->look && (note_what_was_missed(self) < 0 || look(self, wishes, self->closing->results) < 0)) {

@@ -56,9 +56,11 @@ static void
 put_marker(yagot_imports *m, yagot_gc *gc, PyObject *object)
 {
     if (yagot_is_tracked(object)) {
-        PyObject_GC_UnTrack(object);
+        yagot_gc_rejuvenate(object);
     }
-    PyObject_GC_Track(object);
+    else {
+        PyObject_GC_Track(object);
+    }
     yagot_gc_is_new(gc, object);
     m->used = true;
 }
@@ -337,9 +339,9 @@ visit_new(survey *s, PyObject *object)
 }
 
 static int
-label_all(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+label_all(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, bool in_window)
 {
-    survey s = {.imports = m, .labels = labels, .label = label};
+    survey s = {.imports = m, .labels = labels, .label = yagot_label_of_import(labels, in_window)};
     return m->before.pages == NULL ? 0 : visit_list(yagot_gc_objects(gc, 0), visit_new, &s);
 }
 
@@ -370,31 +372,31 @@ unlabel_dead(yagot_imports *m, yagot_labels *labels, yagot_gc *gc)
 /* -- both ------------------------------------------------------------------------------------------ */
 
 static int
-settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, bool in_window)
 {
     if (m->count == 0 && !m->has_settled) {
         return 0;
     }
-    int result = label_spans(m, labels, gc, label);
+    int result = label_spans(m, labels, gc, yagot_label_of_import(labels, in_window));
     forget_spans(m);
     return result;
 }
 
 int
-yagot_imports_settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+yagot_imports_settle(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, bool in_window)
 {
     if (YAGOT_FREE_THREADED) {
-        return label_all(m, labels, gc, label);
+        return label_all(m, labels, gc, in_window);
     }
-    int result = settle(m, labels, gc, label);
+    int result = settle(m, labels, gc, in_window);
     m->listed = 0;
     return result;
 }
 
 int
-yagot_imports_end(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+yagot_imports_end(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, bool in_window)
 {
-    int result = yagot_imports_settle(m, labels, gc, label);
+    int result = yagot_imports_settle(m, labels, gc, in_window);
     m->has_settled = false;
     hide_markers(m);
     return result;
@@ -420,7 +422,7 @@ yagot_imports_enter(yagot_imports *m, PyObject *namespace, yagot_gc *gc)
 
 /* What an import has made is in its span now, to be labelled with others' while that is cheaper. */
 static int
-end_span(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+end_span(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, bool in_window)
 {
     if (!is_under_way(m)) {
         return 0;
@@ -433,20 +435,21 @@ end_span(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
         PyErr_Clear();
         young = m->listed;
     }
-    return waiting == YAGOT_IMPORT_SPANS || young <= waiting * OBJECTS_PER_IMPORT ? settle(m, labels, gc, label) : 0;
+    const bool labels_now = waiting == YAGOT_IMPORT_SPANS || young <= waiting * OBJECTS_PER_IMPORT;
+    return labels_now ? settle(m, labels, gc, in_window) : 0;
 }
 
 void
-yagot_imports_leave(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, uint32_t label)
+yagot_imports_leave(yagot_imports *m, yagot_labels *labels, yagot_gc *gc, bool in_window)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     if (m->depth == 1 && YAGOT_FREE_THREADED) {
-        (void)label_all(m, labels, gc, label);
+        (void)label_all(m, labels, gc, in_window);
         (void)unlabel_dead(m, labels, gc);
     }
     else if (m->depth == 1) {
-        (void)end_span(m, labels, gc, label);
+        (void)end_span(m, labels, gc, in_window);
     }
     PyErr_Clear();
     m->depth -= m->depth > 0;

@@ -54,17 +54,17 @@ int yagot_imports_traverse(yagot_imports *imports, visitproc visit, void *arg);
 void yagot_imports_clear(yagot_imports *imports);
 /* Labels what imports have made since labels were last put, also one that is under way; takes the label from what has
  * been made since, at the address of something that an import had made. To be called before a collection, and where the
- * window changes: all have the same label. The namespace that code is executed in is the import's, also if the test has
- * made it, with module_from_spec(). -1 with an exception set. */
-int yagot_imports_settle(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
+ * window changes: all get the same label, yagot_label_of_import(labels, in_window). The namespace that code is executed
+ * in is the import's, also if the test has made it, with module_from_spec(). -1 with an exception set. */
+int yagot_imports_settle(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, bool in_window);
 /* The same where labels are read for the last time, or change. No marker is among what is young afterwards. */
-int yagot_imports_end(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
+int yagot_imports_end(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, bool in_window);
 /* Has the collector see all markers, before what is young is set aside. */
 void yagot_imports_show_markers(yagot_imports *imports);
 void yagot_imports_fini(yagot_imports *imports);
-/* To be called before an original, with the namespace that it executes code in, or NULL, and after it, with the label
- * of what it has made; both keep an exception that is set. */
+/* To be called before an original, with the namespace that it executes code in, or NULL, and after it; both keep an
+ * exception that is set. */
 void yagot_imports_enter(yagot_imports *imports, PyObject *namespace, yagot_gc *gc);
-void yagot_imports_leave(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, uint32_t label);
+void yagot_imports_leave(yagot_imports *imports, yagot_labels *labels, yagot_gc *gc, bool in_window);
 
 #endif
